@@ -1,0 +1,1 @@
+"""Pass 2: the canonical transcript of a finished recording."""

@@ -1,0 +1,119 @@
+"""The engine port: speech in, words out, live or in batch.
+
+A model is shared; the state of an utterance lives in its stream, and what an engine
+learns about a channel (``Hypothesis.adaptation``) belongs to its call and channel, is
+handed back with each result, and never crosses calls. No verb here blocks the event loop.
+
+Audio is mono PCM s16le at 8,000 or 16,000 Hz; an engine that wants another rate converts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from twicetold.speech.transcript import Hypothesis
+
+
+class Hears(StrEnum):
+    """What counts as sound for an engine, and so which activity detector gates it."""
+
+    SPEECH = "speech"
+    TONES = "tones"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine can do, as data."""
+
+    name: str
+    model: str
+    languages: tuple[str, ...]  # BCP 47 primary tags; ("*",) for any
+    live: bool
+    batch: bool
+    word_times: bool
+    remote: bool = False
+    hears: Hears = Hears.SPEECH
+    good_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One stretch of mono PCM s16le for the batch verb."""
+
+    pcm: bytes
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 2 / self.rate
+
+
+class Stream(Protocol):
+    """One utterance in the making."""
+
+    async def accept(self, pcm: bytes) -> Hypothesis:
+        """Hear more; returns all that is heard so far of this utterance, unsettled.
+
+        Raises EngineHostDied (start again from the utterance's first sample) or EngineFailed.
+        """
+
+    async def finish(self) -> Hypothesis:
+        """The last word on the utterance, with the adaptation for the next. The stream is over."""
+
+    async def aclose(self) -> None:
+        """Give the stream up; never raises, may be called at any time and twice."""
+
+
+class StreamingTranscriber(Protocol):
+    @property
+    def info(self) -> EngineInfo: ...
+
+    async def start_stream(
+        self, rate: int, language: str, adaptation: str | None = None
+    ) -> Stream:
+        """Begin an utterance. Waits while the engine has no place free."""
+
+    async def aclose(self) -> None: ...
+
+
+class Transcriber(Protocol):
+    @property
+    def info(self) -> EngineInfo: ...
+
+    @property
+    def parallel(self) -> int:
+        """How many calls of ``transcribe`` make good use of the machine at once."""
+
+    async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
+        """One hypothesis a sound, in order, none depending on its neighbours.
+
+        Raises EngineFailed or EngineHostDied.
+        """
+
+    async def aclose(self) -> None: ...
+
+
+ActivityState = object
+
+
+class VoiceActivity(Protocol):
+    """How likely each frame of sound is speech; a pure function of a state and audio."""
+
+    frame_s: float
+
+    def start(self, rate: int) -> ActivityState:
+        """The state at the beginning of a channel. Raises UnsupportedRate."""
+
+    def frame_samples(self, rate: int) -> int:
+        """Samples a frame has at that rate."""
+
+    def probabilities(
+        self, state: ActivityState, pcm: bytes
+    ) -> tuple[list[float], ActivityState]:
+        """One probability per whole frame of ``pcm`` (mono s16le) and the state after them.
+
+        Blocks for about 0.1 ms a frame: call it in a thread. ``pcm`` must hold whole frames.
+        """

@@ -1,0 +1,340 @@
+"""The error tree, shown whole. Every error a user can meet has a stable code.
+
+TwicetoldError
+├── BadInput (ValueError)            what the caller sent cannot be used
+│   ├── BadParameter                   bad_parameter
+│   ├── BadIdentifier                  bad_identifier
+│   ├── UnsupportedEncoding            unsupported_encoding
+│   ├── UnsupportedRate                unsupported_rate
+│   ├── OddByteCount                   odd_byte_count
+│   ├── SequenceGap                    sequence_gap
+│   ├── SequenceRepeat                 sequence_repeat
+│   ├── UnexpectedText                 unexpected_text
+│   ├── UnexpectedAudio                unexpected_audio
+│   ├── MessageTooLarge                message_too_large
+│   ├── TooFast                        too_fast
+│   ├── IdleTimeout                    idle_timeout
+│   ├── SlowReader                     slow_reader
+│   ├── NotAStreamStart                not_a_stream_start
+│   ├── NotAudio                       not_audio
+│   ├── TruncatedAudio                 truncated_audio
+│   ├── EmptyAudio                     empty_audio
+│   ├── PlaylistRefused                playlist_refused
+│   └── UploadTooLarge                 upload_too_large
+├── NotAllowed (PermissionError)     unauthorized / forbidden
+│   ├── Unauthorized                   unauthorized
+│   └── Forbidden                      forbidden
+├── NotFound (LookupError)           not_found
+│   ├── CallNotFound                   call_not_found
+│   ├── TranscriptNotReady             transcript_not_ready
+│   ├── RecordingNotFound              recording_not_found
+│   └── JobNotFound                    job_not_found
+├── Conflict                         the state of things says no
+│   ├── CallInUse                      call_id_in_use
+│   ├── CallUsed                       call_id_used
+│   ├── CallDeleted                    call_deleted
+│   ├── SwapLost                       swap_lost (another process owns the call)
+│   ├── SessionLost                    session_lost
+│   └── LeaseLost                      lease_lost
+├── Unavailable (OSError)            try again, or mend the machine
+│   ├── DiskFull                       disk_full
+│   ├── DataDirectoryLocked            data_directory_locked
+│   ├── PortInUse                      port_in_use
+│   ├── EngineFailed                   engine_failed
+│   ├── EngineHostDied                 engine_host_died
+│   ├── DecoderFailed                  decoder_failed
+│   └── Overloaded                     overloaded
+├── Corrupt (OSError)                a file of ours is damaged; nothing was touched
+│   ├── CorruptDatabase                corrupt_database
+│   └── CorruptLog                     corrupt_log
+├── SettingError (ValueError)        bad_setting
+└── MissingExtra (ImportError)       missing_extra
+
+A message is a sentence for the person who meets it; the hint says what to do;
+``retryable`` says whether the same request may succeed later without a change.
+Messages never hold secrets or transcript text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TwicetoldError(Exception):
+    """Base of everything this project raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    default_hint: ClassVar[str] = ""
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = self.default_hint if hint is None else hint
+
+    def __str__(self) -> str:
+        return self.message
+
+    def to_dict(self) -> dict[str, object]:
+        """``{code, message, hint, retryable}``, as every protocol sends it."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "retryable": self.retryable,
+        }
+
+
+# --- what the caller sent -------------------------------------------------------
+
+
+class BadInput(TwicetoldError, ValueError):
+    code = "bad_input"
+
+
+class BadParameter(BadInput):
+    code = "bad_parameter"
+
+
+class BadIdentifier(BadInput):
+    code = "bad_identifier"
+    default_hint = (
+        "Use 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or a digit."
+    )
+
+
+class UnsupportedEncoding(BadInput):
+    code = "unsupported_encoding"
+    default_hint = "Send encoding=pcm_s16le, mulaw, webm or ogg."
+
+
+class UnsupportedRate(BadInput):
+    code = "unsupported_rate"
+
+
+class OddByteCount(BadInput):
+    code = "odd_byte_count"
+    default_hint = "Send whole frames: 2 bytes a sample (1 for mulaw) times the number of channels."
+
+
+class SequenceGap(BadInput):
+    code = "sequence_gap"
+    default_hint = "Reconnect with the session token and send again from ready.next_seq."
+
+
+class SequenceRepeat(BadInput):
+    code = "sequence_repeat"
+    default_hint = "Send every sequence number once, counting up by one from ready.next_seq."
+
+
+class UnexpectedText(BadInput):
+    code = "unexpected_text"
+    default_hint = 'Text messages are JSON: {"type": "finalize"} or {"type": "stop"}.'
+
+
+class UnexpectedAudio(BadInput):
+    code = "unexpected_audio"
+    default_hint = "Binary messages are a 4-byte little-endian sequence number and audio."
+
+
+class MessageTooLarge(BadInput):
+    code = "message_too_large"
+    default_hint = "Send messages of at most 1 MiB; 100 to 250 ms of audio each is best."
+
+
+class TooFast(BadInput):
+    code = "too_fast"
+    default_hint = "Live audio is sent as it is spoken. Upload finished recordings instead."
+
+
+class IdleTimeout(BadInput):
+    code = "idle_timeout"
+    retryable = True
+    default_hint = "Reconnect with the session token to go on with the call."
+
+
+class SlowReader(BadInput):
+    code = "slow_reader"
+    retryable = True
+    default_hint = "Read captions as they come; reconnect with the last event you have seen."
+
+
+class NotAStreamStart(BadInput):
+    code = "not_a_stream_start"
+    default_hint = "Start the container afresh (a new MediaRecorder) on every connection."
+
+
+class NotAudio(BadInput):
+    code = "not_audio"
+    default_hint = "Send wav, mp3, flac, ogg, webm, m4a, mp4 or mkv with a sound track."
+
+
+class TruncatedAudio(BadInput):
+    code = "truncated_audio"
+    default_hint = "The file ends too early: copy it again from its source."
+
+
+class EmptyAudio(BadInput):
+    code = "empty_audio"
+    default_hint = "The file holds no sound; check the source it was copied from."
+
+
+class PlaylistRefused(BadInput):
+    code = "playlist_refused"
+    default_hint = "Send the sound itself, not a list of other files."
+
+
+class UploadTooLarge(BadInput):
+    code = "upload_too_large"
+    default_hint = "Raise max_upload_mb, or send a compressed format (flac, mp3, ogg)."
+
+
+# --- who is asking --------------------------------------------------------------
+
+
+class NotAllowed(TwicetoldError, PermissionError):
+    code = "not_allowed"
+
+
+class Unauthorized(NotAllowed):
+    code = "unauthorized"
+    default_hint = "Send the tenant's key as 'Authorization: Bearer KEY'."
+
+
+class Forbidden(NotAllowed):
+    code = "forbidden"
+
+
+# --- what is not there ----------------------------------------------------------
+
+
+class NotFound(TwicetoldError, LookupError):
+    code = "not_found"
+
+
+class CallNotFound(NotFound):
+    code = "call_not_found"
+    default_hint = "List the calls with GET /v1/calls."
+
+
+class TranscriptNotReady(NotFound):
+    code = "transcript_not_ready"
+    retryable = True
+    default_hint = "Ask for version=best or draft, or wait until the call's status is 'done'."
+
+
+class RecordingNotFound(NotFound):
+    code = "recording_not_found"
+    default_hint = "The recording is written when the call ends."
+
+
+class JobNotFound(NotFound):
+    code = "job_not_found"
+    default_hint = "List the jobs with 'twicetold jobs list'."
+
+
+# --- the state of things says no ------------------------------------------------
+
+
+class Conflict(TwicetoldError):
+    code = "conflict"
+
+
+class CallInUse(Conflict):
+    code = "call_id_in_use"
+    default_hint = "Choose another call_id, or resume this call with its session token."
+
+
+class CallUsed(Conflict):
+    code = "call_id_used"
+    default_hint = "A call id is used once; choose another."
+
+
+class CallDeleted(Conflict):
+    code = "call_deleted"
+    default_hint = "The call was deleted and its id is not used again."
+
+
+class SwapLost(Conflict):
+    """A compare-and-set found other values: another process owns this now."""
+
+    code = "swap_lost"
+    retryable = True
+
+
+class SessionLost(Conflict):
+    code = "session_lost"
+    default_hint = "What was acknowledged is kept and will be transcribed; start a new call."
+
+
+class LeaseLost(Conflict):
+    code = "lease_lost"
+    retryable = True
+
+
+# --- try again, or mend the machine ---------------------------------------------
+
+
+class Unavailable(TwicetoldError, OSError):
+    code = "unavailable"
+    retryable = True
+
+
+class DiskFull(Unavailable):
+    code = "disk_full"
+    default_hint = "Free space on the data directory's disk; unacknowledged audio can be sent again."
+
+
+class DataDirectoryLocked(Unavailable):
+    code = "data_directory_locked"
+    retryable = False
+    default_hint = "Stop the other server, or give this one its own --data-dir."
+
+
+class PortInUse(Unavailable):
+    code = "port_in_use"
+    retryable = False
+    default_hint = "Choose another with --port, or stop what listens there."
+
+
+class EngineFailed(Unavailable):
+    code = "engine_failed"
+
+
+class EngineHostDied(Unavailable):
+    code = "engine_host_died"
+
+
+class DecoderFailed(Unavailable):
+    code = "decoder_failed"
+
+
+class Overloaded(Unavailable):
+    code = "overloaded"
+    default_hint = "The machine is full; try again in a moment or add capacity."
+
+
+# --- a file of ours is damaged --------------------------------------------------
+
+
+class Corrupt(TwicetoldError, OSError):
+    code = "corrupt"
+
+
+class CorruptDatabase(Corrupt):
+    code = "corrupt_database"
+    default_hint = "Nothing was changed. Restore the file from a backup, or move it away to start afresh."
+
+
+class CorruptLog(Corrupt):
+    code = "corrupt_log"
+    default_hint = "Nothing was changed. Restore the file from a backup, or move it away to go on without."
+
+
+class SettingError(TwicetoldError, ValueError):
+    code = "bad_setting"
+    default_hint = "'twicetold config' shows every setting, its value and where it came from."
+
+
+class MissingExtra(TwicetoldError, ImportError):
+    code = "missing_extra"

@@ -1,0 +1,1 @@
+"""The gateway: client protocols over the ports. Nothing here imports an adapter."""

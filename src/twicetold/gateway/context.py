@@ -1,0 +1,32 @@
+"""What every resource of the gateway works with, put together by wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from obstore.store import LocalStore
+
+from twicetold.broker import Broker
+from twicetold.config import Settings
+from twicetold.engines import EngineInfo
+from twicetold.gateway.auth import Tenants
+from twicetold.media import Decoder
+from twicetold.queue import Queue
+from twicetold.sessions import Sessions
+from twicetold.transcripts import Transcripts
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The carriers, the settings and who may use them. Found at ``app.state.platform``."""
+
+    settings: Settings
+    broker: Broker
+    sessions: Sessions
+    queue: Queue
+    transcripts: Transcripts
+    store: LocalStore
+    decoder: Decoder
+    tenants: Tenants
+    live_engine: EngineInfo
+    batch_engine: EngineInfo

@@ -1,0 +1,1 @@
+"""Pass 1: captions while people speak."""

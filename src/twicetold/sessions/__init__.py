@@ -1,0 +1,105 @@
+"""The session store port: one record per call, changed by compare-and-set.
+
+Three writers share a record and each owns its fields (gateway: ``epoch``, ``next_seq``,
+``next_sample``, the lease; live worker: ``owner``, ``boundaries``, ``event``, finals added;
+recorder: finals trimmed, sweeping). A write compares the fields that make its writer the
+owner, so a process that was taken over, however late it wakes, loses the comparison.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypedDict
+
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final
+
+
+class State(StrEnum):
+    OPEN = "open"
+    CLOSING = "closing"  # its close is, or is about to be, in the audio topic
+    CLOSED = "closed"  # its last final is stored
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a running call. Positions count samples per channel."""
+
+    key: CallKey
+    rate: int
+    channels: int
+    language: str
+    encoding: str
+    input_rate: int
+    token_hash: str
+    started_at: float
+    state: State = State.OPEN
+    gateway: str = ""
+    epoch: int = 1
+    next_seq: int = 0
+    next_sample: int = 0
+    owner: int = 0
+    takeovers: int = 0
+    boundaries: tuple[int, ...] = ()
+    utterances: tuple[int, ...] = ()
+    adaptation: tuple[str | None, ...] = ()
+    event: int = 0
+    finals: tuple[Final, ...] = field(default=())
+    recorded: bool = False
+
+
+class Expected(TypedDict, total=False):
+    """What a writer compares before it writes; each named field must be equal."""
+
+    state: State
+    epoch: int
+    owner: int
+    event: int
+    next_seq: int
+    next_sample: int
+
+
+class Changes(TypedDict, total=False):
+    """What a writer changes. The last three are not fields but act on them."""
+
+    state: State
+    gateway: str
+    token_hash: str
+    epoch: int
+    next_seq: int
+    next_sample: int
+    owner: int
+    takeovers: int
+    boundaries: tuple[int, ...]
+    utterances: tuple[int, ...]
+    adaptation: tuple[str | None, ...]
+    event: int
+    recorded: bool
+    lease_s: float  # the gateway's lease runs this long from now, by the store's clock; 0 ends it
+    add_final: Final  # appended to finals
+    trim_finals: int  # finals up to and with this event are in the draft: forget them
+
+
+class Sessions(Protocol):
+    async def create(self, record: Record, lease_s: float) -> None:
+        """Store a new record. Raises CallInUse where one exists for that key."""
+
+    async def load(self, key: CallKey) -> Record | None: ...
+
+    async def swap(self, key: CallKey, expected: Expected, changes: Changes) -> None:
+        """Compare and change in one step. Raises SwapLost, or SessionLost if there is no record."""
+
+    async def leased(self, key: CallKey) -> bool:
+        """Whether a gateway's lease on the call still runs, by the store's clock."""
+
+    async def sweep(self, abandoned_after_s: float) -> list[Record]:
+        """Open calls whose lease ran out at least that long ago."""
+
+    async def unfinished(self) -> list[Record]:
+        """All calls that are not closed, or closed and not yet recorded."""
+
+    async def remove(self, key: CallKey) -> None:
+        """Forget the call. One that is not known is not an error."""
+
+    async def aclose(self) -> None: ...

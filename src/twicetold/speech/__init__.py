@@ -1,0 +1,1 @@
+"""Pure nouns: audio, transcripts, events, log messages, scoring. No I/O in this room."""

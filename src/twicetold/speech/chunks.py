@@ -1,0 +1,115 @@
+"""What travels in the ``audio`` topic: a call's opening, its audio, finalize, and its close, in order.
+
+The wire form is a kind byte, a fixed head, and a body; the tenant and the call are
+the message's key. Positions count samples per channel from the start of the call.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+
+_AUDIO = struct.Struct("<BIQIB")  # kind, epoch, first_sample, rate, channels
+_MARK = struct.Struct("<BIQ")  # kind, epoch, sample
+_KIND_OPEN, _KIND_AUDIO, _KIND_FINALIZE, _KIND_CLOSE = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A call begins: how its PCM is laid out and what it was asked for."""
+
+    epoch: int
+    rate: int
+    channels: int
+    language: str
+    source: str
+    started_at: float
+
+    def to_bytes(self) -> bytes:
+        body = json.dumps(
+            {
+                "rate": self.rate,
+                "channels": self.channels,
+                "language": self.language,
+                "source": self.source,
+                "started_at": self.started_at,
+            }
+        )
+        return _MARK.pack(_KIND_OPEN, self.epoch, 0) + body.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """PCM s16le, channels interleaved, from ``first_sample`` on."""
+
+    epoch: int
+    first_sample: int
+    rate: int
+    channels: int
+    pcm: bytes
+
+    @property
+    def samples(self) -> int:
+        """Samples per channel."""
+        return len(self.pcm) // (2 * self.channels)
+
+    @property
+    def end_sample(self) -> int:
+        return self.first_sample + self.samples
+
+    def to_bytes(self) -> bytes:
+        head = _AUDIO.pack(_KIND_AUDIO, self.epoch, self.first_sample, self.rate, self.channels)
+        return head + self.pcm
+
+    def from_sample(self, sample: int) -> AudioChunk:
+        """The rest of the chunk from ``sample`` on (which may be all or none of it)."""
+        skip = min(max(0, sample - self.first_sample), self.samples)
+        if skip == 0:
+            return self
+        pcm = self.pcm[skip * 2 * self.channels :]
+        return AudioChunk(self.epoch, self.first_sample + skip, self.rate, self.channels, pcm)
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Whoever is speaking at ``sample`` is taken to have finished."""
+
+    epoch: int
+    sample: int
+
+    def to_bytes(self) -> bytes:
+        return _MARK.pack(_KIND_FINALIZE, self.epoch, self.sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The call has ended at ``sample``; nothing follows."""
+
+    epoch: int
+    sample: int
+
+    def to_bytes(self) -> bytes:
+        return _MARK.pack(_KIND_CLOSE, self.epoch, self.sample)
+
+
+LogMessage = Open | AudioChunk | Finalize | Close
+
+
+def parse_log_message(value: bytes) -> LogMessage:
+    """The message that ``to_bytes`` wrote. Raises ValueError on anything else."""
+    kind = value[0] if value else 0
+    try:
+        if kind == _KIND_AUDIO:
+            _, epoch, first, rate, channels = _AUDIO.unpack_from(value)
+            return AudioChunk(epoch, first, rate, channels, value[_AUDIO.size :])
+        _, epoch, sample = _MARK.unpack_from(value)
+        if kind == _KIND_OPEN:
+            return Open(epoch=epoch, **json.loads(value[_MARK.size :]))
+        if kind == _KIND_FINALIZE:
+            return Finalize(epoch, sample)
+        if kind == _KIND_CLOSE:
+            return Close(epoch, sample)
+    except (struct.error, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"damaged log message of kind {kind}") from error
+    raise ValueError(f"expected a log message of kind 1 to 4 but got {kind}")

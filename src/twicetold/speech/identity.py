@@ -1,0 +1,35 @@
+"""Whose call it is: tenant and call id, validated before they touch a path or a key."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from twicetold.errors import BadIdentifier
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+
+DEFAULT_TENANT = "default"
+
+
+def check_identifier(value: str, name: str) -> str:
+    """Return ``value`` if it may name a tenant or a call; raise BadIdentifier if not."""
+    if not _IDENTIFIER.match(value):
+        shown = value[:40].encode("unicode_escape").decode("ascii")
+        raise BadIdentifier(f"{name} {shown!r} is not a valid identifier.")
+    return value
+
+
+class CallKey(NamedTuple):
+    """The name of a call everywhere: storage keys, rows, broker keys."""
+
+    tenant: str
+    call_id: str
+
+    @classmethod
+    def checked(cls, tenant: str, call_id: str) -> CallKey:
+        """A key of validated parts. Raises BadIdentifier."""
+        return cls(check_identifier(tenant, "tenant"), check_identifier(call_id, "call_id"))
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.call_id}"

@@ -1,0 +1,163 @@
+"""Words and what they add up to. ``start`` and ``end`` are float seconds on the recording's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word; ``probability`` in 0..1 where the engine gives one."""
+
+    start: float
+    end: float
+    text: str
+    probability: float | None = None
+
+    def shifted(self, seconds: float) -> Word:
+        """The same word ``seconds`` later."""
+        return replace(self, start=self.start + seconds, end=self.end + seconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "text": self.text,
+        }
+        if self.probability is not None:
+            body["probability"] = round(self.probability, 4)
+        return body
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Word:
+        return cls(body["start"], body["end"], body["text"], body.get("probability"))
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What an engine hears in one stretch of audio, unsettled until it says finished.
+
+    Word times count from the start of that stretch. ``adaptation`` is what the engine
+    learned about the channel (opaque; give it to the next stream of the same call and channel).
+    """
+
+    words: tuple[Word, ...] = ()
+    adaptation: str | None = None
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The end of one live utterance. ``event`` counts all finals of a call from 1, without gaps.
+
+    ``failed`` marks an utterance that no engine could transcribe; its audio is left
+    to the batch pass.
+    """
+
+    event: int
+    channel: int
+    utterance: int
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+    failed: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "event": self.event,
+            "channel": self.channel,
+            "utterance": self.utterance,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "text": self.text,
+            "words": [word.to_dict() for word in self.words],
+        }
+        if self.failed:
+            body["failed"] = True
+        return body
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Final:
+        return cls(
+            event=body["event"],
+            channel=body["channel"],
+            utterance=body["utterance"],
+            start=body["start"],
+            end=body["end"],
+            text=body["text"],
+            words=tuple(Word.from_dict(word) for word in body["words"]),
+            failed=bool(body.get("failed", False)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Timed text of one channel, with a speaker once diarization has named one.
+
+    ``number`` orders and names the segment within its revision: the event number in
+    a draft, a running count in a canonical transcript.
+    """
+
+    number: int
+    channel: int
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+    speaker: str | None = None
+    probability: float | None = None
+    failed: bool = False
+
+    @classmethod
+    def from_final(cls, final: Final) -> Segment:
+        return cls(
+            number=final.event,
+            channel=final.channel,
+            start=final.start,
+            end=final.end,
+            text=final.text,
+            words=final.words,
+            probability=mean_probability(final.words),
+            failed=final.failed,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "number": self.number,
+            "channel": self.channel,
+            "speaker": self.speaker,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "text": self.text,
+            "probability": None if self.probability is None else round(self.probability, 4),
+            "words": [word.to_dict() for word in self.words],
+        }
+        if self.failed:
+            body["failed"] = True
+        return body
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Segment:
+        return cls(
+            number=body["number"],
+            channel=body["channel"],
+            start=body["start"],
+            end=body["end"],
+            text=body["text"],
+            words=tuple(Word.from_dict(word) for word in body["words"]),
+            speaker=body.get("speaker"),
+            probability=body.get("probability"),
+            failed=bool(body.get("failed", False)),
+        )
+
+
+def mean_probability(words: Iterable[Word]) -> float | None:
+    """The mean of the words' probabilities, or None where no word has one."""
+    known = [word.probability for word in words if word.probability is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,183 @@
+"""The transcript store port: calls, their draft and canonical transcripts, search, usage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final, Segment
+
+
+class Status(StrEnum):
+    LIVE = "live"  # people are speaking
+    RECORDED = "recorded"  # over; the canonical transcript is to come
+    TRANSCRIBING = "transcribing"
+    DONE = "done"  # the canonical transcript stands
+    FAILED = "failed"  # the batch pass gave up; the draft (if any) stands
+
+
+class Version(StrEnum):
+    DRAFT = "draft"
+    CANONICAL = "canonical"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """What is known of a call when it first appears. ``started_at`` is Unix seconds."""
+
+    key: CallKey
+    started_at: float
+    channels: int
+    source: str  # "live", "upload" or "drop"
+    language: str
+    rate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as readers see it. Times are Unix seconds, ``length_s`` audio seconds."""
+
+    key: CallKey
+    status: Status
+    source: str
+    language: str
+    channels: int
+    started_at: float
+    ended_at: float | None = None
+    length_s: float | None = None
+    draft_engine: str | None = None
+    canonical_engine: str | None = None
+    has_draft: bool = False
+    canonical_revision: str | None = None
+    draft_wer: float | None = None
+    draft_wer_normaliser: str | None = None
+    error_code: str | None = None
+    error: str | None = None
+    recording: str | None = None  # object key, once the recording is complete
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A canonical transcript's name and where it came from."""
+
+    name: str
+    engine: str
+    language: str
+    length_s: float
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one pass over one call used."""
+
+    key: CallKey
+    pass_: str  # "live" or "batch"
+    engine: str
+    audio_s: float
+    compute_s: float
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One segment that a search found. ``snippet`` marks matches with U+E000 … U+E001."""
+
+    key: CallKey
+    version: Version
+    number: int
+    channel: int
+    start: float
+    end: float
+    snippet: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """Calls newest first; ``cursor`` asks for the next page, None on the last."""
+
+    calls: list[Call]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HitPage:
+    """Search results, newest call first; ``cursor`` as in CallPage."""
+
+    hits: list[Hit]
+    cursor: str | None
+
+
+class Transcripts(Protocol):
+    """Every writing verb raises CallDeleted where the call's tombstone stands."""
+
+    async def begin_call(self, call: NewCall) -> None:
+        """Make the call's row; one that is there already stays as it is."""
+
+    async def save_draft(self, key: CallKey, finals: Iterable[Final]) -> None:
+        """Add finals to the draft; an event that is there already is replaced (idempotent)."""
+
+    async def end_call(self, key: CallKey, ended_at: float, length_s: float, engine: str) -> None:
+        """The live pass is over and its draft complete; status becomes ``recorded``
+        unless a later one stands."""
+
+    async def set_recording(self, key: CallKey, recording: str, length_s: float | None) -> None:
+        """The recording is complete and lies under that object key."""
+
+    async def set_status(
+        self, key: CallKey, status: Status, code: str | None = None, error: str | None = None
+    ) -> None: ...
+
+    async def save_canonical(
+        self, key: CallKey, revision: Revision, segments: AsyncIterator[Segment]
+    ) -> None:
+        """Store a revision and make it the call's canonical transcript in one step, at the end.
+
+        Until then, and if anything raises on the way, readers see what stood before. The revision
+        that stood before is removed. Segments are read one at a time.
+        """
+
+    async def set_draft_wer(self, key: CallKey, wer: float, normaliser: str) -> None: ...
+
+    async def call(self, key: CallKey) -> Call | None: ...
+
+    async def calls(
+        self,
+        tenant: str,
+        limit: int = 50,
+        cursor: str | None = None,
+        status: Status | None = None,
+        source: str | None = None,
+    ) -> CallPage:
+        """Raises BadParameter for a cursor that is not one of ours."""
+
+    def segments(self, key: CallKey, version: Version) -> AsyncIterator[Segment]:
+        """All segments, by start time, a bounded number in memory; empty where there are none."""
+
+    async def draft_finals(self, key: CallKey, after_event: int = 0) -> list[Final]:
+        """The draft's finals after an event, by event (``utterance`` as saved)."""
+
+    async def search(
+        self, tenant: str, query: str, limit: int = 20, cursor: str | None = None
+    ) -> HitPage:
+        """Segments of the best version of each call that hold all words of ``query``
+        ("…" for a phrase, a trailing * for a prefix; anything else is plain text)."""
+
+    async def record_usage(self, usage: Usage) -> None:
+        """One row a call and pass; a repeated one replaces it."""
+
+    async def usage(self, tenant: str) -> list[Usage]: ...
+
+    async def missing_canonical(self) -> list[Call]:
+        """Calls with a recording, no canonical transcript, and a status that is not ``failed``."""
+
+    async def bury(self, key: CallKey) -> None:
+        """Set the tombstone and remove all rows of the call; their pages are given back."""
+
+    async def buried(self, key: CallKey) -> bool: ...
+
+    async def aclose(self) -> None: ...
