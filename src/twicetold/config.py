@@ -1,45 +1,396 @@
-"""Settings: one frozen object; the only reader of the environment."""
+"""Settings: one frozen object; the only reader of the environment.
+
+Sources in rising precedence: the defaults, ``twicetold.toml``, ``TWICETOLD_*`` variables,
+flags. What a setting means and takes stands beside its default, once: validation, the
+``config`` command and the table in the README all read it there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, get_type_hints
+
+from twicetold.errors import SettingError
+
+PREFIX = "TWICETOLD_"
+DEFAULT_FILE = "twicetold.toml"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+# Variables that are no settings of the server: where its file is, and how a client finds it.
+_OTHER_VARIABLES = ("CONFIG", "KEY", "URL")
+
+
+def _about(meaning: str, pattern: str | None = None, shape: str | None = None) -> dict[str, Any]:
+    return {"meaning": meaning, "pattern": pattern, "shape": shape}
+
+
+def _range(meaning: str, least: float, most: float) -> dict[str, Any]:
+    return {"meaning": meaning, "least": least, "most": most}
+
+
+def _url(meaning: str, example: str) -> dict[str, Any]:
+    return _about(meaning, r"[a-z][a-z0-9+.-]*://\S*", f"a URL such as {example}")
+
+
+def _engine(meaning: str) -> dict[str, Any]:
+    return _about(meaning, r"[a-z][a-z0-9_-]*", "an engine's name, such as pocketsphinx")
+
+
+_DATA_DIR = _about("Where recordings, transcripts, the log and the databases lie.")
+_HOST = _about(
+    "Address to bind to; one that others can reach needs a tenants file.",
+    r"[A-Za-z0-9.:_-]+",
+    "a host name or an IP address",
+)
+_TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the data directory.")
+_LANGUAGE = _about(
+    "Language of calls that do not name one.",
+    r"auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*",
+    "a language tag such as en or pt-BR, or auto",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting, with its default. Units are in the names."""
 
-    data_dir: Path = Path("twicetold-data")
-    host: str = "127.0.0.1"
-    port: int = 8300
-    tenants_file: Path | None = None  # None: tenants.toml in the data directory
-    broker: str = "file://"
-    sessions: str = "sqlite://"
-    queue: str = "sqlite://"
-    transcripts: str = "sqlite://"
-    store: str = "file://"
-    live_engine: str = "pocketsphinx"
-    batch_engine: str = "pocketsphinx"
-    language: str = "en"
-    live_hosts: int = 0  # 0: one a core
-    batch_hosts: int = 0  # 0: one a core
-    min_silence_ms: int = 500
-    pre_roll_ms: int = 300
-    max_utterance_s: float = 30.0
-    vad_threshold: float = 0.5
-    partial_interval_ms: int = 200
-    engine_timeout_s: float = 30.0
-    lease_s: float = 10.0
-    finalize_after_s: float = 2.0
-    idle_timeout_s: float = 60.0
-    abandon_after_s: float = 60.0
-    lag_notice_s: float = 3.0
-    max_live_calls: int = 1000
-    max_upload_mb: int = 4096
-    batch_chunk_s: float = 30.0
-    job_lease_s: float = 60.0
-    job_attempts: int = 4
-    settle_s: float = 5.0
-    reconcile_every_s: float = 3600.0
-    log_level: str = "info"
+    data_dir: Path = field(default=Path("twicetold-data"), metadata=_DATA_DIR)
+    host: str = field(default="127.0.0.1", metadata=_HOST)
+    port: int = field(default=8300, metadata=_range("Port to listen on; 0: a free one.", 0, 65535))
+    tenants_file: Path | None = field(default=None, metadata=_TENANTS)
+    broker: str = field(
+        default="file://", metadata=_url("The log that carries audio and captions.", "file://")
+    )
+    sessions: str = field(
+        default="sqlite://", metadata=_url("The record of running calls.", "sqlite://")
+    )
+    queue: str = field(
+        default="sqlite://", metadata=_url("The queue of recordings to transcribe.", "sqlite://")
+    )
+    transcripts: str = field(
+        default="sqlite://", metadata=_url("The store of calls and transcripts.", "sqlite://")
+    )
+    store: str = field(
+        default="file://", metadata=_url("Recordings; file:// is in the data directory.", "file://")
+    )
+    live_engine: str = field(
+        default="pocketsphinx", metadata=_engine("Engine that writes the captions.")
+    )
+    batch_engine: str = field(
+        default="pocketsphinx", metadata=_engine("Engine that writes the canonical transcript.")
+    )
+    language: str = field(default="en", metadata=_LANGUAGE)
+    live_hosts: int = field(
+        default=0, metadata=_range("Processes for the live engine; 0: one a core.", 0, 256)
+    )
+    batch_hosts: int = field(
+        default=0, metadata=_range("Processes for the batch engine; 0: one a core.", 0, 256)
+    )
+    min_silence_ms: int = field(
+        default=500, metadata=_range("Silence that ends an utterance.", 100, 5000)
+    )
+    pre_roll_ms: int = field(
+        default=300, metadata=_range("Audio kept from before speech is noticed.", 0, 2000)
+    )
+    max_utterance_s: float = field(
+        default=30.0, metadata=_range("A longer utterance is cut at its quietest place.", 2, 120)
+    )
+    vad_threshold: float = field(
+        default=0.5, metadata=_range("Probability that makes a frame speech.", 0.05, 0.95)
+    )
+    partial_interval_ms: int = field(
+        default=200, metadata=_range("Least time between two partials of a channel.", 50, 5000)
+    )
+    engine_timeout_s: float = field(
+        default=30.0, metadata=_range("An engine that takes longer has failed.", 0.1, 600)
+    )
+    lease_s: float = field(
+        default=10.0, metadata=_range("How long a gateway owns a call unrenewed.", 0.2, 120)
+    )
+    finalize_after_s: float = field(
+        default=2.0, metadata=_range("So long without audio ends an utterance.", 0.2, 60)
+    )
+    idle_timeout_s: float = field(
+        default=60.0, metadata=_range("A client silent for so long is let go.", 0.5, 3600)
+    )
+    abandon_after_s: float = field(
+        default=60.0, metadata=_range("A call left by its client for so long ends.", 0.1, 86_400)
+    )
+    lag_notice_s: float = field(
+        default=3.0, metadata=_range("Clients are told when captions lag so much.", 0.5, 60)
+    )
+    max_live_calls: int = field(
+        default=1000, metadata=_range("Calls that may run at once.", 1, 100_000)
+    )
+    max_upload_mb: int = field(
+        default=4096, metadata=_range("Largest upload, in MiB.", 1, 1_048_576)
+    )
+    batch_chunk_s: float = field(
+        default=30.0, metadata=_range("Longest piece the batch engine gets.", 1, 600)
+    )
+    job_lease_s: float = field(
+        default=60.0, metadata=_range("How long a worker owns a job unrenewed.", 0.5, 3600)
+    )
+    job_attempts: int = field(
+        default=4, metadata=_range("Attempts before a job counts as failed.", 1, 100)
+    )
+    settle_s: float = field(
+        default=5.0, metadata=_range("A file unchanged for so long has arrived.", 0.05, 3600)
+    )
+    reconcile_every_s: float = field(
+        default=3600.0, metadata=_range("How often lost events are looked for.", 1, 604_800)
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_about("How much is logged.", "|".join(LOG_LEVELS), " or ".join(LOG_LEVELS)),
+    )
+
+    @property
+    def tenants_path(self) -> Path:
+        """The tenants file that counts, whether or not it is there."""
+        return self.tenants_file or self.data_dir / "tenants.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each value came from: "default", a file, a variable or a flag."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What there is to know about one setting, for people."""
+
+    name: str
+    default: str
+    meaning: str
+    takes: str
+    variable: str
+
+
+def load(
+    flags: Mapping[str, object | None],
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Loaded:
+    """Settings from all sources. ``flags`` holds settings by field name, None where not given,
+    and the path of the file under ``config``.
+
+    Raises SettingError for a name that is no setting, a wrong value, or a file that cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    sources = dict.fromkeys(_TYPES, "default")
+    for source in (
+        _from_file(flags.get("config"), environ, cwd),
+        _from_environment(environ),
+        _from_flags(flags),
+    ):
+        for name, (value, origin) in source.items():
+            values[name], sources[name] = value, origin
+    return Loaded(Settings(**values), sources)  # type: ignore[arg-type]
+
+
+def server_address(
+    settings: Settings,
+    url: str | None = None,
+    key: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[str, str | None]:
+    """Where commands find a running server and the key they show it: flag, ``TWICETOLD_URL`` and
+    ``TWICETOLD_KEY``, else the host and port of the settings."""
+    environ = os.environ if environ is None else environ
+    url = url or environ.get(f"{PREFIX}URL") or None
+    key = key or environ.get(f"{PREFIX}KEY") or None
+    if url is None:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+        url = (
+            f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+        )
+    if not re.fullmatch(r"(http|ws)s?://\S+", url):
+        raise SettingError(
+            f"url got {masked(url)!r}; it takes a server's address.",
+            "For example: --url http://127.0.0.1:8300",
+        )
+    return url.rstrip("/"), key
+
+
+def about_settings() -> list[About]:
+    """Every setting in order: the one source for tables of them."""
+    return [
+        About(
+            name=item.name,
+            default=masked("" if item.default is None else item.default),
+            meaning=item.metadata["meaning"],
+            takes=takes(item.name),
+            variable=PREFIX + item.name.upper(),
+        )
+        for item in fields(Settings)
+    ]
+
+
+def takes(name: str) -> str:
+    """What a setting accepts, in words."""
+    about = _ABOUT[name]
+    if about.get("shape"):
+        return str(about["shape"])
+    words = _PARSERS[_TYPES[name]][1]
+    if "least" in about:
+        words += f" from {about['least']:.12g} to {about['most']:.12g}"
+    return words
+
+
+def masked(value: object) -> str:
+    """A value for people and logs: passwords and tokens inside URLs become ``***``."""
+    text = re.sub(r"([^/@\s:]*):[^/\s]+@", r"\1:***@", str(value))
+    return re.sub(
+        r"(?i)([?&][^=&]*(?:secret|password|token|key|credential)[^=&]*=)[^&\s]+", r"\1***", text
+    )
+
+
+# --- one value --------------------------------------------------------------------------------
+
+
+def parse_bool(text: str) -> bool:
+    """true/yes/on/1 or false/no/off/0, in any case. Raises ValueError on anything else."""
+    word = text.strip().lower()
+    if word in {"true", "1", "yes", "on"}:
+        return True
+    if word in {"false", "0", "no", "off"}:
+        return False
+    raise ValueError(text)
+
+
+def _path(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError(text)
+    return Path(text).expanduser()
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError(text)
+    return text.strip()
+
+
+def _optional_path(text: str) -> Path | None:
+    return _path(text) if text.strip() else None
+
+
+# Each type of setting: how text becomes it, what it takes, and the types it may have in TOML.
+_PARSERS: dict[Any, tuple[Callable[[str], object], str, tuple[type, ...]]] = {
+    bool: (parse_bool, "true, false, 1, 0, yes, no, on or off", (bool,)),
+    int: (int, "a whole number", (int,)),
+    float: (float, "a number", (int, float)),
+    str: (_text, "text", (str,)),
+    Path: (_path, "a path", (str, Path)),
+    Path | None: (_optional_path, "a path", (str, Path)),
+}
+_ABOUT: dict[str, Mapping[str, Any]] = {item.name: item.metadata for item in fields(Settings)}
+_TYPES: dict[str, Any] = get_type_hints(Settings)
+
+
+def _checked(name: str, value: object, origin: str, *, as_text: bool) -> object:
+    """The setting's typed value. Raises SettingError, which names all that is needed to mend it."""
+    parse, _, native = _PARSERS[_TYPES[name]]
+    try:
+        if as_text and isinstance(value, str):
+            parsed = parse(value)
+        else:
+            parsed = _native(value, parse, native)
+        _check_bounds(_ABOUT[name], parsed)
+    except ValueError:
+        raise SettingError(
+            f"{name} (from {origin}) got {masked(value)!r}; it takes {takes(name)}."
+        ) from None
+    return parsed
+
+
+def _native(value: object, parse: Callable[[str], object], native: tuple[type, ...]) -> object:
+    # bool is an int to Python, never to people.
+    if not isinstance(value, native) or (isinstance(value, bool) and bool not in native):
+        raise ValueError(value)
+    return parse(str(value)) if not isinstance(value, bool) else value
+
+
+def _check_bounds(about: Mapping[str, Any], value: Any) -> None:
+    if "least" in about and not about["least"] <= value <= about["most"]:  # refuses nan too
+        raise ValueError(value)
+    if about.get("pattern") and not re.fullmatch(about["pattern"], value):
+        raise ValueError(value)
+
+
+# --- the sources ------------------------------------------------------------------------------
+
+
+def _from_file(
+    flag: object | None, environ: Mapping[str, str], cwd: Path | None
+) -> dict[str, tuple[object, str]]:
+    """Settings of the TOML file. A path in it counts from the file's own directory."""
+    named = flag or environ.get(f"{PREFIX}CONFIG")
+    path = (cwd or Path()) / (Path(str(named)).expanduser() if named else DEFAULT_FILE)
+    if not named and not path.exists():
+        return {}
+    values: dict[str, tuple[object, str]] = {}
+    for name, value in _read_toml(path).items():
+        _check_known(name, list(_TYPES), f"{path} names {name!r}, which is no setting.")
+        parsed = _checked(name, value, str(path), as_text=False)
+        values[name] = (path.parent / parsed if isinstance(parsed, Path) else parsed, str(path))
+    return values
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise SettingError(
+            f"config got {str(path)!r}, which cannot be read: {error.strerror}.",
+            "Name a file with --config or TWICETOLD_CONFIG, or leave both out.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(
+            f"{path} is not valid TOML: {error}.",
+            'A line of it looks like: port = 8300, or: language = "en"',
+        ) from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, str]]:
+    values: dict[str, tuple[object, str]] = {}
+    known = [PREFIX + name.upper() for name in _TYPES]
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable.removeprefix(PREFIX) in _OTHER_VARIABLES:
+            continue
+        _check_known(variable, known, f"The environment names {variable}, which is no setting.")
+        name = variable.removeprefix(PREFIX).lower()
+        values[name] = (_checked(name, environ[variable], variable, as_text=True), variable)
+    return values
+
+
+def _from_flags(flags: Mapping[str, object | None]) -> dict[str, tuple[object, str]]:
+    values: dict[str, tuple[object, str]] = {}
+    for name, value in flags.items():
+        if value is None or name == "config":
+            continue
+        _check_known(name, list(_TYPES), f"The flags name {name!r}, which is no setting.")
+        flag = "--" + name.replace("_", "-")
+        values[name] = (_checked(name, value, flag, as_text=True), flag)
+    return values
+
+
+def _check_known(name: str, known: list[str], message: str) -> None:
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else SettingError.default_hint
+    raise SettingError(message, hint)
