@@ -103,6 +103,7 @@ class VoiceActivity(Protocol):
     """How likely each frame of sound is speech; a pure function of a state and audio."""
 
     frame_s: float
+    blocking: bool  # True where a call takes long enough to belong in a thread
 
     def start(self, rate: int) -> ActivityState:
         """The state at the beginning of a channel. Raises UnsupportedRate."""
@@ -115,5 +116,5 @@ class VoiceActivity(Protocol):
     ) -> tuple[list[float], ActivityState]:
         """One probability per whole frame of ``pcm`` (mono s16le) and the state after them.
 
-        Blocks for about 0.1 ms a frame: call it in a thread. ``pcm`` must hold whole frames.
+        ``pcm`` must hold whole frames. Where ``blocking``, call it in a thread.
         """

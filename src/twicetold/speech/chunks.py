@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from twicetold.speech.transcript import Final
 
 _AUDIO = struct.Struct("<BIQIB")  # kind, epoch, first_sample, rate, channels
 _MARK = struct.Struct("<BIQ")  # kind, epoch, sample
@@ -113,3 +115,31 @@ def parse_log_message(value: bytes) -> LogMessage:
     except (struct.error, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"damaged log message of kind {kind}") from error
     raise ValueError(f"expected a log message of kind 1 to 4 but got {kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """In the ``finals`` topic, after the last one: how many finals the call has, where it ended."""
+
+    event: int
+    sample: int
+    rate: int
+    engine: str
+
+
+def finals_message(message: Final | Ended) -> bytes:
+    """The wire form of the ``finals`` topic."""
+    if isinstance(message, Final):
+        return json.dumps({"final": message.to_dict()}, ensure_ascii=False).encode()
+    return json.dumps({"ended": asdict(message)}).encode()
+
+
+def parse_finals_message(value: bytes) -> Final | Ended:
+    """The message that ``finals_message`` wrote. Raises ValueError on anything else."""
+    try:
+        body = json.loads(value)
+        if "final" in body:
+            return Final.from_dict(body["final"])
+        return Ended(**body["ended"])
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError("damaged message in the finals topic") from error

@@ -90,11 +90,10 @@ class Lagging(_Event):
 
 @dataclass(frozen=True, slots=True)
 class Gap(_Event):
-    """Audio between these times was lost when a container stream started afresh."""
+    """Sound is missing at this second: a container stream broke off and started afresh."""
 
     type: ClassVar[str] = "gap"
-    start: float
-    end: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

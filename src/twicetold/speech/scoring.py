@@ -88,7 +88,7 @@ def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> Errors:
 
 
 def distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """``word_errors(…).total`` without the kinds, in linear memory; 100,000 words take about 1 s."""
+    """``word_errors(…).total`` without the kinds, in linear memory; 100,000 words take 1 s."""
     return Levenshtein.distance(reference, hypothesis)
 
 

@@ -1,0 +1,214 @@
+"""Steps of "Ingest": publish, then write the position, then acknowledge up to it.
+
+Owns one connection's hold on a call: its epoch and its lease. A gateway that was taken over
+loses the comparison and stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from twicetold.broker import Broker, Topic
+from twicetold.errors import TwicetoldError
+from twicetold.gateway.intake import Intake
+from twicetold.sessions import Changes, Sessions, State
+from twicetold.speech.chunks import AudioChunk, Close, Finalize
+from twicetold.speech.identity import CallKey
+
+_ACK_INTERVAL_S = 0.25
+_MOST_IN_FLIGHT_BYTES = 1024 * 1024
+_LARGEST_CHUNK_S = 0.25
+GAP_S = 5.0
+
+OnAck = Callable[[int], None]
+OnLost = Callable[[TwicetoldError], None]
+
+
+class Ingest:
+    """Publishes a connection's audio. ``on_ack`` gets the last sequence number that is safe;
+    ``on_lost`` the error after which nothing more is taken."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        sessions: Sessions,
+        key: CallKey,
+        *,
+        epoch: int,
+        next_seq: int,
+        next_sample: int,
+        channels: int,
+        intake: Intake,
+        lease_s: float,
+        on_ack: OnAck,
+        on_lost: OnLost,
+    ) -> None:
+        self._broker, self._sessions, self._key = broker, sessions, key
+        self._epoch, self._channels, self._intake = epoch, channels, intake
+        self._lease_s, self._on_ack, self._on_lost = lease_s, on_ack, on_lost
+        self._base_sample = next_sample
+        self._most_unnoted = int((GAP_S - 1) * intake.rate)
+        self.sample = next_sample  # handed to the broker
+        self.published = next_sample  # in the broker
+        self._position = self._written = (next_seq, next_sample)
+        self._in_flight = 0
+        self._last: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._lease_checked = self._loop.time()
+        self._lost: TwicetoldError | None = None
+
+    @property
+    def rate(self) -> int:
+        return self._intake.rate
+
+    async def feed(self, seq: int, audio: bytes) -> None:
+        """Take one message's audio. Returns once it is on its way; waits while too much is."""
+        if self._lost is not None:
+            raise self._lost
+        if self._loop.time() - self._lease_checked > self._lease_s / 2:
+            await self.renew()
+        await self._send(await self._intake.feed(seq, audio))
+        if not self._intake.seamless and self.sample - self._written[1] > self._most_unnoted:
+            await self.renew()
+
+    async def fill_gap(self) -> float:
+        """Where a container starts afresh: lay silence over the stretch in which the connection
+        before may have published more than its position says (what is there already wins).
+        Returns the second at which sound is missing."""
+        silence_frames = int(self._intake.rate * GAP_S)
+        at = self.sample / self._intake.rate
+        self._base_sample += silence_frames
+        await self._send(bytes(silence_frames * 2 * self._channels))
+        await self._settled()
+        self._position = (self._position[0], self.sample)
+        await self.renew()
+        return at
+
+    async def finalize(self) -> None:
+        """Whoever is speaking is taken to have finished."""
+        if self._lost is None:
+            message = Finalize(self._epoch, self.sample).to_bytes()
+            await self._broker.publish(Topic.AUDIO, self._key, message)
+
+    async def finalize_if_ours(self) -> None:
+        """After a disconnect: only if nobody has resumed the call meanwhile."""
+        record = await self._sessions.load(self._key)
+        if record is not None and record.epoch == self._epoch and record.state is State.OPEN:
+            await self.finalize()
+
+    async def stop(self, last_seq: int) -> None:
+        """The client has sent all: publish the rest and the close."""
+        await self._send(await self._intake.finish())
+        await self._settled()
+        self._position = (last_seq + 1, self.published)
+        await self._write({"state": State.CLOSING})
+        close = Close(self._epoch, self.sample)
+        await self._broker.publish(Topic.AUDIO, self._key, close.to_bytes())
+
+    async def renew(self) -> None:
+        """Extend the lease and write the position with it."""
+        await self._write({})
+
+    async def leave(self) -> None:
+        """The client is gone: note how far it came and let the lease end, so that it may
+        resume anywhere, or be given up after a while."""
+        self._cancel_timer()
+        if self._lost is None:
+            await self._settled()
+            await self._write({"lease_s": 0.0})
+
+    def close(self) -> None:
+        self._cancel_timer()
+        if self._writing is not None:
+            self._writing.cancel()
+
+    async def _send(self, pcm: bytes) -> None:
+        largest = int(self._intake.rate * _LARGEST_CHUNK_S) * 2 * self._channels
+        for at in range(0, len(pcm), largest):
+            self._publish(pcm[at : at + largest] if len(pcm) > largest else pcm)
+        if not pcm:
+            self._note()
+        if self._in_flight > _MOST_IN_FLIGHT_BYTES:
+            await self._settled()
+
+    def _publish(self, pcm: bytes) -> None:
+        chunk = AudioChunk(self._epoch, self.sample, self._intake.rate, self._channels, pcm)
+        self.sample = end = chunk.end_sample
+        self._in_flight += len(pcm)
+        self._last = done = asyncio.ensure_future(
+            self._broker.publish(Topic.AUDIO, self._key, chunk.to_bytes())
+        )
+
+        def stored(future: asyncio.Future[None]) -> None:
+            self._in_flight -= len(pcm)
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is None:
+                self.published = end
+                self._note()
+            elif isinstance(error, TwicetoldError):
+                self._lose(error)
+            else:
+                raise error
+
+        done.add_done_callback(stored)
+
+    def _note(self) -> None:
+        """Move the position to what is covered by now; the store hears of it in a moment."""
+        reached = self._intake.covered(self.published - self._base_sample)
+        if reached is not None:
+            self._position = (reached[0], self._base_sample + reached[1])
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is None and self._position != self._written:
+            self._timer = self._loop.call_later(_ACK_INTERVAL_S, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._writing is None or self._writing.done():
+            self._writing = self._loop.create_task(self._write_quietly())
+        else:
+            self._schedule()  # the store is slow: once it answers is soon enough
+
+    async def _write_quietly(self) -> None:
+        try:
+            await self._write({})
+        except TwicetoldError as error:
+            self._lose(error)
+        else:
+            self._schedule()
+
+    async def _write(self, changes: Changes) -> None:
+        started, (next_seq, next_sample) = self._loop.time(), self._position
+        complete: Changes = {
+            "next_seq": next_seq,
+            "next_sample": next_sample,
+            "lease_s": self._lease_s,
+            **changes,
+        }
+        await self._sessions.swap(self._key, {"epoch": self._epoch, "state": State.OPEN}, complete)
+        self._lease_checked = started
+        if next_seq > self._written[0]:
+            self._on_ack(next_seq - 1)
+        self._written = (next_seq, next_sample)
+
+    async def _settled(self) -> None:
+        if self._last is not None:
+            await asyncio.wait([self._last])
+        if self._lost is not None:
+            raise self._lost
+
+    def _lose(self, error: TwicetoldError) -> None:
+        if self._lost is None:
+            self._lost = error
+            self._on_lost(error)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

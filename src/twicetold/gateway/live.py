@@ -1,0 +1,307 @@
+"""``GET /v1/live``: one WebSocket, audio in, captions out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Coroutine
+
+import structlog
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from twicetold.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    IdleTimeout,
+    NotAllowed,
+    Overloaded,
+    TooFast,
+    TwicetoldError,
+)
+from twicetold.gateway.auth import tenant_of_socket
+from twicetold.gateway.context import Platform
+from twicetold.gateway.delivery import Delivery
+from twicetold.gateway.ingest import Ingest
+from twicetold.gateway.intake import Intake, open_intake
+from twicetold.gateway.live_entry import Entry, check_layout, enter
+from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
+from twicetold.speech.events import Ack, Failed, Gap, Kind, Lagging, Ready
+from twicetold.speech.identity import CallKey
+
+log = structlog.get_logger()
+router = APIRouter()
+
+_TICK_S = 0.5
+_MOST_AHEAD_S = 30.0  # of real time; then the socket pushes back
+_MOST_PUSHED_BACK_S = 60.0
+_LAG_TOLD_EVERY_S = 1.0
+_SERVER_STOPS = 1012
+
+
+@router.websocket("/v1/live")
+async def live(websocket: WebSocket) -> None:
+    """The native live protocol; see docs/architecture.md."""
+    platform: Platform = websocket.app.state.platform
+    running: set[object] = websocket.app.state.live_calls
+    subprotocol: str | None = None
+    refusal: TwicetoldError | None = None
+    tenant = ""
+    try:
+        tenant, subprotocol = tenant_of_socket(websocket)
+        if len(running) >= platform.settings.max_live_calls:
+            raise Overloaded("The server has as many live calls as it may take.")
+    except TwicetoldError as error:
+        refusal = error
+    await websocket.accept(subprotocol)
+    connection = Connection(websocket, platform)
+    running.add(connection)
+    try:
+        if refusal is not None:
+            raise refusal
+        request = LiveRequest.parse(websocket.query_params, platform.settings.language)
+        await connection.serve(CallKey.checked(tenant, request.call_id), request)
+    except TwicetoldError as error:
+        await connection.refuse(error)
+    except (WebSocketDisconnect, OSError):
+        pass  # the client is gone; the call waits for it
+    except Exception:
+        log.exception("live_connection_failed")
+        await connection.refuse(Overloaded("The server failed on this connection.", "Reconnect."))
+    finally:
+        running.discard(connection)
+
+
+class Connection:
+    """One client's WebSocket, from its acceptance to its end."""
+
+    def __init__(self, websocket: WebSocket, platform: Platform) -> None:
+        self._socket, self._platform = websocket, platform
+        self._settings = platform.settings
+        self._loop = asyncio.get_running_loop()
+        self._last_audio = self._last_message = self._loop.time()
+        self._started_at = 0.0
+        self._pushed_back_since: float | None = None
+        self._finalized = True
+        self._tasks: set[asyncio.Task[None]] = websocket.app.state.live_tasks
+        self._worked_through = 0
+        self._lagging = False
+        self._lag_told = 0.0
+        self._close_code = 0
+        self._failure: asyncio.Future[None] = self._loop.create_future()
+
+    async def serve(self, key: CallKey, request: LiveRequest) -> None:
+        """Returns when the call is done or the client gone. Raises what the client must be told."""
+        bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
+        intake = await open_intake(request, self._platform.decoder)
+        try:
+            entry = await enter(self._platform, key, request, intake)
+            check_layout(entry.record, request)
+            delivery = Delivery(self._platform, self._socket.app.state.captions, key, request.event)
+            await delivery.open()
+            try:
+                await self._converse(key, request, intake, entry, delivery)
+            finally:
+                await delivery.aclose()
+        finally:
+            await intake.aclose()
+            structlog.contextvars.reset_contextvars(**bound)
+
+    async def _converse(
+        self,
+        key: CallKey,
+        request: LiveRequest,
+        intake: Intake,
+        entry: Entry,
+        delivery: Delivery,
+    ) -> None:
+        record = entry.record
+        ingest = Ingest(
+            self._platform.broker,
+            self._platform.sessions,
+            key,
+            epoch=record.epoch,
+            next_seq=record.next_seq,
+            next_sample=record.next_sample,
+            channels=record.channels,
+            intake=intake,
+            lease_s=self._settings.lease_s,
+            on_ack=self._acknowledge,
+            on_lost=self._fail,
+        )
+        self._worked_through = record.next_sample
+        self._started_at = record.started_at
+        await self._say(Ready(key.call_id, entry.token, record.next_seq).to_json())
+        if entry.resumed and not entry.over and not intake.seamless:
+            await self._say(Gap(round(await ingest.fill_gap(), 3)).to_json())
+        inbound = Inbound(request, record.next_seq, over=entry.over)
+        tasks = [
+            asyncio.ensure_future(step)
+            for step in (
+                self._deliver(delivery, ingest),
+                self._receive(inbound, ingest),
+                self._watch(ingest, inbound),
+                self._failure,
+            )
+        ]
+        try:
+            # Delivery ends with `done`; receiving ends when the client is gone.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not inbound.stopped:
+                self._spawn(self._leave(ingest))  # outlives the connection by a moment
+            else:
+                ingest.close()
+
+    # --- from the client --------------------------------------------------------
+
+    async def _receive(self, inbound: Inbound, ingest: Ingest) -> None:
+        """Returns when the client is gone; runs on after ``stop``."""
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                self._close_code = message.get("code") or 0
+                return
+            self._last_message = self._loop.time()
+            data = message.get("bytes")
+            if data is not None:
+                seq = inbound.next_seq
+                audio = inbound.audio(data)
+                await ingest.feed(seq, audio)
+                self._last_audio = self._loop.time()
+                self._finalized = False
+                await self._keep_pace(ingest)
+            else:
+                await self._command(inbound, ingest, message.get("text") or "")
+
+    async def _command(self, inbound: Inbound, ingest: Ingest, text: str) -> None:
+        if inbound.text(text) is Command.FINALIZE:
+            await ingest.finalize()
+        else:
+            self._finalized = True
+            await ingest.stop(inbound.next_seq - 1)
+
+    async def _keep_pace(self, ingest: Ingest) -> None:
+        """Read on only when real time has caught up with what was sent; a client that keeps
+        pushing is told to upload instead."""
+        ahead_s = ingest.sample / ingest.rate - (time.time() - self._started_at) - _MOST_AHEAD_S
+        if ahead_s <= 0:
+            if ahead_s < -_MOST_AHEAD_S / 2:
+                self._pushed_back_since = None
+            return
+        now = self._loop.time()
+        if self._pushed_back_since is None:
+            self._pushed_back_since = now
+        elif now - self._pushed_back_since > _MOST_PUSHED_BACK_S:
+            raise TooFast(f"For {_MOST_PUSHED_BACK_S:.0f} s audio came faster than real time.")
+        await asyncio.sleep(ahead_s)
+
+    async def _leave(self, ingest: Ingest) -> None:
+        """The client broke off: whoever was speaking has finished, unless it comes back at once."""
+        try:
+            await ingest.leave()
+            if self._close_code != _SERVER_STOPS and not self._finalized:
+                await asyncio.sleep(self._settings.finalize_after_s)
+                await ingest.finalize_if_ours()
+        except TwicetoldError as error:
+            log.info("call_left", reason=error.code)
+        finally:
+            ingest.close()
+
+    # --- to the client ----------------------------------------------------------
+
+    async def _deliver(self, delivery: Delivery, ingest: Ingest) -> None:
+        """Returns once ``done`` was sent."""
+        while True:
+            for caption in await delivery.receive():
+                if caption.kind is Kind.PROGRESS:
+                    self._worked_through = int(caption.body()["sample"])
+                    await self._tell_lag(ingest)
+                elif caption.kind is Kind.STATUS:
+                    continue
+                elif caption.kind is Kind.FAILED:
+                    await self._say(caption.json)
+                    await self._close(4409)
+                    return
+                else:
+                    await self._socket.send_text(caption.json)
+                    if caption.kind is Kind.DONE:
+                        await self._close(1000)
+                        return
+
+    def _acknowledge(self, seq: int) -> None:
+        self._spawn(self._say(Ack(seq).to_json()))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_lag(self, ingest: Ingest) -> None:
+        seconds = max(0, ingest.published - self._worked_through) / ingest.rate
+        behind = seconds >= self._settings.lag_notice_s
+        now = self._loop.time()
+        if behind and now - self._lag_told >= _LAG_TOLD_EVERY_S:
+            self._lagging, self._lag_told = True, now
+            await self._say(Lagging(round(seconds, 1)).to_json())
+        elif self._lagging and not behind:
+            self._lagging = False
+            await self._say(Lagging(0.0).to_json())
+
+    async def _watch(self, ingest: Ingest, inbound: Inbound) -> None:
+        """What is due without a message: the lease, a client that fell silent, the lag."""
+        renewed = self._loop.time()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = self._loop.time()
+            if inbound.stopped:
+                continue
+            if now - self._last_audio >= self._settings.finalize_after_s and not self._finalized:
+                self._finalized = True
+                await ingest.finalize()
+            if now - self._last_message >= self._settings.idle_timeout_s:
+                raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
+            if now - renewed >= self._settings.lease_s / 3:
+                renewed = now
+                await ingest.renew()
+            await self._tell_lag(ingest)
+
+    def _fail(self, error: TwicetoldError) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def refuse(self, error: TwicetoldError) -> None:
+        """Tell the client what is wrong, and close."""
+        told = Failed(error.code, error.message, error.hint, error.retryable)
+        await self._say(told.to_json())
+        await self._close(_close_code(error))
+
+    async def _say(self, text: str) -> None:
+        if self._socket.application_state is WebSocketState.CONNECTED:
+            await _quietly(self._socket.send_text(text))
+
+    async def _close(self, code: int) -> None:
+        if self._socket.application_state is WebSocketState.CONNECTED:
+            await _quietly(self._socket.close(code))
+
+
+async def _quietly(sending: Awaitable[None]) -> None:
+    """A client that is gone need not be told anything."""
+    with contextlib.suppress(WebSocketDisconnect, OSError, RuntimeError):
+        await sending
+
+
+def _close_code(error: TwicetoldError) -> int:
+    if isinstance(error, NotAllowed):
+        return 4403 if isinstance(error, Forbidden) else 4401
+    if isinstance(error, Conflict):
+        return 4409
+    return 4400 if isinstance(error, BadInput) else 4503

@@ -1,0 +1,122 @@
+"""Who may speak into which call: a new one is created, a running one is resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+
+from twicetold.broker import Topic
+from twicetold.errors import CallDeleted, CallInUse, CallUsed, SessionLost, SwapLost, Unauthorized
+from twicetold.gateway.context import Platform
+from twicetold.gateway.intake import Intake
+from twicetold.gateway.live_protocol import LiveRequest
+from twicetold.sessions import Record, State
+from twicetold.speech.chunks import Open
+from twicetold.speech.identity import CallKey
+
+GATEWAY_NAME = f"gateway-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A connection's hold on a call. ``over`` says that it takes no more audio."""
+
+    record: Record
+    token: str
+    resumed: bool
+    over: bool
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def enter(platform: Platform, key: CallKey, request: LiveRequest, intake: Intake) -> Entry:
+    """Raises CallInUse, CallUsed, CallDeleted, SessionLost or Unauthorized."""
+    if request.session is None:
+        return await _create(platform, key, request, intake)
+    return await _resume(platform, key, request.session)
+
+
+async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake: Intake) -> Entry:
+    if await platform.transcripts.buried(key):
+        raise CallDeleted(f"The call {key.call_id} was deleted.")
+    if await platform.transcripts.call(key) is not None:
+        held = await platform.sessions.load(key)
+        if held is not None and held.state is State.OPEN:
+            raise CallInUse(f"The call {key.call_id} is running.")
+        raise CallUsed(f"The call id {key.call_id} was used before.")
+    token = secrets.token_urlsafe(24)
+    record = Record(
+        key=key,
+        rate=intake.rate,
+        channels=request.channels,
+        language=request.language,
+        encoding=request.encoding,
+        input_rate=request.sample_rate,
+        token_hash=_hash(token),
+        started_at=time.time(),
+        gateway=GATEWAY_NAME,
+        boundaries=(0,) * request.channels,
+        utterances=(0,) * request.channels,
+        adaptation=(None,) * request.channels,
+    )
+    await platform.sessions.create(record, platform.settings.lease_s)
+    opening = Open(
+        epoch=record.epoch,
+        rate=record.rate,
+        channels=record.channels,
+        language=record.language,
+        source="live",
+        started_at=record.started_at,
+    )
+    await platform.broker.publish(Topic.AUDIO, key, opening.to_bytes())
+    return Entry(record, token, resumed=False, over=False)
+
+
+async def _resume(platform: Platform, key: CallKey, token: str) -> Entry:
+    """Take the lease with a higher epoch; whoever held it loses its next comparison."""
+    for _ in range(3):
+        record = await platform.sessions.load(key)
+        if record is None:
+            if await platform.transcripts.buried(key):
+                raise CallDeleted(f"The call {key.call_id} was deleted.")
+            raise SessionLost(f"There is no session for call {key.call_id}.")
+        if not hmac.compare_digest(record.token_hash, _hash(token)):
+            raise Unauthorized(
+                "The session token does not belong to this call.",
+                "Send the token that came with 'ready' when the call began.",
+            )
+        if record.state is not State.OPEN:
+            return Entry(record, token, resumed=True, over=True)
+        try:
+            await platform.sessions.swap(
+                key,
+                {"state": State.OPEN, "epoch": record.epoch},
+                {
+                    "epoch": record.epoch + 1,
+                    "gateway": GATEWAY_NAME,
+                    "lease_s": platform.settings.lease_s,
+                },
+            )
+        except SwapLost:
+            continue
+        # The connection before may have written its last position meanwhile: read it again.
+        held = await platform.sessions.load(key)
+        if held is not None and held.epoch == record.epoch + 1:
+            return Entry(held, token, resumed=True, over=False)
+    raise CallInUse(f"The call {key.call_id} is being resumed elsewhere at this moment.")
+
+
+def check_layout(record: Record, request: LiveRequest) -> None:
+    """A resumed call goes on as it began. Raises CallInUse naming what differs."""
+    began = (record.encoding, record.input_rate, record.channels)
+    asked = (request.encoding, request.sample_rate, request.channels)
+    if began != asked:
+        raise CallInUse(
+            f"The call began as {began[0]}, {began[1]} Hz, {began[2]} channel(s).",
+            "Resume it with the same encoding, sample_rate and channels.",
+        )

@@ -1,0 +1,220 @@
+"""One running call: its inbox, session, detector and engine streams, joined. I/O lives here."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from dataclasses import dataclass
+
+from twicetold.broker import Consumer, Delivery
+from twicetold.engines import StreamingTranscriber
+from twicetold.live.detection import Detector
+from twicetold.live.endpointing import Action, Begin, End, EndpointSettings
+from twicetold.live.inbox import Inbox
+from twicetold.live.ledger import Ledger
+from twicetold.live.session import CallSession, SameSound, SessionState
+from twicetold.live.utterances import ChannelRunner, Utterance
+from twicetold.sessions import Record
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, parse_log_message
+from twicetold.speech.events import Caption, Partial, Progress, SpeechStarted
+from twicetold.speech.transcript import Hypothesis, Word
+
+_MOST_TAKEN_S = 1.0
+_MOST_BACKLOG_S = 10.0
+_MOST_TAKEOVERS = 3
+_PROGRESS_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """What the live pass reads of the settings."""
+
+    endpointing: EndpointSettings
+    partial_interval_s: float = 0.2
+
+
+class LiveCall:
+    """Feed ``inbox``; ``run`` returns when the call is closed, or is no longer ours."""
+
+    def __init__(
+        self,
+        record: Record,
+        ledger: Ledger,
+        consumer: Consumer,
+        inbox: Inbox,
+        engine: StreamingTranscriber,
+        detector: Detector,
+        settings: LiveSettings,
+        same_sound: SameSound | None,
+    ) -> None:
+        self._record, self._ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
+        self._detector, self._settings = detector, settings
+        self._rate = record.rate
+        self._states = detector.start(record.rate, record.channels)
+        self._session = CallSession(
+            record.rate,
+            record.channels,
+            settings.endpointing,
+            detector.frame_samples(record.rate),
+            boundaries=tuple(ledger.boundaries),
+            utterances=tuple(ledger.utterances),
+            same_sound=same_sound,
+        )
+        self._runners = [
+            ChannelRunner(
+                channel,
+                record.rate,
+                record.language,
+                engine,
+                adaptation=ledger.adaptation[channel],
+                on_hypothesis=self._partial,
+                on_end=self._end,
+            )
+            for channel in range(record.channels)
+        ]
+        self._held: deque[tuple[Delivery, int]] = deque()  # unreleased, with the end of its sound
+        self._spoken = [("", 0.0)] * record.channels  # last partial's text and moment
+        self._progress = (0, 0.0)
+        self._room = asyncio.Event()
+        self._first = max(ledger.boundaries)
+        self._calm_samples = int((settings.endpointing.max_utterance_s + 5) * record.rate)
+
+    async def run(self) -> None:
+        """Raises Conflict when the call has another owner, and whatever its streams raise."""
+        await self._ledger.take_over()
+        self._skip_poison()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(runner.run()) for runner in self._runners]
+            while self._session.state is not SessionState.CLOSED:
+                await self._step()
+            for runner in self._runners:
+                await runner.drained.wait()
+            for task in tasks:
+                task.cancel()
+        await self._ledger.close(self._session.position)
+        self.release_all()
+
+    def release_all(self) -> None:
+        while self._held:
+            self._consumer.release(self._held.popleft()[0])
+
+    def _skip_poison(self) -> None:
+        """After too many takeovers at one boundary, what lies there is left to the batch pass."""
+        if self._ledger.takeovers > _MOST_TAKEOVERS:
+            for runner in self._runners:
+                runner.fail_next = True
+
+    async def _step(self) -> None:
+        most_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * self._record.channels
+        for delivery in await self.inbox.take(most_bytes):
+            message = parse_log_message(delivery.value)
+            self._hold(delivery, message)
+            if not isinstance(message, AudioChunk):
+                await self._judge()  # what was said before a finalize or close counts
+            if self._session.state is not SessionState.CLOSED:
+                self._perform(self._session.receive(message))
+            if isinstance(message, Close):
+                break
+        await self._judge()
+        await self._wait_for_room()
+        self._release()
+        self._tell_progress()
+        if self._ledger.takeovers and self._session.judged - self._first > self._calm_samples:
+            await self._ledger.calm()
+
+    def _hold(self, delivery: Delivery, message: LogMessage) -> None:
+        """Remember what to release, without its sound, and the sample up to which it is needed."""
+        receipt = Delivery(delivery.partition, delivery.position, delivery.key, b"")
+        if isinstance(message, AudioChunk):
+            self._held.append((receipt, message.end_sample))
+        elif isinstance(message, Finalize):
+            self._held.append((receipt, message.sample))
+        else:
+            self._held.append((receipt, sys.maxsize if isinstance(message, Close) else 0))
+
+    async def _judge(self) -> None:
+        frames = self._session.unjudged()
+        if any(frames):
+            judged = await self._detector.judge(self._states, frames)
+            for channel, probabilities in enumerate(judged):
+                self._perform(self._session.judge(channel, probabilities))
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._runners[action.channel].put(action)
+            if isinstance(action, Begin):
+                start = round(action.speech_sample / self._rate, 3)
+                event = SpeechStarted(action.channel, action.utterance, start)
+                self._ledger.caption(Caption.of(event))
+                self._spoken[action.channel] = ("", 0.0)
+
+    def _partial(self, channel: int, utterance: Utterance, heard: Hypothesis) -> None:
+        self._room.set()
+        text, moment = self._spoken[channel]
+        now = asyncio.get_running_loop().time()
+        if not heard.words or heard.text == text:
+            return
+        if text and now - moment < self._settings.partial_interval_s:
+            return
+        self._spoken[channel] = (heard.text, now)
+        origin = utterance.start_sample / self._rate
+        partial = Partial(
+            channel,
+            utterance.number,
+            round(origin + heard.words[0].start, 3),
+            round(origin + heard.words[-1].end, 3),
+            heard.text,
+        )
+        self._ledger.caption(Caption.of(partial))
+
+    async def _end(self, channel: int, utterance: Utterance, end: End, heard: Hypothesis) -> None:
+        origin = utterance.start_sample / self._rate
+        words = tuple(word.shifted(origin) for word in heard.words)
+        if end.cut:
+            words = _before(words, end.end_sample / self._rate)
+        span = (utterance.speech_sample / self._rate, end.end_sample / self._rate)
+        await self._ledger.settle(
+            channel,
+            utterance.number,
+            end.boundary,
+            self._runners[channel].adaptation,
+            words,
+            span if utterance.failed else None,
+        )
+        self._room.set()
+
+    async def _wait_for_room(self) -> None:
+        """Stop reading while an engine is behind: audio waits in the broker, not with us."""
+        most = _MOST_BACKLOG_S * self._rate
+        while max(runner.backlog_samples for runner in self._runners) > most:
+            self._release()
+            self._tell_progress()
+            self._room.clear()
+            await self._room.wait()
+
+    def _release(self) -> None:
+        """Let go what lies before everything that a successor would need."""
+        needed = [
+            sample if runner.needed is None else min(sample, runner.needed)
+            for sample, runner in zip(self._session.needed, self._runners, strict=True)
+        ]
+        lowest = min(needed)
+        while self._held and self._held[0][1] <= lowest:
+            self._consumer.release(self._held.popleft()[0])
+
+    def _tell_progress(self) -> None:
+        now = asyncio.get_running_loop().time()
+        heard = [
+            self._session.judged if runner.waiting_since is None else runner.waiting_since
+            for runner in self._runners
+        ]
+        sample, (told, moment) = min(heard), self._progress
+        if sample > told and now - moment >= _PROGRESS_INTERVAL_S:
+            self._progress = (sample, now)
+            self._ledger.caption(Caption.of(Progress(sample, self._rate)))
+
+
+def _before(words: tuple[Word, ...], second: float) -> tuple[Word, ...]:
+    """The words whose middle lies before a cut; the others are heard again after it."""
+    return tuple(word for word in words if (word.start + word.end) / 2 < second)

@@ -1,0 +1,195 @@
+"""Cuts one channel's sound into utterances, sans-I/O: sound and probabilities in, actions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """How utterances are cut; see the settings of the same names."""
+
+    min_silence_ms: int = 500
+    pre_roll_ms: int = 300
+    max_utterance_s: float = 30.0
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """An utterance begins; its sound starts at ``start_sample`` (pre-roll included)."""
+
+    channel: int
+    utterance: int
+    start_sample: int
+    speech_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """More sound of the running utterance, following on what was heard before."""
+
+    channel: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The utterance is over. Its words lie before ``end_sample``; all sound before
+    ``boundary`` is dealt with once its final is stored.
+
+    ``cut`` says that a monologue was cut after the fact: the stream has heard past the
+    cut, and words after it belong to the next utterance.
+    """
+
+    channel: int
+    utterance: int
+    end_sample: int
+    boundary: int
+    cut: bool = False
+
+
+Action = Begin | Hear | End
+
+
+class Endpointer:
+    """One channel. Append sound, have it judged, and pass the probabilities in."""
+
+    def __init__(
+        self,
+        channel: int,
+        rate: int,
+        frame_samples: int,
+        settings: EndpointSettings,
+        *,
+        position: int = 0,
+        utterance: int = 0,
+    ) -> None:
+        """``position``: the sample at which sound begins; ``utterance``: the last number used."""
+        self.channel = channel
+        self.utterance = utterance
+        self.floor = position  # sound before it belongs to an utterance that has ended
+        self.judged = position  # sound before it has been judged
+        self._rate, self._frame = rate, frame_samples
+        self._pre_roll = settings.pre_roll_ms * rate // 1000
+        self._longest = int(settings.max_utterance_s * rate)
+        self._gate_settings = GateSettings(
+            threshold=settings.threshold, min_silence_ms=settings.min_silence_ms
+        )
+        self._gate = SpeechGate(self._gate_settings, frame_samples / rate)
+        self._gate_origin = position
+        self._pcm = bytearray()
+        self._pcm_start = position
+        self._begun: int | None = None  # first sample of the running utterance
+        self._heard = position
+
+    @property
+    def speaking(self) -> bool:
+        return self._begun is not None
+
+    @property
+    def needed(self) -> int:
+        """The first sample that may still be wanted from the broker after a restart."""
+        if self._begun is not None:
+            return self._begun
+        return max(self.floor, self.judged - self._pre_roll - self._rate)
+
+    def append(self, pcm: bytes) -> None:
+        """Mono PCM s16le that follows on what was appended before."""
+        self._pcm += pcm
+
+    def unjudged(self) -> bytes:
+        """The whole frames that wait for their probabilities."""
+        start = (self.judged - self._pcm_start) * 2
+        frames = (len(self._pcm) - start) // (2 * self._frame)
+        return bytes(self._pcm[start : start + frames * 2 * self._frame])
+
+    def judge(self, probabilities: list[float]) -> list[Action]:
+        """One probability per frame of ``unjudged``, in order."""
+        actions: list[Action] = []
+        for probability in probabilities:
+            self.judged += self._frame
+            for event in self._gate.accept(probability):
+                if isinstance(event, Started):
+                    actions += self._begin(self._sample(event.frame))
+                elif isinstance(event, Ended):
+                    actions += self._end(self._sample(event.frame))
+            if self._begun is not None and self.judged - self._begun >= self._longest:
+                actions += self._cut()
+        actions += self._hear(self.judged)
+        self._forget()
+        return actions
+
+    def flush(self, *, all_of_it: bool = False) -> list[Action]:
+        """End the running utterance here; ``all_of_it`` takes the rest of a frame along (at close)."""
+        actions: list[Action] = []
+        if self._begun is not None:
+            available = self._pcm_start + len(self._pcm) // 2
+            end = available if all_of_it else self.judged
+            actions += self._hear(end)
+            actions.append(End(self.channel, self.utterance, end, end))
+            self._begun, self.floor = None, end
+        self._gate = SpeechGate(self._gate_settings, self._frame / self._rate)
+        self._gate_origin = self.judged
+        self._forget()
+        return actions
+
+    def _sample(self, frame: int) -> int:
+        return self._gate_origin + frame * self._frame
+
+    def _begin(self, speech_sample: int) -> list[Action]:
+        start = max(self.floor, speech_sample - self._pre_roll, self._pcm_start)
+        self.utterance += 1
+        self._begun = self._heard = start
+        return [Begin(self.channel, self.utterance, start, speech_sample)]
+
+    def _hear(self, until: int) -> list[Action]:
+        if self._begun is None or until <= self._heard:
+            return []
+        start = self._heard
+        self._heard = until
+        return [Hear(self.channel, self._between(start, until))]
+
+    def _end(self, silence_sample: int) -> list[Action]:
+        if self._begun is None:
+            return []
+        actions = self._hear(self.judged)
+        # The next utterance's pre-roll may reach back to here, not into this one's words.
+        boundary = max(silence_sample, self.judged - self._pre_roll)
+        actions.append(End(self.channel, self.utterance, silence_sample, boundary))
+        self._begun, self.floor = None, boundary
+        return actions
+
+    def _cut(self) -> list[Action]:
+        """End a monologue at its quietest place in the second half; what follows is a new one."""
+        assert self._begun is not None
+        actions = self._hear(self.judged)
+        loudness = self._loudness(self._begun, self.judged)
+        frame = quietest(loudness, len(loudness) // 2, len(loudness))
+        cut = self._begun + frame * self._frame
+        actions.append(End(self.channel, self.utterance, cut, cut, cut=True))
+        self.floor = self._begun = self._heard = cut
+        self.utterance += 1
+        actions.append(Begin(self.channel, self.utterance, cut, cut))
+        return actions + self._hear(self.judged)
+
+    def _between(self, start: int, end: int) -> bytes:
+        return bytes(self._pcm[(start - self._pcm_start) * 2 : (end - self._pcm_start) * 2])
+
+    def _loudness(self, start: int, end: int) -> list[float]:
+        sound = np.frombuffer(self._between(start, end), dtype="<i2").astype(np.float32)
+        whole = len(sound) // self._frame * self._frame
+        frames = sound[:whole].reshape(-1, self._frame)
+        return [float(value) for value in np.sqrt(np.mean(frames * frames, axis=1))]
+
+    def _forget(self) -> None:
+        """Drop sound that no action can ask for again."""
+        keep = self._begun if self._begun is not None else max(self.floor, self.needed)
+        surplus = keep - self._pcm_start
+        if surplus > self._rate // 2:
+            del self._pcm[: surplus * 2]
+            self._pcm_start = keep

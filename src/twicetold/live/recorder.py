@@ -1,0 +1,174 @@
+"""The recorder: audio to one recording, finals to the draft, and the sweep of abandoned calls."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from twicetold.broker import Consumer, Delivery, Group, Revoked, Topic
+from twicetold.errors import CallDeleted, Conflict, SessionLost
+from twicetold.live.call_recorder import CallRecorder, Carriers
+from twicetold.live.inbox import Inbox
+from twicetold.live.ledger import persist
+from twicetold.sessions import Record, State
+from twicetold.speech.chunks import Close, Ended, parse_finals_message, parse_log_message
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final
+from twicetold.transcripts.agreement import settle_draft_wer
+
+log = structlog.get_logger()
+
+_SWEEP_INTERVAL_S = 5.0
+_DRAIN_BYTES = 1024 * 1024
+
+
+class Recorder:
+    """Runs until cancelled. One call's trouble stays its own."""
+
+    def __init__(self, carriers: Carriers, *, abandon_after_s: float) -> None:
+        self._to = carriers
+        self._abandon_after_s = abandon_after_s
+        self._inboxes: dict[CallKey, Inbox] = {}
+        self._tasks: dict[CallKey, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._record())
+            group.create_task(self._draft())
+            group.create_task(self._sweep())
+
+    # --- audio ------------------------------------------------------------------
+
+    async def _record(self) -> None:
+        consumer = self._to.broker.consume(Topic.AUDIO, Group.RECORD)
+        try:
+            while batch := await consumer.receive():
+                for item in batch:
+                    if isinstance(item, Delivery):
+                        self._dispatch(consumer, item)
+                    elif isinstance(item, Revoked):
+                        self._let_go(item.partition)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await consumer.aclose()
+
+    def _dispatch(self, consumer: Consumer, delivery: Delivery) -> None:
+        key = delivery.key
+        inbox = self._inboxes.get(key)
+        if inbox is None:
+            inbox = self._inboxes[key] = Inbox(consumer, delivery.partition)
+            self._tasks[key] = asyncio.create_task(self._run_call(key, consumer, inbox))
+        inbox.put(delivery)
+
+    def _let_go(self, partition: str) -> None:
+        for key, inbox in list(self._inboxes.items()):
+            if inbox.partition == partition:
+                self._tasks[key].cancel()
+
+    async def _run_call(self, key: CallKey, consumer: Consumer, inbox: Inbox) -> None:
+        bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
+        call = CallRecorder(key, self._to, consumer, inbox)
+        try:
+            await call.run()
+            record = await self._to.sessions.load(key)
+            await self._forget_log_when_over(record)
+        except CallDeleted:
+            call.discard()
+            await _drain(consumer, inbox)
+        except Exception:
+            # Its inbox stays and fills, so that nothing is released: the log keeps the audio,
+            # and the next start tries again.
+            log.exception("recording_stopped")
+            return
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+        self._inboxes.pop(key, None)
+        self._tasks.pop(key, None)
+
+    # --- finals -----------------------------------------------------------------
+
+    async def _draft(self) -> None:
+        consumer = self._to.broker.consume(Topic.FINALS, Group.RECORD)
+        try:
+            while batch := await consumer.receive():
+                by_call: dict[CallKey, list[Delivery]] = {}
+                for item in batch:
+                    if isinstance(item, Delivery):
+                        by_call.setdefault(item.key, []).append(item)
+                for key, deliveries in by_call.items():
+                    await self._save(key, [parse_finals_message(d.value) for d in deliveries])
+                    for delivery in deliveries:
+                        consumer.release(delivery)
+        finally:
+            await consumer.aclose()
+
+    async def _save(self, key: CallKey, messages: list[Final | Ended]) -> None:
+        """Finals go to the draft, and then from the record; both may be repeated."""
+        finals = [message for message in messages if isinstance(message, Final)]
+        try:
+            if finals:
+                await persist(lambda: self._to.transcripts.save_draft(key, finals))
+                last = max(final.event for final in finals)
+                await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
+            for message in messages:
+                if isinstance(message, Ended):
+                    await self._end(key, message)
+        except SessionLost:
+            log.warning("finals_without_session", call=str(key))
+        except CallDeleted:
+            log.info("finals_of_deleted_call", call=str(key))
+
+    async def _end(self, key: CallKey, ended: Ended) -> None:
+        length_s = ended.sample / ended.rate
+        await persist(
+            lambda: self._to.transcripts.end_call(key, time.time(), length_s, ended.engine)
+        )
+        await settle_draft_wer(self._to.transcripts, key)
+        await self._forget_log_when_over(await self._to.sessions.load(key))
+
+    async def _forget_log_when_over(self, record: Record | None) -> None:
+        """Once recorded and closed, with every final in the draft, the log has served."""
+        if record and record.recorded and record.state is State.CLOSED and not record.finals:
+            call = await self._to.transcripts.call(record.key)
+            if call is not None and call.ended_at is not None:
+                await self._to.broker.forget(record.key)
+
+    # --- abandoned calls --------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        """Close calls whose client did not come back, and closes that were never published."""
+        for record in await self._to.sessions.unfinished():
+            if record.state is State.CLOSING:
+                await self._publish_close(record)
+        while True:
+            for record in await self._to.sessions.sweep(self._abandon_after_s):
+                await self._abandon(record)
+            await asyncio.sleep(_SWEEP_INTERVAL_S)
+
+    async def _abandon(self, record: Record) -> None:
+        try:
+            await self._to.sessions.swap(
+                record.key,
+                {"state": State.OPEN, "epoch": record.epoch},
+                {"state": State.CLOSING, "epoch": record.epoch + 1},
+            )
+        except Conflict:
+            return  # its client came back, or another recorder was quicker
+        log.info("call_abandoned", call=str(record.key))
+        await self._publish_close(record)
+
+    async def _publish_close(self, record: Record) -> None:
+        close = Close(record.epoch + 1, record.next_sample)
+        await persist(lambda: self._to.broker.publish(Topic.AUDIO, record.key, close.to_bytes()))
+
+
+async def _drain(consumer: Consumer, inbox: Inbox) -> None:
+    while True:
+        for delivery in await inbox.take(_DRAIN_BYTES):
+            consumer.release(delivery)
+            if isinstance(parse_log_message(delivery.value), Close):
+                return

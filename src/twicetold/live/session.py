@@ -1,0 +1,138 @@
+"""One call of the live pass, sans-I/O: log messages and speech probabilities in, actions out.
+
+States: ``waiting`` (nothing heard yet) → ``running`` → ``closed`` (its close was reached;
+every utterance has been ended). Illegal moves raise "expected … but got …".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import numpy as np
+
+from twicetold.live.endpointing import Action, Endpointer, EndpointSettings
+from twicetold.live.ordering import Sequencer
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage
+
+SameSound = Callable[[bytes], bool | None]
+
+
+class SessionState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    CLOSED = "closed"
+
+
+class CallSession:
+    """Orders a call's audio and endpoints each channel by itself.
+
+    Use: ``receive`` each log message; while ``unjudged`` gives frames, have them judged and
+    pass the probabilities to ``judge``; perform the actions that come back, in order.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        channels: int,
+        settings: EndpointSettings,
+        frame_samples: int,
+        *,
+        boundaries: tuple[int, ...] = (),
+        utterances: tuple[int, ...] = (),
+        same_sound: SameSound | None = None,
+    ) -> None:
+        """``boundaries`` and ``utterances`` (one a channel) continue a call that was taken over."""
+        self.state = SessionState.WAITING
+        self.rate, self.channels = rate, channels
+        self._settings, self._frame = settings, frame_samples
+        self._boundaries = boundaries or (0,) * channels
+        self._utterances = utterances or (0,) * channels
+        self._sequencer = Sequencer(min(self._boundaries))
+        self._same_sound = same_sound
+        self._endpointers: list[Endpointer] = []
+
+    @property
+    def position(self) -> int:
+        """The next sample that is expected."""
+        return self._sequencer.position or 0
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """Per channel, the first sample that the endpointing may still want."""
+        return tuple(endpointer.needed for endpointer in self._endpointers) or self._boundaries
+
+    @property
+    def judged(self) -> int:
+        """All sound before this sample has been judged, on every channel."""
+        return min((endpointer.judged for endpointer in self._endpointers), default=0)
+
+    def receive(self, message: LogMessage) -> list[Action]:
+        """Take one message of the log in; audio waits in ``unjudged``."""
+        if self.state is SessionState.CLOSED:
+            raise RuntimeError(f"expected no message once closed but got {type(message).__name__}")
+        actions: list[Action] = []
+        for due in self._sequencer.accept(message):
+            if isinstance(due, AudioChunk):
+                self._hear(due)
+            elif isinstance(due, Finalize):
+                actions += self._flush(all_of_it=False)
+            elif isinstance(due, Close):
+                actions += self._flush(all_of_it=True)
+                self.state = SessionState.CLOSED
+        return actions
+
+    def unjudged(self) -> list[bytes]:
+        """Per channel, the whole frames of sound that wait for probabilities."""
+        return [endpointer.unjudged() for endpointer in self._endpointers]
+
+    def judge(self, channel: int, probabilities: list[float]) -> list[Action]:
+        return self._endpointers[channel].judge(probabilities)
+
+    def _flush(self, *, all_of_it: bool) -> list[Action]:
+        return [
+            action
+            for endpointer in self._endpointers
+            for action in endpointer.flush(all_of_it=all_of_it)
+        ]
+
+    def _hear(self, chunk: AudioChunk) -> None:
+        if chunk.channels != self.channels or chunk.rate != self.rate:
+            raise RuntimeError(
+                f"expected {self.channels} channels at {self.rate} Hz"
+                f" but got {chunk.channels} at {chunk.rate}"
+            )
+        if self.state is SessionState.WAITING:
+            self._start(chunk.first_sample)
+        for channel, (endpointer, pcm) in enumerate(
+            zip(self._endpointers, self._split(chunk.pcm), strict=True)
+        ):
+            # A successor's log begins at the lowest boundary; this channel may be further on.
+            skip = max(0, self._boundaries[channel] - chunk.first_sample)
+            endpointer.append(pcm[2 * skip :] if skip else pcm)
+
+    def _start(self, first_sample: int) -> None:
+        self.state = SessionState.RUNNING
+        for channel in range(self.channels):
+            self._endpointers.append(
+                Endpointer(
+                    channel,
+                    self.rate,
+                    self._frame,
+                    self._settings,
+                    position=max(first_sample, self._boundaries[channel]),
+                    utterance=self._utterances[channel],
+                )
+            )
+
+    def _split(self, pcm: bytes) -> list[bytes]:
+        if self.channels == 1:
+            return [pcm]
+        if self._same_sound is not None and self._same_sound(pcm):
+            # Dual mono: heard once, on channel 0, so that no word is given twice.
+            return [_channel(pcm, 0, self.channels), bytes(len(pcm) // self.channels)]
+        return [_channel(pcm, channel, self.channels) for channel in range(self.channels)]
+
+
+def _channel(pcm: bytes, channel: int, channels: int) -> bytes:
+    return np.frombuffer(pcm, dtype="<i2")[channel::channels].tobytes()

@@ -1,0 +1,71 @@
+"""A call's PCM on its way to parts of exactly 60 s: a little in memory, the rest in a file.
+
+The file need not survive: audio is released in the broker only once its part is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from twicetold.errors import DiskFull
+
+PART_S = 60
+_IN_MEMORY_BYTES = 256 * 1024
+
+
+class Spool:
+    """Sound of the part that is being filled."""
+
+    def __init__(self, path: Path, part_bytes: int) -> None:
+        self._path, self._part_bytes = path, part_bytes
+        self._memory = bytearray()
+        self._in_file = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes gathered for the part."""
+        return self._in_file + len(self._memory)
+
+    @property
+    def room(self) -> int:
+        """Bytes that the part still takes."""
+        return self._part_bytes - self.size
+
+    def append(self, pcm: bytes) -> None:
+        """At most ``room`` bytes; they stay in memory until ``settle``."""
+        self._memory += pcm
+
+    async def settle(self) -> None:
+        """Move what is in memory to the file once that is worth a write. Raises DiskFull."""
+        if len(self._memory) < _IN_MEMORY_BYTES:
+            return
+        data = bytes(self._memory)
+        try:
+            await asyncio.to_thread(self._write, data)
+        except OSError as error:
+            raise DiskFull("The spool's disk is full.") from error
+        self._in_file += len(data)
+        self._memory.clear()
+
+    async def take(self) -> bytes:
+        """The whole part; the spool is empty again."""
+        part = await asyncio.to_thread(self._read) if self._in_file else b""
+        part += self._memory
+        self.discard()
+        return part
+
+    def discard(self) -> None:
+        self._memory.clear()
+        if self._in_file:
+            self._path.unlink(missing_ok=True)
+            self._in_file = 0
+
+    def _write(self, data: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("r+b" if self._in_file else "wb") as file:
+            file.seek(self._in_file)  # over what a write that failed may have left
+            file.write(data)
+
+    def _read(self) -> bytes:
+        return self._path.read_bytes()[: self._in_file]

@@ -1,0 +1,332 @@
+"""URL scheme → adapter: the composition root, the only place that knows every adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from twicetold.batch.arrivals import Arrivals
+from twicetold.batch.pipeline import Tools
+from twicetold.batch.worker import BatchWorker
+from twicetold.broker import Broker
+from twicetold.broker.file import FileBroker
+from twicetold.config import Settings
+from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
+from twicetold.errors import DataDirectoryLocked, DiskFull, PortInUse, SettingError
+from twicetold.gateway.app import create_app
+from twicetold.gateway.auth import Tenants
+from twicetold.gateway.context import Platform
+from twicetold.live.call import LiveSettings
+from twicetold.live.call_recorder import Carriers
+from twicetold.live.endpointing import EndpointSettings
+from twicetold.live.recorder import Recorder
+from twicetold.live.worker import LiveWorker
+from twicetold.media.dual_mono import same_sound
+from twicetold.media.pyav import PyAvDecoder
+from twicetold.queue import Queue
+from twicetold.queue.sqlite import SqliteQueue
+from twicetold.sessions import Sessions
+from twicetold.sessions.sqlite import SqliteSessions
+from twicetold.storage import open_store
+from twicetold.transcripts import Transcripts
+from twicetold.transcripts.sqlite import SqliteTranscripts
+
+log = structlog.get_logger()
+
+_GRACE_S = 5
+_LARGEST_WEBSOCKET_MESSAGE = 8 * 1024 * 1024  # the gateway itself refuses above 1 MiB, in words
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
+    """Run all roles in this process until cancelled, SIGINT or SIGTERM; ``ready`` gets the URL."""
+    refuse_open_door(settings)
+    listening = bind(settings.host, settings.port)
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        platform = await stack.enter_async_context(running(settings))
+        app = create_app(platform)
+        server = _Server(_uvicorn_config(app))
+        with _signals(server):
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                await server.up.wait()
+                if ready is not None and not serving.done():
+                    host, port = listening.getsockname()[:2]
+                    ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+                await serving
+            finally:
+                server.should_exit = True
+                await asyncio.gather(serving, *app.state.live_tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Platform]:
+    """All carriers open and all roles but the gateway at work; everything is closed on the way out."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(locked(settings.data_dir))
+        tenants = Tenants.load(tenants_path(settings))
+        info = engine_info(settings.live_engine)
+        decoder = PyAvDecoder()
+        async with asyncio.TaskGroup() as starting:
+            live_engine = starting.create_task(
+                open_live(
+                    settings.live_engine,
+                    hosts=settings.live_hosts,
+                    timeout_s=settings.engine_timeout_s,
+                )
+            )
+            broker_task = starting.create_task(_open_broker(settings))
+            starting.create_task(decoder.start())
+            sessions = _open_sessions(settings)
+            queue = _open_queue(settings)
+            transcripts = _open_transcripts(settings)
+        stack.push_async_callback(decoder.aclose)
+        broker, engine = broker_task.result(), live_engine.result()
+        for carrier in (transcripts, queue, sessions, broker, engine):
+            stack.push_async_callback(carrier.aclose)
+        platform = Platform(
+            settings=settings,
+            broker=broker,
+            sessions=sessions,
+            queue=queue,
+            transcripts=transcripts,
+            store=open_store(settings.store, settings.data_dir),
+            decoder=decoder,
+            tenants=tenants,
+            live_engine=info,
+            batch_engine=engine_info(settings.batch_engine),
+        )
+        worker = LiveWorker(
+            broker,
+            sessions,
+            engine,
+            open_activity(info),
+            live_settings(settings),
+            same_sound=same_sound,
+        )
+        carriers = Carriers(
+            broker, sessions, transcripts, queue, platform.store, settings.data_dir / "spool"
+        )
+        recorder = Recorder(carriers, abandon_after_s=settings.abandon_after_s)
+        roles = {
+            "live": worker.run(),
+            "record": recorder.run(),
+            "batch": _run_batch(platform),
+            "arrivals": _arrivals(platform).run(),
+        }
+        await stack.enter_async_context(_at_work(roles))
+        yield platform
+
+
+@asynccontextmanager
+async def batch_tools(settings: Settings) -> AsyncIterator[Tools]:
+    """What ``transcribe`` needs to work on files without a server."""
+    decoder = PyAvDecoder()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(decoder.aclose)
+        await decoder.start()
+        engine = await open_batch(
+            settings.batch_engine, hosts=settings.batch_hosts, timeout_s=settings.engine_timeout_s
+        )
+        stack.push_async_callback(engine.aclose)
+        yield Tools(decoder, engine, open_activity(engine.info))
+
+
+def tenants_path(settings: Settings) -> Path:
+    return settings.tenants_file or settings.data_dir / "tenants.toml"
+
+
+def live_settings(settings: Settings) -> LiveSettings:
+    return LiveSettings(
+        endpointing=EndpointSettings(
+            min_silence_ms=settings.min_silence_ms,
+            pre_roll_ms=settings.pre_roll_ms,
+            max_utterance_s=settings.max_utterance_s,
+            threshold=settings.vad_threshold,
+        ),
+        partial_interval_s=settings.partial_interval_ms / 1000,
+    )
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Without tenants there are no keys, and so nobody but this machine is let in."""
+    if settings.host not in _LOOPBACK and not tenants_path(settings).exists():
+        raise SettingError(
+            f"host is {settings.host}, but no tenant has a key: anyone could listen in.",
+            "Add one with 'twicetold tenants add NAME', or serve on 127.0.0.1.",
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises PortInUse."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise PortInUse(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+    return listening
+
+
+@contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory for this process alone. Raises DataDirectoryLocked."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        file = (data_dir / "lock").open("a+")
+    except OSError as error:
+        hint = "Choose another directory with --data-dir."
+        raise DiskFull(f"Cannot write to {data_dir}: {error.strerror}.", hint) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read(20).strip() or "unknown"
+            raise DataDirectoryLocked(
+                f"{data_dir} is in use by another server (process {holder})."
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+async def _open_broker(settings: Settings) -> Broker:
+    _only(settings.broker, "broker", "file://")
+    broker = FileBroker(settings.data_dir / "log")
+    await broker.start()
+    return broker
+
+
+def _open_sessions(settings: Settings) -> Sessions:
+    _only(settings.sessions, "sessions", "sqlite://")
+    return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+
+
+def _open_queue(settings: Settings) -> Queue:
+    _only(settings.queue, "queue", "sqlite://")
+    return SqliteQueue(settings.data_dir / "queue.sqlite3", lease_s=settings.job_lease_s)
+
+
+def _open_transcripts(settings: Settings) -> Transcripts:
+    _only(settings.transcripts, "transcripts", "sqlite://")
+    return SqliteTranscripts(settings.data_dir / "transcripts.sqlite3")
+
+
+def _only(url: str, name: str, known: str) -> None:
+    if url != known:
+        raise SettingError(f"{name} got {url!r}; it takes {known}.")
+
+
+def _arrivals(platform: Platform) -> Arrivals:
+    settings = platform.settings
+    return Arrivals(
+        platform.store,
+        platform.transcripts,
+        platform.queue,
+        settings=settings,
+        known_tenant=platform.tenants.known,
+    )
+
+
+async def _run_batch(platform: Platform) -> None:
+    """The engine of the batch pass loads after the live one, so that the first call can come."""
+    settings = platform.settings
+    engine = await open_batch(
+        settings.batch_engine, hosts=settings.batch_hosts, timeout_s=settings.engine_timeout_s
+    )
+    try:
+        tools = Tools(platform.decoder, engine, open_activity(engine.info))
+        worker = BatchWorker(
+            platform.queue,
+            platform.transcripts,
+            platform.store,
+            platform.broker,
+            tools,
+            settings=settings,
+        )
+        await worker.run()
+    finally:
+        await engine.aclose()
+
+
+@asynccontextmanager
+async def _at_work(roles: dict[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run the roles beside the body; one that fails ends the server, loudly."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(role, name=name) for name, role in roles.items()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it is up, and leaving signals to us so that the carriers are closed."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        loop="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        ws_max_size=_LARGEST_WEBSOCKET_MESSAGE,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        server_header=False,
+    )
+
+
+@contextmanager
+def _signals(server: uvicorn.Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, stop)
+        installed = True
+    except (ValueError, RuntimeError):  # not the main thread: whoever runs us cancels us
+        installed = False
+    try:
+        yield
+    finally:
+        for number in signals if installed else ():
+            loop.remove_signal_handler(number)
