@@ -1,0 +1,176 @@
+"""Transcripts in one SQLite file: the embedded store, durable by default, no server.
+
+Work on the tables is in ``sqlite_writes`` and ``sqlite_reads``; here it is put on the
+database's threads, in pieces that bound memory and the time others wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
+from pathlib import Path
+
+from twicetold.database import Database
+from twicetold.errors import BadParameter, TwicetoldError
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final, Segment
+from twicetold.transcripts import (
+    Call,
+    CallPage,
+    HitPage,
+    NewCall,
+    Revision,
+    Status,
+    Usage,
+    Version,
+)
+from twicetold.transcripts import sqlite_reads as reads
+from twicetold.transcripts import sqlite_writes as writes
+from twicetold.transcripts.sqlite_purge import Purge
+from twicetold.transcripts.sqlite_schema import PRAGMAS, SCHEMA
+from twicetold.transcripts.sqlite_search import find, match_expression
+
+_BATCH_SEGMENTS = 200
+
+
+class SqliteTranscripts:
+    """The Transcripts port on one file. Several processes may open it.
+
+    Writing verbs raise CallNotFound for a call that was never begun. ``has_draft`` is true
+    from the first final on, and for an ended live call that had none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. Raises CorruptDatabase, having changed nothing."""
+        self._db = Database(path, SCHEMA, extra_pragmas=PRAGMAS)
+        self._purge = Purge(self._db)
+
+    async def begin_call(self, call: NewCall) -> None:
+        await self._db.write(partial(writes.begin_call, call=call))
+
+    async def save_draft(self, key: CallKey, finals: Iterable[Final]) -> None:
+        await self._db.write(partial(writes.save_draft, key=key, finals=list(finals)))
+
+    async def end_call(self, key: CallKey, ended_at: float, length_s: float, engine: str) -> None:
+        await self._db.write(
+            partial(writes.end_call, key=key, ended_at=ended_at, length_s=length_s, engine=engine)
+        )
+
+    async def set_recording(self, key: CallKey, recording: str, length_s: float | None) -> None:
+        await self._db.write(
+            partial(writes.set_recording, key=key, recording=recording, length_s=length_s)
+        )
+
+    async def set_status(
+        self, key: CallKey, status: Status, code: str | None = None, error: str | None = None
+    ) -> None:
+        await self._db.write(
+            partial(writes.set_status, key=key, status=status, code=code, error=error)
+        )
+
+    async def save_canonical(
+        self, key: CallKey, revision: Revision, segments: AsyncIterator[Segment]
+    ) -> None:
+        """As the port says; status becomes ``done`` and the old draft WER is forgotten.
+
+        Of two attempts at once the later one wins; the other raises SwapLost.
+        """
+        number = await self._db.write(partial(writes.open_revision, key=key))
+        try:
+            batch: list[Segment] = []
+            async for segment in segments:
+                batch.append(segment)
+                if len(batch) >= _BATCH_SEGMENTS:
+                    await self._db.write(
+                        partial(writes.add_segments, key=key, revision=number, segments=batch)
+                    )
+                    batch = []
+            await self._db.write(
+                partial(writes.switch, key=key, number=number, revision=revision, last=batch)
+            )
+        except BaseException:
+            # Where even this fails, the next save_canonical of the call clears up.
+            with contextlib.suppress(TwicetoldError):
+                await self._db.write(partial(writes.drop_revision, key=key, revision=number))
+            raise
+
+    async def set_draft_wer(self, key: CallKey, wer: float, normaliser: str) -> None:
+        await self._db.write(partial(writes.set_draft_wer, key=key, wer=wer, normaliser=normaliser))
+
+    async def call(self, key: CallKey) -> Call | None:
+        return await self._db.read(partial(reads.call, key=key))
+
+    async def calls(
+        self,
+        tenant: str,
+        limit: int = 50,
+        cursor: str | None = None,
+        status: Status | None = None,
+        source: str | None = None,
+    ) -> CallPage:
+        _check_limit(limit)
+        return await self._db.read(
+            partial(
+                reads.calls,
+                tenant=tenant,
+                limit=limit,
+                cursor=cursor,
+                status=status,
+                source=source,
+            )
+        )
+
+    async def segments(self, key: CallKey, version: Version) -> AsyncIterator[Segment]:
+        """As the port says. Should the transcript be replaced while it is read, SwapLost is
+        raised rather than parts of two given out; CallDeleted, should it be buried."""
+        page = await self._db.read(partial(reads.first_segments, key=key, version=version))
+        while True:
+            for segment in page.segments:
+                yield segment
+            if page.is_last:
+                return
+            page = await self._db.read(partial(reads.next_segments, key=key, before=page))
+
+    async def draft_finals(self, key: CallKey, after_event: int = 0) -> list[Final]:
+        return await self._db.read(partial(reads.draft_finals, key=key, after_event=after_event))
+
+    async def search(
+        self, tenant: str, query: str, limit: int = 20, cursor: str | None = None
+    ) -> HitPage:
+        """As the port says; a query without a word finds nothing."""
+        _check_limit(limit)
+        match = match_expression(query)
+        if not match:
+            return HitPage([], None)
+        return await self._db.read(
+            partial(find, tenant=tenant, match=match, limit=limit, cursor=cursor)
+        )
+
+    async def record_usage(self, usage: Usage) -> None:
+        await self._db.write(partial(writes.record_usage, usage=usage))
+
+    async def usage(self, tenant: str) -> list[Usage]:
+        return await self._db.read(partial(reads.usage, tenant=tenant))
+
+    async def missing_canonical(self) -> list[Call]:
+        return await self._db.read(reads.missing_canonical)
+
+    async def bury(self, key: CallKey) -> None:
+        """As the port says; when it returns, the file holds no byte of the call's text.
+
+        May be repeated, which also makes good what a killed process left behind.
+        """
+        await self._db.write(partial(writes.bury, key=key))
+        await self._purge.run()
+
+    async def buried(self, key: CallKey) -> bool:
+        return await self._db.read(partial(reads.buried, key=key))
+
+    async def aclose(self) -> None:
+        await self._db.aclose()
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise BadParameter(f"limit got {limit}; it takes 1 or more.")

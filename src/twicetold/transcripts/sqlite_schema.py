@@ -1,0 +1,105 @@
+"""The tables of the SQLite transcript store.
+
+``calls.canonical_id`` is the atomic switch: 0 while the draft is the best there is, else the
+``revisions.id`` whose segments are the canonical transcript. Segments of revision 0 are the
+draft; those of a revision that no call points to are invisible: half written, or left by a
+process that was killed. The full-text index keeps no text of its own (external content) and
+follows ``segments`` by triggers.
+"""
+
+from __future__ import annotations
+
+PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
+
+DRAFT_REVISION = 0
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    source TEXT NOT NULL,
+    language TEXT NOT NULL,
+    channels INTEGER NOT NULL,
+    rate INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at REAL,
+    length_s REAL,
+    draft_engine TEXT,
+    canonical_engine TEXT,
+    has_draft INTEGER NOT NULL DEFAULT 0,
+    canonical_id INTEGER NOT NULL DEFAULT 0,
+    canonical_revision TEXT,
+    draft_wer REAL,
+    draft_wer_normaliser TEXT,
+    error_code TEXT,
+    error TEXT,
+    recording TEXT,
+    PRIMARY KEY (tenant, call_id)
+);
+CREATE INDEX IF NOT EXISTS calls_newest ON calls (tenant, started_at, call_id);
+CREATE INDEX IF NOT EXISTS calls_without_canonical ON calls (tenant, call_id)
+    WHERE canonical_id = 0 AND recording IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS revisions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS revisions_of_call ON revisions (tenant, call_id);
+
+CREATE TABLE IF NOT EXISTS segments (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    channel INTEGER NOT NULL,
+    utterance INTEGER NOT NULL DEFAULT 0,
+    start_s REAL NOT NULL,
+    end_s REAL NOT NULL,
+    text TEXT NOT NULL,
+    words TEXT NOT NULL,
+    speaker TEXT,
+    probability REAL,
+    failed INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tenant, call_id, revision, number)
+);
+CREATE INDEX IF NOT EXISTS segments_by_time
+    ON segments (tenant, call_id, revision, start_s, channel, number);
+
+CREATE VIRTUAL TABLE IF NOT EXISTS segments_fts USING fts5(
+    text, content='segments', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
+);
+-- Two levels suffice to go on with a merge that was begun: see sqlite_purge.
+INSERT INTO segments_fts(segments_fts, rank) VALUES ('usermerge', 2);
+
+CREATE TRIGGER IF NOT EXISTS segments_added AFTER INSERT ON segments BEGIN
+    INSERT INTO segments_fts(rowid, text) VALUES (new.id, new.text);
+END;
+CREATE TRIGGER IF NOT EXISTS segments_removed AFTER DELETE ON segments BEGIN
+    INSERT INTO segments_fts(segments_fts, rowid, text) VALUES ('delete', old.id, old.text);
+END;
+CREATE TRIGGER IF NOT EXISTS segments_changed AFTER UPDATE OF text ON segments BEGIN
+    INSERT INTO segments_fts(segments_fts, rowid, text) VALUES ('delete', old.id, old.text);
+    INSERT INTO segments_fts(rowid, text) VALUES (new.id, new.text);
+END;
+
+CREATE TABLE IF NOT EXISTS usage (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    audio_s REAL NOT NULL,
+    compute_s REAL NOT NULL,
+    cost REAL NOT NULL,
+    PRIMARY KEY (tenant, call_id, pass)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS tombstones (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    buried_at REAL NOT NULL,
+    PRIMARY KEY (tenant, call_id)
+) WITHOUT ROWID;
+"""

@@ -1,0 +1,256 @@
+"""The transcript store's contract over every adapter, and what only SQLite has to show."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import string
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from types import MethodType
+
+import pytest
+from tests.contracts.transcripts_contract import (
+    KEY,
+    REVISION,
+    TranscriptsContract,
+    final,
+    new_call,
+    read,
+    segment,
+    stream,
+    texts,
+)
+
+from twicetold.errors import CorruptDatabase
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Segment
+from twicetold.transcripts import Version
+from twicetold.transcripts.sqlite import SqliteTranscripts
+
+pytestmark = pytest.mark.contracts
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteTranscripts]:
+    made = SqliteTranscripts(tmp_path / "transcripts.db")
+    yield made
+    await made.aclose()
+
+
+class TestSqlite(TranscriptsContract):
+    """On a file of its own."""
+
+
+def raw(path: Path) -> bytes:
+    files = (path, path.with_name(path.name + "-wal"))
+    return b"".join(file.read_bytes() for file in files if file.exists())
+
+
+def count(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def rare(rng: random.Random) -> str:
+    return "".join(rng.choices(string.ascii_lowercase, k=16))
+
+
+async def test_what_was_saved_is_there_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "transcripts.db"
+    first = SqliteTranscripts(path)
+    await first.begin_call(new_call())
+    await first.save_draft(KEY, [final(1, "hello")])
+    await first.bury(CallKey("acme", "gone"))
+    await first.aclose()
+    again = SqliteTranscripts(path)
+    assert await again.draft_finals(KEY) == [final(1, "hello")]
+    assert await again.buried(CallKey("acme", "gone"))
+    await again.aclose()
+
+
+async def test_bury_leaves_no_byte_of_the_text_in_the_files(
+    store: SqliteTranscripts, tmp_path: Path
+) -> None:
+    """Calls among others, of several sizes, so that the index has parts on several levels."""
+    path, rng = tmp_path / "transcripts.db", random.Random(11)
+    secrets: dict[CallKey, list[str]] = {}
+    for number in range(30):
+        key = CallKey("acme", f"call-{number}")
+        secrets[key] = [rare(rng) for _ in range(20)]
+        drafted, spoken = secrets[key][:10], secrets[key][10:]
+        await store.begin_call(new_call(key))
+        await store.save_draft(
+            key, [final(event, f"common words {word}") for event, word in enumerate(drafted, 1)]
+        )
+        await store.save_canonical(
+            key, REVISION, stream([segment(n, f"more of {word}") for n, word in enumerate(spoken)])
+        )
+    kept = CallKey("acme", "call-29")
+    assert all(word.encode() in raw(path) for word in secrets[kept])
+    for key in list(secrets)[:-1:3]:
+        await store.bury(key)
+        bytes_left = raw(path)
+        for word in secrets[key]:
+            assert word.encode() not in bytes_left
+            assert word[:10].encode() not in bytes_left, "the index keeps prefixes of terms"
+    assert all(word.encode() in raw(path) for word in secrets[kept])
+    assert len((await store.search("acme", secrets[kept][-1])).hits) == 1
+
+
+async def test_bury_leaves_nothing_of_replaced_texts_either(
+    store: SqliteTranscripts, tmp_path: Path
+) -> None:
+    await store.begin_call(new_call())
+    await store.save_draft(KEY, [final(1, "xylophonequartet")])
+    await store.save_draft(KEY, [final(1, "zitherensemble")])
+    await store.save_canonical(KEY, REVISION, stream([segment(1, "harpsichordtrio")]))
+    await store.save_canonical(KEY, REVISION, stream([segment(1, "glockenspielduo")]))
+    await store.bury(KEY)
+    left = raw(tmp_path / "transcripts.db")
+    for word in (b"xylophone", b"zither", b"harpsichord", b"glockenspiel"):
+        assert word not in left
+
+
+async def test_bury_gives_pages_back(store: SqliteTranscripts, tmp_path: Path) -> None:
+    path, rng = tmp_path / "transcripts.db", random.Random(5)
+    await store.begin_call(new_call(CallKey("acme", "small")))
+    await store.bury(CallKey("acme", "nobody"))
+    before = path.stat().st_size
+    await store.begin_call(new_call())
+    many = [final(event, " ".join(rare(rng) for _ in range(20))) for event in range(1, 1001)]
+    await store.save_draft(KEY, many)
+    await store.bury(KEY)
+    assert path.stat().st_size <= before + 64 * 1024
+    assert path.with_name(path.name + "-wal").stat().st_size == 0
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA freelist_count").fetchone() == (0,)
+
+
+async def test_burials_at_once_share_their_cleaning(
+    store: SqliteTranscripts, tmp_path: Path
+) -> None:
+    keys = [CallKey("acme", f"call-{number}") for number in range(20)]
+    for number, key in enumerate(keys):
+        await store.begin_call(new_call(key))
+        await store.save_draft(key, [final(1, f"uncommonword{number}x")])
+    runs = 0
+    merge = store._purge._merge_index
+
+    async def counted(self: object) -> None:
+        nonlocal runs
+        runs += 1
+        await merge()
+
+    store._purge._merge_index = MethodType(counted, store._purge)  # type: ignore[method-assign]
+    await asyncio.gather(*(store.bury(key) for key in keys))
+    assert b"uncommonword" not in raw(tmp_path / "transcripts.db")
+    assert 1 <= runs <= 3
+
+
+async def test_the_text_is_not_stored_twice(store: SqliteTranscripts, tmp_path: Path) -> None:
+    await store.begin_call(new_call())
+    await store.save_canonical(
+        KEY, REVISION, stream([Segment(1, 0, 0.0, 1.0, "Unmistakable wording, Ångström's!")])
+    )
+    await store.bury(CallKey("acme", "nobody"))  # empties the log into the file
+    assert raw(tmp_path / "transcripts.db").count("wording, Ångström's!".encode()) == 1
+
+
+async def test_the_index_agrees_with_the_segments_after_all_of_it(
+    store: SqliteTranscripts, tmp_path: Path
+) -> None:
+    rng = random.Random(2)
+    for number in range(6):
+        key = CallKey("acme", f"call-{number}")
+        await store.begin_call(new_call(key))
+        for _ in range(3):
+            events = [final(event, rare(rng)) for event in range(1, 30)]
+            await store.save_draft(key, events)
+            await store.save_canonical(
+                key, REVISION, stream([segment(n, rare(rng)) for n in range(450)])
+            )
+        if number % 2:
+            await store.bury(key)
+    with closing(sqlite3.connect(tmp_path / "transcripts.db", isolation_level=None)) as db:
+        db.execute("INSERT INTO segments_fts(segments_fts, rank) VALUES ('integrity-check', 1)")
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("SELECT count(*) FROM segments").fetchone() == (3 * (29 + 450),)
+        assert db.execute("SELECT count(*) FROM revisions").fetchone() == (3,)
+
+
+async def test_what_a_killed_process_left_is_removed_by_the_next_attempt(tmp_path: Path) -> None:
+    path = tmp_path / "transcripts.db"
+    program = """
+import asyncio, os, sys
+from pathlib import Path
+from tests.contracts.transcripts_contract import KEY, REVISION, new_call, segment, stream
+from twicetold.transcripts.sqlite import SqliteTranscripts
+
+async def dying():
+    for number in range(1, 700):
+        yield segment(number, "unfinished")
+    os._exit(9)
+
+async def main():
+    store = SqliteTranscripts(Path(sys.argv[1]))
+    await store.begin_call(new_call())
+    await store.save_canonical(KEY, REVISION, stream([segment(1, "before")]))
+    await store.save_canonical(KEY, REVISION, dying())
+
+asyncio.run(main())
+"""
+    killed = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program, str(path)],
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert killed.returncode == 9
+    assert count(path, "segments") == 1 + 600, "three batches were half of a revision"
+    store = SqliteTranscripts(path)
+    assert await texts(store, KEY, Version.CANONICAL) == ["before"]
+    assert (await store.search("acme", "unfinished")).hits == []
+    await store.save_canonical(KEY, REVISION, stream([segment(1, "after")]))
+    assert await texts(store, KEY, Version.CANONICAL) == ["after"]
+    assert (count(path, "segments"), count(path, "revisions")) == (1, 1)
+    await store.aclose()
+
+
+async def test_a_failed_attempt_leaves_no_rows(store: SqliteTranscripts, tmp_path: Path) -> None:
+    await store.begin_call(new_call())
+
+    async def breaking() -> AsyncIterator[Segment]:
+        for number in range(450):
+            yield segment(number, "broken")
+        raise RuntimeError("the engine died")
+
+    with pytest.raises(RuntimeError):
+        await store.save_canonical(KEY, REVISION, breaking())
+    path = tmp_path / "transcripts.db"
+    assert (count(path, "segments"), count(path, "revisions")) == (0, 0)
+
+
+async def test_two_processes_may_share_the_file(store: SqliteTranscripts, tmp_path: Path) -> None:
+    """Here two connections: one writes and buries while the other reads."""
+    other = SqliteTranscripts(tmp_path / "transcripts.db")
+    await store.begin_call(new_call())
+    await store.save_draft(KEY, [final(1, "seen from over there")])
+    assert await texts(other, KEY, Version.DRAFT) == ["seen from over there"]
+    await other.bury(KEY)
+    assert await read(store, KEY, Version.DRAFT) == []
+    await other.aclose()
+
+
+def test_a_damaged_file_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "transcripts.db"
+    damaged = b"SQLite format 3\0" + bytes(range(256)) * 64
+    path.write_bytes(damaged)
+    with pytest.raises(CorruptDatabase, match=r"transcripts\.db"):
+        SqliteTranscripts(path)
+    assert path.read_bytes() == damaged

@@ -1,0 +1,612 @@
+"""What every transcript store does. Adapters inherit the suite and give it a ``store``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+
+import pytest
+
+from twicetold.errors import BadParameter, CallDeleted, CallNotFound, SwapLost
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final, Segment, Word
+from twicetold.transcripts import (
+    Hit,
+    NewCall,
+    Revision,
+    Status,
+    Transcripts,
+    Usage,
+    Version,
+)
+
+KEY = CallKey("acme", "call-1")
+OTHER = CallKey("other", "call-1")  # the same call id, another tenant
+REVISION = Revision("r1", "careful", "en", length_s=9.5, channels=2)
+
+
+def new_call(key: CallKey = KEY, started_at: float = 1000.0, source: str = "live") -> NewCall:
+    return NewCall(key, started_at, channels=2, source=source, language="en", rate=16000)
+
+
+def final(event: int, text: str, *, start: float | None = None, channel: int = 0) -> Final:
+    begin = float(event) if start is None else start
+    pieces = text.split()
+    words = tuple(
+        Word(begin + 0.1 * index, begin + 0.1 * (index + 1), word, 0.5 if index else None)
+        for index, word in enumerate(pieces)
+    )
+    return Final(event, channel, event, begin, begin + 0.1 * len(pieces), text, words)
+
+
+def segment(number: int, text: str, *, start: float | None = None, channel: int = 0) -> Segment:
+    made = Segment.from_final(final(number, text, start=start, channel=channel))
+    return replace(made, speaker="S1")
+
+
+async def stream(segments: Iterable[Segment]) -> AsyncIterator[Segment]:
+    for one in segments:
+        yield one
+
+
+async def read(store: Transcripts, key: CallKey, version: Version) -> list[Segment]:
+    return [one async for one in store.segments(key, version)]
+
+
+async def texts(store: Transcripts, key: CallKey, version: Version) -> list[str]:
+    return [one.text for one in await read(store, key, version)]
+
+
+def plain(hit: Hit) -> str:
+    return hit.snippet.replace("\ue000", "").replace("\ue001", "")
+
+
+class TranscriptsContract:
+    # --- a call's row ---------------------------------------------------------
+
+    async def test_begin_call_makes_the_row(self, store: Transcripts) -> None:
+        assert await store.call(KEY) is None
+        await store.begin_call(new_call())
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.key, call.status, call.source) == (KEY, Status.LIVE, "live")
+        assert (call.language, call.channels, call.started_at) == ("en", 2, 1000.0)
+        assert not call.has_draft
+        assert call.canonical_revision is None
+        assert await store.call(OTHER) is None
+
+    async def test_begin_call_leaves_a_call_that_is_there(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.end_call(KEY, 1010.0, 10.0, "quick")
+        before = await store.call(KEY)
+        await store.begin_call(new_call(started_at=5.0, source="upload"))
+        assert await store.call(KEY) == before
+
+    async def test_begin_call_of_a_file_is_recorded_from_the_first(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call(source="upload"))
+        call = await store.call(KEY)
+        assert call is not None
+        assert call.status is Status.RECORDED
+
+    async def test_end_call_tells_of_the_draft(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.end_call(KEY, 1010.0, 10.0, "quick")
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.status, call.ended_at, call.length_s) == (Status.RECORDED, 1010.0, 10.0)
+        assert (call.draft_engine, call.has_draft) == ("quick", True)
+
+    async def test_end_call_does_not_undo_a_later_status(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.set_status(KEY, Status.TRANSCRIBING)
+        await store.end_call(KEY, 1010.0, 10.0, "quick")
+        call = await store.call(KEY)
+        assert call is not None
+        assert call.status is Status.TRANSCRIBING
+
+    async def test_set_status_keeps_and_clears_the_error(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.set_status(KEY, Status.FAILED, "not_audio", "The file holds no sound.")
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.status, call.error_code) == (Status.FAILED, "not_audio")
+        assert call.error == "The file holds no sound."
+        await store.set_status(KEY, Status.TRANSCRIBING)
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.error_code, call.error) == (None, None)
+
+    async def test_set_recording_keeps_a_length_that_is_known(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.end_call(KEY, 1010.0, 10.0, "quick")
+        await store.set_recording(KEY, "recordings/acme/call-1.wav", None)
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.recording, call.length_s) == ("recordings/acme/call-1.wav", 10.0)
+        await store.set_recording(KEY, "recordings/acme/call-1.wav", 10.5)
+        call = await store.call(KEY)
+        assert call is not None
+        assert call.length_s == 10.5
+
+    async def test_writing_verbs_want_a_call_that_was_begun(self, store: Transcripts) -> None:
+        with pytest.raises(CallNotFound):
+            await store.save_draft(KEY, [final(1, "hello")])
+        with pytest.raises(CallNotFound):
+            await store.end_call(KEY, 1.0, 1.0, "quick")
+        with pytest.raises(CallNotFound):
+            await store.set_recording(KEY, "x", None)
+        with pytest.raises(CallNotFound):
+            await store.set_status(KEY, Status.DONE)
+        with pytest.raises(CallNotFound):
+            await store.set_draft_wer(KEY, 0.1, "n")
+        with pytest.raises(CallNotFound):
+            await store.save_canonical(KEY, REVISION, stream([segment(1, "hello")]))
+        assert await read(store, KEY, Version.DRAFT) == []
+
+    # --- the draft ------------------------------------------------------------
+
+    async def test_save_draft_is_idempotent_by_event(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_draft(KEY, [final(1, "good morning"), final(2, "hello")])
+        await store.save_draft(KEY, [final(2, "hello there"), final(3, "goodbye")])
+        assert await store.draft_finals(KEY) == [
+            final(1, "good morning"),
+            final(2, "hello there"),
+            final(3, "goodbye"),
+        ]
+        assert await store.draft_finals(KEY, after_event=2) == [final(3, "goodbye")]
+        call = await store.call(KEY)
+        assert call is not None
+        assert call.has_draft
+        assert (await store.search("acme", "hello")).hits[0].number == 2
+
+    async def test_a_failed_final_stays_marked(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        failed = replace(final(1, ""), failed=True)
+        await store.save_draft(KEY, [failed])
+        assert await store.draft_finals(KEY) == [failed]
+        assert await read(store, KEY, Version.DRAFT) == [Segment.from_final(failed)]
+
+    async def test_segments_of_the_draft_are_its_finals(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_draft(KEY, [final(1, "one"), final(2, "two", start=0.5, channel=1)])
+        assert await read(store, KEY, Version.DRAFT) == [
+            Segment.from_final(final(2, "two", start=0.5, channel=1)),
+            Segment.from_final(final(1, "one")),
+        ]
+
+    # --- the canonical transcript ----------------------------------------------
+
+    async def test_save_canonical_takes_the_drafts_place(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_draft(KEY, [final(1, "ello")])
+        await store.end_call(KEY, 1010.0, 10.0, "quick")
+        await store.set_status(KEY, Status.TRANSCRIBING)
+        spoken = [segment(1, "hello"), segment(2, "goodbye", channel=1)]
+        await store.save_canonical(KEY, REVISION, stream(spoken))
+        assert await read(store, KEY, Version.CANONICAL) == spoken
+        assert await texts(store, KEY, Version.DRAFT) == ["ello"], "both stay readable"
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.status, call.canonical_revision) == (Status.DONE, "r1")
+        assert (call.canonical_engine, call.length_s) == ("careful", 9.5)
+
+    async def test_save_canonical_again_removes_what_stood_before(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_canonical(KEY, REVISION, stream([segment(1, "before")]))
+        await store.set_draft_wer(KEY, 0.25, "some")
+        for name in ("r2", "r2"):  # a finished job that is done again has the same name
+            after = stream([segment(1, "after"), segment(2, "more")])
+            await store.save_canonical(KEY, replace(REVISION, name=name), after)
+            assert await texts(store, KEY, Version.CANONICAL) == ["after", "more"]
+        assert (await store.search("acme", "before")).hits == []
+        assert len((await store.search("acme", "after")).hits) == 1
+        call = await store.call(KEY)
+        assert call is not None
+        assert call.canonical_revision == "r2"
+        assert call.draft_wer is None, "it was measured against another text"
+
+    async def test_save_canonical_shows_nothing_before_its_end(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_canonical(KEY, REVISION, stream([segment(1, "before")]))
+        looks: list[tuple[list[str], int]] = []
+
+        async def looking() -> AsyncIterator[Segment]:
+            for number in range(1, 1002):
+                if number % 250 == 1:
+                    hits = (await store.search("acme", "newly")).hits
+                    looks.append((await texts(store, KEY, Version.CANONICAL), len(hits)))
+                yield segment(number, "newly")
+
+        await store.save_canonical(KEY, replace(REVISION, name="r2"), looking())
+        assert looks == [(["before"], 0)] * 5
+        assert len(await texts(store, KEY, Version.CANONICAL)) == 1001
+
+    async def test_save_canonical_that_raises_leaves_what_stood(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_canonical(KEY, REVISION, stream([segment(1, "before")]))
+
+        async def breaking() -> AsyncIterator[Segment]:
+            for number in range(1, 500):
+                yield segment(number, "broken")
+            raise RuntimeError("the engine died")
+
+        with pytest.raises(RuntimeError, match="the engine died"):
+            await store.save_canonical(KEY, replace(REVISION, name="r2"), breaking())
+        assert await texts(store, KEY, Version.CANONICAL) == ["before"]
+        assert (await store.search("acme", "broken")).hits == []
+        call = await store.call(KEY)
+        assert call is not None
+        assert call.canonical_revision == "r1"
+
+    async def test_save_canonical_that_is_cancelled_leaves_what_stood(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call())
+        reached = asyncio.Event()
+
+        async def stalling() -> AsyncIterator[Segment]:
+            for number in range(1, 500):
+                yield segment(number, "stalled")
+            reached.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(store.save_canonical(KEY, REVISION, stalling()))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await texts(store, KEY, Version.CANONICAL) == []
+        await store.save_canonical(KEY, REVISION, stream([segment(1, "again")]))
+        assert await texts(store, KEY, Version.CANONICAL) == ["again"]
+
+    async def test_of_two_attempts_at_once_the_later_wins(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        entered, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[Segment]:
+            yield segment(1, "late")
+            entered.set()
+            await go_on.wait()
+            yield segment(2, "late")
+
+        task = asyncio.create_task(store.save_canonical(KEY, REVISION, slow()))
+        await entered.wait()
+        await store.save_canonical(KEY, replace(REVISION, name="r2"), stream([segment(1, "new")]))
+        go_on.set()
+        with pytest.raises(SwapLost):
+            await task
+        assert await texts(store, KEY, Version.CANONICAL) == ["new"]
+
+    async def test_a_canonical_transcript_may_be_empty(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_draft(KEY, [final(1, "imagined")])
+        await store.save_canonical(KEY, REVISION, stream([]))
+        assert await read(store, KEY, Version.CANONICAL) == []
+        assert (await store.search("acme", "imagined")).hits == []
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.status, call.canonical_revision) == (Status.DONE, "r1")
+
+    async def test_segments_come_by_start_channel_number_however_many(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call())
+        spoken = [
+            segment(number, f"w{number}", start=float(number * 7919 % 40), channel=number % 3)
+            for number in range(1, 1001)
+        ]
+        await store.save_canonical(KEY, REVISION, stream(spoken))
+        found = await read(store, KEY, Version.CANONICAL)
+        assert found == sorted(spoken, key=lambda one: (one.start, one.channel, one.number))
+
+    async def test_segments_of_a_replaced_transcript_are_never_mixed(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call())
+        many = [segment(number, "old") for number in range(1, 1001)]
+        await store.save_canonical(KEY, REVISION, stream(many))
+        found: list[str] = []
+
+        async def replaced_while_read() -> None:
+            async for one in store.segments(KEY, Version.CANONICAL):
+                if not found:
+                    renewed = stream([replace(old, text="new") for old in many])
+                    await store.save_canonical(KEY, replace(REVISION, name="r2"), renewed)
+                found.append(one.text)
+
+        with pytest.raises(SwapLost):
+            await replaced_while_read()
+        assert set(found) == {"old"}
+
+    async def test_segments_of_an_unknown_call_are_none(self, store: Transcripts) -> None:
+        assert await read(store, KEY, Version.DRAFT) == []
+        assert await read(store, KEY, Version.CANONICAL) == []
+        assert await store.draft_finals(KEY) == []
+
+    async def test_set_draft_wer(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.set_draft_wer(KEY, 0.125, "whisper-english")
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.draft_wer, call.draft_wer_normaliser) == (0.125, "whisper-english")
+
+    # --- lists ----------------------------------------------------------------
+
+    async def test_calls_are_newest_first_page_by_page(self, store: Transcripts) -> None:
+        for number in range(7):
+            key = CallKey("acme", f"c{number}")
+            await store.begin_call(new_call(key, started_at=float(number // 2)))
+        await store.begin_call(new_call(OTHER, started_at=99.0))
+        found: list[str] = []
+        cursor: str | None = None
+        pages = 0
+        while pages == 0 or cursor is not None:
+            page = await store.calls("acme", limit=3, cursor=cursor)
+            found += [call.key.call_id for call in page.calls]
+            cursor, pages = page.cursor, pages + 1
+        assert found == ["c6", "c5", "c4", "c3", "c2", "c1", "c0"]
+        assert pages == 3
+
+    async def test_calls_has_no_cursor_after_the_last_page(self, store: Transcripts) -> None:
+        for number in range(4):
+            await store.begin_call(new_call(CallKey("acme", f"c{number}")))
+        first = await store.calls("acme", limit=2)
+        assert first.cursor is not None
+        assert (await store.calls("acme", limit=2, cursor=first.cursor)).cursor is None
+
+    async def test_calls_that_begin_between_pages_disturb_nothing(self, store: Transcripts) -> None:
+        for number in range(4):
+            await store.begin_call(new_call(CallKey("acme", f"c{number}"), started_at=number))
+        first = await store.calls("acme", limit=2)
+        await store.begin_call(new_call(CallKey("acme", "newer"), started_at=50.0))
+        rest = await store.calls("acme", limit=2, cursor=first.cursor)
+        assert [call.key.call_id for call in rest.calls] == ["c1", "c0"]
+
+    async def test_calls_by_status_and_source(self, store: Transcripts) -> None:
+        await store.begin_call(new_call(CallKey("acme", "a")))
+        await store.begin_call(new_call(CallKey("acme", "b"), source="upload"))
+        await store.begin_call(new_call(CallKey("acme", "c"), source="upload"))
+        await store.set_status(CallKey("acme", "c"), Status.FAILED)
+        found = await store.calls("acme", status=Status.RECORDED, source="upload")
+        assert [call.key.call_id for call in found.calls] == ["b"]
+        assert len((await store.calls("acme", source="upload")).calls) == 2
+        assert len((await store.calls("acme", status=Status.LIVE)).calls) == 1
+
+    @pytest.mark.parametrize(
+        "foreign", ["", "x", "💥", "bm90IGpzb24", "W10", "WyJjYWxscyIsMV0", "A" * 5000, "e30="]
+    )
+    async def test_a_foreign_cursor_is_refused(self, store: Transcripts, foreign: str) -> None:
+        with pytest.raises(BadParameter):
+            await store.calls("acme", cursor=foreign)
+        with pytest.raises(BadParameter):
+            await store.search("acme", "hello", cursor=foreign)
+
+    async def test_a_cursor_of_another_list_is_refused(self, store: Transcripts) -> None:
+        for number in range(2):
+            await store.begin_call(new_call(CallKey("acme", f"c{number}")))
+        page = await store.calls("acme", limit=1)
+        assert page.cursor is not None
+        with pytest.raises(BadParameter):
+            await store.search("acme", "hello", cursor=page.cursor)
+
+    async def test_a_limit_below_one_is_refused(self, store: Transcripts) -> None:
+        with pytest.raises(BadParameter):
+            await store.calls("acme", limit=0)
+        with pytest.raises(BadParameter):
+            await store.search("acme", "hello", limit=-1)
+
+    async def test_missing_canonical(self, store: Transcripts) -> None:
+        keys = [CallKey("acme", name) for name in ("none", "failed", "done", "waits")]
+        keys.append(CallKey("other", "waits"))
+        for key in keys:
+            await store.begin_call(new_call(key))
+            if key.call_id != "none":
+                await store.set_recording(key, f"recordings/{key}.wav", 1.0)
+        await store.set_status(keys[1], Status.FAILED, "not_audio", "It is not.")
+        await store.save_canonical(keys[2], REVISION, stream([]))
+        missing = await store.missing_canonical()
+        assert {call.key for call in missing} == {keys[3], keys[4]}
+
+    # --- search ---------------------------------------------------------------
+
+    async def _spoken(self, store: Transcripts, *spoken: str, key: CallKey = KEY) -> None:
+        await store.begin_call(new_call(key))
+        finals = [final(event, text) for event, text in enumerate(spoken, 1)]
+        await store.save_draft(key, finals)
+
+    async def test_search_finds_all_words_in_one_segment(self, store: Transcripts) -> None:
+        await self._spoken(store, "my phone is broken", "the phone works", "broken glass")
+        page = await store.search("acme", "Broken PHONE")
+        assert [(hit.key, hit.number, hit.version) for hit in page.hits] == [
+            (KEY, 1, Version.DRAFT)
+        ]
+        hit = page.hits[0]
+        assert hit.snippet == "my \ue000phone\ue001 is \ue000broken\ue001"
+        assert (hit.channel, hit.start, hit.end, hit.started_at) == (0, 1.0, 1.4, 1000.0)
+        assert page.cursor is None
+
+    async def test_search_knows_phrases_and_prefixes(self, store: Transcripts) -> None:
+        await self._spoken(store, "order number nine", "number the order", "reordering now")
+
+        async def numbers(query: str) -> list[int]:
+            return [hit.number for hit in (await store.search("acme", query)).hits]
+
+        assert await numbers('"order number"') == [1]
+        assert await numbers("order number") == [1, 2]
+        assert await numbers("reord*") == [3]
+        assert await numbers("reord") == []
+        assert await numbers('"order num"*') == [1]
+        assert await numbers('"number the" ord*') == [2]
+
+    async def test_search_ignores_accents(self, store: Transcripts) -> None:
+        await self._spoken(store, "ein Café in Zürich")
+        assert len((await store.search("acme", "cafe zurich")).hits) == 1
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "hello AND", "OR", "NOT hello", "NEAR(hello there)", 'text:hello', '"hello', 'a"b"c"',
+            "hello)", "(", "^hello", "{text}: hello", "- hello", "hello -there", "*", "**", '""',
+            '"" hello', '"*"*', "+", "hello + there", "'; DROP TABLE calls; --", "\\",
+            "hello\0there", "\ud800", "%", "¿?", "e-mail", "a.b@c.de", "don't", "<b>", "\ue000", "--- hello",
+        ],
+    )  # fmt: skip
+    async def test_search_never_fails_on_what_people_type(
+        self, store: Transcripts, query: str
+    ) -> None:
+        await self._spoken(store, "hello there don't e-mail a.b@c.de")
+        await store.search("acme", query)
+
+    async def test_search_takes_operators_for_words(self, store: Transcripts) -> None:
+        await self._spoken(store, "this or that", "this", "not that")
+        assert [hit.number for hit in (await store.search("acme", "this OR that")).hits] == [1]
+        assert [hit.number for hit in (await store.search("acme", "NOT that")).hits] == [3]
+        assert [hit.number for hit in (await store.search("acme", "--- not")).hits] == [3]
+
+    async def test_search_without_a_word_finds_nothing(self, store: Transcripts) -> None:
+        await self._spoken(store, "hello")
+        for query in ("", "  ", "?!", '""'):
+            assert (await store.search("acme", query)).hits == []
+
+    async def test_search_refuses_a_novel(self, store: Transcripts) -> None:
+        with pytest.raises(BadParameter):
+            await store.search("acme", "word " * 1000)
+        with pytest.raises(BadParameter):
+            await store.search("acme", "a " * 100)
+
+    async def test_search_reads_the_best_version_only(self, store: Transcripts) -> None:
+        await self._spoken(store, "a draft mistake")
+        assert [hit.version for hit in (await store.search("acme", "mistake")).hits] == [
+            Version.DRAFT
+        ]
+        await store.save_canonical(KEY, REVISION, stream([segment(1, "a graph, miss Jake")]))
+        assert (await store.search("acme", "mistake")).hits == []
+        assert [hit.version for hit in (await store.search("acme", "graph")).hits] == [
+            Version.CANONICAL
+        ]
+        await store.save_draft(KEY, [final(2, "a late mistake")])
+        assert (await store.search("acme", "mistake")).hits == []
+
+    async def test_search_stays_within_the_tenant(self, store: Transcripts) -> None:
+        await self._spoken(store, "secret word")
+        await self._spoken(store, "secret word", key=OTHER)
+        await self._spoken(store, "secret word", key=CallKey("other", "call-2"))
+        assert [hit.key for hit in (await store.search("acme", "secret")).hits] == [KEY]
+        assert {hit.key.tenant for hit in (await store.search("other", "secret")).hits} == {"other"}
+        assert (await store.search("third", "secret")).hits == []
+
+    async def test_search_pages_through_newest_calls_first(self, store: Transcripts) -> None:
+        for name, started_at in (("old", 1.0), ("new", 3.0), ("mid", 2.0), ("twin", 2.0)):
+            key = CallKey("acme", name)
+            await store.begin_call(new_call(key, started_at=started_at))
+            finals = [final(1, "yes", start=5.0), final(2, "yes", start=1.0), final(3, "no")]
+            await store.save_draft(key, finals)
+        found: list[tuple[str, int]] = []
+        cursor: str | None = None
+        pages = 0
+        while pages == 0 or cursor is not None:
+            page = await store.search("acme", "yes", limit=3, cursor=cursor)
+            found += [(hit.key.call_id, hit.number) for hit in page.hits]
+            assert {plain(hit) for hit in page.hits} == {"yes"}
+            cursor, pages = page.cursor, pages + 1
+        assert found == [
+            (name, number) for name in ("new", "twin", "mid", "old") for number in (2, 1)
+        ]
+        assert pages == 3
+
+    async def test_search_shows_a_piece_of_a_long_segment(self, store: Transcripts) -> None:
+        await self._spoken(store, "before " * 200 + "needle" + " after" * 200)
+        snippet = (await store.search("acme", "needle")).hits[0].snippet
+        assert "\ue000needle\ue001" in snippet
+        assert len(snippet) < 300
+
+    # --- usage ----------------------------------------------------------------
+
+    async def test_record_usage_keeps_one_row_a_call_and_pass(self, store: Transcripts) -> None:
+        live = Usage(KEY, "live", "quick", audio_s=10.0, compute_s=2.0)
+        batch = Usage(KEY, "batch", "careful", audio_s=10.0, compute_s=4.0, cost=0.5)
+        await store.record_usage(live)
+        await store.record_usage(replace(live, compute_s=9.0))
+        await store.record_usage(batch)
+        await store.record_usage(replace(live, key=OTHER))
+        assert sorted(await store.usage("acme"), key=lambda row: row.pass_) == [
+            batch,
+            replace(live, compute_s=9.0),
+        ]
+        assert await store.usage("third") == []
+
+    # --- burial ---------------------------------------------------------------
+
+    async def test_bury_removes_everything_and_nothing_else(self, store: Transcripts) -> None:
+        for key in (KEY, OTHER, CallKey("acme", "call-2")):
+            await self._spoken(store, "some words", key=key)
+            await store.save_canonical(key, REVISION, stream([segment(1, "some words")]))
+            await store.record_usage(Usage(key, "live", "quick", 1.0, 1.0))
+        assert not await store.buried(KEY)
+        await store.bury(KEY)
+        assert await store.buried(KEY)
+        assert await store.call(KEY) is None
+        assert await read(store, KEY, Version.DRAFT) == []
+        assert await read(store, KEY, Version.CANONICAL) == []
+        assert await store.draft_finals(KEY) == []
+        assert [hit.key.call_id for hit in (await store.search("acme", "some")).hits] == ["call-2"]
+        assert [usage.key.call_id for usage in await store.usage("acme")] == ["call-2"]
+        assert not await store.buried(OTHER)
+        assert await texts(store, OTHER, Version.CANONICAL) == ["some words"]
+        assert len((await store.search("other", "some")).hits) == 1
+
+    async def test_every_writing_verb_refuses_a_buried_call(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.bury(KEY)
+        with pytest.raises(CallDeleted):
+            await store.begin_call(new_call())
+        with pytest.raises(CallDeleted):
+            await store.save_draft(KEY, [final(1, "hello")])
+        with pytest.raises(CallDeleted):
+            await store.end_call(KEY, 1.0, 1.0, "quick")
+        with pytest.raises(CallDeleted):
+            await store.set_recording(KEY, "x", None)
+        with pytest.raises(CallDeleted):
+            await store.set_status(KEY, Status.DONE)
+        with pytest.raises(CallDeleted):
+            await store.save_canonical(KEY, REVISION, stream([segment(1, "hello")]))
+        with pytest.raises(CallDeleted):
+            await store.set_draft_wer(KEY, 0.1, "n")
+        with pytest.raises(CallDeleted):
+            await store.record_usage(Usage(KEY, "live", "quick", 1.0, 1.0))
+
+    async def test_bury_may_be_repeated_and_may_come_first(self, store: Transcripts) -> None:
+        await store.bury(KEY)
+        await store.bury(KEY)
+        assert await store.buried(KEY)
+        with pytest.raises(CallDeleted):
+            await store.begin_call(new_call())
+
+    async def test_bury_stops_a_running_save_canonical(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+
+        async def burying() -> AsyncIterator[Segment]:
+            yield segment(1, "hello")
+            await store.bury(KEY)
+            yield segment(2, "hello")
+
+        with pytest.raises(CallDeleted):
+            await store.save_canonical(KEY, REVISION, burying())
+        assert await read(store, KEY, Version.CANONICAL) == []
+        assert (await store.search("acme", "hello")).hits == []
+
+    async def test_bury_stops_a_running_reader(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.save_draft(KEY, [final(event, "word") for event in range(1, 1001)])
+
+        async def buried_while_read() -> None:
+            async for one in store.segments(KEY, Version.DRAFT):
+                if one.number == 1:
+                    await store.bury(KEY)
+
+        with pytest.raises(CallDeleted):
+            await buried_while_read()
