@@ -1,0 +1,156 @@
+"""One attempt at one job, from the lease to the canonical transcript."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+from obstore.store import LocalStore
+
+from twicetold.batch.checkpoints import StoredCheckpoints
+from twicetold.batch.job import BatchSettings, Identity, identify, unchanged
+from twicetold.batch.pipeline import Tools, run_stages, stages
+from twicetold.batch.places import EnginePlaces
+from twicetold.batch.plan import plan_hash, spoken_language
+from twicetold.batch.stages import Publish
+from twicetold.batch.transcript import Progress, Transcript
+from twicetold.broker import Broker, Topic
+from twicetold.errors import CallDeleted, TwicetoldError
+from twicetold.queue import Lease, Queue
+from twicetold.speech import events
+from twicetold.speech.transcript import Segment
+from twicetold.storage import local_path
+from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts, Usage
+from twicetold.transcripts.agreement import settle_draft_wer
+
+log = structlog.get_logger()
+
+
+class RecordingReplaced(Exception):
+    """The bytes under the recording's name are no longer those that the job is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """Where jobs come from and results go."""
+
+    queue: Queue
+    transcripts: Transcripts
+    store: LocalStore
+    broker: Broker
+
+
+class Attempt:
+    """Works on a leased job. Writes nothing for a call whose tombstone stands."""
+
+    def __init__(
+        self,
+        carriers: Carriers,
+        tools: Tools,
+        places: EnginePlaces,
+        lease: Lease,
+        settings: BatchSettings,
+    ) -> None:
+        self.progress = Progress()
+        self._carriers, self._tools, self._places = carriers, tools, places
+        self._lease, self._job, self._settings = lease, lease.job, settings
+        self._key = lease.job.key
+        self._path = local_path(carriers.store, lease.job.recording)
+        self._language = spoken_language(lease.job.language, tools.engine.info)
+        self._plan = plan_hash(tools.engine.info, tools.activity, self._language, settings.chunking)
+        self._checkpoints = StoredCheckpoints(
+            carriers.store, self._key, lease.job.content, self._plan, self._allowed
+        )
+
+    async def run(self) -> None:
+        """Through to a completed job.
+
+        Raises CallDeleted, LeaseLost, RecordingReplaced, and whatever is wrong with the
+        recording, the engine or the machine.
+        """
+        await self._allowed()
+        identity = await identify(self._path)
+        if identity.content != self._job.content:
+            raise RecordingReplaced
+        call = await self._begin()
+        if not self._published(call):
+            await self._transcribe(identity)
+        await self._finish()
+
+    async def tell(self, status: Status) -> None:
+        """Let those who follow the call know; they may be out of reach, the job goes on."""
+        done_s, total_s = self.progress.done_s, self.progress.total_s
+        news = events.Status(self._key.call_id, status, round(done_s, 3), round(total_s, 3))
+        with contextlib.suppress(TwicetoldError):
+            caption = events.Caption.of(news).to_bytes()
+            await self._carriers.broker.publish(Topic.CAPTIONS, self._key, caption)
+
+    async def clear(self) -> None:
+        """Remove the call's checkpoints."""
+        await self._checkpoints.clear()
+
+    async def _allowed(self) -> None:
+        if await self._carriers.transcripts.buried(self._key):
+            raise CallDeleted(f"The call {self._key.call_id} was deleted.")
+
+    async def _begin(self) -> Call | None:
+        transcripts = self._carriers.transcripts
+        call = await transcripts.call(self._key)
+        if call is None:  # a job that nobody announced still gets a row that shows it
+            row = NewCall(self._key, time.time(), 0, "drop", self._language)
+            await transcripts.begin_call(row)
+        await transcripts.set_status(self._key, Status.TRANSCRIBING)
+        await self.tell(Status.TRANSCRIBING)
+        return call
+
+    def _published(self, call: Call | None) -> bool:
+        """Whether an attempt before this one came to its end, but not to the queue."""
+        standing = call.canonical_revision if call is not None else None
+        return standing is not None and standing.startswith(self._revision_prefix)
+
+    @property
+    def _revision_prefix(self) -> str:
+        return f"{self._job.content[:16]}-{self._plan[:16]}-"
+
+    async def _transcribe(self, identity: Identity) -> None:
+        async def publish(transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
+            await self._publish(transcript, self._while_ours(segments, identity))
+
+        transcript = Transcript(self._path, self._language, self._checkpoints, self.progress)
+        steps = stages(self._tools, self._places, self._settings.chunking, Publish(publish))
+        await run_stages(steps, transcript)
+
+    async def _publish(self, transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
+        transcripts, engine = self._carriers.transcripts, self._tools.engine.info.name
+        length_s = transcript.length_s
+        await transcripts.set_recording(self._key, self._job.recording, length_s)
+        await transcripts.record_usage(
+            Usage(self._key, "batch", engine, length_s, round(transcript.compute_s, 3))
+        )
+        # Each attempt's revision has a name of its own: one that was left half-written stays apart.
+        name = self._revision_prefix + secrets.token_hex(4)
+        revision = Revision(name, engine, self._language, length_s, transcript.channels)
+        await transcripts.save_canonical(self._key, revision, segments)
+
+    async def _while_ours(
+        self, segments: AsyncIterator[Segment], identity: Identity
+    ) -> AsyncIterator[Segment]:
+        """The segments; at their end, when only the switch is left, see that it is ours to make."""
+        async for segment in segments:
+            yield segment
+        if not await unchanged(self._path, identity):
+            raise RecordingReplaced
+        await self._lease.extend(self.progress.done_s, self.progress.total_s)
+
+    async def _finish(self) -> None:
+        """What follows the switch; each step may be done twice."""
+        transcripts = self._carriers.transcripts
+        await transcripts.set_status(self._key, Status.DONE)
+        await settle_draft_wer(transcripts, self._key)
+        await self._checkpoints.clear()
+        await self._lease.complete()
+        await self.tell(Status.DONE)

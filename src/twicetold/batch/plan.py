@@ -1,0 +1,33 @@
+"""How a recording is to be transcribed, as a name: plans never share checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from twicetold.batch.chunking import CHUNKER_VERSION, ChunkingSettings
+from twicetold.engines import EngineInfo, VoiceActivity
+
+
+def plan_hash(
+    info: EngineInfo, activity: VoiceActivity, language: str, settings: ChunkingSettings
+) -> str:
+    """32 hex digits that differ where the words or the chunks' bounds could differ."""
+    plan = {
+        "engine": info.name,
+        "model": info.model,
+        "hears": info.hears,
+        "frame_s": activity.frame_s,
+        "language": language,
+        "chunking": asdict(settings),
+        "chunker": CHUNKER_VERSION,
+    }
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def spoken_language(wanted: str, info: EngineInfo) -> str:
+    """The language to ask the engine for: ``auto`` is settled where it knows one only."""
+    if wanted == "auto" and len(info.languages) == 1 and info.languages[0] != "*":
+        return info.languages[0]
+    return wanted

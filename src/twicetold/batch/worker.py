@@ -1,0 +1,199 @@
+"""The batch worker: leases jobs, keeps the lease while it works, and says how each one ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import traceback
+
+import structlog
+from obstore.store import LocalStore
+
+from twicetold.batch.attempt import Attempt, Carriers, RecordingReplaced
+from twicetold.batch.job import (
+    BatchSettings,
+    FileState,
+    failure_of,
+    identify,
+    wait_before_retry_s,
+)
+from twicetold.batch.pipeline import Tools
+from twicetold.batch.places import EnginePlaces
+from twicetold.broker import Broker
+from twicetold.errors import CallDeleted, LeaseLost, TwicetoldError, Unavailable
+from twicetold.queue import Job, Lease, Queue
+from twicetold.storage import local_path
+from twicetold.transcripts import Status, Transcripts
+
+log = structlog.get_logger()
+
+# An attempt also ends when its process is killed, which is seldom the job's fault: only a
+# job that has outlived so many more attempts than are allowed to fail is taken for the cause.
+_DEATHS_FORGIVEN = 50
+
+
+class BatchWorker:
+    """Works on as many jobs at once as the engine has places: short recordings fill them too."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        transcripts: Transcripts,
+        store: LocalStore,
+        broker: Broker,
+        tools: Tools,
+        *,
+        settings: BatchSettings,
+    ) -> None:
+        self._carriers = Carriers(queue, transcripts, store, broker)
+        self._tools, self._settings = tools, settings
+        self._places = EnginePlaces(tools.engine)
+
+    async def run(self) -> None:
+        """Until cancelled; jobs in hand are then given back and go on at their last chunks."""
+        jobs_at_once = self._settings.jobs_at_once or max(1, self._tools.engine.parallel)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(jobs_at_once):
+                group.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        failures = 0
+        while True:
+            try:
+                lease = await self._carriers.queue.claim()
+                failures = 0
+            except TwicetoldError as error:
+                failures += 1
+                log.warning("claim_failed", code=error.code, error=error.message, hint=error.hint)
+                await asyncio.sleep(wait_before_retry_s(failures, self._settings.retry_base_s))
+                continue
+            await self._work(lease)
+
+    async def _work(self, lease: Lease) -> None:
+        """One attempt to its end, whatever that is; only being cancelled is raised."""
+        attempt = Attempt(self._carriers, self._tools, self._places, lease, self._settings)
+        log.info("job_begins", call=str(lease.job.key), attempt=lease.attempt)
+        began = time.perf_counter()
+        try:
+            error = await self._run_kept(lease, attempt)
+            await self._conclude(lease, attempt, error)
+        except asyncio.CancelledError:
+            await self._give_back(lease)
+            raise
+        except LeaseLost:
+            await self._lost(lease, attempt)
+        except Exception as error:  # noqa: BLE001 - no job's end may end the worker
+            # The lease runs out and the job comes back by itself.
+            log.warning("job_not_concluded", call=str(lease.job.key), **_described(error))
+        log.info("job_ends", call=str(lease.job.key), seconds=time.perf_counter() - began)
+
+    async def _run_kept(self, lease: Lease, attempt: Attempt) -> Exception | None:
+        """Run the attempt with its lease kept; returns what ended it. Raises LeaseLost."""
+        if lease.attempt > self._settings.job_attempts + _DEATHS_FORGIVEN:
+            return Unavailable(
+                "The worker died each time this job was tried.", "Look at the server's log for why."
+            )
+        work = asyncio.create_task(attempt.run())
+        keeper = asyncio.create_task(self._keep(lease, attempt))
+        try:
+            await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, keeper):
+                task.cancel()
+            ended, kept = await asyncio.gather(work, keeper, return_exceptions=True)
+        lost = kept if isinstance(ended, asyncio.CancelledError) else ended
+        if isinstance(lost, LeaseLost):
+            raise lost
+        return lost if isinstance(lost, Exception) else None
+
+    async def _keep(self, lease: Lease, attempt: Attempt) -> None:
+        """Extend the lease well before it runs out, and show progress about once a second."""
+        settings, shown_s, extended_at = self._settings, -1.0, time.monotonic()
+        tick_s = min(settings.status_every_s, settings.job_lease_s / 3)
+        while True:
+            await asyncio.sleep(tick_s)
+            progress = attempt.progress
+            moved = progress.done_s != shown_s
+            if moved:
+                shown_s = progress.done_s
+                await attempt.tell(Status.TRANSCRIBING)
+            if moved or time.monotonic() - extended_at >= settings.job_lease_s / 3:
+                try:
+                    await lease.extend(progress.done_s, progress.total_s)
+                    extended_at = time.monotonic()
+                except Unavailable as error:  # a busy disk: another tick comes in time
+                    log.warning("lease_not_extended", call=str(lease.job.key), code=error.code)
+
+    async def _conclude(self, lease: Lease, attempt: Attempt, error: Exception | None) -> None:
+        if error is None:
+            return
+        if isinstance(error, CallDeleted):
+            await self._drop(lease, attempt)
+        elif isinstance(error, RecordingReplaced):
+            await self._follow_replacement(lease)
+        elif await self._carriers.transcripts.buried(lease.job.key):
+            await self._drop(lease, attempt)
+        else:
+            await self._fail(lease, attempt, error)
+
+    async def _fail(self, lease: Lease, attempt: Attempt, error: Exception) -> None:
+        """Try again later, or park the job where people see it. The row goes first: a job that
+        has ended must not leave a call that looks busy for ever."""
+        failure, transcripts, key = failure_of(error), self._carriers.transcripts, lease.job.key
+        again = failure.retryable and lease.attempt < self._settings.job_attempts
+        log.warning("job_failed", call=str(key), again=again, **_described(error))
+        await lease.extend()
+        status = Status.RECORDED if again else Status.FAILED
+        await transcripts.set_status(key, status, failure.code, failure.message)
+        if again:
+            wait_s = wait_before_retry_s(lease.attempt, self._settings.retry_base_s)
+            await lease.retry(wait_s, failure.code, failure.message, failure.hint)
+        else:
+            await lease.fail(failure.code, failure.message, failure.hint)
+        await attempt.tell(status)
+
+    async def _drop(self, lease: Lease, attempt: Attempt) -> None:
+        """The call was deleted under way: leave nothing of it behind, and say nothing more."""
+        await attempt.clear()
+        with contextlib.suppress(LeaseLost):
+            await lease.complete()
+
+    async def _lost(self, lease: Lease, attempt: Attempt) -> None:
+        """Another worker has the job, or nobody: then the call was deleted."""
+        log.info("lease_lost", call=str(lease.job.key))
+        try:
+            if await self._carriers.transcripts.buried(lease.job.key):
+                await attempt.clear()
+        except Unavailable as error:
+            log.warning("checkpoints_left", call=str(lease.job.key), code=error.code)
+
+    async def _give_back(self, lease: Lease) -> None:
+        """The worker stops: the job is free again at once."""
+        with contextlib.suppress(TwicetoldError):  # else its lease runs out
+            message = "The server was stopped; the job goes on by itself when it is back."
+            await lease.retry(0.0, "stopped", message)
+
+    async def _follow_replacement(self, lease: Lease) -> None:
+        """Another recording lies there now: this job is over, the new bytes get their own."""
+        job, settle_s = lease.job, self._settings.settle_s
+        path = local_path(self._carriers.store, job.recording)
+        state = await asyncio.to_thread(FileState.of, path)
+        if time.time() - state.written_s < settle_s:
+            message = "The recording is still being written."
+            await lease.retry(settle_s, "recording_changed", message)
+            return
+        identity = await identify(path)
+        new = Job(job.key, identity.content, job.recording, job.language)
+        await self._carriers.queue.submit(new)
+        await lease.complete()
+
+
+def _described(error: Exception) -> dict[str, str]:
+    """For the log. The message of a foreign error stays out: it may quote anything."""
+    failure = failure_of(error)
+    described = {"code": failure.code, "error": failure.message, "hint": failure.hint}
+    frames = traceback.extract_tb(error.__traceback__)
+    if not isinstance(error, TwicetoldError) and frames:
+        described["where"] = f"{frames[-1].filename}:{frames[-1].lineno}"
+    return described
