@@ -29,7 +29,7 @@ from tests.contracts.transcripts_contract import (
 from twicetold.errors import CorruptDatabase
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
-from twicetold.transcripts import Version
+from twicetold.transcripts import Version, sqlite_purge
 from twicetold.transcripts.sqlite import SqliteTranscripts
 
 pytestmark = pytest.mark.contracts
@@ -73,10 +73,12 @@ async def test_what_was_saved_is_there_after_reopening(tmp_path: Path) -> None:
     await again.aclose()
 
 
+@pytest.mark.parametrize("pages_at_once", [1, 500])
 async def test_bury_leaves_no_byte_of_the_text_in_the_files(
-    store: SqliteTranscripts, tmp_path: Path
+    store: SqliteTranscripts, tmp_path: Path, pages_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls among others, of several sizes, so that the index has parts on several levels."""
+    """Calls among others, the index merged in many steps and in few."""
+    monkeypatch.setattr(sqlite_purge, "_PAGES_AT_ONCE", pages_at_once)
     path, rng = tmp_path / "transcripts.db", random.Random(11)
     secrets: dict[CallKey, list[str]] = {}
     for number in range(30):

@@ -452,7 +452,8 @@ class TranscriptsContract:
             "hello AND", "OR", "NOT hello", "NEAR(hello there)", 'text:hello', '"hello', 'a"b"c"',
             "hello)", "(", "^hello", "{text}: hello", "- hello", "hello -there", "*", "**", '""',
             '"" hello', '"*"*', "+", "hello + there", "'; DROP TABLE calls; --", "\\",
-            "hello\0there", "\ud800", "%", "¿?", "e-mail", "a.b@c.de", "don't", "<b>", "\ue000", "--- hello",
+            "hello\0there", "\ud800", "%", "¿?", "e-mail", "a.b@c.de", "don't", "<b>", "\ue000",
+            "--- hello",
         ],
     )  # fmt: skip
     async def test_search_never_fails_on_what_people_type(
