@@ -74,7 +74,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Platform]:
-    """All carriers open and all roles but the gateway at work; everything is closed on the way out."""
+    """All carriers open and all roles but the gateway at work; on the way out all is closed."""
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
         tenants = Tenants.load(tenants_path(settings))

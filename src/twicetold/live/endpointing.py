@@ -125,7 +125,7 @@ class Endpointer:
         return actions
 
     def flush(self, *, all_of_it: bool = False) -> list[Action]:
-        """End the running utterance here; ``all_of_it`` takes the rest of a frame along (at close)."""
+        """End the running utterance here; ``all_of_it`` takes the rest of a frame along."""
         actions: list[Action] = []
         if self._begun is not None:
             available = self._pcm_start + len(self._pcm) // 2

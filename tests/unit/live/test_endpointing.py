@@ -1,0 +1,143 @@
+"""Endpointing: no sound is lost between utterances, none is heard twice, and cuts obey the limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twicetold.live.endpointing import Action, Begin, End, Endpointer, EndpointSettings, Hear
+
+pytestmark = pytest.mark.unit
+
+RATE = 1_000
+FRAME = 32
+
+
+def endpointer(**changes: float) -> Endpointer:
+    return Endpointer(0, RATE, FRAME, EndpointSettings(**changes))  # type: ignore[arg-type]
+
+
+def sound(samples: int, start: int = 0) -> bytes:
+    """Every sample says where it stands."""
+    return np.arange(start, start + samples, dtype="<i2").tobytes()
+
+
+def run(target: Endpointer, speech: list[bool], loudness: list[int] | None = None) -> list[Action]:
+    """One frame of sound for each flag."""
+    actions: list[Action] = []
+    for number, flag in enumerate(speech):
+        level = loudness[number] if loudness else None
+        pcm = sound(FRAME, number * FRAME)
+        if level is not None:
+            pcm = np.full(FRAME, level, dtype="<i2").tobytes()
+        target.append(pcm)
+        assert len(target.unjudged()) == 2 * FRAME
+        actions += target.judge([0.9 if flag else 0.0])
+    return actions
+
+
+def heard(actions: list[Action]) -> list[tuple[int, bytes]]:
+    """(first sample, sound) of each utterance."""
+    utterances: list[tuple[int, bytes]] = []
+    for action in actions:
+        if isinstance(action, Begin):
+            utterances.append((action.start_sample, b""))
+        elif isinstance(action, Hear):
+            start, pcm = utterances[-1]
+            utterances[-1] = (start, pcm + action.pcm)
+    return utterances
+
+
+def test_silence_begins_nothing() -> None:
+    assert run(endpointer(), [False] * 200) == []
+
+
+def test_speech_begins_with_its_pre_roll_and_ends_after_the_silence() -> None:
+    actions = run(endpointer(), [False] * 30 + [True] * 30 + [False] * 30)
+    begin = next(action for action in actions if isinstance(action, Begin))
+    end = next(action for action in actions if isinstance(action, End))
+    assert begin.speech_sample == 30 * FRAME
+    assert begin.start_sample == begin.speech_sample - 300
+    assert end.end_sample == 60 * FRAME
+    assert end.end_sample <= end.boundary <= 90 * FRAME
+
+
+def test_first_sounds_of_a_call_are_kept() -> None:
+    actions = run(endpointer(), [True] * 30 + [False] * 30)
+    begin = next(action for action in actions if isinstance(action, Begin))
+    assert begin.start_sample == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=12))
+def test_each_utterance_is_one_stretch_and_none_overlap(runs: list[tuple[bool, int]]) -> None:
+    flags = [flag for flag, length in runs for _ in range(length)]
+    target = endpointer(max_utterance_s=2.0)
+    actions = run(target, flags) + target.flush(all_of_it=True)
+    ends = [action for action in actions if isinstance(action, End)]
+    utterances = heard(actions)
+    assert len(ends) == len(utterances)
+    floor = 0
+    for (start, pcm), end in zip(utterances, ends, strict=True):
+        assert start >= floor  # nothing is heard again, but for the tail behind a cut
+        assert pcm == sound(len(pcm) // 2, start)
+        assert start <= end.end_sample <= start + len(pcm) // 2
+        assert end.boundary >= end.end_sample
+        floor = end.boundary
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=12))
+def test_all_speech_lies_in_an_utterance(runs: list[tuple[bool, int]]) -> None:
+    flags = [flag for flag, length in runs for _ in range(length)]
+    target = endpointer(max_utterance_s=2.0)
+    actions = run(target, flags) + target.flush(all_of_it=True)
+    covered = np.zeros(len(flags) * FRAME, dtype=bool)
+    for start, pcm in heard(actions):
+        covered[start : start + len(pcm) // 2] = True
+    at = 0
+    for flag, length in runs:
+        # A click of one or two frames is not speech.
+        if flag and length >= 4:
+            assert covered[at * FRAME : (at + length) * FRAME].all()
+        at += length
+
+
+def test_a_monologue_is_cut_at_its_quietest_place_and_the_tail_is_heard_again() -> None:
+    loudness = [1_000] * 100
+    loudness[50] = 10  # the dip, in the second half of the first 64 frames
+    actions = run(endpointer(max_utterance_s=64 * FRAME / RATE), [True] * 100, loudness)
+    cut = next(action for action in actions if isinstance(action, End))
+    assert cut.cut
+    assert 50 * FRAME <= cut.end_sample <= 51 * FRAME
+    second = [action for action in actions if isinstance(action, Begin)][1]
+    assert second.start_sample == cut.end_sample
+    tail = heard(actions)[1][1]
+    assert len(tail) // 2 == 100 * FRAME - cut.end_sample
+
+
+def test_utterances_never_grow_beyond_the_limit() -> None:
+    actions = run(endpointer(max_utterance_s=2.0), [True] * 500)
+    assert all(len(pcm) // 2 <= 2 * RATE + FRAME for _, pcm in heard(actions))
+
+
+def test_flush_takes_the_rest_of_a_frame_along_at_the_close() -> None:
+    target = endpointer()
+    actions = run(target, [True] * 10)
+    target.append(sound(7, 10 * FRAME))
+    actions += target.flush(all_of_it=True)
+    assert heard(actions) == [(0, sound(10 * FRAME + 7))]
+
+
+def test_a_long_silence_keeps_little_in_memory() -> None:
+    target = endpointer()
+    run(target, [False] * 1_000)
+    assert len(target._pcm) < 4 * RATE
+
+
+def test_needed_stays_at_the_running_utterance() -> None:
+    target = endpointer()
+    run(target, [False] * 100 + [True] * 60)
+    assert target.needed == 100 * FRAME - 300
