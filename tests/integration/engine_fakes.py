@@ -1,0 +1,70 @@
+"""Fake engines for the host tests: each misbehaves in one way. Hosts import them by name."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from twicetold.engines import EngineInfo, Sound
+from twicetold.errors import EngineFailed
+from twicetold.speech.transcript import Hypothesis, Word
+
+FAKE_INFO = EngineInfo("fake", "fake", ("*",), live=True, batch=True, word_times=True)
+
+RAISE, HANG, DIE = b"\x01\x00", b"\x02\x00", b"\x03\x00"
+
+
+class FakeEngine:
+    """Counts bytes; misbehaves where the audio begins with one of the samples above.
+
+    ``slice_s`` is the time it takes over each slice of audio.
+    """
+
+    info = FAKE_INFO
+
+    def __init__(self, slice_s: float = 0.0) -> None:
+        self.slice_s = slice_s
+
+    def start(self, rate: int, language: str, adaptation: str | None) -> FakeStream:
+        return FakeStream(self.slice_s)
+
+    def transcribe(self, sound: Sound, language: str) -> Hypothesis:
+        return self.start(sound.rate, language, None).accept(sound.pcm)
+
+
+class FakeStream:
+    def __init__(self, slice_s: float) -> None:
+        self._slice_s = slice_s
+        self._bytes = 0
+
+    def accept(self, pcm: bytes) -> Hypothesis:
+        if pcm.startswith(RAISE):
+            raise KeyError("a secret word")
+        if pcm.startswith(HANG):
+            time.sleep(3600)
+        if pcm.startswith(DIE):
+            os._exit(9)
+        time.sleep(self._slice_s)
+        self._bytes += len(pcm)
+        return Hypothesis((Word(0.0, 1.0, str(self._bytes)),), str(os.getpid()))
+
+    def finish(self) -> Hypothesis:
+        return Hypothesis((), f"{os.getpid()} {os.nice(0)}")
+
+    def close(self) -> None:
+        pass
+
+
+def refuse() -> FakeEngine:
+    """An engine that says why it cannot be loaded."""
+    raise EngineFailed("The model is not there.", "Fetch it first.")
+
+
+def die_at_start(marks: str, times: int) -> FakeEngine:
+    """An engine whose first ``times`` hosts die while they load; counts in the folder ``marks``."""
+    seen = len(list(Path(marks).iterdir()))
+    Path(marks, str(os.getpid())).touch()
+    if seen < times:
+        os._exit(7)
+    return FakeEngine()
