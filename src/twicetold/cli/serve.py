@@ -1,0 +1,86 @@
+"""``twicetold serve``: all roles in one process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twicetold.cli.console import run, say
+from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
+from twicetold.config import LOG_LEVELS, Settings
+from twicetold.errors import SettingError
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind to.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one.")] = None,
+    data_dir: DataDirOption = None,
+    tenants_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Tenants and their hashed keys.")
+    ] = None,
+    live_engine: Annotated[str | None, typer.Option(help="Engine for live captions.")] = None,
+    batch_engine: Annotated[
+        str | None, typer.Option(help="Engine for the canonical transcript.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Language of calls that name none.")] = None,
+    config: ConfigOption = None,
+    log_level: Annotated[str | None, typer.Option(help=", ".join(LOG_LEVELS) + ".")] = None,
+    set_: SetOption = None,
+) -> None:
+    """Run the server: live captions, recordings, transcripts, the API. Ctrl-C stops it.
+
+    The first line on stdout is its address; logs go to stderr.
+    """
+    settings = settings_of(
+        sets=set_,
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        tenants_file=tenants_file,
+        live_engine=live_engine,
+        batch_engine=batch_engine,
+        language=language,
+        config=config,
+        log_level=log_level,
+    ).settings
+    check_reach(settings)
+    _run(settings)
+
+
+def check_reach(settings: Settings) -> None:
+    """Refuse to be reached by others while anybody may do anything. Raises SettingError."""
+    if is_loopback(settings.host) or settings.tenants_path.exists():
+        return
+    raise SettingError(
+        f"host got {settings.host!r}, which other machines can reach, "
+        f"but there is no tenants file ({settings.tenants_path}).",
+        f"Make a tenant and its key first: "
+        f"twicetold tenants add NAME --tenants-file {settings.tenants_path}",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to ``host``."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _run(settings: Settings) -> None:
+    from twicetold import wiring
+    from twicetold.observe.logging import configure
+
+    configure(settings.log_level)
+    serving = wiring.serve(settings, ready=lambda url: say(f"Twicetold listens at {url}"))
+    if sys.platform == "win32":
+        run(serving)
+    else:
+        import uvloop
+
+        uvloop.run(serving)
