@@ -9,10 +9,10 @@ from obstore.store import LocalStore
 from twicetold.broker import Broker
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
-from twicetold.gateway.auth import Tenants
 from twicetold.media import Decoder
 from twicetold.queue import Queue
 from twicetold.sessions import Sessions
+from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
 
 

@@ -1,0 +1,93 @@
+"""The gateway's app: every resource on one platform."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import Depends, FastAPI, Security
+from fastapi.security import HTTPBearer
+
+import twicetold
+from twicetold.gateway import (
+    audio,
+    calls,
+    events,
+    health,
+    jobs,
+    live,
+    problems,
+    recordings,
+    reference,
+    search,
+    tickets,
+    transcript,
+)
+from twicetold.gateway.captions import CaptionHub
+from twicetold.gateway.context import Platform
+from twicetold.gateway.edge import Edge
+from twicetold.gateway.parameters import known_parameters
+from twicetold.gateway.upload import remove_stale_uploads
+
+_DESCRIPTION = (
+    "Speech to text, told twice: captions while people speak, a better transcript when the call "
+    "is over. Errors are `{error: {code, message, hint, retryable}}`; times are Unix seconds, "
+    "lengths and positions seconds of audio. `GET /v1/live` is a WebSocket."
+)
+_PUBLIC = (health.router, reference.router)
+_PRIVATE = (
+    calls.router,
+    transcript.router,
+    audio.router,
+    events.router,
+    recordings.router,
+    jobs.router,
+    search.router,
+    tickets.router,
+)
+_bearer = HTTPBearer(
+    auto_error=False, description="The tenant's key. Not asked for where there is no tenants file."
+)
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The app on a platform whose carriers are started; it closes none of them.
+
+    While it runs, ``app.state.captions`` is the process's CaptionHub. Before a server waits for
+    its connections to end it calls ``app.state.captions.stop()``, or followers hold it up.
+    """
+    app = FastAPI(
+        title="Twicetold",
+        version=twicetold.__version__,
+        description=_DESCRIPTION,
+        docs_url=None,  # reference.py serves one that loads nothing from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.platform = platform
+    app.state.captions = CaptionHub(platform.broker)
+    app.state.tickets = tickets.Tickets(platform.tenants)
+    app.state.uploading = asyncio.Lock()
+    app.state.live_calls = set[Any]()
+    app.state.live_tasks = set[asyncio.Task[None]]()
+    problems.install(app)
+    for router in _PUBLIC:
+        app.include_router(router, dependencies=[Depends(known_parameters)])
+    for router in _PRIVATE:
+        app.include_router(router, dependencies=[Depends(known_parameters), Security(_bearer)])
+    app.include_router(live.router)
+    app.add_middleware(Edge)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    hub: CaptionHub = app.state.captions
+    hub.start()
+    await asyncio.to_thread(remove_stale_uploads, app.state.platform.store)
+    try:
+        yield
+    finally:
+        await hub.aclose()

@@ -1,0 +1,113 @@
+"""``GET /v1/calls/{id}/audio``: the recording, in ranges, a piece in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
+from typing import Annotated
+
+import obstore
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from obstore.store import LocalStore
+
+from twicetold.errors import RecordingNotFound
+from twicetold.gateway.auth import platform_of
+from twicetold.gateway.conditions import matches, range_applies
+from twicetold.gateway.lookup import find_call
+from twicetold.gateway.problems import problem
+from twicetold.gateway.ranges import NotSatisfiable, parse_range
+from twicetold.gateway.schemas import ERRORS
+from twicetold.gateway.tickets import tenant_or_ticket
+from twicetold.speech.identity import CallKey
+
+router = APIRouter(tags=["calls"])
+
+_PIECE_BYTES = 256 * 1024
+MEDIA_TYPES = {
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".webm": "audio/webm",
+    ".m4a": "audio/mp4",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".aac": "audio/aac",
+    ".au": "audio/basic",
+    ".aiff": "audio/aiff",
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_RESPONSES = {
+    **ERRORS,
+    200: {"description": "The recording.", "content": {"audio/wav": _BINARY}},
+    206: {"description": "The range that was asked for.", "content": {"audio/wav": _BINARY}},
+    304: {"description": "The client has it already (If-None-Match)."},
+    416: {"description": "No byte lies in the range."},
+}
+
+
+@router.head("/v1/calls/{call_id}/audio", include_in_schema=False)
+@router.get("/v1/calls/{call_id}/audio", responses=_RESPONSES, response_class=Response)
+async def audio(
+    call_id: str,
+    request: Request,
+    tenant: Annotated[str, Depends(tenant_or_ticket)],
+    ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
+) -> Response:
+    """The recording as it was made or uploaded. Takes one range; several give the whole."""
+    platform = platform_of(request)
+    call = await find_call(platform, CallKey.checked(tenant, call_id))
+    if call.recording is None:
+        raise RecordingNotFound(f"Call {call_id} has no recording yet.")
+    size, etag = await _stat(platform.store, call.recording, call_id)
+    headers = {"ETag": etag, "Accept-Ranges": "bytes"}
+    if matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    span = None
+    if request.method == "GET" and range_applies(request.headers.get("if-range"), etag):
+        try:
+            span = parse_range(request.headers.get("range"), size)
+        except NotSatisfiable:
+            return _no_such_range(size, headers)
+    suffix = PurePosixPath(call.recording).suffix.lower()
+    headers["Content-Type"] = MEDIA_TYPES.get(suffix, "application/octet-stream")
+    first, last = span or (0, size - 1)
+    headers["Content-Length"] = str(last + 1 - first)
+    if span:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    if request.method == "HEAD":
+        return Response(headers=headers)
+    pieces = _pieces(platform.store, call.recording, first, last + 1)
+    return StreamingResponse(pieces, 206 if span else 200, headers)
+
+
+async def _stat(store: LocalStore, recording: str, call_id: str) -> tuple[int, str]:
+    """Size and entity tag of the recording. Raises RecordingNotFound."""
+    try:
+        meta = await obstore.head_async(store, recording)
+    except FileNotFoundError:
+        raise RecordingNotFound(
+            f"The recording of call {call_id} is no longer in the store.",
+            "Restore it from a backup, or delete the call.",
+        ) from None
+    etag = meta["e_tag"] or f'"{meta["size"]}-{meta["last_modified"].timestamp():.6f}"'
+    return meta["size"], etag
+
+
+def _no_such_range(size: int, headers: dict[str, str]) -> Response:
+    return problem(
+        416,
+        "range_not_satisfiable",
+        f"The recording has {size} bytes; none of them lies in the range.",
+        "Ask for a range that begins before its end.",
+        headers={**headers, "Content-Range": f"bytes */{size}"},
+    )
+
+
+async def _pieces(store: LocalStore, recording: str, start: int, end: int) -> AsyncIterator[bytes]:
+    for at in range(start, end, _PIECE_BYTES):
+        length = min(_PIECE_BYTES, end - at)
+        yield bytes(await obstore.get_range_async(store, recording, start=at, length=length))

@@ -1,0 +1,124 @@
+"""Is it alive, is it ready, what is it, and who am I."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import obstore
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+import twicetold
+from twicetold.engines import EngineInfo
+from twicetold.errors import TwicetoldError
+from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.context import Platform
+from twicetold.gateway.schemas import (
+    ERRORS,
+    EngineBody,
+    HealthBody,
+    ReadyBody,
+    RootBody,
+    TenantBody,
+)
+from twicetold.speech.identity import CallKey
+
+router = APIRouter(tags=["server"])
+
+_CHECK_TIMEOUT_S = 2.0
+_NO_CALL = CallKey("default", "readyz")  # whether there is such a call does not matter
+
+
+@router.get("/")
+async def root(request: Request) -> RootBody:
+    """What answers here."""
+    prefix = str(request.scope.get("root_path", "")).rstrip("/")
+    places = ("docs", "openapi.json", "healthz", "readyz", "v1/calls", "v1/search", "v1/live")
+    return RootBody(
+        product="Twicetold",
+        version=twicetold.__version__,
+        links={place.removeprefix("v1/"): f"{prefix}/{place}" for place in places},
+    )
+
+
+@router.get("/healthz")
+async def healthz() -> HealthBody:
+    """The process is alive and its event loop turns."""
+    return HealthBody(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": ReadyBody, "description": "Not ready, and why."}})
+async def readyz(request: Request) -> ReadyBody | JSONResponse:
+    """Every store answers and the engines are there."""
+    platform = platform_of(request)
+    reasons = await _check_all(_checks(platform))
+    if not request.app.state.captions.alive:
+        reasons["broker"] = "Captions are not passed on."
+    body = ReadyBody(
+        status="unready" if reasons else "ok",
+        reasons=reasons,
+        live_engine=_engine(platform.live_engine),
+        batch_engine=_engine(platform.batch_engine),
+    )
+    return JSONResponse(body.model_dump(), 503) if reasons else body
+
+
+@router.get("/v1/tenant", responses=ERRORS)
+async def who_am_i(request: Request, tenant: Annotated[str, Depends(tenant_of)]) -> TenantBody:
+    """The tenant that the request's key belongs to."""
+    is_open = platform_of(request).tenants.open_mode
+    return TenantBody(tenant=tenant, authentication="open" if is_open else "key")
+
+
+def _checks(platform: Platform) -> dict[str, Callable[[], Awaitable[Any]]]:
+    async def engines() -> None:
+        if not platform.live_engine.live:
+            raise _Unfit(f"{platform.live_engine.name} cannot write live captions.")
+        if not platform.batch_engine.batch:
+            raise _Unfit(f"{platform.batch_engine.name} cannot transcribe recordings.")
+
+    return {
+        "transcripts": lambda: platform.transcripts.buried(_NO_CALL),
+        "sessions": lambda: platform.sessions.leased(_NO_CALL),
+        "queue": lambda: platform.queue.job_of(_NO_CALL),
+        "store": lambda: obstore.list_with_delimiter_async(platform.store, prefix="parts"),
+        "engines": engines,
+    }
+
+
+async def _check_all(checks: dict[str, Callable[[], Awaitable[Any]]]) -> dict[str, str]:
+    """The reason for each check that fails; no path or address of the machine among them."""
+    answers = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
+    return {name: reason for name, reason in answers if reason}
+
+
+async def _check(name: str, check: Callable[[], Awaitable[Any]]) -> tuple[str, str]:
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT_S):
+            await check()
+    except TimeoutError:
+        return name, f"No answer within {_CHECK_TIMEOUT_S:.0f} s."
+    except _Unfit as unfit:
+        return name, str(unfit)
+    except TwicetoldError as error:
+        return name, f"{error.code}: {error.hint}"
+    except Exception as error:  # noqa: BLE001 - a check that fails is the answer, not a crash
+        return name, f"It does not answer ({type(error).__name__})."
+    return name, ""
+
+
+class _Unfit(Exception):
+    """An engine cannot do what it was chosen for."""
+
+
+def _engine(info: EngineInfo) -> EngineBody:
+    return EngineBody(
+        name=info.name,
+        model=info.model,
+        languages=list(info.languages),
+        word_times=info.word_times,
+        remote=info.remote,
+        good_for=info.good_for,
+    )

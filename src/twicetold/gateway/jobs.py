@@ -1,0 +1,48 @@
+"""Jobs: where canonical transcripts stand, and trying a failed one again by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from twicetold.errors import JobNotFound
+from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.lookup import find_call
+from twicetold.gateway.schemas import ERRORS, JobBody, JobsBody
+from twicetold.queue import JobState
+from twicetold.speech.identity import CallKey
+from twicetold.transcripts import Status
+
+router = APIRouter(tags=["jobs"])
+
+Tenant = Annotated[str, Depends(tenant_of)]
+
+
+@router.get("/v1/jobs", responses=ERRORS)
+async def list_jobs(
+    request: Request,
+    tenant: Tenant,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> JobsBody:
+    """The tenant's jobs, newest first; failed ones with their error."""
+    jobs = await platform_of(request).queue.jobs(tenant, state, limit)
+    return JobsBody(jobs=[JobBody.of(job) for job in jobs])
+
+
+@router.post("/v1/calls/{call_id}/retry", status_code=202, responses=ERRORS)
+async def retry(call_id: str, request: Request, tenant: Tenant) -> JobBody:
+    """Try a call's failed job again, its attempts counted anew."""
+    platform, key = platform_of(request), CallKey.checked(tenant, call_id)
+    await find_call(platform, key)
+    try:
+        await platform.queue.retry_failed(key)
+    except JobNotFound:
+        hint = "Only a failed job can be tried again; see GET /v1/jobs?state=failed."
+        raise JobNotFound(f"Call {call_id} has no failed job.", hint) from None
+    await platform.transcripts.set_status(key, Status.RECORDED)
+    job = await platform.queue.job_of(key)
+    if job is None:
+        raise JobNotFound(f"Call {call_id} has no job.")
+    return JobBody.of(job)

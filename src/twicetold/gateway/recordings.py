@@ -1,0 +1,192 @@
+"""``PUT /v1/recordings/{call_id}``: a finished recording becomes a call and a job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+
+from twicetold.errors import BadParameter, CallDeleted, CallInUse, CallUsed
+from twicetold.gateway.audio import MEDIA_TYPES
+from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.context import Platform
+from twicetold.gateway.lookup import find_call
+from twicetold.gateway.problems import shown
+from twicetold.gateway.schemas import ERRORS, CallBody
+from twicetold.gateway.upload import Received, check_declared_size, hash_file, place, received
+from twicetold.media import SoundInfo
+from twicetold.queue import Job
+from twicetold.sessions import State
+from twicetold.speech.identity import CallKey
+from twicetold.storage import local_path, recording_key
+from twicetold.transcripts import Call, NewCall
+
+router = APIRouter(tags=["recordings"])
+
+# FFmpeg's names of containers, in the order in which they are looked for.
+_SUFFIXES = {
+    "wav": ".wav",
+    "w64": ".wav",
+    "mp3": ".mp3",
+    "flac": ".flac",
+    "ogg": ".ogg",
+    "webm": ".webm",
+    "matroska": ".mkv",
+    "m4a": ".m4a",
+    "mp4": ".m4a",
+    "mov": ".mov",
+    "aac": ".aac",
+    "au": ".au",
+    "aiff": ".aiff",
+}
+_LATEST_S = 86_400.0  # a clock may run ahead, a call is not a day in the future
+_RESPONSES = {
+    **ERRORS,
+    200: {"model": CallBody, "description": "The same recording was here already."},
+    202: {"model": CallBody, "description": "Taken; its transcript is being made."},
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The recording: wav, mp3, flac, ogg, webm, m4a, mp4 or mkv.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.put(
+    "/v1/recordings/{call_id}",
+    status_code=202,
+    response_model=CallBody,
+    responses=_RESPONSES,
+    openapi_extra=_BODY,
+)
+async def put_recording(
+    call_id: str,
+    request: Request,
+    tenant: Annotated[str, Depends(tenant_of)],
+    language: Annotated[str | None, Query(description="A tag such as en or pt-BR.")] = None,
+    started_at: Annotated[
+        float | None, Query(ge=0, allow_inf_nan=False, description="When the call began.")
+    ] = None,
+) -> JSONResponse:
+    """Upload a recording. The same one again changes nothing; another under its id is refused."""
+    platform, key = platform_of(request), CallKey.checked(tenant, call_id)
+    settings = platform.settings
+    language = _checked_language(language or settings.language)
+    began = _checked_start(started_at)
+    check_declared_size(request.headers.get("content-length"), settings.max_upload_mb)
+    await _refuse_taken(platform, key)
+    async with received(platform.store, request.stream(), settings.max_upload_mb) as upload:
+        info = await _listen(platform, upload)
+        uploading: asyncio.Lock = request.app.state.uploading
+        async with uploading:
+            is_new = await _keep(platform, key, upload, info, language, began)
+    call = await find_call(platform, key)
+    return JSONResponse(
+        CallBody.of(call).model_dump(mode="json"),
+        202 if is_new else 200,
+        {"Location": f"{request.scope.get('root_path', '')}/v1/calls/{call_id}"},
+    )
+
+
+def _checked_language(language: str) -> str:
+    parts = language.split("-")
+    if len(language) > 35 or not all(part.isascii() and part.isalnum() for part in parts):
+        takes = "It takes a tag such as en, de or pt-BR, or auto."
+        raise BadParameter(f"language got {shown(language)}.", takes)
+    return language
+
+
+def _checked_start(started_at: float | None) -> float:
+    now = time.time()
+    if started_at is not None and started_at > now + _LATEST_S:
+        takes = "It takes Unix seconds that are not in the future."
+        raise BadParameter(f"started_at got {started_at:.0f}.", takes)
+    return now if started_at is None else started_at
+
+
+async def _refuse_taken(platform: Platform, key: CallKey) -> None:
+    """Raises CallDeleted, or CallInUse for a call that people are speaking in."""
+    if await platform.transcripts.buried(key):
+        raise CallDeleted(f"The call {key.call_id} was deleted.")
+    record = await platform.sessions.load(key)
+    if record is not None and record.state is not State.CLOSED:
+        hint = "Choose another id, or upload once the call is over."
+        raise CallInUse(f"The call {key.call_id} is running.", hint)
+
+
+async def _listen(platform: Platform, upload: Received) -> SoundInfo:
+    """What the upload holds. Raises NotAudio, TruncatedAudio, EmptyAudio or PlaylistRefused."""
+    decoding = await platform.decoder.open_file(upload.path)
+    try:
+        return decoding.info
+    finally:
+        await decoding.aclose()
+
+
+async def _keep(
+    platform: Platform,
+    key: CallKey,
+    upload: Received,
+    info: SoundInfo,
+    language: str,
+    started_at: float,
+) -> bool:
+    """Make the upload the call's recording; False where it is that already.
+
+    The call's row comes first: a file in the recordings' directory without one would be taken
+    for a recording that another program dropped there. Every step may be repeated.
+    """
+    await _refuse_taken(platform, key)
+    call = await platform.transcripts.call(key)
+    if call is not None and (call.source == "live" or call.recording is not None):
+        await _check_same(platform, call, upload)
+        return False
+    recording = recording_key(key, _suffix(info.container))
+    await _refuse_neighbour(platform, key, recording)
+    channels = min(info.channels, 2)
+    await platform.transcripts.begin_call(
+        NewCall(key, started_at, channels, "upload", language, info.rate)
+    )
+    target = local_path(platform.store, recording)
+    if not await asyncio.to_thread(place, upload.path, target):
+        await _check_content(upload, await asyncio.to_thread(hash_file, target), key)
+    await platform.transcripts.set_recording(key, recording, info.length_s)
+    await platform.queue.submit(Job(key, upload.content, recording, language))
+    return True
+
+
+async def _check_same(platform: Platform, call: Call, upload: Received) -> None:
+    """The call has its recording: is this the same? Raises CallUsed."""
+    job = await platform.queue.job_of(call.key)
+    if job is not None:
+        await _check_content(upload, job.job.content, call.key)
+    elif call.recording is not None:
+        path = local_path(platform.store, call.recording)
+        there = await asyncio.to_thread(lambda: hash_file(path) if path.exists() else "")
+        await _check_content(upload, there, call.key)
+    else:
+        raise CallUsed(f"The call id {call.key.call_id} was used by a live call.")
+
+
+async def _check_content(upload: Received, content: str, key: CallKey) -> None:
+    if upload.content != content:
+        raise CallUsed(f"The call {key.call_id} has another recording.")
+
+
+async def _refuse_neighbour(platform: Platform, key: CallKey, recording: str) -> None:
+    """Another program may have dropped the call in another container. Raises CallUsed."""
+    others = {recording_key(key, suffix) for suffix in MEDIA_TYPES} - {recording}
+    paths = [local_path(platform.store, other) for other in others]
+    if await asyncio.to_thread(lambda: any(path.exists() for path in paths)):
+        raise CallUsed(f"The call {key.call_id} has another recording.")
+
+
+def _suffix(container: str) -> str:
+    """``container`` may be a list of names, as FFmpeg gives those it cannot tell apart."""
+    names = container.lower().split(",")
+    return next((suffix for name, suffix in _SUFFIXES.items() if name in names), ".bin")
