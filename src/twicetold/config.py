@@ -343,7 +343,7 @@ def _from_file(
         return {}
     values: dict[str, tuple[object, str]] = {}
     for name, value in _read_toml(path).items():
-        _check_known(name, list(_TYPES), f"{path} names {name!r}, which is no setting.")
+        _check_known(name, f"{path} names {name!r}, which is no setting.")
         parsed = _checked(name, value, str(path), as_text=False)
         values[name] = (path.parent / parsed if isinstance(parsed, Path) else parsed, str(path))
     return values
@@ -367,12 +367,12 @@ def _read_toml(path: Path) -> dict[str, object]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, str]]:
     values: dict[str, tuple[object, str]] = {}
-    known = [PREFIX + name.upper() for name in _TYPES]
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable.removeprefix(PREFIX) in _OTHER_VARIABLES:
             continue
-        _check_known(variable, known, f"The environment names {variable}, which is no setting.")
         name = variable.removeprefix(PREFIX).lower()
+        message = f"The environment names {variable}, which is no setting."
+        _check_known(name, message, lambda near: PREFIX + near.upper())
         values[name] = (_checked(name, environ[variable], variable, as_text=True), variable)
     return values
 
@@ -382,15 +382,16 @@ def _from_flags(flags: Mapping[str, object | None]) -> dict[str, tuple[object, s
     for name, value in flags.items():
         if value is None or name == "config":
             continue
-        _check_known(name, list(_TYPES), f"The flags name {name!r}, which is no setting.")
+        _check_known(name, f"The flags name {name!r}, which is no setting.")
         flag = "--" + name.replace("_", "-")
         values[name] = (_checked(name, value, flag, as_text=True), flag)
     return values
 
 
-def _check_known(name: str, known: list[str], message: str) -> None:
-    if name in known:
+def _check_known(name: str, message: str, spelled: Callable[[str], str] = str) -> None:
+    """Raises SettingError for a name that is no setting, with the one that was probably meant."""
+    if name in _TYPES:
         return
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else SettingError.default_hint
+    near = difflib.get_close_matches(name, _TYPES, n=1)
+    hint = f"Did you mean {spelled(near[0])}?" if near else SettingError.default_hint
     raise SettingError(message, hint)

@@ -15,16 +15,28 @@ import httpx
 from twicetold.client.error import ServerError, server_error
 
 _UPLOAD_PIECE_BYTES = 256 * 1024
+_SILENCE_S = 60.0  # the server says every 15 s that it is still there
+_STREAM_ATTEMPTS = 6
+_OVER = ("done", "failed")
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
 class ApiClient:
     """A server's HTTP API. Every verb raises ServerError where it refuses or is not there."""
 
-    def __init__(self, url: str, key: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """``url``: the server's address. ``transport``: how to reach it, if not as usual."""
         self.url = url.replace("ws://", "http://").replace("wss://", "https://").rstrip("/")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=_TIMEOUT)
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=_TIMEOUT, transport=transport
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,7 +69,7 @@ class ApiClient:
     async def search(
         self, query: str, limit: int = 20, cursor: str | None = None
     ) -> dict[str, Any]:
-        """``{hits, cursor}``; a snippet marks what was found with U+E000 … U+E001."""
+        """``{hits, cursor}``; a snippet is ``{text, matches}``, matches [from, to) in it."""
         parameters = _given(q=query, limit=limit, cursor=cursor)
         return await self._json("GET", "/v1/search", params=parameters)
 
@@ -66,7 +78,7 @@ class ApiClient:
 
     async def retry(self, call_id: str) -> None:
         """Free the call's failed job."""
-        await self._send("POST", f"/v1/jobs/{quote(call_id, safe='')}/retry")
+        await self._send("POST", f"{_call(call_id)}/retry")
 
     async def delete(self, call_id: str) -> None:
         """Remove all that is kept of a call, for good."""
@@ -93,20 +105,38 @@ class ApiClient:
 
     async def events(self, call_id: str, after: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Follow a call: finals after an event, then what comes, until its canonical transcript
-        stands or has failed."""
+        stands or has failed. A lost connection is taken up again after the last final."""
+        failures = 0
+        while True:
+            try:
+                async for event in self._stream(call_id, after):
+                    if event["type"] == "error":
+                        raise ServerError.from_body(event)
+                    failures, after = 0, event["event"] if event["type"] == "final" else after
+                    yield event
+                    if event["type"] == "status" and event["status"] in _OVER:
+                        return
+                raise self._unreachable("the stream ended")  # the server stops or starts again
+            except ServerError as error:
+                failures += 1
+                if not error.retryable or failures > _STREAM_ATTEMPTS:
+                    raise
+            await asyncio.sleep(min(0.2 * 2**failures, 5.0))
+
+    async def _stream(self, call_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
+        """The server-sent events of one connection."""
         headers = {"Last-Event-ID": str(after)} if after else {}
-        timeout = httpx.Timeout(None, connect=5.0)
+        timeout = httpx.Timeout(_SILENCE_S, connect=5.0)
+        url = f"{_call(call_id)}/events"
         try:
-            async with self._http.stream(
-                "GET", f"{_call(call_id)}/events", headers=headers, timeout=timeout
-            ) as response:
+            async with self._http.stream("GET", url, headers=headers, timeout=timeout) as response:
                 if response.is_error:
                     raise server_error(response.status_code, await response.aread())
                 async for line in response.aiter_lines():
                     if line.startswith("data:"):
                         yield json.loads(line.removeprefix("data:"))
         except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(str(error) or type(error).__name__) from error
 
     async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         response = await self._send(method, path, **options)
@@ -120,13 +150,12 @@ class ApiClient:
         try:
             response = await self._http.request(method, path, **options)
         except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(str(error) or type(error).__name__) from error
         if response.is_error:
             raise server_error(response.status_code, response.content)
         return response
 
-    def _unreachable(self, error: httpx.TransportError) -> ServerError:
-        reason = str(error) or type(error).__name__
+    def _unreachable(self, reason: str) -> ServerError:
         return ServerError(
             "connection_lost",
             f"No answer from {self._http.base_url.netloc.decode()}: {reason}.",
