@@ -7,6 +7,7 @@ process runs, and reconciliation, at the start and each hour, for what came unse
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Callable
@@ -112,7 +113,7 @@ class Arrivals:
                 async for changes in watchfiles.awatch(
                     self._directory, watch_filter=None, step=50, debounce=400, recursive=True
                 ):
-                    self._notice(changes)
+                    await self._notice(changes)
             except OSError as error:
                 log.warning(
                     "watch_failed",
@@ -122,12 +123,20 @@ class Arrivals:
                 await asyncio.sleep(60.0)
                 await asyncio.to_thread(_prepare, self._directory)
 
-    def _notice(self, changes: set[tuple[watchfiles.Change, str]]) -> None:
+    async def _notice(self, changes: set[tuple[watchfiles.Change, str]]) -> None:
         for change, path in changes:
             if change is watchfiles.Change.deleted:
                 self._settling.forget(path)
-            elif not _HALF_WRITTEN.search(Path(path).name):
-                self._settling.stirred(path)
+            elif Path(path).parent == self._directory:
+                # A tenant's new directory: what was put there before it was watched made no noise.
+                for within in await asyncio.to_thread(_files_in, Path(path)):
+                    self._stirred(within)
+            else:
+                self._stirred(path)
+
+    def _stirred(self, path: str) -> None:
+        if not _HALF_WRITTEN.search(Path(path).name):
+            self._settling.stirred(path)
 
     async def _reconcile_often(self) -> None:
         while True:
@@ -245,6 +254,13 @@ def _spent(newest: JobStatus, call: Call, job: Job) -> bool:
     if newest.job.content != job.content:
         return True
     return newest.state is JobState.DONE and call.canonical_revision is None
+
+
+def _files_in(directory: Path) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(directory) if entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _prepare(directory: Path) -> None:

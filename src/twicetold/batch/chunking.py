@@ -122,7 +122,9 @@ class ChunkPlanner:
 
     def finish(self) -> list[Chunk]:
         """The recording is over: what is still held becomes chunks."""
-        chunks = [] if self._open is None else self._end(self._judged)
+        chunks: list[Chunk] = []
+        for event in self._gate.flush():
+            chunks += self._silence(event.frame * self._frame)
         return chunks + self._emit()
 
     def _begin(self, speech_sample: int) -> None:
@@ -139,10 +141,11 @@ class ChunkPlanner:
         """The open region ends at ``sample``; it joins the pending ones if it fits."""
         if self._open is None:
             return []
-        start, end = self._open, min(sample, self._judged)
+        start, end = self._open, max(self._open, min(sample, self._judged))
         chunks = self._emit() if self._pending_samples + end - start > self._limit else []
-        self._pending.append((start, self._between(start, end)))
-        self._pending_samples += end - start
+        if end > start:
+            self._pending.append((start, self._between(start, end)))
+            self._pending_samples += end - start
         self._open, self._floor = None, end
         return chunks
 
@@ -164,7 +167,9 @@ class ChunkPlanner:
         loudness = self._loudness(self._between(self._open, self._judged))
         frame = quietest(loudness, len(loudness) // 2, len(loudness))
         cut = self._open + frame * self._frame
-        chunks = [*self._end(cut), *self._emit()]
+        pause = self._gate.silence_frames * self._frame  # that may yet end the region
+        end = min(cut, self._judged - pause + self._post_roll) if pause else cut
+        chunks = [*self._end(end), *self._emit()]
         self._open = cut
         return chunks
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
+from twicetold.errors import SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.scoring import distance, normalise, normaliser_name
 from twicetold.transcripts import Transcripts, Version
@@ -23,8 +24,11 @@ async def settle_draft_wer(transcripts: Transcripts, key: CallKey) -> float | No
         return None
     if call.canonical_revision is None:
         return None
-    draft = await _texts(transcripts, key, Version.DRAFT)
-    canonical = await _texts(transcripts, key, Version.CANONICAL)
+    try:
+        draft = await _texts(transcripts, key, Version.DRAFT)
+        canonical = await _texts(transcripts, key, Version.CANONICAL)
+    except SwapLost:  # it was replaced under our eyes: whoever did that settles it
+        return None
     wer = await asyncio.to_thread(_error_rate, canonical, draft, call.language)
     await transcripts.set_draft_wer(key, wer, normaliser_name(call.language))
     return wer

@@ -1,0 +1,44 @@
+"""Whatever could change a word or a bound changes the plan's name."""
+
+from dataclasses import replace
+
+import pytest
+
+from twicetold.batch.chunking import ChunkingSettings
+from twicetold.batch.plan import plan_hash, spoken_language
+from twicetold.engines.counter import COUNTER_INFO, ToneActivity
+
+pytestmark = pytest.mark.unit
+
+CHUNKING = ChunkingSettings()
+
+
+def test_the_same_plan_has_the_same_name():
+    name = plan_hash(COUNTER_INFO, ToneActivity(), "en", CHUNKING)
+    assert name == plan_hash(COUNTER_INFO, ToneActivity(), "en", ChunkingSettings())
+    assert len(name) == 32
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (replace(COUNTER_INFO, name="other"), "en", CHUNKING),
+        (replace(COUNTER_INFO, model="counter-2"), "en", CHUNKING),
+        (COUNTER_INFO, "de", CHUNKING),
+        (COUNTER_INFO, "en", replace(CHUNKING, chunk_s=20.0)),
+        (COUNTER_INFO, "en", replace(CHUNKING, pre_roll_ms=100)),
+        (COUNTER_INFO, "en", replace(CHUNKING, threshold=0.6)),
+    ],
+)
+def test_another_plan_has_another_name(other):
+    info, language, chunking = other
+    name = plan_hash(COUNTER_INFO, ToneActivity(), "en", CHUNKING)
+    assert plan_hash(info, ToneActivity(), language, chunking) != name
+
+
+def test_auto_is_settled_where_an_engine_knows_one_language_only():
+    english = replace(COUNTER_INFO, languages=("en",))
+    assert spoken_language("auto", english) == "en"
+    assert spoken_language("de", english) == "de"
+    assert spoken_language("auto", COUNTER_INFO) == "auto"
+    assert spoken_language("auto", replace(english, languages=("en", "de"))) == "auto"
