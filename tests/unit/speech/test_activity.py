@@ -6,7 +6,7 @@ import copy
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twicetold.speech.activity import (
@@ -110,6 +110,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
 
 
 @given(probabilities)
+@settings(deadline=None)
 def test_starts_and_ends_alternate_and_keep_their_distances(stream: list[float]) -> None:
     subject = gate()
     said = 0
@@ -133,6 +134,7 @@ def test_starts_and_ends_alternate_and_keep_their_distances(stream: list[float])
 
 
 @given(probabilities, st.integers(0, 300))
+@settings(deadline=None)
 def test_a_copied_gate_says_the_same(stream: list[float], at: int) -> None:
     subject, events = gate(), []
     for probability in stream[:at]:
@@ -170,6 +172,7 @@ def test_quietest_refuses_a_range_that_is_none(low: int, high: int) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=80), st.data())
+@settings(deadline=None)
 def test_quietest_stays_in_its_range_and_below_the_mean(
     stream: list[float], data: st.DataObject
 ) -> None:

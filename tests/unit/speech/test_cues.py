@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twicetold.speech.cues import LONGEST_S, WIDTH, Lines, lay_out, timed_words
@@ -133,6 +133,7 @@ def test_the_text_says_which_words_there_are() -> None:
 
 
 @given(spoken())
+@settings(deadline=None)
 def test_times_run_forward_within_the_segment(segment: Segment) -> None:
     words = timed_words(segment)
     assert [word.text for word in words] == segment.text.split()
@@ -143,6 +144,7 @@ def test_times_run_forward_within_the_segment(segment: Segment) -> None:
 
 
 @given(spoken(), st.floats(-5, 5), st.floats(-5, 5))
+@settings(deadline=None)
 def test_times_that_disagree_with_the_segment_are_mended(
     segment: Segment, start: float, length: float
 ) -> None:
@@ -154,6 +156,7 @@ def test_times_that_disagree_with_the_segment_are_mended(
 
 
 @given(spoken(), st.integers(0, 18))
+@settings(deadline=None)
 def test_every_word_comes_out_once_in_order(segment: Segment, label_width: int) -> None:
     cues = lay_out(segment, label_width)
     assert [word for cue in cues for line in cue.lines for word in line.split()] == (
@@ -162,6 +165,7 @@ def test_every_word_comes_out_once_in_order(segment: Segment, label_width: int) 
 
 
 @given(spoken(), st.integers(0, 18))
+@settings(deadline=None)
 def test_cues_have_two_lines_of_42_and_7_seconds(segment: Segment, label_width: int) -> None:
     for cue in lay_out(segment, label_width):
         assert 1 <= len(cue.lines) <= 2
@@ -171,6 +175,7 @@ def test_cues_have_two_lines_of_42_and_7_seconds(segment: Segment, label_width: 
 
 
 @given(spoken())
+@settings(deadline=None)
 def test_a_word_stands_alone_only_where_it_must(segment: Segment) -> None:
     """Compared with the fewest lone words that any division at all can have."""
     assert sum(map(_is_alone, _with_places(lay_out(segment)))) == _fewest_alone(segment)
@@ -216,6 +221,7 @@ def _fits_two_lines(words: list[str]) -> bool:
 
 
 @given(spoken())
+@settings(deadline=None)
 def test_a_last_line_of_one_word_has_no_better_break(segment: Segment) -> None:
     for cue in lay_out(segment):
         words = " ".join(cue.lines).split()

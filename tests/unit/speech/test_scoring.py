@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twicetold.speech.scoring import (
@@ -82,6 +82,7 @@ def test_channels_are_scored_apart() -> None:
 
 
 @given(sentences, sentences)
+@settings(deadline=None)
 def test_the_counts_are_the_distance_and_explain_the_lengths(
     reference: list[str], hypothesis: list[str]
 ) -> None:

@@ -17,6 +17,7 @@ from twicetold.speech.transcript import Segment, Word
 pytestmark = pytest.mark.unit
 
 GAP_MS, LONGEST_MS = 84, 7000
+UNHURRIED = settings(max_examples=40, deadline=None)
 
 
 class Shown(NamedTuple):
@@ -106,7 +107,7 @@ def by_channel(
 
 
 @given(calls())
-@settings(max_examples=40)
+@UNHURRIED
 def test_every_word_comes_out_once_in_order(segments: list[Segment]) -> None:
     for cues in (parse_srt("".join(to_srt(segments))), parse_vtt("".join(to_vtt(segments)))):
         for spoken, shown in by_channel(segments, cues):
@@ -115,14 +116,14 @@ def test_every_word_comes_out_once_in_order(segments: list[Segment]) -> None:
 
 
 @given(calls())
-@settings(max_examples=40)
+@UNHURRIED
 def test_lines_have_at_most_42_characters_with_their_label(segments: list[Segment]) -> None:
     for line in "".join(to_srt(segments)).split("\n"):
         assert len(line) <= 42 or " " not in line.removeprefix("Channel 1: ")
 
 
 @given(calls())
-@settings(max_examples=40)
+@UNHURRIED
 def test_cues_come_by_start_and_never_overlap_within_a_channel(segments: list[Segment]) -> None:
     cues = parse_srt("".join(to_srt(segments)))
     assert [cue.start_ms for cue in cues] == sorted(cue.start_ms for cue in cues)
@@ -136,7 +137,7 @@ def test_cues_come_by_start_and_never_overlap_within_a_channel(segments: list[Se
 
 
 @given(calls())
-@settings(max_examples=40)
+@UNHURRIED
 def test_a_cue_starts_in_its_segment_and_outlasts_it_to_be_read_only(
     segments: list[Segment],
 ) -> None:
@@ -155,7 +156,7 @@ def test_a_cue_starts_in_its_segment_and_outlasts_it_to_be_read_only(
 
 
 @given(calls())
-@settings(max_examples=40)
+@UNHURRIED
 def test_a_cue_too_fast_to_read_has_all_the_time_there_is(segments: list[Segment]) -> None:
     cues = parse_srt("".join(to_srt(segments)))
     for _, shown in by_channel(segments, cues):
@@ -166,7 +167,7 @@ def test_a_cue_too_fast_to_read_has_all_the_time_there_is(segments: list[Segment
 
 
 @given(calls())
-@settings(max_examples=40)
+@UNHURRIED
 def test_writers_say_what_the_functions_say(segments: list[Segment]) -> None:
     for writer, function in ((SrtWriter(), to_srt), (VttWriter(), to_vtt), (TxtWriter(), to_txt)):
         pieces = [piece for one in segments for piece in writer.accept(one)]
