@@ -36,7 +36,7 @@ class Form(StrEnum):
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many calls.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="Where the next page begins.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As the API gives them.")] = False,
     url: UrlOption = None,

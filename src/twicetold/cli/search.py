@@ -19,7 +19,7 @@ def search(
     query: Annotated[
         list[str], typer.Argument(metavar="WORDS…", help='Words; "a phrase"; a begin* of a word.')
     ],
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many places.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many places.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="Where the next page begins.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As the API gives them.")] = False,
     url: UrlOption = None,

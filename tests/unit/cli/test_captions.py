@@ -1,0 +1,116 @@
+"""Captions: finals as lines, partials only in a terminal, and never after their final."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from twicetold.cli.captions import Captions
+
+pytestmark = pytest.mark.unit
+
+
+def final(text: str, *, utterance: int = 0, channel: int = 0, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "final",
+        "event": utterance + 1,
+        "channel": channel,
+        "utterance": utterance,
+        "start": 61.2,
+        "end": 62.0,
+        "text": text,
+        "words": [],
+        **more,
+    }
+
+
+def partial(text: str, *, utterance: int = 0, channel: int = 0) -> dict[str, Any]:
+    return {
+        "type": "partial",
+        "channel": channel,
+        "utterance": utterance,
+        "start": 0.0,
+        "end": 1.0,
+        "text": text,
+    }
+
+
+def console(*, terminal: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=80, highlight=False)
+
+
+def written(screen: Console) -> str:
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue()
+
+
+def beneath(captions: Captions) -> str:
+    screen = console(terminal=False)
+    screen.print(captions._beneath())
+    return written(screen)
+
+
+def test_without_a_terminal_finals_are_plain_lines() -> None:
+    screen = console(terminal=False)
+    with Captions(screen, {0: "agent", 1: "caller"}) as captions:
+        captions.show(partial("he"))
+        captions.show(final("hello [world]"))
+        captions.show(final("yes", channel=1))
+    assert written(screen) == " 1:01  agent  hello [world]\n 1:01  caller  yes\n"
+    assert captions.finals == 2
+
+
+def test_in_a_terminal_partials_are_shown_beneath() -> None:
+    screen = console(terminal=True)
+    with Captions(screen) as captions:
+        captions.show(partial("good mor"))
+        captions.status("▶ 0:01 of 1:00")
+        assert "good mor" in beneath(captions)
+        assert "0:01 of 1:00" in beneath(captions)
+        captions.show(final("good morning"))
+        assert "good mor" not in beneath(captions)
+    assert "good morning" in written(screen)
+
+
+def test_a_late_partial_does_not_come_back_after_its_final() -> None:
+    captions = Captions(console(terminal=False))
+    captions.show(final("done", utterance=3))
+    captions.show(partial("late", utterance=3))
+    captions.show(partial("later", utterance=2))
+    assert "late" not in beneath(captions)
+    captions.show(partial("next", utterance=4))
+    assert "next" in beneath(captions)
+
+
+def test_a_final_leaves_the_partial_of_the_next_utterance() -> None:
+    captions = Captions(console(terminal=False))
+    captions.show(partial("next", utterance=1))
+    captions.show(final("done", utterance=0))
+    assert "next" in beneath(captions)
+
+
+def test_a_failed_utterance_is_said_so_and_an_empty_one_is_not_shown() -> None:
+    screen = console(terminal=False)
+    captions = Captions(screen)
+    captions.show(final("", failed=True))
+    captions.show(final(""))
+    assert "transcribed again" in written(screen)
+    assert len(written(screen).splitlines()) == 1
+
+
+def test_lagging_is_shown_until_it_is_over() -> None:
+    captions = Captions(console(terminal=False))
+    captions.show({"type": "lagging", "seconds": 7.0})
+    assert "7 s behind" in beneath(captions)
+    captions.show({"type": "lagging", "seconds": 0.0})
+    assert "behind" not in beneath(captions)
+
+
+def test_a_long_partial_shows_its_end() -> None:
+    captions = Captions(console(terminal=False))
+    captions.show(partial("a " * 200 + "end"))
+    assert "end" in beneath(captions)
+    assert "…" in beneath(captions)

@@ -1,0 +1,381 @@
+"""The commands as they are typed: what they print, ask a server for, and exit with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from twicetold.batch import pipeline
+from twicetold.cli import main as entry
+from twicetold.cli.main import app
+from twicetold.config import Settings
+from twicetold.errors import CallNotFound, NotAudio
+from twicetold.speech.transcript import Segment, Word
+
+pytestmark = pytest.mark.integration
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("TWICETOLD_"):
+            monkeypatch.delenv(name)
+
+
+def main(*arguments: str) -> int:
+    """Run the entry point itself; its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["twicetold", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+    return int(ended.value.code or 0)
+
+
+def test_help_names_every_command() -> None:
+    text = runner.invoke(app, ["--help"]).stdout
+    commands = "serve demo transcribe listen calls search jobs tenants config doctor"
+    for name in commands.split():
+        assert re.search(rf"\b{name}\b", text)
+
+
+def test_version_and_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "twicetold", "--version"], capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"twicetold \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from twicetold.cli.main import app; "
+        "print(sorted({'fastapi','httpx','numpy','structlog','asyncio','websockets','av'} "
+        "& set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_error_is_two_lines_and_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main("serve", "--host", "0.0.0.0")
+    assert code == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, second = captured.err.splitlines()
+    assert first.startswith("error: host got '0.0.0.0'")
+    assert second.startswith("hint: ")
+    assert "twicetold tenants add" in second
+
+
+def test_wrong_usage_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["serve", "--prot", "1"], ["nonsense"], ["serve", "--port", "x"]):
+        assert main(*arguments) == 2
+        assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (CallNotFound("No call 'x' [yet]."), 1, "error: No call 'x' [yet].\nhint: List the calls"),
+        (ExceptionGroup("g", [CallNotFound("Inside.")]), 1, "error: Inside.\n"),
+        (PermissionError(13, "Permission denied", "/x"), 1, "error: Permission denied: /x.\nhint:"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_how_errors_end(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def failing(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("twicetold.cli.config.settings_of", lambda **_: failing())
+    assert main("config") == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_bug_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(**_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("twicetold.cli.config.settings_of", failing)
+    monkeypatch.setattr(sys, "argv", ["twicetold", "config"])
+    with pytest.raises(ZeroDivisionError):
+        entry.main()
+
+
+# --- config, tenants, serve -------------------------------------------------------------------
+
+
+def test_config_shows_values_and_where_they_come_from(tmp_path: Path) -> None:
+    (tmp_path / "twicetold.toml").write_text('port = 9000\nbroker = "kafka://u:hunter2@h"\n')
+    done = runner.invoke(app, ["config", "--format", "json", "--set", "lease-s=5"])
+    told = json.loads(done.stdout)
+    assert (told["port"]["value"], told["port"]["source"]) == ("9000", "twicetold.toml")
+    assert (told["lease_s"]["value"], told["lease_s"]["source"]) == ("5.0", "--lease-s")
+    assert told["host"]["source"] == "default"
+    assert "hunter2" not in done.stdout
+    table = runner.invoke(app, ["config"], env={"COLUMNS": "200"}).stdout
+    assert re.search(r"port +9000 +twicetold\.toml", table)
+    assert "hunter2" not in table
+
+
+def test_the_readmes_table_has_every_setting() -> None:
+    text = runner.invoke(app, ["config", "--format", "markdown"]).stdout
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(Settings.__dataclass_fields__)
+    assert all(row.count(" | ") == 3 for row in rows)
+
+
+def test_a_flag_beats_set(capsys: pytest.CaptureFixture[str]) -> None:
+    done = runner.invoke(
+        app, ["config", "--format", "json", "--set", "data_dir=a", "--data-dir", "b"]
+    )
+    assert json.loads(done.stdout)["data_dir"]["value"] == "b"
+    assert main("config", "--set", "port") == 1
+    assert "NAME=VALUE" in capsys.readouterr().err
+    assert main("config", "--set", "prot=1") == 1
+    assert "Did you mean port?" in capsys.readouterr().err
+
+
+def test_a_key_is_shown_once_and_alone_on_stdout() -> None:
+    added = runner.invoke(app, ["tenants", "add", "acme", "--tenants-file", "t.toml"])
+    assert added.exit_code == 0
+    key = added.stdout.strip()
+    assert re.fullmatch(r"\S{20,}", key)
+    assert key not in Path("t.toml").read_text()
+    listed = runner.invoke(app, ["tenants", "list", "--tenants-file", "t.toml"])
+    assert "acme" in listed.stdout
+    assert key not in listed.stdout
+    rotated = runner.invoke(app, ["tenants", "rotate", "acme", "--tenants-file", "t.toml"])
+    assert rotated.stdout.strip() not in ("", key)
+    runner.invoke(app, ["tenants", "remove", "acme", "--tenants-file", "t.toml"])
+    left = runner.invoke(app, ["tenants", "list", "--tenants-file", "t.toml"])
+    assert "acme" not in left.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "open_to_others"),
+    [("127.0.0.1", False), ("::1", False), ("localhost", False), ("::", True), ("10.0.0.1", True)],
+)
+def test_only_this_machine_needs_no_tenants(host: str, open_to_others: bool) -> None:
+    from twicetold.cli.serve import check_reach
+    from twicetold.errors import SettingError
+
+    settings = Settings(host=host, tenants_file=Path("t.toml"))
+    if open_to_others:
+        with pytest.raises(SettingError, match="tenants file"):
+            check_reach(settings)
+        Path("t.toml").touch()
+    check_reach(settings)
+
+
+# --- a server's calls -------------------------------------------------------------------------
+
+
+@dataclass
+class FakeApi:
+    """A test's server: canned answers by path; it notes what was asked."""
+
+    answers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, path: str, body: object, status: int = 200) -> None:
+        self.answers[path] = (status, body if isinstance(body, str) else json.dumps(body))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    fake = FakeApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fake.asked.append(f"{self.command} {self.path}")
+            fake.keys.append(self.headers["Authorization"])
+            problem = {"error": {"code": "not_found", "message": "Nothing.", "hint": "Look."}}
+            status, body = fake.answers.get(self.path.partition("?")[0], (404, json.dumps(problem)))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_POST = do_DELETE = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        fake.url = f"http://127.0.0.1:{http.server_port}"
+        monkeypatch.setenv("TWICETOLD_URL", fake.url)
+        yield fake
+        http.shutdown()
+        thread.join()
+
+
+CALL = {
+    "call_id": "c-1",
+    "status": "done",
+    "source": "live",
+    "language": "en",
+    "channels": 1,
+    "started_at": 1795170000.0,
+    "length_s": 65.0,
+    "draft_wer": 0.125,
+    "error": None,
+}
+
+
+def test_calls_are_listed_shown_and_deleted(server: FakeApi) -> None:
+    server.answer("/v1/calls", {"calls": [CALL], "cursor": "more"})
+    listed = runner.invoke(app, ["calls", "list", "--key", "k3y"])
+    assert re.search(r"c-1 .*1:05 .*done .*live .*12\.5%", listed.stdout)
+    assert "--cursor more" in listed.stderr
+    assert server.keys == ["Bearer k3y"]
+    as_json = runner.invoke(app, ["calls", "list", "--json"])
+    assert json.loads(as_json.stdout)["calls"] == [CALL]
+
+    server.answer("/v1/calls/c-1", CALL)
+    server.answer("/v1/calls/c-1/transcript", "hello [there]\n")
+    shown = runner.invoke(app, ["calls", "show", "c-1", "--version", "draft", "--format", "srt"])
+    assert shown.stdout == "hello [there]\n"
+    assert server.asked[-1] == "GET /v1/calls/c-1/transcript?version=draft&format=srt"
+
+    server.answer("/v1/calls/c-1", "", 204)
+    assert runner.invoke(app, ["calls", "delete", "c-1"], input="n\n").exit_code == 1
+    assert not any(asked.startswith("DELETE") for asked in server.asked)
+    assert runner.invoke(app, ["calls", "delete", "c-1", "--yes"]).exit_code == 0
+    assert server.asked[-1] == "DELETE /v1/calls/c-1"
+
+
+def test_search_shows_where_it_was_said(server: FakeApi) -> None:
+    snippet = {"text": "my card [number] is", "matches": [[3, 7]]}
+    hit = {"call_id": "c-1", "start": 61.0, "snippet": snippet}
+    server.answer("/v1/search", {"hits": [hit], "cursor": None})
+    found = runner.invoke(app, ["search", "card", "number"])
+    assert found.stdout == "c-1  1:01  my card [number] is\n"
+    assert server.asked == ["GET /v1/search?q=card+number&limit=20"]
+
+
+def test_jobs_are_listed_with_their_error_and_tried_again(server: FakeApi) -> None:
+    job = {
+        "call_id": "c-1",
+        "state": "failed",
+        "attempts": 4,
+        "error": "The sound [x] cannot be read.",
+        "hint": "Copy it again.",
+        "done_s": 30.0,
+        "total_s": 60.0,
+    }
+    server.answer("/v1/jobs", {"jobs": [job]})
+    listed = runner.invoke(app, ["jobs", "list", "--state", "failed"], env={"COLUMNS": "160"})
+    assert "The sound [x] cannot be read. Copy it again." in listed.stdout
+    assert "0:30 of 1:00" in listed.stdout
+    server.answer("/v1/calls/c-1/retry", {})
+    assert runner.invoke(app, ["jobs", "retry", "c-1"]).exit_code == 0
+    assert server.asked[-1] == "POST /v1/calls/c-1/retry"
+
+
+def test_a_servers_refusal_keeps_its_words(
+    server: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("calls", "show", "nobody") == 1
+    assert capsys.readouterr().err == "error: Nothing.\nhint: Look.\n"
+
+
+def test_no_server_says_how_to_start_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("calls", "list", "--url", "http://127.0.0.1:9") == 1
+    assert "twicetold serve" in capsys.readouterr().err
+
+
+# --- transcribe -------------------------------------------------------------------------------
+
+SEGMENT = Segment(1, 0, 0.0, 1.5, "hello there", (Word(0.0, 0.5, "hello"), Word(0.6, 1.5, "there")))
+
+
+@pytest.fixture
+def fake_pass(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """A test's batch pass: every file says hello, but those called bad."""
+    seen: list[Path] = []
+
+    @asynccontextmanager
+    async def batch_tools(settings: Settings) -> AsyncIterator[Any]:
+        yield types.SimpleNamespace(engine=types.SimpleNamespace(parallel=2))
+
+    async def transcribe_file(
+        path: Path, tools: object, *, on_progress: Callable[[float, float], None], **_: object
+    ) -> pipeline.FileTranscript:
+        seen.append(path)
+        on_progress(0.5, 1.5)
+        if path.stem == "bad":
+            raise NotAudio("There is no sound in it.")
+        return pipeline.FileTranscript([SEGMENT], 1.5, 1, "fake")
+
+    wiring = types.ModuleType("twicetold.wiring")
+    wiring.batch_tools = batch_tools  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "twicetold.wiring", wiring)
+    monkeypatch.setattr("twicetold.wiring", wiring, raising=False)
+    monkeypatch.setattr(pipeline, "transcribe_file", transcribe_file)
+    return seen
+
+
+def test_one_recording_goes_to_stdout(fake_pass: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    done = runner.invoke(app, ["transcribe", "a.wav"])
+    assert done.exit_code == 0
+    assert "hello there" in done.stdout
+    assert "a.wav" not in done.stdout
+    assert "× real time" in done.stderr
+    as_json = json.loads(runner.invoke(app, ["transcribe", "a.wav", "-f", "json"]).stdout)
+    assert as_json["segments"] == [SEGMENT.to_dict()]
+    assert (as_json["file"], as_json["engine"], as_json["length_s"]) == ("a.wav", "fake", 1.5)
+    assert runner.invoke(app, ["transcribe", "a.wav", "-f", "vtt"]).stdout.startswith("WEBVTT")
+
+
+def test_one_bad_recording_does_not_stop_the_rest(fake_pass: list[Path], tmp_path: Path) -> None:
+    for name in ("x/a.wav", "x/bad.wav", "x/deep/c.mp3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    done = runner.invoke(app, ["transcribe", "x", "none.wav", "-o", "out", "-f", "srt"])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    written = sorted(str(path.relative_to("out")) for path in Path("out").rglob("*.*"))
+    assert written == ["a.srt", "deep/c.srt"]
+    assert "error: There is no sound in it." in done.stderr
+    assert "error: none.wav: there is no recording of that name." in done.stderr
+    assert "2 of 4 failed." in done.stderr
+
+
+def test_several_recordings_need_a_place(fake_pass: list[Path], tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
+    done = runner.invoke(app, ["transcribe", "a.wav", "b.wav"])
+    assert done.exit_code == 2
+    assert "--output-dir" in done.stderr
+    assert fake_pass == []
+
+
+def test_nothing_found_is_code_1(fake_pass: list[Path]) -> None:
+    assert runner.invoke(app, ["transcribe", "none.wav"]).exit_code == 1
+    assert fake_pass == []
