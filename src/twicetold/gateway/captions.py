@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
 
 import structlog
@@ -32,13 +33,22 @@ class Subscription:
         self._gap = self._closed = False
 
     async def receive(self) -> list[Caption]:
-        """What has come since; waits until there is something. [] once closed. May be cancelled."""
-        while not self._waiting and not self._closed:
+        """What has come since; waits until there is something. [] once closed, and when woken.
+        May be cancelled."""
+        if not self._waiting and not self._closed:
             self._news.clear()
             await self._news.wait()
         captions = list(self._waiting)
         self._waiting.clear()
         return captions
+
+    def wake(self) -> None:
+        """Have a reader that waits look up, with nothing for it."""
+        self._news.set()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     def take_gap(self) -> bool:
         """Whether more than partials was lost since this was last asked."""
@@ -146,7 +156,7 @@ class CaptionHub:
     def _pass_on(readers: list[Subscription], value: bytes) -> None:
         try:
             caption = Caption.from_bytes(value)
-        except ValueError:  # of a newer version of ours, or damaged: finals show as a gap
+        except (ValueError, struct.error):  # damaged, or of a newer version of ours
             log.warning("captions.unreadable", size=len(value))
             return
         for reader in readers:

@@ -1,0 +1,190 @@
+"""The tenants file: keys are shown once, changes count at once, and damage never opens the door."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from twicetold.errors import (
+    BadIdentifier,
+    Conflict,
+    NotFound,
+    SettingError,
+    Unauthorized,
+)
+from twicetold.tenants import Tenants
+
+pytestmark = pytest.mark.unit
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "somewhere" / "tenants.toml"
+
+
+def bearer(key: str) -> str:
+    return f"Bearer {key}"
+
+
+def test_without_a_file_everybody_is_the_default_tenant(path: Path) -> None:
+    tenants = Tenants.load(path)
+    assert tenants.open_mode
+    assert tenants.authenticate(None, ()) == "default"
+    assert Tenants.load(None).open_mode
+
+
+def test_a_key_opens_its_tenant_and_is_not_in_the_file(path: Path) -> None:
+    tenants = Tenants.load(path)
+    key, other = tenants.add("acme"), tenants.add("b-2.x")
+    assert re.fullmatch(r"tt_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", key)
+    assert not tenants.open_mode
+    for known in (tenants, Tenants.load(path)):
+        assert known.authenticate(bearer(key), ()) == "acme"
+        assert known.authenticate(f"bearer  {other}", ()) == "b-2.x"
+        assert known.authenticate(None, ["twicetold.v1", f"twicetold.key.{key}"]) == "acme"
+        assert [str(tenant) for tenant in known.list()] == ["acme", "b-2.x"]
+    text = path.read_text()
+    assert key not in text
+    assert key.rsplit("_", 1)[1] not in text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in path.parent.iterdir()] == ["tenants.toml"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda key: None,
+        lambda key: "",
+        lambda key: key,
+        lambda key: f"Basic {key}",
+        lambda key: f"Bearer {key[:-1]}",
+        lambda key: f"Bearer {key}x",
+        lambda key: "Bearer " + key[:-1] + ("A" if key[-1] != "A" else "B"),
+        lambda key: "Bearer tt_000000000000_" + "a" * 43,
+        lambda key: "Bearer é",
+        lambda key: "Bearer",
+    ],
+)
+def test_anything_but_the_key_is_refused(path: Path, wrong: object) -> None:
+    tenants = Tenants.load(path)
+    key = tenants.add("acme")
+    with pytest.raises(Unauthorized) as refused:
+        tenants.authenticate(wrong(key), ())  # type: ignore[operator]
+    assert key not in refused.value.message + refused.value.hint
+
+
+def test_a_rotated_key_replaces_the_old_one(path: Path) -> None:
+    tenants = Tenants.load(path)
+    old = tenants.add("acme")
+    new = tenants.rotate("acme")
+    assert tenants.authenticate(bearer(new), ()) == "acme"
+    with pytest.raises(Unauthorized):
+        tenants.authenticate(bearer(old), ())
+
+
+def test_without_tenants_left_nobody_comes_in(path: Path) -> None:
+    tenants = Tenants.load(path)
+    key = tenants.add("acme")
+    tenants.remove("acme")
+    for known in (tenants, Tenants.load(path)):
+        assert not known.open_mode
+        with pytest.raises(Unauthorized):
+            known.authenticate(bearer(key), ())
+
+
+def test_names_are_checked(path: Path) -> None:
+    tenants = Tenants.load(path)
+    tenants.add("acme")
+    with pytest.raises(Conflict, match="already"):
+        tenants.add("acme")
+    for name in ("../x", "", "a b", 'x"]', "é"):
+        with pytest.raises(BadIdentifier):
+            tenants.add(name)
+    with pytest.raises(NotFound):
+        tenants.rotate("nobody")
+    with pytest.raises(NotFound):
+        tenants.remove("nobody")
+    with pytest.raises(SettingError):
+        Tenants.load(None).add("acme")
+    assert list(tomllib.loads(path.read_text())["tenants"]) == ["acme"]
+
+
+def test_what_another_process_changes_counts_within_a_second(path: Path) -> None:
+    clock = Clock()
+    serving, command = Tenants(path, clock), Tenants.load(path)
+    key = command.add("acme")
+    assert serving.open_mode  # not looked yet
+    clock.now += 1.0
+    assert not serving.open_mode
+    assert serving.authenticate(bearer(key), ()) == "acme"
+    new = command.rotate("acme")
+    clock.now += 1.0
+    assert serving.authenticate(bearer(new), ()) == "acme"
+    with pytest.raises(Unauthorized):
+        serving.authenticate(bearer(key), ())
+
+
+def test_two_processes_that_add_lose_nobody(path: Path) -> None:
+    one, two = Tenants.load(path), Tenants.load(path)
+    one.add("a")
+    two.add("b")
+    one.add("c")
+    assert [tenant.name for tenant in Tenants.load(path).list()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("damage", ["remove", "garbage", "not toml tables", "unreadable"])
+def test_a_damaged_file_never_opens_the_server(path: Path, damage: str) -> None:
+    clock = Clock()
+    serving = Tenants(path, clock)
+    key = serving.add("acme")
+    if damage == "remove":
+        path.unlink()
+    elif damage == "unreadable":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_text("[[[" if damage == "garbage" else 'tenants = "all"')
+    clock.now += 2.0
+    assert not serving.open_mode
+    assert serving.authenticate(bearer(key), ()) == "acme"
+    with pytest.raises(Unauthorized):
+        serving.authenticate(None, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[[",
+        "x = 1",
+        "tenants = 1",
+        "[tenants.a]\nkey_id = 1",
+        '[tenants."a/b"]\nkey_id="1"\nkey_sha256="2"\ncreated_at="3"',
+        '[tenants.a]\nkey_id="1"\nkey_sha256="short"\ncreated_at="3"',
+        '[tenants.a]\nkey="tt_1"',
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_at_the_start(path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(SettingError) as refused:
+        Tenants.load(path)
+    assert "tenants.toml" in refused.value.message
+    assert path.read_text() == text
+
+
+def test_a_file_of_bytes_that_are_no_text_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(os.urandom(64) + b"\xff")
+    with pytest.raises(SettingError):
+        Tenants.load(path)
