@@ -48,6 +48,10 @@ def test_speech_is_confirmed_after_three_frames_and_dated_back() -> None:
     assert subject.speaking
 
 
+def test_speech_that_wavers_at_once_is_confirmed_all_the_same() -> None:
+    assert feed(gate(), (SPEECH, 1), (WAVERING, CONFIRM - 1)) == [Started(0)]
+
+
 def test_a_click_is_not_speech() -> None:
     subject = gate()
     assert feed(subject, (SILENCE, 3), (SPEECH, CONFIRM - 1), (SILENCE, 40)) == []

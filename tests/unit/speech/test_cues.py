@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -148,7 +149,11 @@ def test_times_run_forward_within_the_segment(segment: Segment) -> None:
 def test_times_that_disagree_with_the_segment_are_mended(
     segment: Segment, start: float, length: float
 ) -> None:
-    odd = Segment(1, 0, segment.start + start, segment.start + length, segment.text, segment.words)
+    muddled = tuple(
+        replace(word, start=other.start, end=other.end)
+        for word, other in zip(segment.words, segment.words[3:] + segment.words[:3], strict=True)
+    )
+    odd = Segment(1, 0, segment.start + start, segment.start + length, segment.text, muddled)
     words = timed_words(odd)
     assert [word.text for word in words] == segment.text.split()
     for word, after in pairwise(words):

@@ -112,6 +112,11 @@ def test_bootstrap_of_a_clear_difference() -> None:
     assert (interval.mean, interval.low, interval.high) == pytest.approx((0.1, 0.1, 0.1))
 
 
+def test_bootstrap_keeps_errors_and_words_of_an_utterance_together() -> None:
+    interval = paired_bootstrap([(words, 0, words) for words in range(1, 100)], samples=500)
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((1.0, 1.0, 1.0))
+
+
 def test_bootstrap_brackets_the_difference_and_is_repeatable() -> None:
     rng = random.Random(3)
     rows = [(rng.randrange(4), rng.randrange(4), 10) for _ in range(200)]

@@ -82,7 +82,7 @@ def calls(draw: st.DrawFn) -> list[Segment]:
             for _ in range(draw(st.integers(0, 25))):
                 length = draw(st.integers(1, 14))
                 begins = now + draw(st.sampled_from([0.0, 0.03, 0.5]))
-                now = begins + draw(st.sampled_from([0.02, 0.1, 0.3, 1.0]))
+                now = begins + draw(st.sampled_from([0.02, 0.1, 0.3, 1.0, 9.0]))
                 mark = draw(st.sampled_from(["", "", "", ",", "."]))
                 words.append(Word(begins, now, f"{len(segments)}" + "w" * length + mark))
             text = " ".join(word.text for word in words)
