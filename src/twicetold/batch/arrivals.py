@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 import watchfiles
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from twicetold.batch.job import FileState, identify
@@ -143,7 +144,7 @@ class Arrivals:
             try:
                 found = await self.reconcile()
                 log.info("reconciled", jobs=found)
-            except (TwicetoldError, OSError) as error:
+            except (TwicetoldError, OSError, BaseError) as error:
                 log.warning("reconciliation_failed", error=type(error).__name__)
             await self._settling.overflowed(self._settings.reconcile_every_s)
 
@@ -154,7 +155,7 @@ class Arrivals:
             object_key = Path(path).relative_to(self._directory.parent).as_posix()
             try:
                 await self._consider(object_key, settled=True)
-            except (TwicetoldError, OSError) as error:
+            except (TwicetoldError, OSError, BaseError) as error:
                 log.warning("arrival_failed", object=object_key, error=type(error).__name__)
                 self._settling.stirred(path, after_s=60.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -132,7 +133,10 @@ def _read(store: LocalStore, path: str) -> bytes:
 
 def _clear(store: LocalStore, prefix: str) -> None:
     for batch in store.list(prefix, chunk_size=500):
-        store.delete([entry["path"] for entry in batch])
+        for entry in batch:
+            # Whoever deletes the call may be clearing up at the same time.
+            with contextlib.suppress(FileNotFoundError):
+                store.delete(entry["path"])
 
 
 def _unwritable(error: Exception) -> Unavailable:

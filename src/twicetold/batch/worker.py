@@ -21,7 +21,7 @@ from twicetold.batch.job import (
 from twicetold.batch.pipeline import Tools
 from twicetold.batch.places import EnginePlaces
 from twicetold.broker import Broker
-from twicetold.errors import CallDeleted, LeaseLost, TwicetoldError, Unavailable
+from twicetold.errors import LeaseLost, TwicetoldError, Unavailable
 from twicetold.queue import Job, Lease, Queue
 from twicetold.storage import local_path
 from twicetold.transcripts import Status, Transcripts
@@ -82,14 +82,14 @@ class BatchWorker:
             await self._give_back(lease)
             raise
         except LeaseLost:
-            await self._lost(lease, attempt)
+            log.info("lease_lost", call=str(lease.job.key))
         except Exception as error:  # noqa: BLE001 - no job's end may end the worker
             # The lease runs out and the job comes back by itself.
             log.warning("job_not_concluded", call=str(lease.job.key), **_described(error))
         log.info("job_ends", call=str(lease.job.key), seconds=time.perf_counter() - began)
 
     async def _run_kept(self, lease: Lease, attempt: Attempt) -> Exception | None:
-        """Run the attempt with its lease kept; returns what ended it. Raises LeaseLost."""
+        """Run the attempt with its lease kept; returns what ended it, if not its success."""
         if lease.attempt > self._settings.job_attempts + _DEATHS_FORGIVEN:
             return Unavailable(
                 "The worker died each time this job was tried.", "Look at the server's log for why."
@@ -102,10 +102,8 @@ class BatchWorker:
             for task in (work, keeper):
                 task.cancel()
             ended, kept = await asyncio.gather(work, keeper, return_exceptions=True)
-        lost = kept if isinstance(ended, asyncio.CancelledError) else ended
-        if isinstance(lost, LeaseLost):
-            raise lost
-        return lost if isinstance(lost, Exception) else None
+        end = kept if isinstance(ended, asyncio.CancelledError) else ended
+        return end if isinstance(end, Exception) else None
 
     async def _keep(self, lease: Lease, attempt: Attempt) -> None:
         """Extend the lease well before it runs out, and show progress about once a second."""
@@ -128,12 +126,12 @@ class BatchWorker:
     async def _conclude(self, lease: Lease, attempt: Attempt, error: Exception | None) -> None:
         if error is None:
             return
-        if isinstance(error, CallDeleted):
+        if await self._carriers.transcripts.buried(lease.job.key):
             await self._drop(lease, attempt)
+        elif isinstance(error, LeaseLost):
+            raise error
         elif isinstance(error, RecordingReplaced):
             await self._follow_replacement(lease)
-        elif await self._carriers.transcripts.buried(lease.job.key):
-            await self._drop(lease, attempt)
         else:
             await self._fail(lease, attempt, error)
 
@@ -159,15 +157,6 @@ class BatchWorker:
         with contextlib.suppress(LeaseLost):
             await lease.complete()
 
-    async def _lost(self, lease: Lease, attempt: Attempt) -> None:
-        """Another worker has the job, or nobody: then the call was deleted."""
-        log.info("lease_lost", call=str(lease.job.key))
-        try:
-            if await self._carriers.transcripts.buried(lease.job.key):
-                await attempt.clear()
-        except Unavailable as error:
-            log.warning("checkpoints_left", call=str(lease.job.key), code=error.code)
-
     async def _give_back(self, lease: Lease) -> None:
         """The worker stops: the job is free again at once."""
         with contextlib.suppress(TwicetoldError):  # else its lease runs out
@@ -181,7 +170,8 @@ class BatchWorker:
         state = await asyncio.to_thread(FileState.of, path)
         if time.time() - state.written_s < settle_s:
             message = "The recording is still being written."
-            await lease.retry(settle_s, "recording_changed", message)
+            wait_s = wait_before_retry_s(lease.attempt, self._settings.retry_base_s)
+            await lease.retry(max(settle_s, wait_s), "recording_changed", message)
             return
         identity = await identify(path)
         new = Job(job.key, identity.content, job.recording, job.language)
