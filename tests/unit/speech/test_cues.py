@@ -149,9 +149,10 @@ def test_times_run_forward_within_the_segment(segment: Segment) -> None:
 def test_times_that_disagree_with_the_segment_are_mended(
     segment: Segment, start: float, length: float
 ) -> None:
+    swapped = (*segment.words[:1], *segment.words[1:-1][::-1], *segment.words[1:][-1:])
     muddled = tuple(
         replace(word, start=other.start, end=other.end)
-        for word, other in zip(segment.words, segment.words[3:] + segment.words[:3], strict=True)
+        for word, other in zip(segment.words, swapped, strict=True)
     )
     odd = Segment(1, 0, segment.start + start, segment.start + length, segment.text, muddled)
     words = timed_words(odd)
