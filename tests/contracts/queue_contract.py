@@ -26,7 +26,7 @@ from twicetold.queue import Job, JobState, JobStatus, Lease, Queue
 from twicetold.speech.identity import CallKey
 
 LEASE_S = 60.0
-SOON_S = 5.0  # long for a machine, so that a slow one does not fail; nothing waits that long
+SOON_S = 10.0  # long for a machine, so that a slow one does not fail; nothing waits that long
 KEY = CallKey("acme", "call-1")
 
 
@@ -223,7 +223,7 @@ class QueueContract:
         status = await rig.queue.job_of(KEY)
         assert status is not None
         assert (status.state, status.attempts) == (JobState.WAITING, 1)
-        assert status.next_attempt_at == pytest.approx(fresh.submitted_at + 30.0, abs=SOON_S)
+        assert status.next_attempt_at == pytest.approx(fresh.submitted_at + 30.0, abs=5.0)
         shown = (status.error_code, status.error, status.hint)
         assert shown == ("engine_failed", "It died.", "Look at it.")
         await rig.queue.submit(job("younger"))
@@ -321,7 +321,7 @@ class QueueContract:
     def test_it_behaves_as_its_model_does(self, open_rig: OpenRig) -> None:
         run_state_machine_as_test(
             lambda: QueueMachine(open_rig),
-            settings=settings(max_examples=25, stateful_step_count=40, deadline=None),
+            settings=settings(max_examples=20, stateful_step_count=40, deadline=None),
         )
 
 

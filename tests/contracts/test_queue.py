@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -29,16 +30,31 @@ from twicetold.queue.sqlite import SqliteQueue  # noqa: E402
 pytestmark = pytest.mark.contracts
 
 
+@pytest.fixture(autouse=True)
+def no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wake-up that is missed shows, where the look each few seconds would hide it."""
+    monkeypatch.setattr("twicetold.queue.sqlite._LONGEST_WAIT_S", 3600.0)
+
+
 class FakeClock:
-    """Unix seconds that stand still until they are moved; counts who asks."""
+    """Unix seconds that stand still until they are moved; counts who asks, and can hold them."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
         self.asked = 0
+        self.held, self.let_go = threading.Event(), threading.Event()
+        self.let_go.set()
 
     def __call__(self) -> float:
         self.asked += 1
+        self.held.set()
+        assert self.let_go.wait(SOON_S)
         return self.now
+
+    def hold(self) -> None:
+        """Whoever asks from now on waits until ``let_go`` is set; ``held`` says that one does."""
+        self.held.clear()
+        self.let_go.clear()
 
 
 class TestSqliteQueue(QueueContract):
@@ -93,7 +109,7 @@ class TestSqliteQueue(QueueContract):
         began = loop.time()
         lease = await asyncio.wait_for(queue.claim(), SOON_S)
         assert lease.attempt == 2
-        assert 0.1 < loop.time() - began < 4.0  # at its moment, not at the next look of 5 s
+        assert 0.1 < loop.time() - began < 4.0  # at its moment
         with pytest.raises(LeaseLost):
             await held.complete()
         await queue.aclose()
@@ -110,6 +126,27 @@ class TestSqliteQueue(QueueContract):
         for one in claiming:
             one.cancel()
         await asyncio.gather(*claiming, return_exceptions=True)
+        await queue.aclose()
+
+    async def test_a_job_that_comes_while_a_claimant_looks_is_not_missed(
+        self, tmp_path: Path
+    ) -> None:
+        clock = FakeClock()
+        queue = SqliteQueue(tmp_path / "queue.db", clock=clock)
+        await queue.submit(job("leased"))
+        await queue.claim()
+        clock.hold()
+        repeated = asyncio.create_task(queue.submit(job("leased")))
+        await asyncio.to_thread(clock.held.wait, SOON_S)
+        claiming = asyncio.create_task(queue.claim())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        submitting = asyncio.create_task(queue.submit(job()))
+        await asyncio.sleep(0)  # the claim and, after it, the submit now share a transaction
+        clock.let_go.set()
+        assert await submitting
+        assert not await repeated
+        assert (await asyncio.wait_for(claiming, SOON_S)).job == job()
         await queue.aclose()
 
     async def test_a_waiting_claimant_sees_what_another_process_submits(
