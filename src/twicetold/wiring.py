@@ -17,16 +17,24 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from twicetold.batch.arrivals import Arrivals
+from twicetold.batch.arrivals import Arrivals, ArrivalSettings
+from twicetold.batch.chunking import ChunkingSettings
+from twicetold.batch.job import BatchSettings
 from twicetold.batch.pipeline import Tools
 from twicetold.batch.worker import BatchWorker
-from twicetold.broker import Broker
 from twicetold.broker.file import FileBroker
 from twicetold.config import Settings
+from twicetold.engines import StreamingTranscriber
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
-from twicetold.errors import DataDirectoryLocked, DiskFull, PortInUse, SettingError
+from twicetold.errors import (
+    DataDirectoryLocked,
+    DiskFull,
+    PortInUse,
+    SettingError,
+    TwicetoldError,
+)
 from twicetold.gateway.app import create_app
-from twicetold.gateway.auth import Tenants
+from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
 from twicetold.live.call import LiveSettings
 from twicetold.live.call_recorder import Carriers
@@ -39,7 +47,9 @@ from twicetold.queue import Queue
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
+from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.storage import open_store
+from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
 from twicetold.transcripts.sqlite import SqliteTranscripts
 
@@ -58,8 +68,8 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
         stack.callback(listening.close)
         platform = await stack.enter_async_context(running(settings))
         app = create_app(platform)
-        server = _Server(_uvicorn_config(app))
-        with _signals(server):
+        server = _Server(uvicorn_config(app))
+        with _signals(server, app.state.captions):
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:
                 await server.up.wait()
@@ -69,35 +79,57 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
                 await serving
             finally:
                 server.should_exit = True
+                app.state.captions.stop()
                 await asyncio.gather(serving, *app.state.live_tasks, return_exceptions=True)
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Platform]:
     """All carriers open and all roles but the gateway at work; on the way out all is closed."""
+    loading = asyncio.create_task(
+        open_live(
+            settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
+        )
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_close_engine, loading)
+        platform = await stack.enter_async_context(carriers(settings))
+        engine = await loading
+        worker = LiveWorker(
+            platform.broker,
+            platform.sessions,
+            engine,
+            open_activity(engine.info),
+            live_settings(settings),
+            same_sound=same_sound,
+        )
+        roles = {
+            "live": worker.run(),
+            "record": recorder(platform).run(),
+            "batch": _run_batch(platform),
+            "arrivals": _arrivals(platform).run(),
+        }
+        await stack.enter_async_context(at_work(roles))
+        yield platform
+
+
+@asynccontextmanager
+async def carriers(settings: Settings) -> AsyncIterator[Platform]:
+    """The data directory locked, every store and the broker open, nobody at work yet."""
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(settings.data_dir))
-        tenants = Tenants.load(tenants_path(settings))
-        info = engine_info(settings.live_engine)
         decoder = PyAvDecoder()
-        async with asyncio.TaskGroup() as starting:
-            live_engine = starting.create_task(
-                open_live(
-                    settings.live_engine,
-                    hosts=settings.live_hosts,
-                    timeout_s=settings.engine_timeout_s,
-                )
-            )
-            broker_task = starting.create_task(_open_broker(settings))
-            starting.create_task(decoder.start())
-            sessions = _open_sessions(settings)
-            queue = _open_queue(settings)
-            transcripts = _open_transcripts(settings)
         stack.push_async_callback(decoder.aclose)
-        broker, engine = broker_task.result(), live_engine.result()
-        for carrier in (transcripts, queue, sessions, broker, engine):
-            stack.push_async_callback(carrier.aclose)
-        platform = Platform(
+        sessions = _open_sessions(settings)
+        stack.push_async_callback(sessions.aclose)
+        queue = _open_queue(settings)
+        stack.push_async_callback(queue.aclose)
+        transcripts = _open_transcripts(settings)
+        stack.push_async_callback(transcripts.aclose)
+        broker = _open_broker(settings)
+        stack.push_async_callback(broker.aclose)
+        await asyncio.gather(broker.start(), decoder.start())
+        yield Platform(
             settings=settings,
             broker=broker,
             sessions=sessions,
@@ -105,30 +137,31 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
             transcripts=transcripts,
             store=open_store(settings.store, settings.data_dir),
             decoder=decoder,
-            tenants=tenants,
-            live_engine=info,
+            tenants=Tenants.load(tenants_path(settings)),
+            live_engine=engine_info(settings.live_engine),
             batch_engine=engine_info(settings.batch_engine),
         )
-        worker = LiveWorker(
-            broker,
-            sessions,
-            engine,
-            open_activity(info),
-            live_settings(settings),
-            same_sound=same_sound,
-        )
-        carriers = Carriers(
-            broker, sessions, transcripts, queue, platform.store, settings.data_dir / "spool"
-        )
-        recorder = Recorder(carriers, abandon_after_s=settings.abandon_after_s)
-        roles = {
-            "live": worker.run(),
-            "record": recorder.run(),
-            "batch": _run_batch(platform),
-            "arrivals": _arrivals(platform).run(),
-        }
-        await stack.enter_async_context(_at_work(roles))
-        yield platform
+
+
+def recorder(platform: Platform) -> Recorder:
+    """The recorder role on a platform's carriers."""
+    settings = platform.settings
+    to = Carriers(
+        platform.broker,
+        platform.sessions,
+        platform.transcripts,
+        platform.queue,
+        platform.store,
+        settings.data_dir / "spool",
+    )
+    return Recorder(to, abandon_after_s=settings.abandon_after_s)
+
+
+async def _close_engine(loading: asyncio.Task[StreamingTranscriber]) -> None:
+    """Also where something else failed while the engine was loading."""
+    loading.cancel()
+    with contextlib.suppress(asyncio.CancelledError, TwicetoldError):
+        await (await loading).aclose()
 
 
 @asynccontextmanager
@@ -158,6 +191,20 @@ def live_settings(settings: Settings) -> LiveSettings:
             threshold=settings.vad_threshold,
         ),
         partial_interval_s=settings.partial_interval_ms / 1000,
+    )
+
+
+def batch_settings(settings: Settings) -> BatchSettings:
+    return BatchSettings(
+        chunking=ChunkingSettings(
+            chunk_s=settings.batch_chunk_s,
+            min_silence_ms=settings.min_silence_ms,
+            pre_roll_ms=settings.pre_roll_ms,
+            threshold=settings.vad_threshold,
+        ),
+        job_lease_s=settings.job_lease_s,
+        job_attempts=settings.job_attempts,
+        settle_s=settings.settle_s,
     )
 
 
@@ -207,11 +254,9 @@ def locked(data_dir: Path) -> Iterator[None]:
         yield
 
 
-async def _open_broker(settings: Settings) -> Broker:
+def _open_broker(settings: Settings) -> FileBroker:
     _only(settings.broker, "broker", "file://")
-    broker = FileBroker(settings.data_dir / "log")
-    await broker.start()
-    return broker
+    return FileBroker(settings.data_dir / "log")
 
 
 def _open_sessions(settings: Settings) -> Sessions:
@@ -240,9 +285,22 @@ def _arrivals(platform: Platform) -> Arrivals:
         platform.store,
         platform.transcripts,
         platform.queue,
-        settings=settings,
-        known_tenant=platform.tenants.known,
+        settings=ArrivalSettings(
+            settle_s=settings.settle_s,
+            reconcile_every_s=settings.reconcile_every_s,
+            language=settings.language,
+        ),
+        known_tenant=_known_tenant(platform.tenants),
     )
+
+
+def _known_tenant(tenants: Tenants) -> Callable[[str], bool]:
+    def known(name: str) -> bool:
+        if tenants.open_mode:
+            return name == DEFAULT_TENANT
+        return any(tenant.name == name for tenant in tenants.list())
+
+    return known
 
 
 async def _run_batch(platform: Platform) -> None:
@@ -259,7 +317,7 @@ async def _run_batch(platform: Platform) -> None:
             platform.store,
             platform.broker,
             tools,
-            settings=settings,
+            settings=batch_settings(settings),
         )
         await worker.run()
     finally:
@@ -267,7 +325,7 @@ async def _run_batch(platform: Platform) -> None:
 
 
 @asynccontextmanager
-async def _at_work(roles: dict[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+async def at_work(roles: dict[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """Run the roles beside the body; one that fails ends the server, loudly."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(role, name=name) for name, role in roles.items()]
@@ -296,9 +354,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+    """How the gateway is served; ``host`` and ``port`` are not used where a socket is given."""
     return uvicorn.Config(
         app,
+        host=host,
+        port=port,
         ws="websockets-sansio",
         loop="none",
         lifespan="on",
@@ -312,11 +373,12 @@ def _uvicorn_config(app: FastAPI) -> uvicorn.Config:
 
 
 @contextmanager
-def _signals(server: uvicorn.Server) -> Iterator[None]:
+def _signals(server: uvicorn.Server, captions: CaptionHub) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         server.should_exit = True
+        captions.stop()  # or streams that follow a call would hold the shutdown up
 
     signals = (signal.SIGINT, signal.SIGTERM)
     try:
