@@ -138,7 +138,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await broker.start()
         stack.push_async_callback(broker.aclose)
         decoder = PyAvDecoder()
-        await decoder.start()
         stack.push_async_callback(decoder.aclose)
         store = open_store("file://", tmp_path)
         yield World(tmp_path, store, transcripts, queue, broker, decoder)
