@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import hypothesis.strategies as st
@@ -36,7 +37,7 @@ class Rig:
 
     queue: Queue
     another: Queue  # the same jobs, as another process has them
-    pass_time: Callable[[float], Awaitable[None]]
+    pass_time: Callable[[float], Coroutine[Any, Any, None]]
 
 
 OpenRig = Callable[[], AbstractAsyncContextManager[Rig]]
@@ -320,7 +321,7 @@ class QueueContract:
 
     def test_it_behaves_as_its_model_does(self, open_rig: OpenRig) -> None:
         run_state_machine_as_test(
-            lambda: QueueMachine(open_rig),
+            partial(QueueMachine, open_rig),  # type: ignore[arg-type]  # it takes any factory
             settings=settings(max_examples=20, stateful_step_count=40, deadline=None),
         )
 

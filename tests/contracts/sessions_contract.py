@@ -7,6 +7,7 @@ import string
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import hypothesis.strategies as st
@@ -267,9 +268,9 @@ class SessionsContract:
 
     async def test_a_lease_runs_out_and_is_renewed(self, sessions: Sessions) -> None:
         assert not await sessions.leased(KEY)
-        await sessions.create(record(), 0.05)
+        await sessions.create(record(), 0.5)
         assert await sessions.leased(KEY)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.55)
         assert not await sessions.leased(KEY)
         await sessions.swap(KEY, {"epoch": 1}, {"lease_s": LONG_S, "epoch": 2})
         await sessions.swap(KEY, {"epoch": 2}, {"next_seq": 3})  # leaves the lease as it is
@@ -325,7 +326,7 @@ class SessionsContract:
 
     def test_compare_and_set_behaves_as_a_dict_does(self, open_sessions: OpenSessions) -> None:
         run_state_machine_as_test(
-            lambda: SessionsMachine(open_sessions),
+            partial(SessionsMachine, open_sessions),  # type: ignore[arg-type]  # it takes any factory
             settings=settings(max_examples=40, stateful_step_count=30, deadline=None),
         )
 

@@ -25,6 +25,7 @@ from tests.contracts.sessions_contract import (  # noqa: E402
 from twicetold.errors import SwapLost, Unavailable  # noqa: E402
 from twicetold.sessions import Sessions, State  # noqa: E402
 from twicetold.sessions.sqlite import SqliteSessions  # noqa: E402
+from twicetold.speech.identity import CallKey  # noqa: E402
 
 pytestmark = pytest.mark.contracts
 
@@ -92,6 +93,20 @@ class TestSqliteSessions(SessionsContract):
             await store.swap(KEY, {}, {"owner": 1})
         with pytest.raises(Unavailable):
             await store.load(KEY)
+
+    async def test_remove_leaves_no_word_on_the_disk(self, tmp_path: Path) -> None:
+        store = SqliteSessions(tmp_path / "sessions.db")
+        other = CallKey("acme", "call-2")
+        for key in (KEY, other):
+            await store.create(record(key), LONG_S)
+            for event in range(1, 40):
+                await store.swap(key, {}, {"add_final": final(event, f"{key.call_id} secret" * 90)})
+        await store.swap(KEY, {}, {"trim_finals": 20})
+        await store.remove(KEY)
+        kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())  # noqa: ASYNC240
+        assert b"call-1 secret" not in kept
+        assert b"call-2 secret" in kept
+        await store.aclose()
 
     async def test_an_ingest_swap_touches_neither_finals_nor_index(self, tmp_path: Path) -> None:
         store = SqliteSessions(tmp_path / "sessions.db")

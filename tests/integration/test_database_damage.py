@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from twicetold import database as module
+from twicetold import database_file
 from twicetold.database import Database
 from twicetold.errors import CorruptDatabase
 from twicetold.queue import Job
@@ -147,7 +147,7 @@ def test_the_log_of_a_killed_process_is_read_before_it_is_judged(tmp_path: Path)
     path = tmp_path / "notes.db"
     awaited = killed_writer(path, 50)
     before = contents(tmp_path)
-    module.check(path)
+    database_file.check(path)
     assert contents(tmp_path) == before
     assert asyncio.run(count_rows(path, "notes")) >= len(awaited)
 
@@ -187,7 +187,7 @@ async def test_damage_in_a_large_file_is_found_where_it_is_read(
     store_path = tmp_path / "queue.db"
     middle_half(store_path)
     before = contents(tmp_path)
-    monkeypatch.setattr(module, "_CHECKED_IN_FULL_BYTES", 0)  # every file is a large one
+    monkeypatch.setattr(database_file, "_CHECKED_IN_FULL_BYTES", 0)  # every file is a large one
     damaged = SqliteQueue(store_path)
     with pytest.raises(CorruptDatabase, match=r"queue\.db"):
         await damaged.jobs(limit=1000)

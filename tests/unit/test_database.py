@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from twicetold import database as module
+from twicetold import database_file
 from twicetold.database import Database, translate
 from twicetold.errors import CorruptDatabase, DiskFull, TwicetoldError, Unavailable
 
@@ -295,7 +296,7 @@ async def test_the_log_is_synced_under_steady_load_and_left_alone_after(
         await asyncio.sleep(0.01)
     assert len(synced) >= 3
     assert set(synced) == {os.stat(tmp_path / "notes.db-wal").st_ino}  # noqa: PTH116
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     before = len(synced)
     await asyncio.sleep(0.2)
     assert len(synced) == before
@@ -350,7 +351,7 @@ def test_rivals_that_make_one_file_at_once_all_get_it(tmp_path: Path) -> None:
 async def test_a_busy_file_is_unavailable_and_free_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.05)
     db = Database(tmp_path / "notes.db", SCHEMA)
     with contextlib.closing(sqlite3.connect(db.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -359,6 +360,27 @@ async def test_a_busy_file_is_unavailable_and_free_again_later(
         other.execute("COMMIT")
     await db.write(note(1))
     assert await db.read(numbers) == [1]
+    await db.aclose()
+
+
+async def test_emptying_the_log_leaves_nothing_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.05)
+    db = Database(tmp_path / "notes.db", SCHEMA, extra_pragmas=("secure_delete=ON",))
+    await db.write(note(1, "a secret"))
+    await db.write(lambda c: c.execute("DELETE FROM notes").rowcount)
+    with contextlib.closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        numbers(other)
+        with pytest.raises(Unavailable, match="being read"):
+            await db.empty_log()
+    await db.empty_log()
+    for name in ("notes.db", "notes.db-wal"):
+        with open(tmp_path / name, "rb") as file:  # noqa: ASYNC230, PTH123
+            assert b"secret" not in file.read()
+    await db.write(note(2))
+    assert await db.read(numbers) == [2]
     await db.aclose()
 
 

@@ -92,7 +92,7 @@ class SqliteSessions:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
-        self._database = Database(path, _SCHEMA)
+        self._database = Database(path, _SCHEMA, extra_pragmas=("secure_delete=ON",))
         self._clock = clock
 
     async def create(self, record: Record, lease_s: float) -> None:
@@ -164,11 +164,14 @@ class SqliteSessions:
         return await self._select(_UNFINISHED, ())
 
     async def remove(self, key: CallKey) -> None:
+        """Nothing of the call's finals is left on the disk, free pages and log included."""
+
         def work(db: sqlite3.Connection) -> None:
             db.execute(f"DELETE FROM sessions WHERE {_THE_CALL}", key)
             db.execute(f"DELETE FROM finals WHERE {_THE_CALL}", key)
 
         await self._database.write(work)
+        await self._database.empty_log()
 
     async def aclose(self) -> None:
         await self._database.aclose()

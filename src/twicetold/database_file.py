@@ -1,0 +1,149 @@
+"""A SQLite file of ours: looking at it unharmed, opening it, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from twicetold.errors import CorruptDatabase, DiskFull, TwicetoldError, Unavailable
+
+_BUSY_TIMEOUT_S = 10.0
+_CHECKED_IN_FULL_BYTES = 64 * 1024 * 1024
+# A checkpoint makes one commit wait for the disk: every 16 MB of log, not every 4.
+_CHECKPOINT_PAGES = 4000
+_WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes(4))  # the last: never written
+_MOST_RIVALS = 100
+_MEND = (
+    "Nothing was changed. Restore the file from a backup; or move it away, together with "
+    "those beside it that end in -wal and -shm, to start afresh."
+)
+_DISK_FULL = (
+    "SQLITE_FULL",
+    "SQLITE_IOERR_WRITE",  # EFBIG and EDQUOT arrive as this
+    "SQLITE_IOERR_FSYNC",
+    "SQLITE_IOERR_TRUNCATE",
+    "SQLITE_IOERR_SHMSIZE",
+)
+_MISTAKES = (
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+)
+
+
+def connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    """A connection in WAL mode that begins no transactions by itself; any thread may use it."""
+    try:
+        db = sqlite3.connect(
+            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    try:
+        for pragma in pragmas:
+            db.execute(f"PRAGMA {pragma}")
+        mode = _into_wal_mode(db)
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA foreign_keys=ON")
+        db.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    except sqlite3.Error as error:
+        db.close()
+        raise translate(error, path) from error
+    if mode != "wal":
+        db.close()
+        raise Unavailable(
+            f"The file system of {path} cannot share memory between processes.",
+            "Put the data directory on a disk of this machine.",
+        )
+    return db
+
+
+def _into_wal_mode(db: sqlite3.Connection) -> str:
+    """Two processes that make one file at once: the switch itself never waits, so wait for it."""
+    for _ in range(_MOST_RIVALS):
+        try:
+            (mode,) = db.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            db.execute("BEGIN IMMEDIATE")  # returns once the other has let go
+            db.execute("COMMIT")
+        else:
+            return str(mode)
+    raise sqlite3.OperationalError("the write-ahead log cannot be switched on: database is locked")
+
+
+def execute_schema(db: sqlite3.Connection, schema: str, path: Path) -> None:
+    """Run the statements of a schema, each by itself: one that was interrupted is gone on with."""
+    try:
+        db.executescript(schema)
+    except sqlite3.Error as error:
+        raise named(error, path) from error
+
+
+def named(error: BaseException, path: Path) -> BaseException:
+    """``translate`` for states of the machine; mistakes of ours stay what they are."""
+    if isinstance(error, sqlite3.Error) and not isinstance(error, _MISTAKES):
+        return translate(error, path)
+    return error
+
+
+def translate(error: sqlite3.Error, path: Path) -> TwicetoldError:
+    """The error tree's name for what SQLite reports."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return CorruptDatabase(f"The database {path} is damaged.", _MEND)
+    if name in _DISK_FULL:
+        return DiskFull(f"The disk of {path} takes no more data.")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Unavailable(f"The database {path} is busy.", "Try again in a moment.")
+    if name.startswith("SQLITE_IOERR"):
+        return Unavailable(f"The disk of {path} fails: {error}.", "Check the disk.")
+    return Unavailable(f"The database {path} answered: {error}.", "See the server's log.")
+
+
+def check(path: Path) -> None:
+    """Look at a database without changing it. Raises CorruptDatabase.
+
+    Files over 64 MB are looked at only at the surface; damage further in is found, and
+    raised, when it is read. What a power cut leaves of the log's end is not damage.
+    """
+    wal = path.with_name(path.name + "-wal")
+    log_bytes = wal.stat().st_size if wal.exists() else 0
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0 and log_bytes > 0:  # SQLite would throw the log away
+        raise CorruptDatabase(f"The database {path} is missing, but {wal.name} is there.", _MEND)
+    if size == 0:
+        return
+    if log_bytes > 0 and _first_bytes(wal) not in _WAL_MAGIC:  # SQLite would write over it
+        raise CorruptDatabase(f"The database log {wal} is damaged.", _MEND)
+    depth = "quick_check(1)" if size < _CHECKED_IN_FULL_BYTES else "schema_version"
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
+            (answer,) = db.execute(f"PRAGMA {depth}").fetchone()
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            return  # killed while it was made: opening it to write undoes that
+        raise translate(error, path) from error
+    if depth.startswith("quick") and answer != "ok":
+        raise CorruptDatabase(f"The database {path} is damaged.", _MEND)
+
+
+def _first_bytes(wal: Path) -> bytes:
+    with wal.open("rb") as file:
+        return file.read(4)
+
+
+def empty_log(path: Path) -> None:
+    """Merge the log into the file and truncate it. Raises Unavailable if others never pause."""
+    with contextlib.closing(connect(path, ())) as db:
+        try:
+            (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise translate(error, path) from error
+    if busy:
+        raise Unavailable(f"The database {path} is being read.", "Try again in a moment.")
