@@ -64,6 +64,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
     """Run all roles in this process until cancelled, SIGINT or SIGTERM; ``ready`` gets the URL."""
     refuse_open_door(settings)
     listening = bind(settings.host, settings.port)
+    url = _url(listening)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
         platform = await stack.enter_async_context(running(settings))
@@ -74,8 +75,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
             try:
                 await server.up.wait()
                 if ready is not None and not serving.done():
-                    host, port = listening.getsockname()[:2]
-                    ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+                    ready(url)
                 await serving
             finally:
                 server.should_exit = True
@@ -228,6 +228,11 @@ def bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise PortInUse(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
     return listening
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager

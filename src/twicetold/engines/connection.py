@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import cast
 
 from twicetold.engines.host import Setup
 from twicetold.engines.hosted import Kind, Message, Reader, unpack_failure, unpack_hypothesis
@@ -132,8 +133,8 @@ class HostProcess(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
