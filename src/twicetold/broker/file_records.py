@@ -104,7 +104,12 @@ def read_records(
         start = max(start, first)
         here = min(stop, segments[index + 1]) if index + 1 < len(segments) else stop
         path = segment_path(directory, first)
-        piece, reached = _read_piece(path, first, start, here, topic, limit_bytes - read)
+        try:
+            piece, reached = _read_piece(path, first, start, here, topic, limit_bytes - read)
+        except CorruptLog:
+            if found:  # what lies before the damage is given first
+                break
+            raise
         found += piece
         read += reached - start
         start = reached

@@ -105,6 +105,10 @@ class OpenSegments:
         self._syncer.touch(segment.path, partition)
         return segment
 
+    def room(self, segment: Segment) -> int:
+        """Bytes that the segment still takes; the last record may go beyond."""
+        return self._segment_bytes - segment.size
+
     def drop(self, partition: Partition) -> None:
         """Close the call's file, so that it is looked at anew before the next write."""
         segment = self._open.pop(partition, None)

@@ -135,14 +135,14 @@ class Writer:
         self, partition: Partition, entries: list[Entry], stop: int, positions: list[int]
     ) -> None:
         """Write the entries from ``len(positions)`` on, as many as go in one call."""
+        segment = self._segments.open(partition)
+        room = min(_MOST_BYTES, self._segments.room(segment))
         piece: list[tuple[int, bytes]] = []
-        size = 0
         for entry in islice(entries, len(positions), min(stop, len(positions) + _MOST_RECORDS)):
             piece.append((entry.topic, entry.payload))
-            size += len(entry.payload)
-            if size >= _MOST_BYTES:
+            room -= len(entry.payload)
+            if room <= 0:
                 break
-        segment = self._segments.open(partition)
         written, error = segment.append(piece)
         positions += written
         partition.written = segment.end
