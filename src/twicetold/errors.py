@@ -282,7 +282,9 @@ class Unavailable(TwicetoldError, OSError):
 
 class DiskFull(Unavailable):
     code = "disk_full"
-    default_hint = "Free space on the data directory's disk; unacknowledged audio can be sent again."
+    default_hint = (
+        "Free space on the data directory's disk; unacknowledged audio can be sent again."
+    )
 
 
 class DataDirectoryLocked(Unavailable):
@@ -323,12 +325,16 @@ class Corrupt(TwicetoldError, OSError):
 
 class CorruptDatabase(Corrupt):
     code = "corrupt_database"
-    default_hint = "Nothing was changed. Restore the file from a backup, or move it away to start afresh."
+    default_hint = (
+        "Nothing was changed. Restore the file from a backup, or move it away to start afresh."
+    )
 
 
 class CorruptLog(Corrupt):
     code = "corrupt_log"
-    default_hint = "Nothing was changed. Restore the file from a backup, or move it away to go on without."
+    default_hint = (
+        "Nothing was changed. Restore the file from a backup, or move it away to go on without."
+    )
 
 
 class SettingError(TwicetoldError, ValueError):

@@ -24,7 +24,7 @@ from twicetold.batch.pipeline import Tools
 from twicetold.batch.worker import BatchWorker
 from twicetold.broker.file import FileBroker
 from twicetold.config import Settings
-from twicetold.engines import StreamingTranscriber
+from twicetold.engines import StreamingTranscriber, Transcriber
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
 from twicetold.errors import (
     DataDirectoryLocked,
@@ -171,9 +171,7 @@ async def batch_tools(settings: Settings) -> AsyncIterator[Tools]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(decoder.aclose)
         await decoder.start()
-        engine = await open_batch(
-            settings.batch_engine, hosts=settings.batch_hosts, timeout_s=settings.engine_timeout_s
-        )
+        engine = await _open_batch(settings)
         stack.push_async_callback(engine.aclose)
         yield Tools(decoder, engine, open_activity(engine.info))
 
@@ -299,6 +297,12 @@ def _arrivals(platform: Platform) -> Arrivals:
     )
 
 
+async def _open_batch(settings: Settings) -> Transcriber:
+    """A chunk is longer than an utterance, and its hosts give way to live calls."""
+    timeout_s = settings.engine_timeout_s + 10 * settings.batch_chunk_s
+    return await open_batch(settings.batch_engine, hosts=settings.batch_hosts, timeout_s=timeout_s)
+
+
 def _known_tenant(tenants: Tenants) -> Callable[[str], bool]:
     def known(name: str) -> bool:
         if tenants.open_mode:
@@ -311,9 +315,7 @@ def _known_tenant(tenants: Tenants) -> Callable[[str], bool]:
 async def _run_batch(platform: Platform) -> None:
     """The engine of the batch pass loads after the live one, so that the first call can come."""
     settings = platform.settings
-    engine = await open_batch(
-        settings.batch_engine, hosts=settings.batch_hosts, timeout_s=settings.engine_timeout_s
-    )
+    engine = await _open_batch(settings)
     try:
         tools = Tools(platform.decoder, engine, open_activity(engine.info))
         worker = BatchWorker(

@@ -21,6 +21,8 @@ from twicetold.client import ApiClient
 from twicetold.errors import EngineFailed
 from twicetold.speech.transcript import Segment
 
+_COMPARING_S = (0.1, 0.2, 0.5, 1.0, 2.0, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class BothTellings:
@@ -63,7 +65,7 @@ class BothTellings:
 
     async def _show_both(self, url: str, call_id: str, took_s: float) -> None:
         async with ApiClient(url) as api:
-            call = await api.call(call_id)
+            call = await _compared(api, call_id)
             draft = _segments(await api.transcript(call_id, "draft"))
             canonical = _segments(await api.transcript(call_id, "canonical"))
         sides = SIDES if self.reference is None else self.reference.names
@@ -83,6 +85,16 @@ class BothTellings:
         if self.reference is not None:
             say(f"{'draft, word errors':<22}{self.reference.wer(draft):.1%} against the script")
             say(f"{'canonical, word errors':<22} {self.reference.wer(canonical):.1%}")
+
+
+async def _compared(api: ApiClient, call_id: str) -> dict[str, Any]:
+    """The call once its draft is compared, which follows the canonical transcript by a moment."""
+    for pause_s in _COMPARING_S:
+        call = await api.call(call_id)
+        if call["draft_wer"] is not None:
+            break
+        await asyncio.sleep(pause_s)
+    return call
 
 
 async def _second_pass(url: str, call_id: str, stopped: asyncio.Event) -> None:

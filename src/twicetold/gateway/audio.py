@@ -29,15 +29,21 @@ MEDIA_TYPES = {
     ".mp3": "audio/mpeg",
     ".flac": "audio/flac",
     ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
     ".opus": "audio/ogg",
     ".webm": "audio/webm",
     ".m4a": "audio/mp4",
     ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
     ".mov": "video/quicktime",
+    ".mka": "audio/x-matroska",
     ".mkv": "video/x-matroska",
     ".aac": "audio/aac",
     ".au": "audio/basic",
+    ".aif": "audio/aiff",
     ".aiff": "audio/aiff",
+    ".amr": "audio/amr",
+    ".wma": "audio/x-ms-wma",
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES = {

@@ -106,10 +106,17 @@ async def _stream(delivery: Delivery) -> AsyncIterator[str]:
         told = Failed(error.code, error.message, error.hint, error.retryable)
         yield _as_events([Caption.of(told)])[0]
     finally:
-        if receiving is not None:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+        # Where the client has left, every wait in here is cancelled at once: so none.
         await delivery.aclose()
+        if receiving is not None:
+            receiving.add_done_callback(_forget)
+            receiving.cancel()
+
+
+def _forget(receiving: asyncio.Task[list[Caption]]) -> None:
+    """Nobody is left to be told how it ended."""
+    if not receiving.cancelled():
+        receiving.exception()
 
 
 def _as_events(captions: list[Caption]) -> tuple[str, bool]:

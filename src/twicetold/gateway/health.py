@@ -1,27 +1,24 @@
-"""Is it alive, is it ready, what is it, and who am I."""
+"""Is it alive, is it ready, and what is it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Any
 
 import obstore
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
 import twicetold
 from twicetold.engines import EngineInfo
 from twicetold.errors import TwicetoldError
-from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.auth import platform_of
 from twicetold.gateway.context import Platform
 from twicetold.gateway.schemas import (
-    ERRORS,
     EngineBody,
     HealthBody,
     ReadyBody,
     RootBody,
-    TenantBody,
 )
 from twicetold.speech.identity import CallKey
 
@@ -50,26 +47,19 @@ async def healthz() -> HealthBody:
 
 
 @router.get("/readyz", responses={503: {"model": ReadyBody, "description": "Not ready, and why."}})
-async def readyz(request: Request) -> ReadyBody | JSONResponse:
+async def readyz(request: Request, response: Response) -> ReadyBody:
     """Every store answers and the engines are there."""
     platform = platform_of(request)
     reasons = await _check_all(_checks(platform))
     if not request.app.state.captions.alive:
         reasons["broker"] = "Captions are not passed on."
-    body = ReadyBody(
+    response.status_code = 503 if reasons else 200
+    return ReadyBody(
         status="unready" if reasons else "ok",
         reasons=reasons,
         live_engine=_engine(platform.live_engine),
         batch_engine=_engine(platform.batch_engine),
     )
-    return JSONResponse(body.model_dump(), 503) if reasons else body
-
-
-@router.get("/v1/tenant", responses=ERRORS)
-async def who_am_i(request: Request, tenant: Annotated[str, Depends(tenant_of)]) -> TenantBody:
-    """The tenant that the request's key belongs to."""
-    is_open = platform_of(request).tenants.open_mode
-    return TenantBody(tenant=tenant, authentication="open" if is_open else "key")
 
 
 def _checks(platform: Platform) -> dict[str, Callable[[], Awaitable[Any]]]:

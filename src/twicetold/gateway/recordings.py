@@ -26,22 +26,22 @@ from twicetold.transcripts import Call, NewCall
 
 router = APIRouter(tags=["recordings"])
 
-# FFmpeg's names of containers, in the order in which they are looked for.
+# The decoder's names of containers; webm is a matroska that says so in its head.
 _SUFFIXES = {
     "wav": ".wav",
     "w64": ".wav",
     "mp3": ".mp3",
     "flac": ".flac",
     "ogg": ".ogg",
-    "webm": ".webm",
     "matroska": ".mkv",
-    "m4a": ".m4a",
+    "webm": ".webm",
     "mp4": ".m4a",
-    "mov": ".mov",
     "aac": ".aac",
     "au": ".au",
     "aiff": ".aiff",
 }
+_WEBM_DOCTYPE = b"\x42\x82\x84webm"
+_HEAD_BYTES = 64
 _LATEST_S = 86_400.0  # a clock may run ahead, a call is not a day in the future
 _RESPONSES = {
     **ERRORS,
@@ -146,7 +146,7 @@ async def _keep(
     if call is not None and (call.source == "live" or call.recording is not None):
         await _check_same(platform, call, upload)
         return False
-    recording = recording_key(key, _suffix(info.container))
+    recording = recording_key(key, await _suffix(upload, info))
     await _refuse_neighbour(platform, key, recording)
     channels = min(info.channels, 2)
     await platform.transcripts.begin_call(
@@ -186,7 +186,15 @@ async def _refuse_neighbour(platform: Platform, key: CallKey, recording: str) ->
         raise CallUsed(f"The call {key.call_id} has another recording.")
 
 
-def _suffix(container: str) -> str:
-    """``container`` may be a list of names, as FFmpeg gives those it cannot tell apart."""
-    names = container.lower().split(",")
-    return next((suffix for name, suffix in _SUFFIXES.items() if name in names), ".bin")
+async def _suffix(upload: Received, info: SoundInfo) -> str:
+    """What the recording's name ends with, by what it is and not by what it was called."""
+    container = info.container.lower()
+    if container == "matroska":
+        head = await asyncio.to_thread(_head, upload)
+        container = "webm" if _WEBM_DOCTYPE in head else container
+    return _SUFFIXES.get(container, ".mka")
+
+
+def _head(upload: Received) -> bytes:
+    with upload.path.open("rb") as file:
+        return file.read(_HEAD_BYTES)

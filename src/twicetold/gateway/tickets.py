@@ -18,7 +18,7 @@ from fastapi import APIRouter, Depends, Request
 
 from twicetold.errors import Unauthorized
 from twicetold.gateway.auth import guard_open_mode, platform_of, tenant_of
-from twicetold.gateway.schemas import ERRORS, Ticket, TicketRequest
+from twicetold.gateway.schemas import ERRORS, TenantBody, Ticket, TicketRequest
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants
 
@@ -82,3 +82,10 @@ async def make_ticket(
     tickets: Tickets = request.app.state.tickets
     key = CallKey.checked(tenant, wish.call_id)
     return Ticket(ticket=tickets.issue(key), expires_in_s=LIFETIME_S)
+
+
+@router.get("/v1/tenant", responses=ERRORS)
+async def who_am_i(request: Request, tenant: Annotated[str, Depends(tenant_of)]) -> TenantBody:
+    """The tenant that the request's key belongs to."""
+    is_open = platform_of(request).tenants.open_mode
+    return TenantBody(tenant=tenant, authentication="open" if is_open else "key")

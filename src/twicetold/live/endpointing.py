@@ -9,6 +9,9 @@ import numpy as np
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
 
+_RELEASE = 0.35  # speech goes on while it is at least this likely
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """How utterances are cut; see the settings of the same names."""
@@ -78,7 +81,9 @@ class Endpointer:
         self._pre_roll = settings.pre_roll_ms * rate // 1000
         self._longest = int(settings.max_utterance_s * rate)
         self._gate_settings = GateSettings(
-            threshold=settings.threshold, min_silence_ms=settings.min_silence_ms
+            threshold=settings.threshold,
+            release=min(_RELEASE, settings.threshold),
+            min_silence_ms=settings.min_silence_ms,
         )
         self._gate = SpeechGate(self._gate_settings, frame_samples / rate)
         self._gate_origin = position

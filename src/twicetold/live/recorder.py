@@ -8,7 +8,7 @@ import time
 import structlog
 
 from twicetold.broker import Consumer, Delivery, Group, Revoked, Topic
-from twicetold.errors import CallDeleted, Conflict, SessionLost
+from twicetold.errors import CallDeleted, CallNotFound, Conflict, SessionLost
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.inbox import Inbox
 from twicetold.live.ledger import persist
@@ -119,7 +119,7 @@ class Recorder:
                     await self._end(key, message)
         except SessionLost:
             log.warning("finals_without_session", call=str(key))
-        except CallDeleted:
+        except (CallDeleted, CallNotFound):
             log.info("finals_of_deleted_call", call=str(key))
 
     async def _end(self, key: CallKey, ended: Ended) -> None:

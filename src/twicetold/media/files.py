@@ -36,7 +36,13 @@ from twicetold.media.decoding import (
 )
 from twicetold.media.messages import Kind, pack, pack_info
 from twicetold.media.resampling import target_rate
-from twicetold.media.sniffing import HEAD_BYTES, check_complete, check_playlist, streamed_riff
+from twicetold.media.sniffing import (
+    HEAD_BYTES,
+    beginning,
+    check_complete,
+    check_playlist,
+    streamed_riff,
+)
 
 FORMATS = "wav,w64,au,aiff,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a"
 RAW_MULAW_SUFFIXES = {".ulaw", ".ul", ".mulaw"}
@@ -53,16 +59,27 @@ def send_file(path: Path, send: Callable[[bytes], None]) -> None:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
             raise EmptyAudio("The file is empty.")
-        check_playlist(file.read(HEAD_BYTES))
+        head = file.read(HEAD_BYTES)
+        check_playlist(head)
         check_complete(file, size)
         form, options = container_options(path, file, size)
         file.seek(0)
         try:
             container = av.open(file, "r", form, options, metadata_errors="replace")
         except AV_ERRORS as error:
-            raise NotAudio("The file is not sound in any format that is known here.") from error
+            raise _unreadable(head) from error
         with container:
             _send_track(container, send)
+
+
+def _unreadable(head: bytes) -> NotAudio:
+    name = beginning(head)
+    if name is None:
+        return NotAudio("The file is not sound in any format that is known here.")
+    return NotAudio(
+        f"The file begins as {name} does, but it cannot be read: it is damaged or cut short.",
+        TruncatedAudio.default_hint,
+    )
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -36,6 +36,17 @@ _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _MP4_FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"sidx"}
+_MARKS = (
+    ("WAV", b"WAVE"),
+    ("W64", _W64_RIFF[:8]),
+    ("AU", b".snd"),
+    ("AIFF", b"AIF"),
+    ("FLAC", b"fLaC"),
+    ("Ogg", b"OggS"),
+    ("MP4", b"ftyp"),
+    ("Matroska", b"\x1a\x45\xdf\xa3"),
+    ("MP3", b"ID3"),
+)
 _MOST_PARTS = 100_000  # boxes or chunks that are looked at in one file
 
 
@@ -56,6 +67,11 @@ def check_complete(file: BinaryIO, size: int) -> None:
         if knows(head):
             check(file, size)
             return
+
+
+def beginning(head: bytes) -> str | None:
+    """The container whose mark ``head`` carries, if it is one that is read here."""
+    return next((name for name, mark in _MARKS if mark in head[:12]), None)
 
 
 def streamed_riff(file: BinaryIO, size: int) -> bool:
@@ -136,6 +152,7 @@ def _check_w64(file: BinaryIO, size: int) -> None:
             _need(size, position + declared)
             return
         position += max(24, (declared + 7) // 8 * 8)
+        _need(size, position)
 
 
 def _check_au(file: BinaryIO, size: int) -> None:

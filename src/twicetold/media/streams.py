@@ -25,7 +25,6 @@ RATE = 16_000
 MOST_SOUND_IN_ONE_MESSAGE_S = 120
 # FFmpeg would read ahead to guess what the headers of these containers say anyway.
 _OPTIONS = {
-    "fflags": "nobuffer",
     "probesize": "32",
     "analyzeduration": "0",
     "protocol_whitelist": "none",
@@ -51,44 +50,46 @@ class LiveStream:
         self._fed = memoryview(b"")
         self._owes = False
         self._over = False
-        self._refusal: NotAudio | None = None
+        self._stopped_by: NotAudio | EOFError | OSError | None = None
         self._pcm = bytearray()
 
-    def read(self, most: int) -> bytes:
-        """For FFmpeg: the next bytes, perhaps fewer than ``most``; none at the end."""
-        while not self._fed and not self._over:
-            self._answer()
-            kind, body = self._receive()
-            self._owes = True
-            if kind == Kind.FINISH:
-                self._over = True
-            else:
-                self._take(body)
-        piece = bytes(self._fed[:most])
-        self._fed = self._fed[most:]
-        return piece
-
     def run(self) -> None:
-        """Serve the stream to its end. Raises NotAudio or TooFast."""
+        """Serve the stream to its end.
+
+        Raises NotAudio or TooFast, EOFError or OSError when the parent has gone.
+        """
         try:
             self._decode()
         except (TruncatedAudio, *AV_ERRORS) as error:
             if not self._over:
                 raise NotAudio("The stream cannot be decoded.") from error
-        if self._refusal is not None:
-            raise self._refusal
-        self._pcm += self._maker.finish()
+        if self._stopped_by is not None:
+            raise self._stopped_by
         if not self._over:
             raise NotAudio("The stream ended, and went on.")
+        self._pcm += self._maker.finish()
         self._answer()
 
-    def _take(self, body: bytes) -> None:
+    def read(self, most: int) -> bytes:
+        """For FFmpeg: the next bytes, perhaps fewer than ``most``; none at the end."""
         try:
-            self._walker.feed(body)
-        except NotAudio as refusal:
-            self._refusal, self._over = refusal, True
-        else:
-            self._fed = memoryview(body)
+            while not self._fed and not self._over:
+                self._answer()
+                self._take(*self._receive())
+        except (NotAudio, EOFError, OSError) as error:
+            # FFmpeg would swallow it: let it see an end, and say it afterwards.
+            self._stopped_by, self._over = error, True
+        piece = bytes(self._fed[:most])
+        self._fed = self._fed[most:]
+        return piece
+
+    def _take(self, kind: Kind, body: bytes) -> None:
+        self._owes = True
+        if kind == Kind.FINISH:
+            self._over = True
+            return
+        self._walker.feed(body)
+        self._fed = memoryview(body)
 
     def _answer(self) -> None:
         if self._owes:

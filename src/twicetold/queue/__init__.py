@@ -1,4 +1,4 @@
-"""The job queue port: one job per recording, leased, retried with backoff, visible when it fails."""
+"""The job queue port: one job a recording, leased, retried with backoff, visible when it fails."""
 
 from __future__ import annotations
 

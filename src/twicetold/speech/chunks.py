@@ -1,4 +1,4 @@
-"""What travels in the ``audio`` topic: a call's opening, its audio, finalize, and its close, in order.
+"""What travels in the ``audio`` topic: a call's opening, audio, finalize and close, in order.
 
 The wire form is a kind byte, a fixed head, and a body; the tenant and the call are
 the message's key. Positions count samples per channel from the start of the call.

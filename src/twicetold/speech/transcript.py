@@ -1,4 +1,4 @@
-"""Words and what they add up to. ``start`` and ``end`` are float seconds on the recording's clock."""
+"""Words and what they add up to. ``start`` and ``end``: float seconds on the recording's clock."""
 
 from __future__ import annotations
 

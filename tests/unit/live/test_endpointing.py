@@ -1,4 +1,4 @@
-"""Endpointing: no sound is lost between utterances, none is heard twice, and cuts obey the limits."""
+"""Endpointing: no sound is lost between utterances, none heard twice, cuts obey the limits."""
 
 from __future__ import annotations
 
