@@ -69,13 +69,14 @@ class ForkServer:
     def _fork(self, request: Mapping[str, Any], descriptor: int, others: deque[int]) -> None:
         # A decoder that ends before it is known here would never be buried.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        server = os.getpid()
         try:
             process = os.fork()
             if process == 0:
                 self._control.close()
                 for other in others:
                     os.close(other)
-                _be_decoder(request, descriptor)
+                _be_decoder(request, descriptor, server)
             self._decoders[request["job"]] = process
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
@@ -93,13 +94,13 @@ class ForkServer:
                     del self._decoders[job]
 
 
-def _be_decoder(request: Mapping[str, Any], descriptor: int) -> None:
+def _be_decoder(request: Mapping[str, Any], descriptor: int, server: int) -> None:
     """The life of a forked process; never returns."""
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-        _limit()
+        _limit(server)
         with socket.socket(fileno=descriptor) as connection:
             _decode(request, connection)
         status = 0
@@ -111,10 +112,13 @@ def _be_decoder(request: Mapping[str, Any], descriptor: int) -> None:
         os._exit(status)
 
 
-def _limit() -> None:
+def _limit(server: int) -> None:
+    """Bound what a hostile file can take, and end with the fork server, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         resource.setrlimit(resource.RLIMIT_AS, (LARGEST_ADDRESS_SPACE_BYTES,) * 2)
+        if os.getppid() != server:  # it went before the lines above
+            raise EOFError
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

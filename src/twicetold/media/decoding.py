@@ -29,7 +29,6 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
 
 _GAP_S = 0.1  # time stamps of some containers are that vague
 _GAP_AFTER_DAMAGE_S = 0.005
-_LONGEST_GAP_S = 600.0  # beyond it, the clock jumped
 _MOST_SILENCE_S = 6 * 3600.0
 _MOST_BROKEN_PACKETS = 100  # one after another
 _FULL_SCALE = 32768.0
@@ -43,9 +42,11 @@ class Timeline:
     """Where each frame belongs, and how much silence is missing before it.
 
     ``origin_s`` is the time stamp at which the sound's clock begins, None for the first frame's.
+    Beyond ``longest_gap_s`` no sound is missing: the stamps jumped.
     """
 
     origin_s: float | None = None
+    longest_gap_s: float = 600.0
     damaged: bool = False
     _reached_s: float = 0.0
     _filled_s: float = 0.0
@@ -61,7 +62,7 @@ class Timeline:
         self.damaged = False
         if -_GAP_S <= gap <= tolerance:
             return 0.0
-        if 0 < gap <= _LONGEST_GAP_S and self._filled_s + gap <= _MOST_SILENCE_S:
+        if 0 < gap <= self.longest_gap_s and self._filled_s + gap <= _MOST_SILENCE_S:
             self._filled_s += gap
             return gap
         self.origin_s = frame.time - self._reached_s

@@ -100,7 +100,7 @@ class ForkServer:
                 return
             if self._process.returncode is None:
                 with contextlib.suppress(OSError):  # it died, and its decoders with it
-                    await self._send(self._control, {"do": "kill", "job": job}, None)
+                    await _send(self._control, {"do": "kill", "job": job}, None)
 
     async def aclose(self) -> None:
         """End the fork server and with it all decoders."""
@@ -109,19 +109,15 @@ class ForkServer:
 
     async def _ask(self, request: dict[str, Any], connection: socket.socket) -> None:
         async with self._lock:
-            await self._ensure()
-            assert self._control is not None
-            try:
-                await self._send(self._control, request, connection)
-            except OSError as error:
-                await self._end()
-                raise DecoderFailed("The decoders' process has died.", "Try again.") from error
-
-    async def _send(
-        self, control: socket.socket, request: dict[str, Any], passed: socket.socket | None
-    ) -> None:
-        line = json.dumps(request).encode() + b"\n"
-        await asyncio.shield(asyncio.to_thread(_send_line, control, line, passed))
+            for last_attempt in (False, True):
+                await self._ensure()
+                assert self._control is not None
+                try:
+                    return await _send(self._control, request, connection)
+                except OSError as error:  # it has died since
+                    await self._end()
+                    if last_attempt:
+                        raise DecoderFailed("The decoders' process died.") from error
 
     async def _ensure(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -159,6 +155,20 @@ class ForkServer:
                     self._process.kill()
             await self._process.wait()
             self._process = None
+
+
+async def _send(
+    control: socket.socket, request: dict[str, Any], passed: socket.socket | None
+) -> None:
+    """Raises OSError when nobody reads any more."""
+    line = json.dumps(request).encode() + b"\n"
+    sending = asyncio.ensure_future(asyncio.to_thread(_send_line, control, line, passed))
+    try:
+        await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        # The thread still holds the descriptors: closed now, they might name something else.
+        await asyncio.wait([sending])
+        raise
 
 
 def _send_line(control: socket.socket, line: bytes, passed: socket.socket | None) -> None:

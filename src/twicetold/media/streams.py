@@ -23,6 +23,7 @@ from twicetold.media.messages import Kind, pack
 
 RATE = 16_000
 MOST_SOUND_IN_ONE_MESSAGE_S = 120
+LONGEST_GAP_S = 30.0
 # FFmpeg would read ahead to guess what the headers of these containers say anyway.
 _OPTIONS = {
     "probesize": "32",
@@ -107,7 +108,7 @@ class LiveStream:
             metadata_errors="replace",
         ) as container:
             assert isinstance(container, InputContainer)
-            timeline = Timeline()
+            timeline = Timeline(longest_gap_s=LONGEST_GAP_S)
             for frame in decode(container, audio_stream(container), timeline):
                 self._add(frame, timeline)
 
