@@ -64,6 +64,7 @@ def create_app(platform: Platform) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,  # reference.py serves one that loads nothing from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a path with a slash too many is another path, and a mistake
         lifespan=_lifespan,
     )
     app.state.platform = platform

@@ -126,7 +126,6 @@ async def _on_http(request: Request, error: Exception) -> Response:
             f"It takes {allowed}." if allowed else "/docs says what there is.",
             headers=error.headers,
         )
-    return problem(
-        error.status_code, "bad_request", "The request cannot be read.", "See /docs.",
-        headers=error.headers,
-    )  # fmt: skip
+    return error_response(
+        BadParameter("The request's body cannot be read.", "Send JSON; see /docs.")
+    )
