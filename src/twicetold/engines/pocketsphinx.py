@@ -47,6 +47,7 @@ _FRAME_S = 0.01
 _SECOND_BYTES = 2 * _RATE
 _PIECE_BYTES = _SECOND_BYTES // 10
 _LEAST_BYTES = _SECOND_BYTES // 10  # less is no word
+_LONGEST_WORD_S = 1.4  # spoken words stay under 1.0 s; one stretched over noise is none
 _VARIANT = re.compile(r"\(\d+\)$")
 _LIVE = {"fwdflat": False}
 _BATCH: Mapping[str, object] = {}
@@ -255,14 +256,15 @@ class _Inlet:
         if rate != _RATE:
             import soxr
 
-            self._resampler = soxr.ResampleStream(rate, _RATE, 1, dtype="int16")
+            # Floats: for integers soxr adds random dither, which changes words from run to run.
+            self._resampler = soxr.ResampleStream(rate, _RATE, 1, dtype="float32")
 
     def take(self, pcm: bytes, *, last: bool = False) -> bytes:
         if self._resampler is None:
             return pcm
-        samples = np.frombuffer(pcm, "<i2")
-        resampled: NDArray[np.int16] = self._resampler.resample_chunk(samples, last=last)
-        return resampled.tobytes()
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        resampled: NDArray[np.float32] = self._resampler.resample_chunk(samples, last=last)
+        return np.clip(np.rint(resampled), -32768, 32767).astype("<i2").tobytes()
 
     def rest(self) -> bytes:
         """What the resampler still holds; nothing may follow."""
@@ -302,7 +304,8 @@ def _pieces(pcm: bytes) -> Iterator[bytes]:
 
 
 def _words(decoder: Decoder, heard_bytes: int, *, settled: bool) -> tuple[Word, ...]:
-    """The words of the decoder's hypothesis, without silences, noises and variants' numbers.
+    """The words of the decoder's hypothesis, without silences, noises and variants' numbers,
+    and without those that only noise can last for.
 
     ``heard_bytes`` bounds the times. Only a settled hypothesis has probabilities.
     """
@@ -318,4 +321,5 @@ def _words(decoder: Decoder, heard_bytes: int, *, settled: bool) -> tuple[Word, 
         )
         for segment in decoder.seg()
         if not segment.word.startswith(("<", "[", "+"))
+        and (segment.end_frame - segment.start_frame) * _FRAME_S <= _LONGEST_WORD_S
     )
