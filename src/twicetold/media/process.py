@@ -113,7 +113,8 @@ class ForkServer:
                 await self._ensure()
                 assert self._control is not None
                 try:
-                    return await _send(self._control, request, connection)
+                    await _send(self._control, request, connection)
+                    return
                 except OSError as error:  # it has died since
                     await self._end()
                     if last_attempt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,23 +22,22 @@ def sweep(seconds: float, rate: int, channels: int = 1) -> Samples:
 
 
 def write_sound(
-    target: Path | io.BytesIO | Any,
+    path: Path,
     samples: Samples,
     rate: int,
     codec: str,
-    container: str | None = None,
     options: dict[str, str] | None = None,
     video: bool = False,
 ) -> None:
     """Encode ``samples``; ``video`` adds a second of film before it in the list of streams."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
-    name = str(target) if isinstance(target, Path) else target
-    with av.open(name, "w", format=container, options=options or {}) as output:
+    with av.open(str(path), "w", options=options or {}) as output:
         pictures: Any = output.add_stream("mpeg4", rate=10) if video else None
         if video:
             pictures.width = pictures.height = 64
             pictures.pix_fmt = "yuv420p"
-        stream: Any = output.add_stream(codec, rate=rate, layout=layout)
+        coding = {"strict": "experimental"} if codec == "vorbis" else {}
+        stream: Any = output.add_stream(codec, rate=rate, layout=layout, options=coding)
         if video:
             for number in range(10):
                 picture = av.VideoFrame(64, 64, "yuv420p")
@@ -58,23 +56,40 @@ class _Pipe:
     """Collects what is written, and cannot go back: as MediaRecorder writes."""
 
     def __init__(self) -> None:
-        self.pieces: list[bytes] = []
+        self.written = bytearray()
 
     def write(self, data: bytes) -> int:
-        self.pieces.append(bytes(data))
+        self.written += data
         return len(data)
 
 
-def stream_pieces(container: str, samples: Samples, rate: int = 48_000) -> list[bytes]:
-    """The pages (ogg) or clusters (webm) of an Opus stream of 60 ms each, header first."""
-    pipe = _Pipe()
-    options = (
-        {"live": "1", "cluster_time_limit": "60"}
-        if container == "webm"
-        else {"page_duration": "60000"}
-    )
-    write_sound(pipe, samples, rate, "libopus", container, options)
-    return pipe.pieces
+PIECE_S = 0.06
+
+
+def stream_pieces(container: str, samples: Samples) -> list[bytes]:
+    """An Opus stream of sound at 48 kHz: what a live encoder has sent after each 60 ms of it.
+
+    Pages (ogg) and clusters (webm) are 60 ms long; the last piece is what remained at the end.
+    """
+    rate, pipe, pieces = 48_000, _Pipe(), []
+    options = {"live": "1", "cluster_time_limit": "60", "page_duration": "60000"}
+    layout = "mono" if samples.shape[1] == 1 else "stereo"
+    options = {key: options[key] for key in _MUXER_OPTIONS[container]}
+    with av.open(pipe, "w", format=container, options=options) as output:
+        stream: Any = output.add_stream("libopus", rate=rate, layout=layout)
+        for first in range(0, len(samples), 960):
+            piece = np.ascontiguousarray(samples[first : first + 960])
+            frame = av.AudioFrame.from_ndarray(piece.reshape(1, -1), format="s16", layout=layout)
+            frame.sample_rate, frame.pts = rate, first
+            output.mux(stream.encode(frame))
+            if (first + 960) % round(PIECE_S * rate) == 0:
+                pieces.append(bytes(pipe.written))
+                pipe.written.clear()
+        output.mux(stream.encode(None))
+    return [*pieces, bytes(pipe.written)]
+
+
+_MUXER_OPTIONS = {"webm": ("live", "cluster_time_limit"), "ogg": ("page_duration",)}
 
 
 def write_film_without_sound(path: Path) -> None:
