@@ -119,7 +119,8 @@ def calls(count: int, seconds: float) -> list[CallLog]:
     made = []
     for number in range(count):
         first = 1 + 1_000 * number
-        wanted = max(4, int(seconds / 0.6))
+        four_s = len(render(first, 4, RATE, group=4, pause_s=0.9)) / 2 / RATE
+        wanted = 4 * max(1, round(seconds / four_s))
         lead = bytes(2 * int(RATE * 0.13 * number))
         sound = lead + render(first, wanted, RATE, group=4, pause_s=0.9)
         numbers = [str(value) for value in range(first, first + wanted)]

@@ -35,7 +35,7 @@ def _reached(step: str) -> None:
 
 
 def _around(owner: type, name: str, before: Any, after: Any) -> None:
-    """Wrap a coroutine method: ``before`` and ``after`` name the step, or None, by its arguments."""
+    """Wrap a coroutine method: ``before`` and ``after`` name the step by its arguments, or None."""
     inner = getattr(owner, name)
 
     async def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,6 @@ import contextlib
 import os
 import random
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -111,10 +110,11 @@ class Load:
             await began.wait()
             sent: list[float] = []
             reader = asyncio.create_task(self._read(socket, sent))
-            await self._send(socket, sent)
-            reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            try:
+                await self._send(socket, sent)
+            finally:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
 
     async def _send(self, socket: Any, sent: list[float]) -> None:
         loop = asyncio.get_running_loop()
@@ -170,7 +170,7 @@ async def drive(
 async def server(kind: str, port: int) -> AsyncIterator[int]:
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "benchmarks.transport", kind, str(port), directory]
-        process = subprocess.Popen(command)
+        process = await asyncio.create_subprocess_exec(*command)
         try:
             for _ in range(100):
                 with contextlib.suppress(OSError):
@@ -181,7 +181,7 @@ async def server(kind: str, port: int) -> AsyncIterator[int]:
             yield process.pid
         finally:
             process.terminate()
-            process.wait()
+            await process.wait()
 
 
 async def measure(kind: str, sockets: int, measure_s: float) -> dict[str, Any]:

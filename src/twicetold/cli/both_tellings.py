@@ -80,11 +80,15 @@ class BothTellings:
         wer, length_s = call["draft_wer"], call["length_s"] or 0.0
         if wer is None:
             raise EngineFailed("The draft was not compared with the canonical transcript.")
-        say(f"{'call':<22}{clock(length_s)}, transcribed again in {took_s:.1f} s")
-        say(f"{'draft ≠ canonical':<22}{wer:.1%} of the words ({call['draft_wer_normaliser']})")
+        figures = {
+            "call": f"{clock(length_s)}, transcribed again in {took_s:.1f} s",
+            "draft ≠ canonical": f"{wer:.1%} of the words ({call['draft_wer_normaliser']})",
+        }
         if self.reference is not None:
-            say(f"{'draft, word errors':<22}{self.reference.wer(draft):.1%} against the script")
-            say(f"{'canonical, word errors':<22} {self.reference.wer(canonical):.1%}")
+            figures["draft word errors"] = f"{self.reference.wer(draft):.1%} against the script"
+            figures["canonical word errors"] = f"{self.reference.wer(canonical):.1%}"
+        for name, figure in figures.items():
+            say(f"{name:<24}{figure}")
 
 
 async def _compared(api: ApiClient, call_id: str) -> dict[str, Any]:

@@ -54,11 +54,12 @@ def sample_call() -> Path:
 
 
 def reference_of(recording: Path) -> Reference | None:
-    """The reference beside a recording (``NAME.json``), None where there is none."""
+    """The reference beside a recording (``NAME.json`` for ``NAME.stereo.flac`` and its kin), None
+    where there is none that names it."""
     path = recording.parent / f"{recording.name.split('.')[0]}.json"
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        return _reference(body, mono=".mono" in recording.name or ".mulaw" in recording.name)
+        return _reference(body, mono=body["files"][recording.name]["channels"] == 1)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # another file that happens to have that name
 

@@ -9,6 +9,7 @@ does not read sockets. SIGINT is the parent's to handle.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -180,7 +181,7 @@ def main(factory: str, setup_json: str) -> int:
     # One thread a host: the hosts are what spreads over the cores.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    with socket.socket(fileno=setup.fd) as connection:
+    with socket.socket(fileno=setup.fd) as connection, contextlib.suppress(ConnectionError):
         try:
             engine = load_engine(factory, setup.options)
         except Exception as error:  # noqa: BLE001 - the parent says it to whoever asked

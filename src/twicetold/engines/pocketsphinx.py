@@ -1,12 +1,26 @@
 """Engine ``pocketsphinx``: English with nothing to download (CMUSphinx, BSD, model in the wheel).
 
-A decoder takes 91 MB and 0.3 s to load, so decoders are made as they are needed, kept, and
+A decoder takes 91 MB and 0.35 s to load, so decoders are made as they are needed, kept, and
 reset between utterances: without the reset, the order of utterances changes their words.
-Live decoders leave out the second search (``fwdflat``), which costs up to 650 ms at the end.
 
-What matters most is cepstral mean normalisation (CMN): its mean describes voice and channel,
-and the library starts from a poor guess and learns slowly.
-FINDING
+What decides the word error rate is cepstral mean normalisation (CMN): its mean describes
+voice and channel, the library starts from a poor guess and learns slowly. Measured on 48
+English clips of many voices (242 s, each cut to its speech, nothing known before it):
+
+    live, the library's guess                              about 45 %
+    live, from the average of many voices                  35.8
+    live, measured once, after 0.6 / 1.0 / 1.5 s           33.1 / 30.8 / 28.8
+    live, measured after 0.8 and 2.5 s (what is done)      26.9
+    live, with the mean of the whole clip (not causal)     28.2
+    batch, with the mean of the whole sound                25.9
+    batch, without ``fwdflat``                             27.7
+
+Wider beams and ``maxhmmpf=-1`` change nothing, other language weights (``lw``,
+``fwdflatlw``, ``bestpathlw``) cost 2 points, a live pass without ``bestpath`` 4. ``fwdflat``
+takes up to 650 ms at an utterance's end, so live goes without. Low noise added to the
+sound, against digital silence, costs up to 5 points; silence added at the end gains nothing.
+Probabilities are posteriors of the word lattice: a right word's exceeds a wrong one's in 2
+of 3 cases.
 """
 
 from __future__ import annotations
@@ -83,7 +97,9 @@ class PocketsphinxEngine:
         _begin(decoder)
         decoder.process_raw(pcm, full_utt=True)
         decoder.end_utt()
-        words = _words(decoder, len(pcm), settled=True)
+        # Digital silence has no mean; what is decoded without one is made of nothing.
+        has_mean = _Mean.parse(f"1;{decoder.get_cmn()}") is not None
+        words = _words(decoder, len(pcm), settled=True) if has_mean else ()
         self._batch.give(decoder)
         return Hypothesis(words)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from typing import get_type_hints
 
 from fastapi import Request
+from fastapi.params import Query
 
 from twicetold.errors import BadParameter
 from twicetold.gateway.problems import shown
@@ -15,7 +18,7 @@ async def known_parameters(request: Request) -> None:
     """Dependency of every route. Raises BadParameter."""
     if not request.query_params:
         return
-    known = _described(request)
+    known = _described(request.scope["endpoint"])
     for name in request.query_params:
         if name in known:
             continue
@@ -25,10 +28,12 @@ async def known_parameters(request: Request) -> None:
         raise BadParameter(f"There is no parameter {shown(name)}.", hint)
 
 
-def _described(request: Request) -> list[str]:
-    """The query parameters that the API's own description gives the route."""
-    path = getattr(request.scope.get("route"), "path", "")
-    operations: dict[str, Any] = request.app.openapi()["paths"].get(path, {})
-    method = "get" if request.method == "HEAD" else request.method.lower()
-    parameters = operations.get(method, {}).get("parameters", [])
-    return [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
+@cache
+def _described(endpoint: Callable[..., object]) -> tuple[str, ...]:
+    """The query parameters that a route's function says it takes."""
+    hints = get_type_hints(endpoint, include_extras=True)
+    return tuple(
+        name
+        for name, hint in hints.items()
+        if any(isinstance(about, Query) for about in getattr(hint, "__metadata__", ()))
+    )

@@ -8,7 +8,6 @@ import numpy as np
 
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
-
 _RELEASE = 0.35  # speech goes on while it is at least this likely
 
 

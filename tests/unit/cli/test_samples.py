@@ -16,6 +16,7 @@ pytestmark = pytest.mark.unit
 BODY = {
     "language": "en",
     "length_s": 60.0,
+    "files": {"c.stereo.flac": {"channels": 2}, "c.mono.flac": {"channels": 1}},
     "channels": [{"channel": 0, "speaker": "agent"}, {"channel": 1, "speaker": "caller"}],
     "utterances": [
         {"channel": 1, "start": 2.0, "text": "My name is Ann."},
@@ -43,7 +44,7 @@ def test_a_transcript_is_scored_channel_by_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"utterances": 3}'])
 def test_another_json_file_is_no_reference(tmp_path: Path, text: str) -> None:
     assert samples.reference_of(tmp_path / "c.wav") is None
-    (tmp_path / "c.json").write_text(text)
+    (tmp_path / "c.json").write_text(text or json.dumps(BODY))
     assert samples.reference_of(tmp_path / "c.wav") is None
 
 
