@@ -533,6 +533,18 @@ async def test_a_deleted_id_is_not_used_again(api: Api) -> None:
     assert not local_path(api.platform.store, recording_key(KEY)).exists()
 
 
+async def test_what_a_running_call_still_writes_is_swept_up(tmp_path: Path) -> None:
+    async with running_api(tmp_path) as api:
+        await live_call(api, KEY)
+        await api.client.delete("/v1/calls/call-1")
+        # A recorder and a gateway that had not seen the tombstone yet.
+        for late in (part_key(KEY, 1), recording_key(KEY)):
+            await obstore.put_async(api.platform.store, late, b"late")
+        await api.platform.broker.publish(Topic.AUDIO, KEY, Finalize(1, 1).to_bytes())
+        assert [name for name in contents(tmp_path) if "call-1" in name]
+    assert not [name for name in contents(tmp_path) if "call-1" in name]
+
+
 async def test_a_call_of_which_only_its_session_is_known_is_deleted_too(api: Api) -> None:
     await api.platform.sessions.create(record(KEY), 30.0)
     assert (await api.client.delete("/v1/calls/call-1")).status_code == 204

@@ -27,6 +27,7 @@ from twicetold.gateway import (
 )
 from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
+from twicetold.gateway.deletion import Deletions
 from twicetold.gateway.edge import Edge
 from twicetold.gateway.parameters import known_parameters
 from twicetold.gateway.upload import remove_stale_uploads
@@ -70,6 +71,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.state.captions = CaptionHub(platform.broker)
     app.state.tickets = tickets.Tickets(platform.tenants)
+    app.state.deletions = Deletions(platform)
     app.state.uploading = asyncio.Lock()
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
@@ -91,4 +93,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.deletions.aclose()
         await hub.aclose()

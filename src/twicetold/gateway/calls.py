@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from twicetold.gateway.auth import platform_of, tenant_of
-from twicetold.gateway.deletion import delete_call
+from twicetold.gateway.deletion import Deletions
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, CallBody, CallsBody
 from twicetold.speech.identity import CallKey
@@ -44,5 +44,6 @@ async def remove_call(call_id: str, request: Request, tenant: Tenant) -> Respons
 
     A running call ends. May be repeated, which also finishes a deletion that was cut short.
     """
-    await delete_call(platform_of(request), CallKey.checked(tenant, call_id))
+    deletions: Deletions = request.app.state.deletions
+    await deletions.delete(CallKey.checked(tenant, call_id))
     return Response(status_code=204)

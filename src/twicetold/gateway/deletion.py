@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
@@ -11,7 +12,7 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.broker import Topic
-from twicetold.errors import CallDeleted, CallNotFound
+from twicetold.errors import CallDeleted, CallNotFound, TwicetoldError
 from twicetold.gateway.context import Platform
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
@@ -19,20 +20,54 @@ from twicetold.storage import checkpoints_prefix, parts_prefix, recording_key
 
 log = structlog.get_logger()
 
+_SWEEP_AFTER_S = 5.0
 
-async def delete_call(platform: Platform, key: CallKey) -> None:
-    """Remove a call from every carrier; may be repeated. Raises CallNotFound."""
-    if not await _is_known(platform, key):
-        raise CallNotFound(f"There is no call {key.call_id}.")
-    await platform.transcripts.bury(key)
-    await platform.sessions.remove(key)
-    await platform.queue.forget(key)
-    await _tell_followers(platform, key)
+
+class Deletions:
+    """Removes calls from every carrier. One for the process; ``aclose`` at its end."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._sweeping: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def delete(self, key: CallKey) -> None:
+        """Remove a call; may be repeated. Raises CallNotFound."""
+        platform = self._platform
+        if not await _is_known(platform, key):
+            raise CallNotFound(f"There is no call {key.call_id}.")
+        record = await platform.sessions.load(key)
+        await platform.transcripts.bury(key)
+        await platform.sessions.remove(key)
+        await platform.queue.forget(key)
+        await _tell_followers(platform, key)
+        await _delete_sound(platform, key)
+        if record is not None and not record.recorded:
+            task = asyncio.create_task(self._sweep(key))
+            self._sweeping.add(task)
+            task.add_done_callback(self._sweeping.discard)
+        log.info("call_deleted", tenant=key.tenant, call_id=key.call_id)
+
+    async def _sweep(self, key: CallKey) -> None:
+        """Of a running call, a gateway or a recorder may still have written what it had in its
+        hands when the tombstone came: once more, when they have seen it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), _SWEEP_AFTER_S)
+        try:
+            await _delete_sound(self._platform, key)
+        except (TwicetoldError, OSError) as error:
+            kind = type(error).__name__
+            log.warning("deletion_unfinished", tenant=key.tenant, call_id=key.call_id, error=kind)
+
+    async def aclose(self) -> None:
+        """Finish what is due; the carriers are still needed for it."""
+        self._stopping.set()
+        await asyncio.gather(*self._sweeping)
+
+
+async def _delete_sound(platform: Platform, key: CallKey) -> None:
     await platform.broker.forget(key)
     await _delete_objects(platform.store, key)
-    # What a gateway or a recorder had in its hands meanwhile, before it saw the tombstone.
-    await platform.broker.forget(key)
-    log.info("call_deleted", tenant=key.tenant, call_id=key.call_id)
 
 
 async def _is_known(platform: Platform, key: CallKey) -> bool:
