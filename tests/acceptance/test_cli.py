@@ -96,8 +96,10 @@ async def canonical_of(url: str, call_id: str) -> dict[str, Any]:
     async with asyncio.timeout(30), ApiClient(url) as api:
         async for event in api.events(call_id):
             assert event.get("status") != "failed"
-        while (call := await api.call(call_id))["draft_wer"] is None:
-            await asyncio.sleep(0.1)  # the comparison follows the transcript by a moment
+        for _ in range(50):  # the comparison follows the transcript by a moment
+            if (call := await api.call(call_id))["draft_wer"] is not None:
+                break
+            await asyncio.sleep(0.1)
         return call
 
 
@@ -195,6 +197,35 @@ def test_demo_plays_shows_both_and_ends(tmp_path: Path, environ: dict[str, str])
     assert both.count("101 102") == 2  # the draft's side and the canonical one's
     assert re.search(r"draft ≠ canonical +0\.0%", both)
     assert re.search(r"http://127\.0\.0\.1:\d+/v1/calls/demo-", both)
+
+
+@pytest.mark.parametrize("until", ["Playing", "stays up until Ctrl-C"])
+def test_demo_ends_with_ctrl_c_and_takes_its_server_along(
+    tmp_path: Path, environ: dict[str, str], until: str
+) -> None:
+    path = write_wav(tmp_path / "few.wav", [render(1, 9, 16_000)])
+    demo = subprocess.Popen(
+        [*COMMAND, "demo", "--file", str(path), "--data-dir", str(tmp_path / "data")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environ,
+        text=True,
+    )
+    try:
+        assert demo.stderr is not None
+        said = ""
+        while until not in said:
+            said += demo.stderr.readline()
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(20) == (130 if until == "Playing" else 0)
+        url = re.search(r"Server: http://127\.0\.0\.1:(\d+)", said)
+        assert url is not None
+        with socket.socket() as server:
+            assert server.connect_ex(("127.0.0.1", int(url[1]))) != 0
+    finally:
+        demo.kill()
+        demo.wait()
+        demo.stderr.close()
 
 
 def test_demo_says_what_its_server_died_of(

@@ -14,7 +14,7 @@ from rich.status import Status
 from twicetold.cli.child import ServerProcess, server_process
 from twicetold.cli.comparison import rows, table_of
 from twicetold.cli.console import clock, err, note, out, say
-from twicetold.cli.interrupts import stop_on_interrupt
+from twicetold.cli.interrupts import Stopped, stop_on_interrupt
 from twicetold.cli.live_call import SIDES, opened, play
 from twicetold.cli.samples import Reference
 from twicetold.client import ApiClient
@@ -44,7 +44,7 @@ class BothTellings:
         call_id = time.strftime("demo-%Y%m%d-%H%M%S")
         finals = await self._live(server.url, call_id, stopped)
         if stopped.is_set():
-            raise KeyboardInterrupt
+            raise Stopped
         began = time.monotonic()
         await _second_pass(server.url, call_id, stopped)
         await self._show_both(server.url, call_id, time.monotonic() - began)
@@ -70,7 +70,8 @@ class BothTellings:
             canonical = _segments(await api.transcript(call_id, "canonical"))
         sides = SIDES if self.reference is None else self.reference.names
         out().print()
-        out().print(table_of(rows(draft, canonical), sides if call["channels"] > 1 else {}))
+        names = sides if call["channels"] > 1 else {}
+        out().print(table_of(rows(draft, canonical), names, plain=not out().is_terminal))
         out().print()
         self._show_figures(call, draft, canonical, took_s)
 
@@ -108,7 +109,7 @@ async def _second_pass(url: str, call_id: str, stopped: asyncio.Event) -> None:
     try:
         await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not following.done():
-            raise KeyboardInterrupt
+            raise Stopped
         following.result()
     finally:
         for task in (following, waiting):

@@ -92,8 +92,8 @@ def _folded(word: str) -> str:
     return re.sub(r"[^\w']", "", word).casefold()
 
 
-def table_of(made: Sequence[Row], names: Mapping[int, str]) -> Table:
-    """The rows for a terminal; marks are coloured, and underlined where colours are not."""
+def table_of(made: Sequence[Row], names: Mapping[int, str], *, plain: bool = False) -> Table:
+    """The rows for a terminal: what differs is coloured and underlined; ``plain``: in asterisks."""
     from rich.table import Table
 
     from twicetold.cli.console import clock
@@ -105,17 +105,18 @@ def table_of(made: Sequence[Row], names: Mapping[int, str]) -> Table:
     table.add_column("canonical (after the call)", ratio=1)
     for row in made:
         ours, theirs = row.marked()
-        table.add_row(
-            clock(row.start), names.get(row.channel, ""), _text(ours, "red"), _text(theirs, "green")
-        )
+        left = _text(ours, "" if plain else "underline red")
+        right = _text(theirs, "" if plain else "underline green")
+        table.add_row(clock(row.start), names.get(row.channel, ""), left, right)
     return table
 
 
-def _text(words: Marked, colour: str) -> Text:
+def _text(words: Marked, style: str) -> Text:
+    """The words; those that differ in ``style``, or in asterisks where there is none."""
     from rich.text import Text
 
     text = Text()
     for number, (word, differs) in enumerate(words):
         text.append(" " if number else "")
-        text.append(word, f"underline {colour}" if differs else "")
+        text.append(word if style or not differs else f"*{word}*", style if differs else "")
     return text

@@ -18,7 +18,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run``, imported on use: ``--help`` is quicker without."""
     import asyncio
 
-    return asyncio.run(work)
+    from twicetold.cli.interrupts import Stopped
+
+    try:
+        return asyncio.run(work)
+    except Stopped:
+        raise KeyboardInterrupt from None
 
 
 @cache

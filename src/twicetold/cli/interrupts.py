@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Stopped(Exception):
+    """Ctrl-C, noticed inside the event loop. The command line ends with code 130."""
+
+
 @contextmanager
 def stop_on_interrupt() -> Iterator[asyncio.Event]:
     """The event is set by the first Ctrl-C (or SIGTERM); the second cancels the running task,
-    which then ends with KeyboardInterrupt."""
+    which then ends with Stopped."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -34,7 +38,7 @@ def stop_on_interrupt() -> Iterator[asyncio.Event]:
         yield stopped
     except asyncio.CancelledError:
         if at_once:
-            raise KeyboardInterrupt from None
+            raise Stopped from None
         raise
     finally:
         for number in numbers:

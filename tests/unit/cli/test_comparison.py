@@ -101,11 +101,15 @@ def test_unmarked_words_are_the_same_on_both_sides(left: list[str], right: list[
     assert [w for w, differs in ours if not differs] == [w for w, differs in theirs if not differs]
 
 
-def test_the_table_shows_both_with_names() -> None:
-    console = Console(file=io.StringIO(), width=100)
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_table_shows_both_with_names_and_marks(plain: bool) -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=not plain)
     draft, canonical = [segment(1, 61.0, "hello you", 1)], [segment(1, 61.0, "hello there", 1)]
-    console.print(table_of(rows(draft, canonical), {1: "caller"}))
+    console.print(table_of(rows(draft, canonical), {1: "caller"}, plain=plain))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    for piece in ("1:01", "caller", "hello you", "hello there", "draft", "canonical"):
+    for piece in ("1:01", "caller", "hello", "draft", "canonical"):
         assert piece in text
+    assert ("hello *you*" in text) is plain
+    assert ("*there*" in text) is plain
+    assert ("\x1b[4;31myou" in text) is not plain
