@@ -10,12 +10,14 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twicetold.broker import Assigned, Consumer, Delivery, Group, Revoked, Topic
+from twicetold.broker import file as broker_module
 from twicetold.broker import file_syncer as syncer_module
 from twicetold.broker.file import FileBroker
 from twicetold.broker.file_consumer import FileConsumer, Limits
@@ -323,6 +325,37 @@ async def test_a_consumer_goes_from_files_to_memory_while_writing_goes_on(tmp_pa
         subscription = broker._partitions[KEY].subscriptions[0]
         assert subscription is not None
         assert not subscription.behind  # it has caught up: the files are read no more
+
+
+@pytest.mark.parametrize("leave", ["forget", "pause"])
+async def test_leaving_a_call_that_is_being_read_lets_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: str
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+    read_records = broker_module.read_records
+
+    def read_slowly(directory: Path, *rest: Any) -> Any:
+        found = read_records(directory, *rest)
+        if directory.name == KEY.call_id:
+            reading.set()
+            go_on.wait(PATIENCE_S)
+        return found
+
+    monkeypatch.setattr(broker_module, "read_records", read_slowly)
+    async with running(tmp_path) as broker:
+        for key in (KEY, OTHER):
+            await broker.publish(Topic.AUDIO, key, message(1))
+        consumer = broker.consume(Topic.AUDIO, Group.LIVE)
+        assert await asyncio.to_thread(reading.wait, PATIENCE_S)
+        if leave == "forget":
+            await broker.forget(KEY)
+        else:
+            consumer.pause(str(KEY))
+        go_on.set()
+        assert [each.key for each in await deliveries(consumer, 1)] == [OTHER]
+        consumer.resume(str(KEY))
+        if leave == "pause":
+            assert [each.key for each in await deliveries(consumer, 1)] == [KEY]
 
 
 async def test_a_second_member_waits_until_the_first_one_closes(tmp_path: Path) -> None:
