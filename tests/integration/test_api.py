@@ -485,6 +485,8 @@ async def test_deletion_leaves_nothing_but_the_tombstone(api: Api, tmp_path: Pat
     for key in (KEY, *neighbours):
         await ended_call(api, key, 2, secret if key == KEY else "other")
         await platform.sessions.create(record(key, state=State.CLOSED), 0.0)
+        said = final(1, secret if key == KEY else "other")
+        await platform.sessions.swap(key, {}, {"add_final": said, "event": 1})
         for object_key in (
             part_key(key, 0),
             checkpoint_key(key, "c" * 64, "plan", 0),
