@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -242,17 +243,18 @@ class Snippet(BaseModel):
     @classmethod
     def of(cls, marked: str) -> Self:
         """From text with matches between U+E000 and U+E001."""
-        text, matches, start = "", list[tuple[int, int]](), 0
-        for number, piece in enumerate(marked.split(_MATCH_START)):
-            found, end, after = piece.partition(_MATCH_END)
-            if number and end:
+        text, matches = "", list[tuple[int, int]]()
+        start: int | None = None
+        for piece in re.split(f"([{_MATCH_START}{_MATCH_END}])", marked):
+            if piece == _MATCH_START:
                 start = len(text)
-                text += found
-                matches.append((start, len(text)))
-                text += after
+            elif piece == _MATCH_END:
+                if start is not None:
+                    matches.append((start, len(text)))
+                start = None
             else:
                 text += piece
-        return cls(text=text.replace(_MATCH_END, ""), matches=matches)
+        return cls(text=text, matches=matches)
 
 
 class HitBody(BaseModel):
