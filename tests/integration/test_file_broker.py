@@ -386,6 +386,16 @@ async def test_forget_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
         assert names_below(tmp_path) == [".forgotten"]
 
 
+async def test_closing_in_the_middle_of_forgetting_finishes_both(tmp_path: Path) -> None:
+    async with running(tmp_path) as broker:
+        await broker.publish(Topic.AUDIO, KEY, b"words")
+        forgetting = asyncio.create_task(broker.forget(KEY))
+        await asyncio.sleep(0)
+        await broker.aclose()
+        await asyncio.wait_for(forgetting, PATIENCE_S)
+    assert names_below(tmp_path) == [".forgotten"]
+
+
 async def test_forget_in_the_middle_of_publishing_starts_the_call_anew(tmp_path: Path) -> None:
     async with running(tmp_path) as broker:
         for round_number in range(30):

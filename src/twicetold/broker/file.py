@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -166,7 +167,10 @@ class FileBroker(Broker):
         for members in self._members:
             if members:
                 members[0].detach(partition)
-        removal = asyncio.create_task(self._remove(partition))
+        partition.trash = self._root / TRASH / str(next(self._trash_numbers))
+        receipt = Receipt(loop=self._loop)
+        self._writer.submit(Entry(partition, FORGET, b"", receipt, _AFTER_ALL_FAILURES))
+        removal = asyncio.create_task(self._remove(partition, receipt))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
         await asyncio.shield(removal)
@@ -293,16 +297,12 @@ class FileBroker(Broker):
         if was_active and members and not self._closed:
             self._give_partitions(members[0])
 
-    async def _remove(self, partition: Partition) -> None:
-        partition.trash = self._root / TRASH / str(next(self._trash_numbers))
-        receipt = Receipt(loop=self._loop)
-        self._writer.submit(Entry(partition, FORGET, b"", receipt, _AFTER_ALL_FAILURES))
+    async def _remove(self, partition: Partition, moved: Receipt) -> None:
         try:
-            await receipt
+            await moved
         except Unavailable:  # its directory could not be moved: the call is still there
             partition.forgotten = False
             self._partitions.setdefault(partition.key, partition)
             raise
-        await self._loop.run_in_executor(
-            self._pool, lambda: shutil.rmtree(partition.trash or "", ignore_errors=True)
-        )
+        remove = partial(shutil.rmtree, partition.trash or "", ignore_errors=True)
+        await self._loop.run_in_executor(self._pool, remove)

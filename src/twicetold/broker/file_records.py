@@ -71,21 +71,25 @@ def verify_segment(path: Path, first: int, begin: int, *, last: bool) -> Verifie
 
     Raises CorruptLog where intact data lies behind what is damaged.
     """
-    data = path.read_bytes()
-    salt = _salt(data, first)
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        start = max(HEAD_BYTES, begin - first)
+        if start > path.stat().st_size:  # a power cut took what had been released already
+            start = HEAD_BYTES
+        file.seek(start)
+        data = file.read()
+    salt = _salt(head, first)
     if salt is None:
-        if last and (len(data) < HEAD_BYTES or not data.strip(b"\0")):
-            return Verified(first, 0, torn=bool(data), headless=True)
+        if last and (len(head) < HEAD_BYTES or not path.read_bytes().strip(b"\0")):
+            return Verified(first, 0, torn=bool(head), headless=True)
         raise _corrupt(path, 0)
-    end = max(HEAD_BYTES, begin - first)
-    if end > len(data):  # a power cut took what had been released already
-        end = HEAD_BYTES
-    for _, _, stop in _walk(data, end, seeds(salt)):
+    end = 0
+    for _, _, stop in _walk(data, 0, seeds(salt)):
         end = stop
     torn = end < len(data)
     if torn and (not last or _intact_behind(data, end + 1, seeds(salt))):
-        raise _corrupt(path, end)
-    return Verified(first + end, salt, torn)
+        raise _corrupt(path, start + end)
+    return Verified(first + start + end, salt, torn)
 
 
 def read_records(
