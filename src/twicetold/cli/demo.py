@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from twicetold.cli.console import run
+from twicetold.cli.options import settings_of
 
 
 def demo(
@@ -23,7 +24,7 @@ def demo(
         Path | None,
         typer.Option("--data-dir", metavar="DIR", help="Keep everything here (default: nowhere)."),
     ] = None,
-    language: Annotated[str, typer.Option(help="Language that is spoken.")] = "en",
+    language: Annotated[str | None, typer.Option(help="Language that is spoken.")] = None,
 ) -> None:
     """Start a server, play a call into it as if it were happening now, and show both tellings:
     the captions as they come, and the better transcript after the call.
@@ -34,8 +35,9 @@ def demo(
     from twicetold.cli.samples import reference_of, sample_call
 
     recording = file or sample_call()
+    spoken = language or settings_of().settings.language
     with _data_dir(data_dir) as folder:
-        run(BothTellings(recording, reference_of(recording), folder, language, once=once).run())
+        run(BothTellings(recording, reference_of(recording), folder, spoken, once=once).run())
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from twicetold.cli.console import note, run
-from twicetold.cli.options import KeyOption, UrlOption, server_of
+from twicetold.cli.options import KeyOption, UrlOption, server_of, settings_of
 
 
 def listen(
@@ -20,7 +20,7 @@ def listen(
     call_id: Annotated[
         str | None, typer.Option("--call-id", help="What to call it (default: the time).")
     ] = None,
-    language: Annotated[str, typer.Option(help="Language that is spoken.")] = "en",
+    language: Annotated[str | None, typer.Option(help="Language that is spoken.")] = None,
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
@@ -30,7 +30,7 @@ def listen(
     """
     server = server_of(url, key)
     call = call_id or time.strftime("listen-%Y%m%d-%H%M%S")
-    run(_listen(server, call, language, file))
+    run(_listen(server, call, language or settings_of().settings.language, file))
 
 
 async def _listen(

@@ -29,7 +29,7 @@ class Form(StrEnum):
 
 def transcribe(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE|DIR|GLOB…", help="Recordings, or folders of them.")
+        list[str], typer.Argument(metavar="FILE|DIR|GLOB", help="Recordings, or folders of them.")
     ],
     form: Annotated[Form, typer.Option("--format", "-f", help="What to write.")] = Form.TXT,
     output_dir: Annotated[
