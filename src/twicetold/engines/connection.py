@@ -65,7 +65,8 @@ class HostProcess(asyncio.Protocol):
         try:
             ours, process = await asyncio.shield(spawning)
         except asyncio.CancelledError:
-            spawning.add_done_callback(_discard)
+            await asyncio.wait([spawning])  # some milliseconds
+            _discard(spawning)
             raise
         host = cls(plan, process)
         try:
@@ -78,6 +79,8 @@ class HostProcess(asyncio.Protocol):
                 f"The engine's host was not ready after {plan.start_timeout_s:g} s."
             ) from None
         except BaseException:
+            if host._transport is None:
+                ours.close()
             await asyncio.shield(host.kill())
             raise
         return host
@@ -161,6 +164,7 @@ class HostProcess(asyncio.Protocol):
                 self._ready.set_result(None)
             else:
                 self._ready.set_exception(unpack_failure(message.body))
+                self._ready.exception()  # nobody may be waiting any more
             return
         answer = self._answers.pop(message.stream, None)
         self._allowance_s.pop(message.stream, None)
