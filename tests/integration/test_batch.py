@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 from tests.unit.batch.doubles import CountedEngine, interleaved
-from twicetold.media.pyav import PyAvDecoder
 
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.chunking import ChunkingSettings
@@ -26,6 +25,7 @@ from twicetold.broker.file import FileBroker
 from twicetold.engines import Sound
 from twicetold.engines.counter import ToneActivity, render
 from twicetold.errors import EngineFailed
+from twicetold.media.pyav import PyAvDecoder
 from twicetold.queue import Job, JobState
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.speech.events import Caption

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from twicetold.errors import BadParameter
 from twicetold.speech.transcript import Hypothesis
 
 
@@ -37,6 +38,21 @@ class EngineInfo:
     remote: bool = False
     hears: Hears = Hears.SPEECH
     good_for: str = ""
+
+    def spoken(self, wanted: str) -> str:
+        """The language to ask the engine for; ``auto`` is settled where it knows one only.
+
+        Raises BadParameter for a language it does not know.
+        """
+        if wanted == "auto":
+            only = len(self.languages) == 1 and self.languages[0] != "*"
+            return self.languages[0] if only else wanted
+        if "*" in self.languages or wanted.split("-")[0].lower() in self.languages:
+            return wanted
+        known = ", ".join(self.languages)
+        raise BadParameter(
+            f"Engine {self.name} does not know language {wanted}.", f"It knows {known}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +87,7 @@ class StreamingTranscriber(Protocol):
     @property
     def info(self) -> EngineInfo: ...
 
-    async def start_stream(
-        self, rate: int, language: str, adaptation: str | None = None
-    ) -> Stream:
+    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
         """Begin an utterance. Waits while the engine has no place free."""
 
     async def aclose(self) -> None: ...
@@ -111,9 +125,7 @@ class VoiceActivity(Protocol):
     def frame_samples(self, rate: int) -> int:
         """Samples a frame has at that rate."""
 
-    def probabilities(
-        self, state: ActivityState, pcm: bytes
-    ) -> tuple[list[float], ActivityState]:
+    def probabilities(self, state: ActivityState, pcm: bytes) -> tuple[list[float], ActivityState]:
         """One probability per whole frame of ``pcm`` (mono s16le) and the state after them.
 
         ``pcm`` must hold whole frames. Where ``blocking``, call it in a thread.

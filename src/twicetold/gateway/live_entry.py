@@ -54,7 +54,7 @@ async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake
         key=key,
         rate=intake.rate,
         channels=request.channels,
-        language=request.language,
+        language=platform.live_engine.spoken(request.language),
         encoding=request.encoding,
         input_rate=request.sample_rate,
         token_hash=_hash(token),

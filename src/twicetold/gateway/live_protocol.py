@@ -26,7 +26,7 @@ from twicetold.errors import (
     UnsupportedRate,
 )
 from twicetold.media.resampling import USUAL_RATES
-from twicetold.speech.identity import check_identifier
+from twicetold.speech.identity import check_identifier, check_language
 
 _SEQUENCE = struct.Struct("<I")
 LARGEST_MESSAGE_BYTES = 1024 * 1024
@@ -77,7 +77,7 @@ class LiveRequest:
         encoding = _encoding(query.get("encoding", Encoding.PCM))
         return cls(
             call_id=check_identifier(query.get("call_id") or _new_call_id(), "call_id"),
-            language=_language(query.get("language", default_language)),
+            language=check_language(query.get("language", default_language)),
             encoding=encoding,
             sample_rate=_rate(query.get("sample_rate"), encoding),
             channels=_number(query, "channels", 1, 1, 2),
@@ -119,16 +119,6 @@ def _number(query: Mapping[str, str], name: str, default: int, low: int, high: i
         shown = value[:40].encode("unicode_escape").decode()
         raise BadParameter(f"{name} got {shown!r}.", f"It takes a whole number, {low} to {high}.")
     return int(value)
-
-
-def _language(value: str) -> str:
-    parts = value.split("-")
-    if value and len(value) <= 35 and all(part.isascii() and part.isalnum() for part in parts):
-        return value
-    shown = value[:40].encode("unicode_escape").decode()
-    raise BadParameter(
-        f"language got {shown!r}.", "It takes a tag such as en, de or pt-BR, or auto."
-    )
 
 
 class Inbound:

@@ -14,13 +14,12 @@ from twicetold.gateway.audio import MEDIA_TYPES
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.context import Platform
 from twicetold.gateway.lookup import find_call
-from twicetold.gateway.problems import shown
 from twicetold.gateway.schemas import ERRORS, CallBody
 from twicetold.gateway.upload import Received, check_declared_size, hash_file, place, received
 from twicetold.media import SoundInfo
 from twicetold.queue import Job
 from twicetold.sessions import State
-from twicetold.speech.identity import CallKey
+from twicetold.speech.identity import CallKey, check_language
 from twicetold.storage import local_path, recording_key
 from twicetold.transcripts import Call, NewCall
 
@@ -76,7 +75,7 @@ async def put_recording(
     """Upload a recording. The same one again changes nothing; another under its id is refused."""
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
     settings = platform.settings
-    language = _checked_language(language or settings.language)
+    language = platform.batch_engine.spoken(check_language(language or settings.language))
     began = _checked_start(started_at)
     check_declared_size(request.headers.get("content-length"), settings.max_upload_mb)
     await _refuse_taken(platform, key)
@@ -91,14 +90,6 @@ async def put_recording(
         202 if is_new else 200,
         {"Location": f"{request.scope.get('root_path', '')}/v1/calls/{call_id}"},
     )
-
-
-def _checked_language(language: str) -> str:
-    parts = language.split("-")
-    if len(language) > 35 or not all(part.isascii() and part.isalnum() for part in parts):
-        takes = "It takes a tag such as en, de or pt-BR, or auto."
-        raise BadParameter(f"language got {shown(language)}.", takes)
-    return language
 
 
 def _checked_start(started_at: float | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from twicetold.errors import BadIdentifier
+from twicetold.errors import BadIdentifier, BadParameter
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
@@ -18,6 +18,16 @@ def check_identifier(value: str, name: str) -> str:
         shown = value[:40].encode("unicode_escape").decode("ascii")
         raise BadIdentifier(f"{name} {shown!r} is not a valid identifier.")
     return value
+
+
+def check_language(value: str) -> str:
+    """Return ``value`` if it is a language tag (BCP 47) or ``auto``; raise BadParameter if not."""
+    parts = value.split("-")
+    if value and len(value) <= 35 and all(part.isascii() and part.isalnum() for part in parts):
+        return value
+    shown = value[:40].encode("unicode_escape").decode("ascii")
+    takes = "It takes a tag such as en, de or pt-BR, or auto."
+    raise BadParameter(f"language got {shown!r}.", takes)
 
 
 class CallKey(NamedTuple):
