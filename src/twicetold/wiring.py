@@ -128,7 +128,8 @@ async def carriers(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(transcripts.aclose)
         broker = _open_broker(settings)
         stack.push_async_callback(broker.aclose)
-        await asyncio.gather(broker.start(), decoder.start())
+        # The directory is ours alone: whoever held a job in it is dead.
+        await asyncio.gather(broker.start(), decoder.start(), queue.free_leases())
         yield Platform(
             settings=settings,
             broker=broker,
@@ -267,7 +268,7 @@ def _open_sessions(settings: Settings) -> Sessions:
     return SqliteSessions(settings.data_dir / "sessions.sqlite3")
 
 
-def _open_queue(settings: Settings) -> Queue:
+def _open_queue(settings: Settings) -> SqliteQueue:
     _only(settings.queue, "queue", "sqlite://")
     return SqliteQueue(settings.data_dir / "queue.sqlite3", lease_s=settings.job_lease_s)
 

@@ -117,6 +117,40 @@ class TestSqliteQueue(QueueContract):
         assert (await second.claim()).job == job("held")
         await second.aclose()
 
+    async def test_jobs_of_a_dead_server_are_free_at_once_and_that_attempt_does_not_count(
+        self, tmp_path: Path
+    ) -> None:
+        dead = SqliteQueue(tmp_path / "queue.db")
+        for name in ("failed", "first", "second"):
+            await dead.submit(job(name))
+        await (await dead.claim()).fail("not_audio", "It is no sound.")
+        held = [await dead.claim() for _ in range(2)]
+        await dead.aclose()
+        queue = SqliteQueue(tmp_path / "queue.db")
+        assert await queue.free_leases() == 2
+        again = [await asyncio.wait_for(queue.claim(), SOON_S) for _ in range(2)]
+        assert [lease.job for lease in again] == [job("first"), job("second")]
+        assert [lease.attempt for lease in again] == [1, 1]
+        failed = await queue.job_of(job("failed").key)
+        assert failed is not None
+        assert failed.state == JobState.FAILED
+        await again[0].complete()
+        await queue.aclose()
+        assert held[0].token != again[0].token
+
+    async def test_a_lease_that_was_freed_is_lost_and_wakes_a_claimant(
+        self, tmp_path: Path
+    ) -> None:
+        queue = SqliteQueue(tmp_path / "queue.db")
+        await queue.submit(job())
+        held = await queue.claim()
+        waiting = asyncio.create_task(queue.claim())
+        await queue.free_leases()
+        assert (await asyncio.wait_for(waiting, SOON_S)).attempt == 1
+        with pytest.raises(LeaseLost):
+            await held.complete()
+        await queue.aclose()
+
     @pytest.mark.parametrize("freed_by", ["lease", "delay"])
     async def test_a_waiting_claimant_wakes_when_a_job_comes_free(
         self, tmp_path: Path, freed_by: str

@@ -14,7 +14,9 @@ import numpy as np
 
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
-CHUNKER_VERSION = 1  # raise it with every change that moves a bound: old checkpoints then rest
+CHUNKER_VERSION = 2  # raise it with every change that moves a bound: old checkpoints then rest
+
+_LONGEST_PAUSE_MS = 900  # waited for, for each second of a chunk's length
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class ChunkPlanner:
         gate = GateSettings(
             threshold=settings.threshold,
             release=min(GateSettings().release, settings.threshold),
-            min_silence_ms=settings.min_silence_ms,
+            # A pause that is waited for fits into a chunk, or it could fill one without speech.
+            min_silence_ms=min(settings.min_silence_ms, int(settings.chunk_s * _LONGEST_PAUSE_MS)),
         )
         self._gate = SpeechGate(gate, frame_samples / rate)
         self._pcm = bytearray()
@@ -162,7 +165,12 @@ class ChunkPlanner:
         return chunks
 
     def _cut(self) -> list[Chunk]:
-        """End a monologue at its quietest place in the second half; the rest goes on at once."""
+        """End a monologue at its quietest place in the second half; the rest goes on at once.
+
+        A pause that is not over yet may be the region's end, and its sound then belongs to no
+        chunk; or speech goes on, and all of it does. So the cut lies no later than the post-roll
+        of such a pause, and what follows it is kept until the pause has shown what it is.
+        """
         assert self._open is not None
         loudness = self._loudness(self._between(self._open, self._judged))
         frame = quietest(loudness, len(loudness) // 2, len(loudness))
@@ -170,7 +178,7 @@ class ChunkPlanner:
         pause = self._gate.silence_frames * self._frame  # that may yet end the region
         end = min(cut, self._judged - pause + self._post_roll) if pause else cut
         chunks = [*self._end(end), *self._emit()]
-        self._open = cut
+        self._open = end
         return chunks
 
     def _emit(self) -> list[Chunk]:

@@ -144,6 +144,24 @@ class SqliteQueue:
 
         await self._change(work)
 
+    async def free_leases(self) -> int:
+        """Free every leased job at once, its attempt not counted; returns how many there were.
+
+        Only for whoever holds the data directory alone and has claimed nothing yet: the workers
+        that held those leases are dead, and their jobs need not wait for the leases to run out.
+        A lease that is freed under a living worker is lost to it.
+        """
+
+        def work(db: sqlite3.Connection) -> int:
+            freed = db.execute(
+                "UPDATE jobs SET state = 'waiting', free_at = ?, token = NULL,"
+                " attempts = max(attempts - 1, 0) WHERE state = 'leased'",
+                (self._clock(),),
+            )
+            return freed.rowcount
+
+        return await self._change(work)
+
     async def aclose(self) -> None:
         """Waiting claimants get Unavailable."""
         await self._database.aclose()

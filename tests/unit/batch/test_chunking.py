@@ -1,11 +1,12 @@
 """The laws of chunking, over any speech, any settings and any block sizes."""
 
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twicetold.batch.chunking import Chunk, ChunkingSettings, ChunkPlanner
@@ -80,7 +81,13 @@ def test_regions_never_overlap_and_grow_with_time(pattern, settings):
         assert before.end_sample <= after.start_sample
 
 
+# A monologue that reaches its limit in a pause, after which it goes on.
+HESITATION = [(0.4, 116), (0.0, 11), (0.4, 1)]
+
+
 @given(runs, settings_of)
+@example(HESITATION, ChunkingSettings(1.0, 353, pre_roll_ms=0, post_roll_ms=0, threshold=0.2))
+@example(HESITATION, ChunkingSettings(1.0, 353, pre_roll_ms=0, post_roll_ms=200, threshold=0.2))
 def test_all_speech_is_in_a_chunk(pattern, settings):
     probabilities = spread(pattern)
     covered = np.zeros(len(probabilities) * FRAME, bool)
@@ -160,6 +167,16 @@ def test_a_long_pause_ends_a_chunk_so_that_it_does_not_wait_for_the_end():
     probabilities = [1.0] * 20 + [0.0] * 100
     assert len(planner.accept(sound_of(120), probabilities)) == 1
     assert planner.held_from_sample == 120 * FRAME
+
+
+@given(runs, settings_of, st.integers(900, 5000))
+def test_a_pause_longer_than_a_chunk_never_fills_one(pattern, settings, min_silence_ms):
+    settings = replace(settings, min_silence_ms=min_silence_ms)
+    for chunk in plan(spread(pattern), settings):
+        assert chunk.seconds <= settings.chunk_s + FRAME / RATE
+        for region in chunk.regions:
+            heard = spread(pattern)[region.start_sample // FRAME : -(-region.end_sample // FRAME)]
+            assert max(heard) > 0.0
 
 
 def test_no_chunk_comes_of_silence():
