@@ -278,15 +278,17 @@ class SessionsContract:
         await sessions.swap(KEY, {"epoch": 2}, {"lease_s": 0})
         assert not await sessions.leased(KEY)
 
-    async def test_sweep_gives_open_calls_that_were_abandoned(self, sessions: Sessions) -> None:
-        leased, fresh, gone, closing = (CallKey("acme", f"call-{n}") for n in range(4))
+    async def test_sweep_gives_calls_that_were_abandoned_before_they_closed(self, sessions: Sessions) -> None:
+        leased, fresh, gone, closed = (CallKey("acme", f"call-{n}") for n in range(4))
         await sessions.create(record(leased), LONG_S)
         await sessions.create(record(fresh), 0)
         await sessions.create(record(gone, event=1, finals=(final(1),)), -60)
-        await sessions.create(record(closing, state=State.CLOSING), -60)
+        await sessions.create(record(closed, state=State.CLOSED), -60)
         assert await sessions.sweep(30) == [record(gone, event=1, finals=(final(1),))]
         assert {one.key for one in await sessions.sweep(0)} == {fresh, gone}
         await sessions.swap(gone, {"state": State.OPEN}, {"state": State.CLOSING})
+        assert [one.state for one in await sessions.sweep(30)] == [State.CLOSING]
+        await sessions.swap(gone, {"state": State.CLOSING}, {"lease_s": LONG_S})
         assert await sessions.sweep(30) == []
 
     async def test_unfinished_gives_what_is_not_closed_and_recorded(
@@ -427,7 +429,7 @@ class SessionsMachine(RuleBasedStateMachine):
             assert self._runner.run(self._store.leased(key)) == (key in self._leased)
         known = self._model.values()
         swept = self._runner.run(self._store.sweep(0))
-        abandoned = [one for one in known if one.state is State.OPEN]
+        abandoned = [one for one in known if one.state is not State.CLOSED]
         assert _by_key(swept) == _by_key([one for one in abandoned if one.key not in self._leased])
         unfinished = [one for one in known if one.state is not State.CLOSED or not one.recorded]
         assert _by_key(self._runner.run(self._store.unfinished())) == _by_key(unfinished)

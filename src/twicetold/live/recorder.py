@@ -150,11 +150,17 @@ class Recorder:
             await asyncio.sleep(_SWEEP_INTERVAL_S)
 
     async def _abandon(self, record: Record) -> None:
+        """Close for a client that did not come back, or for a gateway that could not say close.
+        The lease keeps other sweeps off while the close is worked through."""
         try:
             await self._to.sessions.swap(
                 record.key,
-                {"state": State.OPEN, "epoch": record.epoch},
-                {"state": State.CLOSING, "epoch": record.epoch + 1},
+                {"state": record.state, "epoch": record.epoch},
+                {
+                    "state": State.CLOSING,
+                    "epoch": record.epoch + 1,
+                    "lease_s": self._abandon_after_s,
+                },
             )
         except Conflict:
             return  # its client came back, or another recorder was quicker

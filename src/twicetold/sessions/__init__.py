@@ -94,7 +94,7 @@ class Sessions(Protocol):
         """Whether a gateway's lease on the call still runs, by the store's clock."""
 
     async def sweep(self, abandoned_after_s: float) -> list[Record]:
-        """Open calls whose lease ran out at least that long ago."""
+        """Open and closing calls whose lease ran out at least that long ago."""
 
     async def unfinished(self) -> list[Record]:
         """All calls that are not closed, or closed and not yet recorded."""

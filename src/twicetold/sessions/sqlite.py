@@ -157,7 +157,7 @@ class SqliteSessions:
     async def sweep(self, abandoned_after_s: float) -> list[Record]:
         latest = self._clock() - abandoned_after_s
         return await self._select(
-            f"{_UNFINISHED} AND state = 'open' AND lease_until <= ?", (latest,)
+            f"{_UNFINISHED} AND state <> 'closed' AND lease_until <= ?", (latest,)
         )
 
     async def unfinished(self) -> list[Record]:
