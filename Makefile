@@ -4,8 +4,14 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 RUN := .venv/bin
+# Our Python is the machine's own: uv is not to fetch another one from somewhere else.
+export UV_PYTHON_DOWNLOADS = never
+export UV_PYTHON ?= $(shell command -v $(PYTHON))
 
-.PHONY: demo test lint format bench clean
+.PHONY: help demo test lint format bench clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
 demo: .venv/.ready ## start the server, play a call, show both transcripts; Ctrl-C ends it
 	$(RUN)/twicetold demo $(ARGS)
@@ -17,25 +23,30 @@ lint: .venv/.ready ## style, types, and who may import whom
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	$(RUN)/lint-imports
+	$(RUN)/lint-imports --no-cache
 
-format: .venv/.ready
+format: .venv/.ready ## put style right
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
 bench: .venv/.ready ## the figures of docs/benchmarks.md (about an hour on 2 cores)
 	$(RUN)/python -m benchmarks $(ARGS)
 
-clean:
+clean: ## forget all that was installed
 	rm -rf .venv .cache dist
 
+# A machine behind a proxy with a certificate of its own trusts it; uv does only when told.
 .venv/.ready: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --quiet --locked
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Twicetold needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11"; exit 1; }
+	$(UV) sync --quiet --locked || $(UV) sync --quiet --locked --system-certs
 	@touch $@
 
+# uv from the package index: in an environment of its own, or, where Debian's python3 comes
+# without venv, by whatever pip there is.
 .cache/uv/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Twicetold needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv .cache/uv \
-	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
-	.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+	  $(PYTHON) -m venv .cache/uv && .cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv; \
+	else \
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --target .cache/uv uv; \
+	fi || { rm -rf .cache/uv; echo "uv could not be installed. It takes pip and the network; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }

@@ -70,7 +70,7 @@ async def _packages(_: Settings) -> Found:
         return [name for name in _MODULES.split() if not _imports(name)]
 
     if names := await asyncio.to_thread(lacking):
-        remedy = "pip install --force-reinstall twicetold   (in a checkout: uv sync)"
+        remedy = "pip install --force-reinstall twicetold   (in a checkout: make clean demo)"
         return Found(f"cannot be imported: {', '.join(names)}", "broken", remedy)
     return Found(f"twicetold {metadata.version('twicetold')} and all it needs")
 
@@ -86,7 +86,7 @@ def _imports(name: str) -> bool:
 
 
 async def _live_engine(settings: Settings) -> Found:
-    from twicetold.engines.registry import open_live
+    from twicetold.parts import open_live
 
     began = time.monotonic()
     engine = await open_live(settings.live_engine, hosts=1, timeout_s=settings.engine_timeout_s)
@@ -102,7 +102,7 @@ async def _live_engine(settings: Settings) -> Found:
 
 async def _batch_engine(settings: Settings) -> Found:
     from twicetold.cli.samples import samples_folder
-    from twicetold.engines.registry import open_batch
+    from twicetold.parts import open_batch
 
     engine = await open_batch(settings.batch_engine, hosts=1, timeout_s=settings.engine_timeout_s)
     folder = samples_folder()
@@ -130,7 +130,7 @@ async def _sound_of(path: Path) -> Sound:
 
 
 async def _activity(settings: Settings) -> Found:
-    from twicetold.engines.registry import engine_info, open_activity
+    from twicetold.parts import engine_info, open_activity
 
     def quiet() -> float:
         activity = open_activity(engine_info(settings.live_engine))
@@ -150,13 +150,11 @@ async def _activity(settings: Settings) -> Found:
 
 async def _decoder(_: Settings) -> Found:
     from twicetold.cli.formats import FORMATS, write_tone
-    from twicetold.media.pyav import PyAvDecoder
+    from twicetold.parts import open_decoder
 
-    decoder = PyAvDecoder()
-    await decoder.start()
     bad: list[str] = []
-    try:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_decoder() as decoder:
             for suffix in FORMATS:
                 path = Path(folder) / f"tone{suffix}"
                 await asyncio.to_thread(write_tone, path)
@@ -165,8 +163,6 @@ async def _decoder(_: Settings) -> Found:
                 await decoding.aclose()
                 if not decoded:
                     bad.append(suffix)
-    finally:
-        await decoder.aclose()
     if bad:
         return Found(f"cannot read {', '.join(bad)}", "broken", "pip install --force-reinstall av")
     return Found("reads " + ", ".join(suffix.removeprefix(".") for suffix in FORMATS))

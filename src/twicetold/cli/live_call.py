@@ -98,15 +98,11 @@ async def _both_ways(
 @asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[FileDecoding]:
     """A file being decoded. Raises NotAudio and its kin."""
-    from twicetold.media.pyav import PyAvDecoder
+    from twicetold.parts import open_decoder
 
-    decoder = PyAvDecoder()
-    await decoder.start()
-    try:
+    async with open_decoder() as decoder:
         decoding = await decoder.open_file(path)
         try:
             yield decoding
         finally:
             await decoding.aclose()
-    finally:
-        await decoder.aclose()

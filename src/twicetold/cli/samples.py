@@ -1,4 +1,4 @@
-"""The sample calls of the repository, and their exact references."""
+"""The sample calls and their exact references."""
 
 from __future__ import annotations
 
@@ -36,18 +36,22 @@ class Reference:
 
 
 def samples_folder() -> Path | None:
-    """``samples/calls`` of the checkout that this package runs from, if it does."""
-    folder = Path(__file__).resolve().parents[3] / "samples" / "calls"
-    return folder if folder.is_dir() else None
+    """Where the sample calls are: ``samples/calls`` of the checkout that this package runs from,
+    or the one call that an installed package carries."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parents[1] / "samples" / "calls", package / "samples"):
+        if folder.is_dir():
+            return folder
+    return None
 
 
 def sample_call() -> Path:
-    """The shortest of the two-party sample calls. Raises RecordingNotFound without a checkout."""
+    """The shortest of the two-party sample calls. Raises RecordingNotFound where there is none."""
     folder = samples_folder()
     calls = sorted(folder.glob(f"*{_SUFFIX}")) if folder is not None else []
     if not calls:
         raise RecordingNotFound(
-            "The sample calls are in the repository; this installation has none.",
+            "This installation has lost its sample call.",
             "Play a recording of your own: twicetold demo --file FILE",
         )
     return min(calls, key=lambda path: (_length_s(path), path.name))

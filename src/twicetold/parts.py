@@ -1,0 +1,27 @@
+"""Single parts for commands that need no server: the light half of the composition root.
+
+``wiring`` brings the whole server with it, which takes a second to import; a command that
+plays a file does not wait for that. These two alone know adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
+from twicetold.media import Decoder
+from twicetold.media.pyav import PyAvDecoder
+
+__all__ = ["engine_info", "open_activity", "open_batch", "open_decoder", "open_live"]
+
+
+@asynccontextmanager
+async def open_decoder() -> AsyncIterator[Decoder]:
+    """The decoder, started, for as long as the block runs. Raises DecoderFailed."""
+    decoder = PyAvDecoder()
+    try:
+        await decoder.start()
+        yield decoder
+    finally:
+        await decoder.aclose()
