@@ -9,6 +9,7 @@ import typer
 
 from twicetold import __version__
 from twicetold.cli import (
+    bench,
     calls,
     config,
     demo,
@@ -41,6 +42,7 @@ app.command("search", rich_help_panel="Read")(search.search)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.command("config", rich_help_panel=_OWN)(config.config)
+app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)
 app.command("doctor", rich_help_panel=_OWN)(doctor.doctor)
 
 
