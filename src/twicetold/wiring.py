@@ -76,7 +76,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
                 await server.up.wait()
                 if ready is not None and not serving.done():
                     ready(url)
-                await serving
+                await asyncio.shield(serving)  # cancelled, it would not end its connections
             finally:
                 server.should_exit = True
                 app.state.captions.stop()
