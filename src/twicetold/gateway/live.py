@@ -13,11 +13,13 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from twicetold.errors import (
     BadInput,
+    CallInUse,
     Conflict,
     Forbidden,
     IdleTimeout,
     NotAllowed,
     Overloaded,
+    SwapLost,
     TooFast,
     TwicetoldError,
 )
@@ -28,6 +30,7 @@ from twicetold.gateway.ingest import Ingest
 from twicetold.gateway.intake import Intake, open_intake
 from twicetold.gateway.live_entry import Entry, check_layout, enter
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
+from twicetold.sessions import State
 from twicetold.speech.events import Ack, Failed, Gap, Kind, Lagging, Ready
 from twicetold.speech.identity import CallKey
 
@@ -90,6 +93,8 @@ class Connection:
         self._lagging = False
         self._lag_told = 0.0
         self._close_code = 0
+        self._over = self._pushing_back = False
+        self._ack: int | None = None  # waits for the one before it to be sent
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def serve(self, key: CallKey, request: LiveRequest) -> None:
@@ -103,11 +108,23 @@ class Connection:
             await delivery.open()
             try:
                 await self._converse(key, request, intake, entry, delivery)
+            except SwapLost as lost:
+                raise await self._taken_over(key, lost) from lost
             finally:
                 await delivery.aclose()
         finally:
             await intake.aclose()
             structlog.contextvars.reset_contextvars(**bound)
+
+    async def _taken_over(self, key: CallKey, lost: SwapLost) -> TwicetoldError:
+        """What to tell a client whose call has gone to another connection. Not to try again:
+        two that do would take the call from each other for ever."""
+        record = await self._platform.sessions.load(key)
+        if record is None or record.state is not State.OPEN:
+            return lost
+        return CallInUse(
+            "Another connection has taken this call over.", "One session serves one client."
+        )
 
     async def _converse(
         self,
@@ -118,6 +135,7 @@ class Connection:
         delivery: Delivery,
     ) -> None:
         record = entry.record
+        self._over = entry.over
         ingest = Ingest(
             self._platform.broker,
             self._platform.sessions,
@@ -128,6 +146,7 @@ class Connection:
             channels=record.channels,
             intake=intake,
             lease_s=self._settings.lease_s,
+            live_calls=self._live_calls,
             on_ack=self._acknowledge,
             on_lost=self._fail,
         )
@@ -183,7 +202,10 @@ class Connection:
                 await self._command(inbound, ingest, message.get("text") or "")
 
     async def _command(self, inbound: Inbound, ingest: Ingest, text: str) -> None:
-        if inbound.text(text) is Command.FINALIZE:
+        command = inbound.text(text)
+        if self._over:
+            return  # said again by a client that came back; its call is closing already
+        if command is Command.FINALIZE:
             await ingest.finalize()
         else:
             self._finalized = True
@@ -202,7 +224,12 @@ class Connection:
             self._pushed_back_since = now
         elif now - self._pushed_back_since > _MOST_PUSHED_BACK_S:
             raise TooFast(f"For {_MOST_PUSHED_BACK_S:.0f} s audio came faster than real time.")
-        await asyncio.sleep(ahead_s)
+        self._pushing_back = True  # it is not the client that is silent
+        try:
+            await asyncio.sleep(ahead_s)
+        finally:
+            self._pushing_back = False
+            self._last_audio = self._last_message = self._loop.time()
 
     async def _leave(self, ingest: Ingest) -> None:
         """The client broke off: whoever was speaking has finished, unless it comes back at once."""
@@ -237,8 +264,22 @@ class Connection:
                         await self._close(1000)
                         return
 
+    def _live_calls(self) -> int:
+        return len(self._socket.app.state.live_calls)
+
     def _acknowledge(self, seq: int) -> None:
-        self._spawn(self._say(Ack(seq).to_json()))
+        sending, self._ack = self._ack is not None, seq
+        if not sending:
+            self._spawn(self._say_acks())
+
+    async def _say_acks(self) -> None:
+        """One at a time: to a client that does not read, only the newest is kept waiting."""
+        told: int | None = None
+        while self._ack != told:
+            told = self._ack
+            if told is not None:
+                await self._say(Ack(told).to_json())
+        self._ack = None
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -264,6 +305,8 @@ class Connection:
             now = self._loop.time()
             if inbound.stopped:
                 continue
+            if self._pushing_back:
+                self._last_audio = self._last_message = now
             if now - self._last_audio >= self._settings.finalize_after_s and not self._finalized:
                 self._finalized = True
                 await ingest.finalize()
