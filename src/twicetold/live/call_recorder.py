@@ -155,8 +155,12 @@ class CallRecorder:
             await self._to.sessions.swap(self._key, {}, {"recorded": True})
         await remove_parts(self._to.store, self._key)
 
-    def discard(self) -> None:
+    async def discard(self) -> None:
         """Forget what was gathered; the call was deleted."""
-        if self._spool is not None:
-            self._spool.discard()
+        await self.leave()
         self._release(keep_last=False)
+
+    async def leave(self) -> None:
+        """Let the log alone keep what is not stored."""
+        if self._spool is not None:
+            await self._spool.aclose()

@@ -77,8 +77,15 @@ class Recorder:
             record = await self._to.sessions.load(key)
             await self._forget_log_when_over(record)
         except CallDeleted:
-            call.discard()
+            await call.discard()
             await _drain(consumer, inbox)
+        except asyncio.CancelledError:
+            # The partition is gone (its call was deleted), or the server stops and another
+            # start reads the log again: what was gathered on the way is not left lying about.
+            await call.leave()
+            self._inboxes.pop(key, None)
+            self._tasks.pop(key, None)
+            raise
         except Exception:
             # Its inbox stays and fills, so that nothing is released: the log keeps the audio,
             # and the next start tries again.

@@ -21,6 +21,7 @@ class Spool:
         self._path, self._part_bytes = path, part_bytes
         self._memory = bytearray()
         self._in_file = 0
+        self._writing: asyncio.Future[None] | None = None
 
     @property
     def size(self) -> int:
@@ -42,7 +43,9 @@ class Spool:
             return
         data = bytes(self._memory)
         try:
-            await asyncio.to_thread(self._write, data)
+            # Cancelled or not, the thread writes on: ``aclose`` must know of it.
+            self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, data))
+            await asyncio.shield(self._writing)
         except OSError as error:
             raise DiskFull("The spool's disk is full.") from error
         self._in_file += len(data)
@@ -52,14 +55,17 @@ class Spool:
         """The whole part; the spool is empty again."""
         part = await asyncio.to_thread(self._read) if self._in_file else b""
         part += self._memory
-        self.discard()
+        await self.aclose()
         return part
 
-    def discard(self) -> None:
+    async def aclose(self) -> None:
+        """Empty it; its file is removed."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+            self._writing = None
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
         self._memory.clear()
-        if self._in_file:
-            self._path.unlink(missing_ok=True)
-            self._in_file = 0
+        self._in_file = 0
 
     def _write(self, data: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
