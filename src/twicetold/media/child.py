@@ -51,8 +51,7 @@ class ForkServer:
             *lines, unread = (unread + data).split(b"\n")
             for line in lines:
                 self._take(json.loads(line), descriptors)
-        for job in list(self._decoders):
-            self._kill(job)
+        self._end_all()
 
     def _take(self, request: Mapping[str, Any], descriptors: deque[int]) -> None:
         if request["do"] == "kill":
@@ -86,6 +85,13 @@ class ForkServer:
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+
+    def _end_all(self) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for job, process in self._decoders.items():
+            self._kill(job)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process, 0)
 
     def _bury(self) -> None:
         for job, process in list(self._decoders.items()):

@@ -19,6 +19,7 @@ START_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 60.0
 _READ_AHEAD_BYTES = 128 * 1024  # then the child waits: its sound stays unread, not in our memory
 _SEND_TIMEOUT_S = 5.0
+_END_TIMEOUT_S = 5.0
 _HINT = "Send it again; if it fails again, the file or the stream itself is to blame."
 
 
@@ -72,6 +73,7 @@ class ForkServer:
         self._timeout_s = timeout_s
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
+        self._closed = False
         self._lock = asyncio.Lock()
         self._jobs = itertools.count(1)
 
@@ -103,8 +105,9 @@ class ForkServer:
                     await _send(self._control, {"do": "kill", "job": job}, None)
 
     async def aclose(self) -> None:
-        """End the fork server and with it all decoders."""
+        """End the fork server and with it all decoders, for good."""
         async with self._lock:
+            self._closed = True
             await self._end()
 
     async def _ask(self, request: dict[str, Any], connection: socket.socket) -> None:
@@ -121,41 +124,54 @@ class ForkServer:
                         raise DecoderFailed("The decoders' process died.") from error
 
     async def _ensure(self) -> None:
+        if self._closed:
+            raise DecoderFailed("The decoder was closed.", "")
         if self._process is not None and self._process.returncode is None:
             return
         await self._end()
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            self._control = ours
-            command = (sys.executable, "-m", "twicetold.media.child", str(theirs.fileno()))
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                ready = await asyncio.get_running_loop().sock_recv(ours, len(READY))
+                self._control = await self._launch()
+        except (OSError, TimeoutError) as error:
+            await self._end()
+            raise DecoderFailed("The decoders' process could not be started.") from error
         except BaseException:
             await self._end()
             raise
-        if ready != READY:
-            await self._end()
-            raise DecoderFailed("The decoders' process could not be started.")
-        ours.settimeout(_SEND_TIMEOUT_S)
+
+    async def _launch(self) -> socket.socket:
+        """Start the process and wait until it has loaded its libraries."""
+        ours, theirs = socket.socketpair()
+        try:
+            ours.setblocking(False)
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "twicetold.media.child", str(theirs.fileno())),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            if await asyncio.get_running_loop().sock_recv(ours, len(READY)) != READY:
+                raise ConnectionError("it ended while it started")
+            ours.settimeout(_SEND_TIMEOUT_S)
+        except BaseException:
+            ours.close()
+            raise
+        return ours
 
     async def _end(self) -> None:
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._process is not None:
-            if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-            await self._process.wait()
-            self._process = None
+        control, self._control = self._control, None
+        process, self._process = self._process, None
+        if control is not None:
+            control.close()
+        if process is None:
+            return
+        try:
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
 
 async def _send(

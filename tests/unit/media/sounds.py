@@ -28,8 +28,12 @@ def write_sound(
     codec: str,
     options: dict[str, str] | None = None,
     video: bool = False,
+    begins_s: float = 0.0,
 ) -> None:
-    """Encode ``samples``; ``video`` adds a second of film before it in the list of streams."""
+    """Encode ``samples``; ``video`` adds a second of film before it in the list of streams.
+
+    ``begins_s``: the time stamp of the first sample.
+    """
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
     with av.open(str(path), "w", options=options or {}) as output:
         pictures: Any = output.add_stream("mpeg4", rate=10) if video else None
@@ -47,7 +51,7 @@ def write_sound(
         for first in range(0, len(samples), 960):
             piece = np.ascontiguousarray(samples[first : first + 960])
             frame = av.AudioFrame.from_ndarray(piece.reshape(1, -1), format="s16", layout=layout)
-            frame.sample_rate, frame.pts = rate, first
+            frame.sample_rate, frame.pts = rate, first + round(begins_s * rate)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
 
