@@ -39,7 +39,8 @@ def open_store(url: str, data_dir: Path) -> LocalStore:
         raise SettingError(f"store got {url!r}; it takes file:// or file:///DIRECTORY.")
     named = url.removeprefix("file://")
     root = Path(named) if named else data_dir / "store"
-    return LocalStore(root, automatic_cleanup=True, mkdir=True)
+    # Absolute and without links, as those who watch it for new files will name them.
+    return LocalStore(root.resolve(), automatic_cleanup=True, mkdir=True)
 
 
 def local_path(store: LocalStore, object_key: str) -> Path:
