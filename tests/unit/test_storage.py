@@ -22,7 +22,7 @@ async def test_files_are_named_as_a_watcher_names_them(
     monkeypatch.chdir(tmp_path)
     file = local_path(open_store("file://", Path("link")), "dropped.wav")
     async for changes in watchfiles.awatch(
-        file.parent, step=10, debounce=50, yield_on_timeout=True
+        file.parent, step=10, debounce=50, rust_timeout=50, yield_on_timeout=True
     ):
         if changes:
             assert {path for _, path in changes} == {str(file)}
