@@ -39,7 +39,8 @@ clean: ## forget all that was installed
 .venv/.ready: pyproject.toml uv.lock | $(UV)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Twicetold needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11"; exit 1; }
-	$(UV) sync --quiet --locked || $(UV) sync --quiet --locked --system-certs
+	@echo "Setting up in .venv; the first time takes a minute or two."
+	@$(UV) sync --quiet --locked 2>/dev/null || $(UV) sync --quiet --locked --system-certs
 	@touch $@
 
 # uv from the package index: in an environment of its own, or, where Debian's python3 comes
