@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from twicetold.speech.identity import CallKey
 
@@ -29,8 +29,7 @@ class Group(StrEnum):
     RECORD = "record"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message for a group. ``position`` grows within its partition."""
 
     partition: str

@@ -7,6 +7,8 @@ loses the comparison and stops.
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Callable
 
 from twicetold.broker import Broker, Topic
@@ -16,13 +18,25 @@ from twicetold.sessions import Changes, Sessions, State
 from twicetold.speech.chunks import AudioChunk, Close, Finalize
 from twicetold.speech.identity import CallKey
 
+# A position is a row's change and an ack a message: nearly as dear as the audio between two
+# of them. With many calls they come less often (about 200 a second in a process, each call
+# once a second at least), and on common ticks, so that many positions share a transaction.
 _ACK_INTERVAL_S = 0.25
+_LONGEST_ACK_INTERVAL_S = 1.0
+_ACK_INTERVAL_PER_CALL_S = 0.005
+_TICK_S = 0.05
 _MOST_IN_FLIGHT_BYTES = 1024 * 1024
 _LARGEST_CHUNK_S = 0.25
 GAP_S = 5.0
 
 OnAck = Callable[[int], None]
 OnLost = Callable[[TwicetoldError], None]
+
+
+def ack_interval_s(live_calls: int) -> float:
+    """How long a call's position waits to be written, in a process with so many calls."""
+    wanted_s = _ACK_INTERVAL_PER_CALL_S * live_calls
+    return min(max(_ACK_INTERVAL_S, wanted_s), _LONGEST_ACK_INTERVAL_S)
 
 
 class Ingest:
@@ -41,28 +55,37 @@ class Ingest:
         channels: int,
         intake: Intake,
         lease_s: float,
+        live_calls: Callable[[], int],
         on_ack: OnAck,
         on_lost: OnLost,
     ) -> None:
         self._broker, self._sessions, self._key = broker, sessions, key
         self._epoch, self._channels, self._intake = epoch, channels, intake
-        self._lease_s, self._on_ack, self._on_lost = lease_s, on_ack, on_lost
+        self._lease_s, self._live_calls = lease_s, live_calls
+        self._on_ack, self._on_lost = on_ack, on_lost
         self._base_sample = next_sample
         self._most_unnoted = int((GAP_S - 1) * intake.rate)
         self.sample = next_sample  # handed to the broker
-        self.published = next_sample  # in the broker
+        self._published = next_sample  # in the broker
         self._position = self._written = (next_seq, next_sample)
         self._in_flight = 0
-        self._last: asyncio.Future[None] | None = None
+        self._sent: deque[tuple[asyncio.Future[None], int, int]] = deque()  # end sample, bytes
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._lease_checked = self._loop.time()
         self._lost: TwicetoldError | None = None
+        self._stopping = False
 
     @property
     def rate(self) -> int:
         return self._intake.rate
+
+    @property
+    def published(self) -> int:
+        """The sample up to which the broker has the audio."""
+        self._collect()
+        return self._published
 
     async def feed(self, seq: int, audio: bytes) -> None:
         """Take one message's audio. Returns once it is on its way; waits while too much is."""
@@ -71,8 +94,6 @@ class Ingest:
         if self._loop.time() - self._lease_checked > self._lease_s / 2:
             await self.renew()
         await self._send(await self._intake.feed(seq, audio))
-        if not self._intake.seamless and self.sample - self._written[1] > self._most_unnoted:
-            await self.renew()
 
     async def fill_gap(self) -> float:
         """Where a container starts afresh: lay silence over the stretch in which the connection
@@ -103,13 +124,15 @@ class Ingest:
         """The client has sent all: publish the rest and the close."""
         await self._send(await self._intake.finish())
         await self._settled()
-        self._position = (last_seq + 1, self.published)
+        await self._end_writing()
+        self._position = (last_seq + 1, self._published)
         await self._write({"state": State.CLOSING})
         close = Close(self._epoch, self.sample)
         await self._broker.publish(Topic.AUDIO, self._key, close.to_bytes())
 
     async def renew(self) -> None:
         """Extend the lease and write the position with it."""
+        self._collect()
         await self._write({})
 
     async def leave(self) -> None:
@@ -125,55 +148,70 @@ class Ingest:
         if self._writing is not None:
             self._writing.cancel()
 
+    async def _end_writing(self) -> None:
+        """A closing call takes no more positions: one that is due would look like a lost lease."""
+        self._stopping = True
+        self._cancel_timer()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
     async def _send(self, pcm: bytes) -> None:
         largest = int(self._intake.rate * _LARGEST_CHUNK_S) * 2 * self._channels
         for at in range(0, len(pcm), largest):
             self._publish(pcm[at : at + largest] if len(pcm) > largest else pcm)
-        if not pcm:
-            self._note()
+            if not self._intake.seamless and self.sample - self._written[1] > self._most_unnoted:
+                await self._note_at_once()
+        self._collect()
+        self._schedule()
         if self._in_flight > _MOST_IN_FLIGHT_BYTES:
             await self._settled()
 
     def _publish(self, pcm: bytes) -> None:
         chunk = AudioChunk(self._epoch, self.sample, self._intake.rate, self._channels, pcm)
-        self.sample = end = chunk.end_sample
+        self.sample = chunk.end_sample
         self._in_flight += len(pcm)
-        self._last = done = asyncio.ensure_future(
-            self._broker.publish(Topic.AUDIO, self._key, chunk.to_bytes())
-        )
+        handed = self._broker.publish(Topic.AUDIO, self._key, chunk.to_bytes())
+        self._sent.append((asyncio.ensure_future(handed), self.sample, len(pcm)))
 
-        def stored(future: asyncio.Future[None]) -> None:
-            self._in_flight -= len(pcm)
-            if future.cancelled():
-                return
-            error = future.exception()
-            if error is None:
-                self.published = end
-                self._note()
-            elif isinstance(error, TwicetoldError):
+    def _collect(self) -> None:
+        """See what the broker has by now, and move the position to what that covers.
+
+        Asked when it matters, for a callback of each message would cost more than this."""
+        sent = self._sent
+        while sent and sent[0][0].done():
+            done, end, size = sent.popleft()
+            self._in_flight -= size
+            try:
+                done.result()
+            except TwicetoldError as error:
                 self._lose(error)
-            else:
-                raise error
-
-        done.add_done_callback(stored)
-
-    def _note(self) -> None:
-        """Move the position to what is covered by now; the store hears of it in a moment."""
-        reached = self._intake.covered(self.published - self._base_sample)
-        if reached is not None:
+            if self._lost is None:  # nothing counts behind a hole
+                self._published = end
+        reached = self._intake.covered(self._published - self._base_sample)
+        if reached is not None and self._lost is None:
             self._position = (reached[0], self._base_sample + reached[1])
-            self._schedule()
+
+    async def _note_at_once(self) -> None:
+        """A container starts afresh after whatever is published, so its samples may be noted
+        ahead of its messages: no more than ``GAP_S`` must ever lie beyond the position."""
+        await self._settled()
+        self._position = (self._position[0], self._published)
+        await self.renew()
 
     def _schedule(self) -> None:
-        if self._timer is None and self._position != self._written:
-            self._timer = self._loop.call_later(_ACK_INTERVAL_S, self._due)
+        waits = self._sent or self._position != self._written
+        if waits and self._timer is None and self._lost is None and not self._stopping:
+            due = self._loop.time() + ack_interval_s(self._live_calls())
+            self._timer = self._loop.call_at(math.ceil(due / _TICK_S) * _TICK_S, self._due)
 
     def _due(self) -> None:
         self._timer = None
-        if self._writing is None or self._writing.done():
+        self._collect()
+        idle = self._writing is None or self._writing.done()
+        if idle and self._lost is None and self._position != self._written:
             self._writing = self._loop.create_task(self._write_quietly())
         else:
-            self._schedule()  # the store is slow: once it answers is soon enough
+            self._schedule()  # the carriers are slow: once they answer is soon enough
 
     async def _write_quietly(self) -> None:
         try:
@@ -198,8 +236,9 @@ class Ingest:
         self._written = (next_seq, next_sample)
 
     async def _settled(self) -> None:
-        if self._last is not None:
-            await asyncio.wait([self._last])
+        if self._sent:
+            await asyncio.wait([self._sent[-1][0]])
+        self._collect()
         if self._lost is not None:
             raise self._lost
 

@@ -50,6 +50,7 @@ class LiveCall:
     ) -> None:
         self._record, self._ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
         self._detector, self._settings = detector, settings
+        self._loop = asyncio.get_running_loop()
         self._rate = record.rate
         self._states = detector.start(record.rate, record.channels)
         self._session = CallSession(
@@ -78,6 +79,7 @@ class LiveCall:
         self._progress = (0, 0.0)
         self._room = asyncio.Event()
         self._first = max(ledger.boundaries)
+        self._most_taken_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * record.channels
         self._calm_samples = int((settings.endpointing.max_utterance_s + 5) * record.rate)
 
     async def run(self) -> None:
@@ -106,8 +108,7 @@ class LiveCall:
                 runner.fail_next = True
 
     async def _step(self) -> None:
-        most_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * self._record.channels
-        for delivery in await self.inbox.take(most_bytes):
+        for delivery in await self.inbox.take(self._most_taken_bytes):
             message = parse_log_message(delivery.value)
             self._hold(delivery, message)
             if not isinstance(message, AudioChunk):
@@ -152,19 +153,20 @@ class LiveCall:
     def _partial(self, channel: int, utterance: Utterance, heard: Hypothesis) -> None:
         self._room.set()
         text, moment = self._spoken[channel]
-        now = asyncio.get_running_loop().time()
-        if not heard.words or heard.text == text:
+        now = self._loop.time()
+        heard_text = heard.text
+        if not heard_text or heard_text == text:
             return
         if text and now - moment < self._settings.partial_interval_s:
             return
-        self._spoken[channel] = (heard.text, now)
+        self._spoken[channel] = (heard_text, now)
         origin = utterance.start_sample / self._rate
         partial = Partial(
             channel,
             utterance.number,
             round(origin + heard.words[0].start, 3),
             round(origin + heard.words[-1].end, 3),
-            heard.text,
+            heard_text,
         )
         self._ledger.caption(Caption.of(partial))
 
@@ -195,22 +197,25 @@ class LiveCall:
 
     def _release(self) -> None:
         """Let go what lies before everything that a successor would need."""
-        needed = [
-            sample if runner.needed is None else min(sample, runner.needed)
-            for sample, runner in zip(self._session.needed, self._runners, strict=True)
-        ]
-        lowest = min(needed)
+        if not self._held:
+            return
+        lowest = min(self._session.needed)
+        for runner in self._runners:
+            if runner.needed is not None and runner.needed < lowest:
+                lowest = runner.needed
         while self._held and self._held[0][1] <= lowest:
             self._consumer.release(self._held.popleft()[0])
 
     def _tell_progress(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now, (told, moment) = self._loop.time(), self._progress
+        if now - moment < _PROGRESS_INTERVAL_S:
+            return
         heard = [
             self._session.judged if runner.waiting_since is None else runner.waiting_since
             for runner in self._runners
         ]
-        sample, (told, moment) = min(heard), self._progress
-        if sample > told and now - moment >= _PROGRESS_INTERVAL_S:
+        sample = min(heard)
+        if sample > told:
             self._progress = (sample, now)
             self._ledger.caption(Caption.of(Progress(sample, self._rate)))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twicetold.live.sound import SoundBuffer
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
 _RELEASE = 0.35  # speech goes on while it is at least this likely
@@ -86,8 +87,7 @@ class Endpointer:
         )
         self._gate = SpeechGate(self._gate_settings, frame_samples / rate)
         self._gate_origin = position
-        self._pcm = bytearray()
-        self._pcm_start = position
+        self._sound = SoundBuffer(position)
         self._begun: int | None = None  # first sample of the running utterance
         self._heard = position
 
@@ -104,13 +104,12 @@ class Endpointer:
 
     def append(self, pcm: bytes) -> None:
         """Mono PCM s16le that follows on what was appended before."""
-        self._pcm += pcm
+        self._sound.append(pcm)
 
     def unjudged(self) -> bytes:
         """The whole frames that wait for their probabilities."""
-        start = (self.judged - self._pcm_start) * 2
-        frames = (len(self._pcm) - start) // (2 * self._frame)
-        return bytes(self._pcm[start : start + frames * 2 * self._frame])
+        frames = (self._sound.end - self.judged) // self._frame
+        return self._sound.between(self.judged, self.judged + frames * self._frame)
 
     def judge(self, probabilities: list[float]) -> list[Action]:
         """One probability per frame of ``unjudged``, in order."""
@@ -125,28 +124,27 @@ class Endpointer:
             if self._begun is not None and self.judged - self._begun >= self._longest:
                 actions += self._cut()
         actions += self._hear(self.judged)
-        self._forget()
+        self._sound.forget(self.needed)
         return actions
 
     def flush(self, *, all_of_it: bool = False) -> list[Action]:
         """End the running utterance here; ``all_of_it`` takes the rest of a frame along."""
         actions: list[Action] = []
         if self._begun is not None:
-            available = self._pcm_start + len(self._pcm) // 2
-            end = available if all_of_it else self.judged
+            end = self._sound.end if all_of_it else self.judged
             actions += self._hear(end)
             actions.append(End(self.channel, self.utterance, end, end))
             self._begun, self.floor = None, end
         self._gate = SpeechGate(self._gate_settings, self._frame / self._rate)
         self._gate_origin = self.judged
-        self._forget()
+        self._sound.forget(self.needed)
         return actions
 
     def _sample(self, frame: int) -> int:
         return self._gate_origin + frame * self._frame
 
     def _begin(self, speech_sample: int) -> list[Action]:
-        start = max(self.floor, speech_sample - self._pre_roll, self._pcm_start)
+        start = max(self.floor, speech_sample - self._pre_roll, self._sound.start)
         self.utterance += 1
         self._begun = self._heard = start
         return [Begin(self.channel, self.utterance, start, speech_sample)]
@@ -156,7 +154,7 @@ class Endpointer:
             return []
         start = self._heard
         self._heard = until
-        return [Hear(self.channel, self._between(start, until))]
+        return [Hear(self.channel, self._sound.between(start, until))]
 
     def _end(self, silence_sample: int) -> list[Action]:
         if self._begun is None:
@@ -181,19 +179,8 @@ class Endpointer:
         actions.append(Begin(self.channel, self.utterance, cut, cut))
         return actions + self._hear(self.judged)
 
-    def _between(self, start: int, end: int) -> bytes:
-        return bytes(self._pcm[(start - self._pcm_start) * 2 : (end - self._pcm_start) * 2])
-
     def _loudness(self, start: int, end: int) -> list[float]:
-        sound = np.frombuffer(self._between(start, end), dtype="<i2").astype(np.float32)
+        sound = np.frombuffer(self._sound.between(start, end), "<i2").astype(np.float32)
         whole = len(sound) // self._frame * self._frame
         frames = sound[:whole].reshape(-1, self._frame)
         return [float(value) for value in np.sqrt(np.mean(frames * frames, axis=1))]
-
-    def _forget(self) -> None:
-        """Drop sound that no action can ask for again."""
-        keep = self._begun if self._begun is not None else max(self.floor, self.needed)
-        surplus = keep - self._pcm_start
-        if surplus > self._rate // 2:
-            del self._pcm[: surplus * 2]
-            self._pcm_start = keep

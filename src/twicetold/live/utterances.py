@@ -32,9 +32,14 @@ class Utterance:
     number: int
     start_sample: int
     speech_sample: int
-    pcm: bytearray = field(default_factory=bytearray)
+    pieces: list[bytes] = field(default_factory=list)
+    samples: int = 0
     attempts: int = 1
     failed: bool = False
+
+    def hear(self, pcm: bytes) -> None:
+        self.pieces.append(pcm)
+        self.samples += len(pcm) // 2
 
 
 OnHypothesis = Callable[[int, Utterance, Hypothesis], None]
@@ -79,7 +84,7 @@ class ChannelRunner:
         """The first sample that was put in and the engine has not heard; None if it has all."""
         if self.backlog_samples == 0 or self._utterance is None:
             return self.needed if self.backlog_samples else None
-        return self._utterance.start_sample + len(self._utterance.pcm) // 2
+        return self._utterance.start_sample + self._utterance.samples
 
     def put(self, action: Action) -> None:
         if isinstance(action, Begin):
@@ -117,19 +122,24 @@ class ChannelRunner:
         """Let the engine hear what has gathered, so that one that fell behind catches up."""
         utterance = self._utterance
         assert utterance is not None
-        pcm = bytearray(first)
-        most = self._most_bytes()
-        while self._actions and len(pcm) < most:
-            following = self._actions[0]
-            if not isinstance(following, Hear):
-                break
-            pcm += following.pcm
-            self._actions.popleft()
-        utterance.pcm += pcm
-        heard = await self._attempt(utterance, bytes(pcm))
+        pcm = self._joined(first) if self._actions else first
+        utterance.hear(pcm)
+        heard = await self._attempt(utterance, pcm)
         self.backlog_samples -= len(pcm) // 2
         if heard is not None:
             self._on_hypothesis(self.channel, utterance, heard)
+
+    def _joined(self, first: bytes) -> bytes:
+        """What waits to be heard after ``first``, in one piece with it."""
+        pieces, size, most = [first], len(first), self._most_bytes()
+        while self._actions and size < most:
+            following = self._actions[0]
+            if not isinstance(following, Hear):
+                break
+            pieces.append(following.pcm)
+            size += len(following.pcm)
+            self._actions.popleft()
+        return b"".join(pieces)
 
     async def _finish(self, end: End) -> None:
         utterance = self._utterance
@@ -166,8 +176,9 @@ class ChannelRunner:
     async def _replay(self, utterance: Utterance) -> Hypothesis | None:
         self._stream = await self._engine.start_stream(self._rate, self._language, self.adaptation)
         heard: Hypothesis | None = None
-        for at in range(0, len(utterance.pcm), self._most_bytes()):
-            heard = await self._stream.accept(bytes(utterance.pcm[at : at + self._most_bytes()]))
+        pcm, most = b"".join(utterance.pieces), self._most_bytes()
+        for at in range(0, len(pcm), most):
+            heard = await self._stream.accept(pcm[at : at + most])
         return heard
 
     def _most_bytes(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from twicetold.speech.transcript import Final
 
@@ -41,9 +42,8 @@ class Open:
         return _MARK.pack(_KIND_OPEN, self.epoch, 0) + body.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class AudioChunk:
-    """PCM s16le, channels interleaved, from ``first_sample`` on."""
+class AudioChunk(NamedTuple):
+    """PCM s16le, channels interleaved, from ``first_sample`` on. A tuple: there are thousands."""
 
     epoch: int
     first_sample: int
