@@ -38,9 +38,9 @@ class Deletions:
             raise CallNotFound(f"There is no call {key.call_id}.")
         record = await platform.sessions.load(key)
         await platform.transcripts.bury(key)
+        await _tell_followers(platform, key)  # before the live worker can miss the record
         await platform.sessions.remove(key)
         await platform.queue.forget(key)
-        await _tell_followers(platform, key)
         await _delete_sound(platform, key)
         if record is not None and not record.recorded:
             task = asyncio.create_task(self._sweep(key))

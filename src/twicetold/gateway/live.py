@@ -13,12 +13,14 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from twicetold.errors import (
     BadInput,
+    CallDeleted,
     CallInUse,
     Conflict,
     Forbidden,
     IdleTimeout,
     NotAllowed,
     Overloaded,
+    SessionLost,
     SwapLost,
     TooFast,
     TwicetoldError,
@@ -108,20 +110,22 @@ class Connection:
             await delivery.open()
             try:
                 await self._converse(key, request, intake, entry, delivery)
-            except SwapLost as lost:
-                raise await self._taken_over(key, lost) from lost
+            except (SwapLost, SessionLost) as lost:
+                raise await self._taken_away(key, lost) from lost
             finally:
                 await delivery.aclose()
         finally:
             await intake.aclose()
             structlog.contextvars.reset_contextvars(**bound)
 
-    async def _taken_over(self, key: CallKey, lost: SwapLost) -> TwicetoldError:
-        """What to tell a client whose call has gone to another connection. Not to try again:
-        two that do would take the call from each other for ever."""
+    async def _taken_away(self, key: CallKey, lost: SwapLost | SessionLost) -> TwicetoldError:
+        """What to tell a client whose call is no longer this connection's."""
         record = await self._platform.sessions.load(key)
+        if record is None and await self._platform.transcripts.buried(key):
+            return CallDeleted(f"The call {key.call_id} was deleted.")
         if record is None or record.state is not State.OPEN:
             return lost
+        # Not to be tried again: two that do would take the call from each other for ever.
         return CallInUse(
             "Another connection has taken this call over.", "One session serves one client."
         )
