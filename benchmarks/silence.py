@@ -1,0 +1,182 @@
+"""Words where nobody speaks, and speech that is taken for silence.
+
+``python -m benchmarks silence [--data DIR]``:
+
+* *invented words*: ten minutes each of silence, noise and music (``benchmarks/sounds.py``), at
+  16,000 and 8,000 Hz, go through a ``twicetold serve`` on the defaults, live and then batch;
+  every word of the draft and of the canonical transcript was invented.
+* *deleted words*: each reference word of which more than half lies outside of what the activity
+  detector lets an engine hear. Sound as it is and with its speech at −35 dBFS, at 16,000 and
+  8,000 Hz, live and batch. Where a reference has no word times, a clip's words are laid evenly
+  over its loud frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import clips, sounds
+from benchmarks.clips import Clip
+from benchmarks.common import save
+from benchmarks.servers import Server
+from benchmarks.serving import fast_call, transcripts_of
+from twicetold.batch.chunking import ChunkingSettings
+from twicetold.batch.listening import Listener
+from twicetold.cli.bench_calls import Samples, loud_frames
+from twicetold.config import Settings
+from twicetold.engines.silero import SileroActivity
+from twicetold.live.endpointing import Begin, End, Endpointer
+from twicetold.speech.scoring import normalise
+from twicetold.wiring import batch_settings, live_settings
+
+RATES = (16_000, 8_000)
+QUIET_DBFS = -35.0
+_MINUTES = 10
+_FRAME_S = 0.02
+Spans = list[tuple[float, float]]
+
+
+def run(data: Path | None = None) -> dict[str, Any]:
+    """Both counts; saved as ``silence``."""
+    figures = {"invented": asyncio.run(invented()), "deleted": deleted(clips.load(data))}
+    if data is not None:
+        figures["deleted_samples"] = deleted(clips.sample_clips())
+    save("silence", figures)
+    return figures
+
+
+# --- words that nobody said -------------------------------------------------------------
+
+
+async def invented() -> dict[str, Any]:
+    """Words in draft and canonical transcript of each ten minutes."""
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="twicetold-bench-") as directory:
+        server = Server(
+            Path(directory) / "data", engine="pocketsphinx", settings={"finalize_after_s": "60"}
+        )
+        await server.start()
+        try:
+            for maker, rate in itertools.product(
+                (sounds.silence, sounds.noise, sounds.music), RATES
+            ):
+                name = f"{maker.__name__}-{rate}"
+                sound = ten_minutes(maker, rate)
+                await fast_call(server.url, name, sound, rate)
+                draft, canonical = await transcripts_of(server.url, name)
+                figures[name] = {
+                    "seconds": len(sound) / rate,
+                    "live_words": _count(draft),
+                    "batch_words": _count(canonical),
+                    "kinds": len(list(maker(rate))),
+                }
+        finally:
+            await server.stop()
+    figures["words"] = sum(each["live_words"] + each["batch_words"] for each in figures.values())
+    return figures
+
+
+def ten_minutes(maker: Callable[..., Iterator[sounds.Piece]], rate: int) -> Samples:
+    """Pieces of one kind until ten minutes are full, each round of them with another seed."""
+    pieces: list[Samples] = []
+    wanted, seed = _MINUTES * 60 * rate, 1
+    while sum(map(len, pieces)) < wanted:
+        pieces += [clips.pcm16(np.clip(piece, -1, 1)) for _, piece in maker(rate, seed)]
+        seed += 10
+    return np.concatenate(pieces)[:wanted]
+
+
+def _count(segments: Sequence[dict[str, Any]]) -> int:
+    return sum(len(segment["text"].split()) for segment in segments)
+
+
+# --- words that nobody heard -------------------------------------------------------------
+
+
+def deleted(given: Sequence[Clip]) -> dict[str, Any]:
+    """Share of reference words outside of all speech regions, for each rate, level and pass."""
+    activity = SileroActivity()
+    figures: dict[str, Any] = {}
+    for rate, dbfs in itertools.product(RATES, (None, QUIET_DBFS)):
+        lost, total = np.zeros(2, int), 0
+        where: list[str] = []
+        for clip in given:
+            sound, words = scene(clip, rate, dbfs)
+            gone = [
+                _outside(words, regions)
+                for regions in (
+                    live_regions(activity, sound, rate),
+                    batch_regions(activity, sound, rate),
+                )
+            ]
+            if any(gone):
+                where.append(f"{clip.name}: {gone[0]}, {gone[1]} of {len(words)}")
+            lost += np.array(gone)
+            total += len(words)
+        level = "as it is" if dbfs is None else f"{dbfs:.0f} dBFS"
+        figures[f"{rate} Hz, {level}"] = {
+            "words": total,
+            "live": lost[0] / total,
+            "batch": lost[1] / total,
+            "clips": where,
+        }
+    return figures
+
+
+def scene(clip: Clip, rate: int, dbfs: float | None) -> tuple[Samples, Spans]:
+    """The clip between two seconds of a quiet room, and the spans of its words."""
+    sound = clips.at_rate(clip, rate)
+    if dbfs is not None:
+        sound = clips.at_speech_level(sound, rate, dbfs)
+    words = list(clip.words) or _laid_evenly(clip, sound, rate)
+    level = clips.speech_level(sound, rate)
+    random = np.random.default_rng(4)
+    whole, [(start, _)] = clips.laid_out([sound], [2.0, 2.0], rate, random, level - 40)
+    return whole, [(start + a, start + b) for a, b in words]
+
+
+def _laid_evenly(clip: Clip, sound: Samples, rate: int) -> Spans:
+    loud = np.flatnonzero(loud_frames(sound, rate)) * _FRAME_S
+    parts = np.array_split(loud, len(normalise(clip.text, "en")))
+    return [(float(part[0]), float(part[-1]) + _FRAME_S) for part in parts if len(part)]
+
+
+def live_regions(activity: SileroActivity, sound: Samples, rate: int) -> Spans:
+    """What the live pass lets its engine hear."""
+    frame = activity.frame_samples(rate)
+    endpointer = Endpointer(0, rate, frame, live_settings(Settings()).endpointing)
+    endpointer.append(sound.astype("<i2").tobytes())
+    probabilities, _ = activity.probabilities(activity.start(rate), endpointer.unjudged())
+    regions: Spans = []
+    for action in endpointer.judge(probabilities) + endpointer.flush(all_of_it=True):
+        if isinstance(action, Begin):
+            regions.append((action.start_sample / rate, action.start_sample / rate))
+        elif isinstance(action, End):
+            regions[-1] = (regions[-1][0], max(action.end_sample, action.boundary) / rate)
+    return regions
+
+
+def batch_regions(activity: SileroActivity, sound: Samples, rate: int) -> Spans:
+    """What the batch pass lets its engine hear."""
+    settings: ChunkingSettings = batch_settings(Settings()).chunking
+    listener = Listener(activity, rate, 1, settings)
+    chunks = listener.hear(sound.astype("<i2").tobytes()) + listener.finish()
+    return [
+        (region.start_sample / rate, region.end_sample / rate)
+        for chunk in chunks
+        for region in chunk.regions
+    ]
+
+
+def _outside(words: Spans, regions: Spans) -> int:
+    """Words of which more than half lies in no region."""
+    return sum(
+        sum(max(0.0, min(b, d) - max(a, c)) for c, d in regions) < (b - a) / 2 for a, b in words
+    )
