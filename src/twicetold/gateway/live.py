@@ -213,7 +213,10 @@ class Connection:
             await ingest.finalize()
         else:
             self._finalized = True
-            await ingest.stop(inbound.next_seq - 1)
+            # To its end, also where the client leaves meanwhile: it has said that this was all.
+            stopping = self._spawn(ingest.stop(inbound.next_seq - 1))
+            stopping.add_done_callback(_retrieved)
+            await asyncio.shield(stopping)
 
     async def _keep_pace(self, ingest: Ingest) -> None:
         """Read on only when real time has caught up with what was sent; a client that keeps
@@ -285,10 +288,11 @@ class Connection:
                 await self._say(Ack(told).to_json())
         self._ack = None
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _tell_lag(self, ingest: Ingest) -> None:
         seconds = max(0, ingest.published - self._worked_through) / ingest.rate
@@ -338,6 +342,12 @@ class Connection:
     async def _close(self, code: int) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
             await _quietly(self._socket.close(code))
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Whoever waited for the task was told, or is gone."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _quietly(sending: Awaitable[None]) -> None:
