@@ -69,7 +69,7 @@ class Captions:
         elif kind == "lagging":
             self._lag(event["seconds"])
         elif kind == "gap":
-            note(f"From {clock(event['start'])} to {clock(event['end'])} the sound was lost.")
+            note(f"At {clock(event['at'])} sound is missing: the stream began afresh.")
 
     def status(self, text: str) -> None:
         """The progress line, in a terminal only."""

@@ -114,3 +114,9 @@ def test_a_long_partial_shows_its_end() -> None:
     captions.show(partial("a " * 200 + "end"))
     assert "end" in beneath(captions)
     assert "…" in beneath(captions)
+
+
+def test_missing_sound_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with Captions(Console(file=io.StringIO())) as captions:
+        captions.show({"type": "gap", "at": 61.2})
+    assert "1:01" in capsys.readouterr().err
