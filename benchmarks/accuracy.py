@@ -98,7 +98,7 @@ def spoken_by_flite(folder: Path) -> list[Clip]:
         for number, text in enumerate(texts):
             path = folder / f"{voice}-{number}.wav"
             subprocess.run(
-                ["flite", "-voice", voice, "-t", text, "-o", str(path)],  # noqa: S607
+                ["flite", "-voice", voice, "-t", text, "-o", str(path)],
                 check=True,
                 capture_output=True,
             )

@@ -14,7 +14,7 @@ import numpy as np
 
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
-CHUNKER_VERSION = 2  # raise it with every change that moves a bound: old checkpoints then rest
+CHUNKER_VERSION = 3  # raise it with every change that moves a bound: old checkpoints then rest
 
 _LONGEST_PAUSE_MS = 900  # waited for, for each second of a chunk's length
 

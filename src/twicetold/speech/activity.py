@@ -11,18 +11,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_LONGEST_DOUBT_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
     """Probabilities are 0..1.
 
     Speech begins at a frame of ``threshold`` or more, once ``min_speech_ms`` have followed
-    at ``release`` or more; it ends with the first frame below ``release``, once ``min_silence_ms``
-    have passed in which no frame reached ``threshold``.
+    at ``release`` or more and one of these frames reached ``certain``; it ends with the first
+    frame below ``release``, once ``min_silence_ms`` have passed in which no frame reached
+    ``threshold``.
+
+    ``certain`` is what keeps music out, which makes the detector waver for a second or two
+    without convincing it; real speech does within a tenth of a second
+    (``benchmarks/silence.py`` counts what each side loses).
     """
 
     threshold: float = 0.5
     release: float = 0.35
+    certain: float = 0.9
     min_speech_ms: int = 96
     min_silence_ms: int = 500
 
@@ -32,13 +40,15 @@ class GateSettings:
                 "expected 0 <= release <= threshold <= 1"
                 f" but got release={self.release}, threshold={self.threshold}"
             )
+        if not 0.0 <= self.certain <= 1.0:
+            raise ValueError(f"expected 0 <= certain <= 1 but got {self.certain}")
         if self.min_speech_ms < 0 or self.min_silence_ms < 0:
             raise ValueError("expected min_speech_ms and min_silence_ms of 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Somebody speaks since ``frame``, which lies ``min_speech_ms`` in the past."""
+    """Somebody speaks since ``frame``, which lies ``min_speech_ms`` to a second in the past."""
 
     frame: int
 
@@ -59,6 +69,8 @@ class SpeechGate:
     __slots__ = (
         "_candidate",
         "_confirm_frames",
+        "_convinced",
+        "_doubt_frames",
         "_frame",
         "_silence_since",
         "_speaking",
@@ -72,10 +84,12 @@ class SpeechGate:
             raise ValueError(f"expected frames longer than 0 s but got {frame_s}")
         self.settings = settings
         self._confirm_frames = _frames(settings.min_speech_ms, frame_s)
+        self._doubt_frames = max(self._confirm_frames, int(_LONGEST_DOUBT_S / frame_s + 1e-9))
         self._wait_frames = _frames(settings.min_silence_ms, frame_s)
         self._frame = 0  # number of the next frame
         self._speaking = False
         self._candidate: int | None = None  # first frame of speech that is not confirmed yet
+        self._convinced = False  # whether a frame since then was certain
         self._silence_since: int | None = 0
 
     @property
@@ -115,8 +129,11 @@ class SpeechGate:
             self._candidate = None
             return None
         if self._candidate is None:
-            self._candidate = self._frame
-        if self._frame + 1 - self._candidate < self._confirm_frames:
+            self._candidate, self._convinced = self._frame, False
+        self._convinced = self._convinced or probability >= settings.certain
+        # Whoever holds the sound need not keep more of it than this for a late start.
+        self._candidate = max(self._candidate, self._frame + 1 - self._doubt_frames)
+        if not self._convinced or self._frame + 1 - self._candidate < self._confirm_frames:
             return None
         started = Started(self._candidate)
         self._speaking, self._candidate, self._silence_since = True, None, None

@@ -49,6 +49,19 @@ def test_a_voice_is_speech(rate: int) -> None:
 
 
 @RATES
+def test_a_whistle_is_no_speech(rate: int) -> None:
+    frame = ACTIVITY.frame_samples(rate)
+    at = np.arange(100 * frame) / rate
+    for hertz in (262, 349, 440, 587, 880):
+        phase = 2 * np.pi * hertz * at + 0.2 * np.sin(2 * np.pi * 5 * at)
+        tune = np.sin(phase) + 0.25 * np.sin(2 * phase) + 0.06 * np.sin(3 * phase)
+        heard, _ = ACTIVITY.probabilities(
+            ACTIVITY.start(rate), (tune * 6000).astype("<i2").tobytes()
+        )
+        assert max(heard) < 0.5
+
+
+@RATES
 def test_frames_by_ones_are_frames_together(rate: int) -> None:
     size = 2 * ACTIVITY.frame_samples(rate)
     sound = buzz(rate, 1.0)
