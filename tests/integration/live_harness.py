@@ -29,7 +29,10 @@ from websockets.exceptions import ConnectionClosed
 
 from twicetold import wiring
 from twicetold.config import Settings
-from twicetold.engines.counter import render
+from twicetold.engines import EngineInfo, Stream
+from twicetold.engines.counter import CounterEngine, render
+from twicetold.engines.inline import Inline
+from twicetold.speech.transcript import Hypothesis
 
 RATE = 16_000
 PATIENCE_S = 20.0
@@ -274,6 +277,51 @@ async def frayed_cable(server: Served, chance: random.Random, cuts: int) -> Asyn
     async with proxy:
         yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
     assert left[0] <= 0, "expected more connections to cut"
+
+
+# --- an engine -----------------------------------------------------------------------------
+
+
+def slow_engine(seconds: float) -> Any:
+    """In place of ``wiring.open_live``: takes so long over everything it is asked."""
+
+    class SlowStream:
+        def __init__(self, inner: Stream) -> None:
+            self._inner = inner
+
+        async def accept(self, pcm: bytes) -> Hypothesis:
+            await asyncio.sleep(seconds)
+            return await self._inner.accept(pcm)
+
+        async def finish(self) -> Hypothesis:
+            await asyncio.sleep(seconds)
+            return await self._inner.finish()
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    class SlowEngine:
+        """Reads integers like ``counter``, with all the time in the world."""
+
+        def __init__(self) -> None:
+            self._inner = Inline(CounterEngine())
+
+        @property
+        def info(self) -> EngineInfo:
+            return self._inner.info
+
+        async def start_stream(
+            self, rate: int, language: str, adaptation: str | None = None
+        ) -> SlowStream:
+            return SlowStream(await self._inner.start_stream(rate, language, adaptation))
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    async def opened(*_args: Any, **_options: Any) -> SlowEngine:
+        return SlowEngine()
+
+    return opened
 
 
 # --- sound ---------------------------------------------------------------------------------

@@ -17,13 +17,9 @@ from twicetold import wiring
 from twicetold.broker import Topic
 from twicetold.broker.file import FileBroker
 from twicetold.client import ApiClient, LiveClient
-from twicetold.engines import EngineInfo, Stream
-from twicetold.engines.counter import CounterEngine
-from twicetold.engines.inline import Inline
 from twicetold.errors import TwicetoldError
 from twicetold.live import recorder
 from twicetold.speech.chunks import AudioChunk, parse_log_message
-from twicetold.speech.transcript import Hypothesis
 
 pytestmark = pytest.mark.integration
 
@@ -349,7 +345,7 @@ async def test_a_stop_that_waits_for_the_engine_ends_without_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The position that was due when the client stopped is not written into a closing call."""
-    monkeypatch.setattr(wiring, "open_live", _slow_engine(0.3))
+    monkeypatch.setattr(wiring, "open_live", harness.slow_engine(0.3))
     sound, numbers = talk(1, 9)
     with serving(tmp_path / "data") as server:
         async with call(server, "late-done") as client:
@@ -484,7 +480,7 @@ async def test_silence_of_the_client_ends_an_utterance(hasty: Served) -> None:
 async def test_a_client_is_told_that_captions_lag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "open_live", _slow_engine(0.25))
+    monkeypatch.setattr(wiring, "open_live", harness.slow_engine(0.25))
     sound, numbers = talk(1, 12, group=12)
     with serving(tmp_path / "data", lag_notice_s=0.5) as server:
         async with call(server, "lagging") as client:
@@ -496,46 +492,6 @@ async def test_a_client_is_told_that_captions_lag(
                 pass
         assert words(client.finals) == numbers * 2
         assert not [event for event in client.seen if event["type"] == "error"]
-
-
-def _slow_engine(seconds: float) -> Any:
-    class SlowStream:
-        def __init__(self, inner: Stream) -> None:
-            self._inner = inner
-
-        async def accept(self, pcm: bytes) -> Hypothesis:
-            await asyncio.sleep(seconds)
-            return await self._inner.accept(pcm)
-
-        async def finish(self) -> Hypothesis:
-            await asyncio.sleep(seconds)
-            return await self._inner.finish()
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    class SlowEngine:
-        """Reads integers like ``counter``, with all the time in the world."""
-
-        def __init__(self) -> None:
-            self._inner = Inline(CounterEngine())
-
-        @property
-        def info(self) -> EngineInfo:
-            return self._inner.info
-
-        async def start_stream(
-            self, rate: int, language: str, adaptation: str | None = None
-        ) -> SlowStream:
-            return SlowStream(await self._inner.start_stream(rate, language, adaptation))
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    async def opened(*_args: Any, **_options: Any) -> SlowEngine:
-        return SlowEngine()
-
-    return opened
 
 
 async def test_a_call_deleted_while_it_runs_leaves_nothing(server: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -9,7 +10,15 @@ import time
 from dataclasses import dataclass
 
 from twicetold.broker import Topic
-from twicetold.errors import CallDeleted, CallInUse, CallUsed, SessionLost, SwapLost, Unauthorized
+from twicetold.errors import (
+    CallDeleted,
+    CallInUse,
+    CallUsed,
+    SessionLost,
+    SwapLost,
+    TwicetoldError,
+    Unauthorized,
+)
 from twicetold.gateway.context import Platform
 from twicetold.gateway.intake import Intake
 from twicetold.gateway.live_protocol import LiveRequest
@@ -73,7 +82,13 @@ async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake
         source="live",
         started_at=record.started_at,
     )
-    await platform.broker.publish(Topic.AUDIO, key, opening.to_bytes())
+    try:
+        await platform.broker.publish(Topic.AUDIO, key, opening.to_bytes())
+    except TwicetoldError:
+        # Nobody has the token: the id would be taken for a call that never began.
+        with contextlib.suppress(TwicetoldError):
+            await platform.sessions.remove(key)
+        raise
     return Entry(record, token, resumed=False, over=False)
 
 
