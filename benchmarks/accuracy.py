@@ -119,6 +119,10 @@ async def _measure(scenes: Sequence[Scene], directory: Path) -> dict[str, Any]:
         await server.stop()
     figures = _compared(rows)
     figures["same_words_at_real_speed"] = same
+    figures["flite"] = _compared([row for row in rows if row["source"].startswith("flite")])
+    recordings = [row for row in rows if not row["source"].startswith("flite")]
+    if recordings:
+        figures["recordings"] = _compared(recordings)
     figures["sources"] = {
         source: _compared([row for row in rows if row["source"] == source])
         for source in sorted({row["source"] for row in rows})
@@ -128,7 +132,7 @@ async def _measure(scenes: Sequence[Scene], directory: Path) -> dict[str, Any]:
 
 async def _rows(url: str, scenes: Sequence[Scene]) -> list[dict[str, Any]]:
     """Per clip: errors of both passes."""
-    at_once = asyncio.Semaphore(2)
+    at_once = asyncio.Semaphore(3)
 
     async def one(scene: Scene) -> list[dict[str, Any]]:
         async with at_once:

@@ -53,6 +53,8 @@ def recorded(data: Path) -> list[Clip]:
                 continue
             path = root / row["file"]
             text = (root / row["reference"]).read_text(encoding="utf-8").strip()
+            if re.search("[0-9]", text):
+                continue  # figures do not tell which words were spoken
             sound, rate = decoded(path)
             source = path.parent.name
             clips.append(Clip(path.stem, source, _reader(source, path.stem), sound, rate, text))
