@@ -44,8 +44,10 @@ def list_(
     listed = tenants.list()
     for tenant in listed:
         say(f"{tenant.name}  (key {tenant.key_id} of {tenant.created_at})")
-    if not listed:
-        note(f"There are no tenants in {path}: the server takes everybody, on this machine only.")
+    if tenants.open_mode:
+        note(f"There is no {path}: the server takes everybody, on this machine only.")
+    elif not listed:
+        note(f"There are no tenants in {path}: the server lets nobody in.")
 
 
 @app.command("rotate")
