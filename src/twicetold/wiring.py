@@ -60,14 +60,22 @@ _LARGEST_WEBSOCKET_MESSAGE = 8 * 1024 * 1024  # the gateway itself refuses above
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
-    """Run all roles in this process until cancelled, SIGINT or SIGTERM; ``ready`` gets the URL."""
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] | None = None,
+    loading: asyncio.Task[StreamingTranscriber] | None = None,
+) -> None:
+    """Run all roles in this process until cancelled, SIGINT or SIGTERM; ``ready`` gets the URL.
+
+    ``loading`` is the live engine where the caller has begun to open it.
+    """
     refuse_open_door(settings)
     listening = bind(settings.host, settings.port)
     url = _url(listening)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        platform = await stack.enter_async_context(running(settings))
+        platform = await stack.enter_async_context(running(settings, loading))
         app = create_app(platform)
         server = _Server(uvicorn_config(app))
         with _signals(server, app.state.captions):
@@ -84,9 +92,11 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Platform]:
+async def running(
+    settings: Settings, loading: asyncio.Task[StreamingTranscriber] | None = None
+) -> AsyncIterator[Platform]:
     """All carriers open and all roles but the gateway at work; on the way out all is closed."""
-    loading = asyncio.create_task(
+    loading = loading or asyncio.create_task(
         open_live(
             settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from twicetold.cli.console import run, say
 from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
 from twicetold.config import LOG_LEVELS, Settings
-from twicetold.errors import SettingError
+from twicetold.errors import SettingError, TwicetoldError
 
 
 def serve(
@@ -73,14 +74,36 @@ def is_loopback(host: str) -> bool:
 
 
 def _run(settings: Settings) -> None:
-    from twicetold import wiring
     from twicetold.observe.logging import configure
 
     configure(settings.log_level)
-    serving = wiring.serve(settings, ready=lambda url: say(f"Twicetold listens at {url}"))
+    serving = _serving(settings)
     if sys.platform == "win32":
         run(serving)
     else:
         import uvloop
 
         uvloop.run(serving)
+
+
+async def _serving(settings: Settings) -> None:
+    """The engine's hosts load their models while this process imports the rest of the server."""
+    import asyncio
+    import importlib
+
+    from twicetold.engines.registry import open_live
+
+    loading = asyncio.create_task(
+        open_live(
+            settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
+        )
+    )
+    try:
+        wiring = await asyncio.to_thread(importlib.import_module, "twicetold.wiring")
+        await wiring.serve(
+            settings, ready=lambda url: say(f"Twicetold listens at {url}"), loading=loading
+        )
+    finally:
+        loading.cancel()
+        with contextlib.suppress(asyncio.CancelledError, TwicetoldError):
+            await (await loading).aclose()
