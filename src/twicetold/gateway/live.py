@@ -43,6 +43,7 @@ _TICK_S = 0.5
 _MOST_AHEAD_S = 30.0  # of real time; then the socket pushes back
 _MOST_PUSHED_BACK_S = 60.0
 _LAG_TOLD_EVERY_S = 1.0
+_STOP_WITHIN_S = 5.0  # of a client that said stop and left: its decoder is still needed
 _SERVER_STOPS = 1012
 
 
@@ -96,6 +97,7 @@ class Connection:
         self._lag_told = 0.0
         self._close_code = 0
         self._over = self._pushing_back = False
+        self._stopping: asyncio.Task[None] | None = None
         self._ack: int | None = None  # waits for the one before it to be sent
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
@@ -179,6 +181,8 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._stopping is not None:
+                await asyncio.wait([self._stopping], timeout=_STOP_WITHIN_S)
             if not inbound.stopped:
                 self._spawn(self._leave(ingest))  # outlives the connection by a moment
             else:
@@ -214,9 +218,9 @@ class Connection:
         else:
             self._finalized = True
             # To its end, also where the client leaves meanwhile: it has said that this was all.
-            stopping = self._spawn(ingest.stop(inbound.next_seq - 1))
-            stopping.add_done_callback(_retrieved)
-            await asyncio.shield(stopping)
+            self._stopping = self._spawn(ingest.stop(inbound.next_seq - 1))
+            self._stopping.add_done_callback(_retrieved)
+            await asyncio.shield(self._stopping)
 
     async def _keep_pace(self, ingest: Ingest) -> None:
         """Read on only when real time has caught up with what was sent; a client that keeps
