@@ -258,6 +258,14 @@ class Connection:
 
     async def _deliver(self, delivery: Delivery, ingest: Ingest) -> None:
         """Returns once ``done`` was sent."""
+        try:
+            await self._pass_on(delivery, ingest)
+        except (WebSocketDisconnect, OSError):
+            # The client is gone. What it had sent before, a stop perhaps, is still received:
+            # that side ends the conversation.
+            await self._loop.create_future()
+
+    async def _pass_on(self, delivery: Delivery, ingest: Ingest) -> None:
         while True:
             for caption in await delivery.receive():
                 if caption.kind is Kind.PROGRESS:
