@@ -91,7 +91,7 @@ async def _serving(settings: Settings) -> None:
     import asyncio
     import importlib
 
-    from twicetold.engines.registry import open_live
+    from twicetold.parts import open_live
 
     loading = asyncio.create_task(
         open_live(
