@@ -260,6 +260,8 @@ class Connection:
         """Returns once ``done`` was sent."""
         try:
             await self._pass_on(delivery, ingest)
+        except TwicetoldError:
+            raise
         except (WebSocketDisconnect, OSError):
             # The client is gone. What it had sent before, a stop perhaps, is still received:
             # that side ends the conversation.
