@@ -29,7 +29,7 @@ async def fast_call(url: str, call_id: str, sound: Samples, rate: int) -> list[d
 
 
 async def transcripts_of(
-    url: str, call_id: str, within_s: float = 300.0
+    url: str, call_id: str, within_s: float = 1200.0
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The segments of draft and canonical transcript, once the latter stands."""
     async with ApiClient(url) as api, asyncio.timeout(within_s):

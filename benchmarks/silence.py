@@ -7,8 +7,8 @@
   every word of the draft and of the canonical transcript was invented.
 * *deleted words*: each reference word of which more than half lies outside of what the activity
   detector lets an engine hear. Sound as it is and with its speech at −35 dBFS, at 16,000 and
-  8,000 Hz, live and batch. Where a reference has no word times, a clip's words are laid evenly
-  over its loud frames.
+  8,000 Hz, live and batch. Where a reference has no word times, it is aligned with the sound
+  (``benchmarks/alignment.py``); what cannot be aligned is left out, and counted.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from typing import Any
 import numpy as np
 
 from benchmarks import clips, sounds
+from benchmarks.alignment import aligned
 from benchmarks.clips import Clip
 from benchmarks.common import save
 from benchmarks.servers import Server
 from benchmarks.serving import fast_call, transcripts_of
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.listening import Listener
-from twicetold.cli.bench_calls import Samples, loud_frames
+from twicetold.cli.bench_calls import Samples
 from twicetold.config import Settings
 from twicetold.engines.silero import SileroActivity
 from twicetold.live.endpointing import Begin, End, Endpointer
-from twicetold.speech.scoring import normalise
 from twicetold.wiring import batch_settings, live_settings
 
 RATES = (16_000, 8_000)
 QUIET_DBFS = -35.0
 _MINUTES = 10
-_FRAME_S = 0.02
 Spans = list[tuple[float, float]]
 
 
 def run(data: Path | None = None) -> dict[str, Any]:
     """Both counts; saved as ``silence``."""
-    figures = {"invented": asyncio.run(invented()), "deleted": deleted(clips.load(data))}
+    figures = {"deleted_samples": deleted(clips.sample_clips())}
     if data is not None:
-        figures["deleted_samples"] = deleted(clips.sample_clips())
+        figures["deleted_recordings"] = deleted(clips.recorded(data))
+    figures["invented"] = asyncio.run(invented())
     save("silence", figures)
     return figures
 
@@ -103,11 +103,12 @@ def _count(segments: Sequence[dict[str, Any]]) -> int:
 def deleted(given: Sequence[Clip]) -> dict[str, Any]:
     """Share of reference words outside of all speech regions, for each rate, level and pass."""
     activity = SileroActivity()
-    figures: dict[str, Any] = {}
+    timed = [clip for clip in map(aligned, given) if clip.words]
+    figures: dict[str, Any] = {"clips_without_word_times": len(given) - len(timed)}
     for rate, dbfs in itertools.product(RATES, (None, QUIET_DBFS)):
         lost, total = np.zeros(2, int), 0
         where: list[str] = []
-        for clip in given:
+        for clip in timed:
             sound, words = scene(clip, rate, dbfs)
             gone = [
                 _outside(words, regions)
@@ -135,17 +136,10 @@ def scene(clip: Clip, rate: int, dbfs: float | None) -> tuple[Samples, Spans]:
     sound = clips.at_rate(clip, rate)
     if dbfs is not None:
         sound = clips.at_speech_level(sound, rate, dbfs)
-    words = list(clip.words) or _laid_evenly(clip, sound, rate)
     level = clips.speech_level(sound, rate)
     random = np.random.default_rng(4)
     whole, [(start, _)] = clips.laid_out([sound], [2.0, 2.0], rate, random, level - 40)
-    return whole, [(start + a, start + b) for a, b in words]
-
-
-def _laid_evenly(clip: Clip, sound: Samples, rate: int) -> Spans:
-    loud = np.flatnonzero(loud_frames(sound, rate)) * _FRAME_S
-    parts = np.array_split(loud, len(normalise(clip.text, "en")))
-    return [(float(part[0]), float(part[-1]) + _FRAME_S) for part in parts if len(part)]
+    return whole, [(start + a, start + b) for a, b in clip.words]
 
 
 def live_regions(activity: SileroActivity, sound: Samples, rate: int) -> Spans:
