@@ -29,7 +29,7 @@ format: .venv/.ready ## put style right
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-bench: .venv/.ready ## the figures of docs/benchmarks.md (about an hour on 2 cores)
+bench: .venv/.ready ## the measurements of docs/benchmarks.md; without ARGS it names them
 	$(RUN)/python -m benchmarks $(ARGS)
 
 clean: ## forget all that was installed
