@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from obstore.store import LocalStore
@@ -48,3 +49,14 @@ def local_path(store: LocalStore, object_key: str) -> Path:
     if store.prefix is None:
         raise SettingError("the store has no directory of its own.")
     return Path(store.prefix) / object_key
+
+
+def sync_object(store: LocalStore, object_key: str) -> None:
+    """Put an object, and its name, on the disk; the store itself leaves that to chance. Blocks."""
+    path = local_path(store, object_key)
+    for synced in (path, path.parent):
+        descriptor = os.open(synced, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -62,6 +62,7 @@ class LiveCall:
             utterances=tuple(ledger.utterances),
             same_sound=same_sound,
         )
+        self._room = asyncio.Event()
         self._runners = [
             ChannelRunner(
                 channel,
@@ -71,13 +72,13 @@ class LiveCall:
                 adaptation=ledger.adaptation[channel],
                 on_hypothesis=self._partial,
                 on_end=self._end,
+                on_room=self._room.set,
             )
             for channel in range(record.channels)
         ]
         self._held: deque[tuple[Delivery, int]] = deque()  # unreleased, with the end of its sound
         self._spoken = [("", 0.0)] * record.channels  # last partial's text and moment
         self._progress = (0, 0.0)
-        self._room = asyncio.Event()
         self._first = max(ledger.boundaries)
         self._most_taken_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * record.channels
         self._calm_samples = int((settings.endpointing.max_utterance_s + 5) * record.rate)
@@ -123,6 +124,8 @@ class LiveCall:
         self._tell_progress()
         if self._ledger.takeovers and self._session.judged - self._first > self._calm_samples:
             await self._ledger.calm()
+            for runner in self._runners:
+                runner.fail_next = False
 
     def _hold(self, delivery: Delivery, message: LogMessage) -> None:
         """Remember what to release, without its sound, and the sample up to which it is needed."""
@@ -151,7 +154,6 @@ class LiveCall:
                 self._spoken[action.channel] = ("", 0.0)
 
     def _partial(self, channel: int, utterance: Utterance, heard: Hypothesis) -> None:
-        self._room.set()
         text, moment = self._spoken[channel]
         now = self._loop.time()
         heard_text = heard.text
@@ -184,7 +186,6 @@ class LiveCall:
             words,
             span if utterance.failed else None,
         )
-        self._room.set()
 
     async def _wait_for_room(self) -> None:
         """Stop reading while an engine is behind: audio waits in the broker, not with us."""

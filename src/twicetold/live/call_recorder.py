@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from obstore.store import LocalStore
 
-from twicetold.broker import Broker, Consumer, Delivery
-from twicetold.errors import SessionLost
+from twicetold.broker import Broker, Consumer, Delivery, Topic
+from twicetold.errors import CallDeleted, SessionLost
 from twicetold.live.inbox import Inbox
-from twicetold.live.ledger import persist
+from twicetold.live.ledger import persist, persist_value
 from twicetold.live.ordering import Sequencer
 from twicetold.live.recording import (
     Recording,
@@ -30,6 +30,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.transcripts import NewCall, Status, Transcripts
 
 _TAKE_BYTES = 512 * 1024
+_LAST_EPOCH = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +46,64 @@ class Carriers:
 
 
 class CallRecorder:
-    """One call's audio, from its log to its recording."""
+    """One call's audio, from its log to its recording. Every step may be repeated after a death."""
 
     def __init__(self, key: CallKey, carriers: Carriers, consumer: Consumer, inbox: Inbox) -> None:
         self._key, self._to, self._consumer, self.inbox = key, carriers, consumer, inbox
+        self._sequencer = Sequencer()
         self._spool: Spool | None = None
-        self._layout = (0, 0)  # rate, channels
+        self._layout: tuple[int, int] | None = None  # rate, channels
         self._part = 0
         self._unreleased: list[Delivery] = []
 
     async def run(self) -> None:
-        """Until the recording is complete and its job queued."""
-        sequencer: Sequencer | None = None
-        while sequencer is None or not sequencer.closed:
+        """Until the recording is complete and its job queued. Raises CallDeleted."""
+        if await persist_value(self._stands):
+            await self._tidy()
+            return
+        while not self._sequencer.closed:
             for delivery in await self.inbox.take(_TAKE_BYTES):
-                message = parse_log_message(delivery.value)
-                self._unreleased.append(
-                    Delivery(delivery.partition, delivery.position, delivery.key, b"")
-                )
-                if isinstance(message, Open):
-                    await persist(partial(self._begin, message))
-                if isinstance(message, AudioChunk) and self._spool is None:
-                    floor = await self._resume(message.rate, message.channels)
-                    sequencer = Sequencer(floor)
-                sequencer = sequencer or Sequencer()
-                for due in sequencer.accept(message):
-                    if isinstance(due, AudioChunk):
-                        await self._record(due.pcm)
-                if isinstance(message, Close):
-                    break
+                await self._take(delivery)
         await self._finish()
+
+    async def _stands(self) -> bool:
+        """Whether the worker before us got as far as the hand-over. A recording that has been
+        named is never written again: its parts may be gone."""
+        if await self._to.transcripts.buried(self._key):
+            raise CallDeleted(f"The call {self._key.call_id} was deleted.")
+        record = await self._to.sessions.load(self._key)
+        if record is not None:
+            self._layout = (record.rate, record.channels)
+            return record.recorded
+        call = await self._to.transcripts.call(self._key)
+        if call is not None and call.recording is not None:
+            return True
+        # Nobody can speak into it any more, and no sweep knows it: what there is becomes its
+        # recording. The highest epoch counts over whatever its gateway still says.
+        await self._to.broker.publish(Topic.AUDIO, self._key, Close(_LAST_EPOCH, 0).to_bytes())
+        return False
+
+    async def _tidy(self) -> None:
+        """The recording is there: let go of what it was made from."""
+        await persist(lambda: remove_parts(self._to.store, self._key))
+        while True:
+            for delivery in await self.inbox.take(_TAKE_BYTES):
+                self._consumer.release(delivery)
+                if isinstance(parse_log_message(delivery.value), Close):
+                    return
+
+    async def _take(self, delivery: Delivery) -> None:
+        message = parse_log_message(delivery.value)
+        receipt = Delivery(delivery.partition, delivery.position, delivery.key, b"")
+        self._unreleased.append(receipt)
+        if isinstance(message, Open):
+            await persist(lambda: self._begin(message))
+        if isinstance(message, AudioChunk) and self._spool is None:
+            self._layout = (message.rate, message.channels)
+            await persist(self._resume)
+        for due in self._sequencer.accept(message):
+            if isinstance(due, AudioChunk):
+                await self._record(due.pcm)
 
     async def _begin(self, message: Open) -> None:
         await self._to.transcripts.begin_call(
@@ -88,15 +117,16 @@ class CallRecorder:
             )
         )
 
-    async def _resume(self, rate: int, channels: int) -> int:
-        """Go on after the full parts that are stored; returns the sample where they end."""
-        self._layout = (rate, channels)
+    async def _resume(self) -> None:
+        """Go on after the full parts that are stored."""
+        assert self._layout is not None
+        rate, channels = self._layout
         full = part_bytes(rate, channels)
         sizes = await stored_parts(self._to.store, self._key)
         self._part = sum(1 for size in sizes.values() if size == full)
         path = self._to.spool_dir / self._key.tenant / self._key.call_id
         self._spool = Spool(path, full)
-        return self._part * PART_S * rate
+        self._sequencer = Sequencer(self._part * PART_S * rate)
 
     async def _record(self, pcm: bytes) -> None:
         spool = self._spool
@@ -107,13 +137,13 @@ class CallRecorder:
             pcm = pcm[room:]
             await persist(spool.settle)
             if spool.room == 0:
-                await self._store_part()
+                await self._store_part(spool)
                 self._release(keep_last=bool(pcm))
 
-    async def _store_part(self) -> None:
-        assert self._spool is not None
-        part = await self._spool.take()
+    async def _store_part(self, spool: Spool) -> None:
+        part = await persist_value(spool.whole)
         await persist(lambda: store_part(self._to.store, self._key, self._part, part))
+        await spool.aclose()
         self._part += 1
 
     def _release(self, *, keep_last: bool) -> None:
@@ -125,27 +155,27 @@ class CallRecorder:
 
     async def _finish(self) -> None:
         if self._spool is not None and self._spool.size:
-            await self._store_part()
-        rate, _ = self._layout
+            await self._store_part(self._spool)
         recording: Recording | None = None
-        if rate:
-            made: list[Recording | None] = []
-            await persist(lambda: self._assemble(made))
-            recording = made[0]
+        if self._layout is not None:
+            rate, channels = self._layout
+            recording = await persist_value(
+                lambda: assemble(self._to.store, self._key, rate, channels)
+            )
         await persist(lambda: self._hand_over(recording))
+        await persist(lambda: remove_parts(self._to.store, self._key))
         self._release(keep_last=False)
 
-    async def _assemble(self, made: list[Recording | None]) -> None:
-        made[:] = [await assemble(self._to.store, self._key, *self._layout)]
-
     async def _hand_over(self, recording: Recording | None) -> None:
-        """Name the recording, queue its job, then let the parts go. Safe to repeat."""
+        """Name the recording, queue its job, and note that it stands."""
         transcripts = self._to.transcripts
         call = await transcripts.call(self._key)
         if recording is None:
             if call is not None and call.recording is None:
                 await transcripts.set_status(self._key, Status.DONE)
         else:
+            if call is None:  # its Open went with a log that was lost; the sound is there
+                await transcripts.begin_call(_found(self._key, self._layout))
             await transcripts.set_recording(self._key, recording.object_key, recording.length_s)
             language = call.language if call else "auto"
             await self._to.queue.submit(
@@ -153,7 +183,6 @@ class CallRecorder:
             )
         with contextlib.suppress(SessionLost):  # the transcript is made all the same
             await self._to.sessions.swap(self._key, {}, {"recorded": True})
-        await remove_parts(self._to.store, self._key)
 
     async def discard(self) -> None:
         """Forget what was gathered; the call was deleted."""
@@ -164,3 +193,8 @@ class CallRecorder:
         """Let the log alone keep what is not stored."""
         if self._spool is not None:
             await self._spool.aclose()
+
+
+def _found(key: CallKey, layout: tuple[int, int] | None) -> NewCall:
+    rate, channels = layout or (0, 0)
+    return NewCall(key, time.time(), channels, "live", "auto", rate)

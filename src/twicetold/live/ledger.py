@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
@@ -20,25 +21,32 @@ _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
 
 
+T = TypeVar("T")
+
+
 async def persist(step: Callable[[], Awaitable[None]]) -> None:
+    """Do ``step`` until it succeeds; see ``persist_value``."""
+    await persist_value(step)
+
+
+async def persist_value(step: Callable[[], Awaitable[T]]) -> T:
     """Do ``step`` until it succeeds: a full disk holds a call up, it loses nothing.
 
-    Raises Conflict errors at once: they say that the call is no longer ours.
+    Raises at once what a repetition cannot mend, and Conflict errors, which say that the call
+    is no longer ours.
     """
     delay_s = _FIRST_DELAY_S
     while True:
         try:
-            await step()
+            return await step()
         except Conflict:
             raise
         except TwicetoldError as error:
             if not error.retryable:
                 raise
             log.warning("carrier_retried", code=error.code, delay_s=delay_s)
-            await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
-        else:
-            return
+        await asyncio.sleep(delay_s)
+        delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
 
 class Ledger:

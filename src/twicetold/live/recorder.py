@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
 from twicetold.broker import Consumer, Delivery, Group, Revoked, Topic
-from twicetold.errors import CallDeleted, CallNotFound, Conflict, SessionLost
+from twicetold.errors import (
+    CallDeleted,
+    CallNotFound,
+    Conflict,
+    SessionLost,
+    TwicetoldError,
+)
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.inbox import Inbox
-from twicetold.live.ledger import persist
+from twicetold.live.ledger import persist, persist_value
 from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message, parse_log_message
 from twicetold.speech.identity import CallKey
@@ -32,12 +40,18 @@ class Recorder:
         self._abandon_after_s = abandon_after_s
         self._inboxes: dict[CallKey, Inbox] = {}
         self._tasks: dict[CallKey, asyncio.Task[None]] = {}
+        self._beside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._record())
-            group.create_task(self._draft())
-            group.create_task(self._sweep())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._record())
+                group.create_task(self._draft())
+                group.create_task(self._sweep())
+        finally:
+            for task in self._beside:
+                task.cancel()
+            await asyncio.gather(*self._beside, return_exceptions=True)
 
     # --- audio ------------------------------------------------------------------
 
@@ -74,8 +88,7 @@ class Recorder:
         call = CallRecorder(key, self._to, consumer, inbox)
         try:
             await call.run()
-            record = await self._to.sessions.load(key)
-            await self._forget_log_when_over(record)
+            await self._forget_log_when_over(key)
         except CallDeleted:
             await call.discard()
             await _drain(consumer, inbox)
@@ -107,54 +120,99 @@ class Recorder:
                     if isinstance(item, Delivery):
                         by_call.setdefault(item.key, []).append(item)
                 for key, deliveries in by_call.items():
-                    await self._save(key, [parse_finals_message(d.value) for d in deliveries])
-                    for delivery in deliveries:
-                        consumer.release(delivery)
+                    await self._save(key, deliveries, consumer)
         finally:
             await consumer.aclose()
 
-    async def _save(self, key: CallKey, messages: list[Final | Ended]) -> None:
-        """Finals go to the draft, and then from the record; both may be repeated."""
-        finals = [message for message in messages if isinstance(message, Final)]
+    async def _save(self, key: CallKey, deliveries: list[Delivery], consumer: Consumer) -> None:
+        """Finals go to the draft, then from the record, then are let go; all may be repeated."""
         try:
-            if finals:
-                await persist(lambda: self._to.transcripts.save_draft(key, finals))
-                last = max(final.event for final in finals)
+            await self._save_messages(key, [parse_finals_message(d.value) for d in deliveries])
+        except (SessionLost, CallDeleted, CallNotFound) as error:
+            log.info("finals_of_no_call", call=str(key), code=error.code)
+        except Exception:
+            # Not released: the next start tries again. Other calls go on.
+            log.exception("draft_not_saved", call=str(key))
+            return
+        for delivery in deliveries:
+            consumer.release(delivery)
+
+    async def _save_messages(self, key: CallKey, messages: list[Final | Ended]) -> None:
+        finals = [message for message in messages if isinstance(message, Final)]
+        if finals:
+            await persist(lambda: self._to.transcripts.save_draft(key, finals))
+            last = max(final.event for final in finals)
+            with contextlib.suppress(SessionLost):  # the draft has them, that is what counts
                 await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
-            for message in messages:
-                if isinstance(message, Ended):
-                    await self._end(key, message)
-        except SessionLost:
-            log.warning("finals_without_session", call=str(key))
-        except (CallDeleted, CallNotFound):
-            log.info("finals_of_deleted_call", call=str(key))
+        for message in messages:
+            if isinstance(message, Ended):
+                await self._end(key, message)
 
     async def _end(self, key: CallKey, ended: Ended) -> None:
         length_s = ended.sample / ended.rate
         await persist(
             lambda: self._to.transcripts.end_call(key, time.time(), length_s, ended.engine)
         )
-        await settle_draft_wer(self._to.transcripts, key)
-        await self._forget_log_when_over(await self._to.sessions.load(key))
+        self._aside(self._settle_wer(key))
+        await self._forget_log_when_over(key)
 
-    async def _forget_log_when_over(self, record: Record | None) -> None:
+    async def _settle_wer(self, key: CallKey) -> None:
+        """Beside the drafts: comparing two long texts takes a while."""
+        try:
+            await settle_draft_wer(self._to.transcripts, key)
+        except TwicetoldError as error:
+            log.warning("draft_wer_not_settled", call=str(key), code=error.code)
+
+    def _aside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _forget_log_when_over(self, key: CallKey) -> None:
         """Once recorded and closed, with every final in the draft, the log has served."""
-        if record and record.recorded and record.state is State.CLOSED and not record.finals:
-            call = await self._to.transcripts.call(record.key)
-            if call is not None and call.ended_at is not None:
-                await self._to.broker.forget(record.key)
+        record = await persist_value(lambda: self._to.sessions.load(key))
+        if record is not None:
+            if not record.recorded or record.state is not State.CLOSED or record.finals:
+                return
+            call = await persist_value(lambda: self._to.transcripts.call(key))
+            if call is not None and call.ended_at is None:
+                return
+        await self._to.broker.forget(key)
 
     # --- abandoned calls --------------------------------------------------------
 
     async def _sweep(self) -> None:
-        """Close calls whose client did not come back, and closes that were never published."""
+        """Close calls whose client did not come back, and closes that were never published.
+
+        After a start, and after the machine has slept, clients get as long as ever to return.
+        """
+        patient_until = time.time() + self._abandon_after_s
+        await self._round(self._close_what_is_closing)
+        while True:
+            before = time.time()
+            await asyncio.sleep(_SWEEP_INTERVAL_S)
+            now = time.time()
+            if now - before > 2 * _SWEEP_INTERVAL_S:
+                patient_until = now + self._abandon_after_s
+            if now >= patient_until:
+                await self._round(self._abandon_all)
+
+    async def _round(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except TwicetoldError as error:
+            if not error.retryable:
+                raise
+            log.warning("sweep_put_off", code=error.code)
+
+    async def _close_what_is_closing(self) -> None:
         for record in await self._to.sessions.unfinished():
             if record.state is State.CLOSING:
                 await self._publish_close(record)
-        while True:
-            for record in await self._to.sessions.sweep(self._abandon_after_s):
-                await self._abandon(record)
-            await asyncio.sleep(_SWEEP_INTERVAL_S)
+
+    async def _abandon_all(self) -> None:
+        for record in await self._to.sessions.sweep(self._abandon_after_s):
+            await self._abandon(record)
 
     async def _abandon(self, record: Record) -> None:
         """Close for a client that did not come back, or for a gateway that could not say close.

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
-from twicetold.errors import DiskFull, TwicetoldError, Unavailable
+from twicetold.errors import Corrupt, DiskFull, TwicetoldError, Unavailable
 from twicetold.live.spool import PART_S
 from twicetold.speech.identity import CallKey
 from twicetold.speech.wav import wav_head
-from twicetold.storage import part_key, parts_prefix, recording_key
+from twicetold.storage import part_key, parts_prefix, recording_key, sync_object
 
 _PIECE_BYTES = 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +37,39 @@ def part_bytes(rate: int, channels: int) -> int:
 
 
 async def stored_parts(store: LocalStore, key: CallKey) -> dict[int, int]:
-    """Part number → bytes."""
-    return await asyncio.to_thread(_stored_parts, store, key)
+    """Part number → bytes. Raises Unavailable."""
+    return await _in_thread(_stored_parts, store, key)
 
 
 async def store_part(store: LocalStore, key: CallKey, number: int, pcm: bytes) -> None:
     """Repeating a part writes the same bytes again. Raises DiskFull or Unavailable."""
-    try:
-        await asyncio.to_thread(store.put, part_key(key, number), pcm)
-    except (OSError, BaseError) as error:
-        raise _storage_error(error) from error
+    await _in_thread(_store_part, store, key, number, pcm)
 
 
 async def assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Recording | None:
     """Stream the parts into one WAV, check its length, and return it; None where there are none.
 
-    Safe to repeat: the file appears under its name only when it is whole.
+    The file appears under its name only when it is whole, and is on the disk when this returns.
+    Raises DiskFull or Unavailable, and Corrupt where the length comes out wrong.
     """
-    try:
-        return await asyncio.to_thread(_assemble, store, key, rate, channels)
-    except (OSError, BaseError) as error:
-        if isinstance(error, TwicetoldError):
-            raise
-        raise _storage_error(error) from error
+    return await _in_thread(_assemble, store, key, rate, channels)
 
 
 async def remove_parts(store: LocalStore, key: CallKey) -> None:
-    numbers = await stored_parts(store, key)
-    if numbers:
-        await asyncio.to_thread(store.delete, [part_key(key, number) for number in numbers])
+    """Raises Unavailable."""
+    await _in_thread(_remove_parts, store, key)
+
+
+async def _in_thread(work: Callable[..., T], *arguments: object) -> T:
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except TwicetoldError:
+        raise
+    except (OSError, BaseError) as error:
+        if "No space left" in str(error):
+            raise DiskFull("The store's disk is full.") from error
+        hint = "See the server's log; it is tried again."
+        raise Unavailable("The object store did not take the recording.", hint) from error
 
 
 # In a thread, not with obstore's own async verbs: a process that ends while those are at
@@ -75,6 +82,17 @@ def _stored_parts(store: LocalStore, key: CallKey) -> dict[int, int]:
         for batch in store.list(prefix=parts_prefix(key))
         for meta in batch
     }
+
+
+def _store_part(store: LocalStore, key: CallKey, number: int, pcm: bytes) -> None:
+    store.put(part_key(key, number), pcm)
+    sync_object(store, part_key(key, number))
+
+
+def _remove_parts(store: LocalStore, key: CallKey) -> None:
+    numbers = _stored_parts(store, key)
+    if numbers:
+        store.delete([part_key(key, number) for number in numbers])
 
 
 def _assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Recording | None:
@@ -90,7 +108,9 @@ def _assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Reco
             digest.update(piece)
             writer.write(piece)
     if store.head(target)["size"] != len(head) + total:
-        raise Unavailable(f"The recording of {key.call_id} came out at a wrong length.")
+        hint = "Its parts are kept; the next start of the server tries again."
+        raise Corrupt(f"The recording of {key.call_id} came out at a wrong length.", hint)
+    sync_object(store, target)
     return Recording(target, digest.hexdigest(), total / (2 * channels * rate))
 
 
@@ -99,9 +119,3 @@ def _pieces(store: LocalStore, key: CallKey, head: bytes, numbers: list[int]) ->
     for number in numbers:
         for piece in store.get(part_key(key, number)).stream(min_chunk_size=_PIECE_BYTES):
             yield bytes(piece)
-
-
-def _storage_error(error: Exception) -> Unavailable:
-    if "No space left" in str(error):
-        return DiskFull("The store's disk is full.")
-    return Unavailable("The object store did not take the recording.", "See the server's log.")

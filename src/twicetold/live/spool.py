@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from twicetold.errors import DiskFull
+from twicetold.errors import DiskFull, Unavailable
 
 PART_S = 60
 _IN_MEMORY_BYTES = 256 * 1024
@@ -51,12 +51,14 @@ class Spool:
         self._in_file += len(data)
         self._memory.clear()
 
-    async def take(self) -> bytes:
-        """The whole part; the spool is empty again."""
-        part = await asyncio.to_thread(self._read) if self._in_file else b""
-        part += self._memory
-        await self.aclose()
-        return part
+    async def whole(self) -> bytes:
+        """All that was gathered for the part. Raises Unavailable if it cannot be read back."""
+        if not self._in_file:
+            return bytes(self._memory)
+        try:
+            return await asyncio.to_thread(self._read) + self._memory
+        except OSError as error:
+            raise Unavailable("The spool cannot be read.", "See the disk's own log.") from error
 
     async def aclose(self) -> None:
         """Empty it; its file is removed."""

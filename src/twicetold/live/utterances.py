@@ -59,12 +59,15 @@ class ChannelRunner:
         adaptation: str | None,
         on_hypothesis: OnHypothesis,
         on_end: OnEnd,
+        on_room: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_hypothesis`` and ``on_end`` are told what is heard; ``on_room`` that the backlog
+        has shrunk, whether the engine heard it or failed."""
         self.channel = channel
         self._rate, self._language, self._engine = rate, language, engine
         self.adaptation = adaptation
         self.fail_next = False  # the next utterance has proved deadly; do not try it
-        self._on_hypothesis, self._on_end = on_hypothesis, on_end
+        self._on_hypothesis, self._on_end, self._on_room = on_hypothesis, on_end, on_room
         self._actions: deque[Action] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._stream: Stream | None = None
@@ -126,6 +129,7 @@ class ChannelRunner:
         utterance.hear(pcm)
         heard = await self._attempt(utterance, pcm)
         self.backlog_samples -= len(pcm) // 2
+        self._on_room()
         if heard is not None:
             self._on_hypothesis(self.channel, utterance, heard)
 
