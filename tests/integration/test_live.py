@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.servers import free_port
 from tests.integration import live_harness as harness
 from tests.integration.live_harness import RATE, Served, call, recording, serving, talk, wire, words
 from websockets.exceptions import ConnectionClosed
@@ -180,6 +182,27 @@ async def test_a_call_that_names_no_id_is_given_one(server: Served) -> None:
         ready = await client.ready()
         await client.finish()
     assert (await harness.settled(server, ready["call_id"]))["status"] == "done"
+
+
+@pytest.mark.parametrize("how", ["close", "cut"])
+@pytest.mark.parametrize("encoding", ["pcm_s16le", "webm"])
+async def test_a_client_may_leave_as_soon_as_it_has_said_stop(
+    server: Served, encoding: str, how: str
+) -> None:
+    """As a browser does whose page is closed: the end of its sound is not left behind."""
+    call_id = f"leaves-{encoding}-{how}"
+    sound, numbers = talk(1, 9)
+    async with call(server, call_id, encoding=encoding) as client:
+        await client.play(sound if encoding == "pcm_s16le" else harness.opus(sound, encoding))
+        await client.say("stop")
+        if how == "close":
+            await client.socket.close()
+        else:
+            await client.acked(client.next_seq - 1)  # what was cut off in the cable is not sent
+            client.cut()
+    assert (await harness.settled(server, call_id))["status"] == "done"
+    assert await harness.transcript(server, call_id, "draft") == numbers
+    assert await harness.transcript(server, call_id, "canonical") == numbers
 
 
 # --- encodings -----------------------------------------------------------------------------
@@ -446,6 +469,43 @@ async def test_the_older_of_two_clients_on_a_session_is_told(server: Served) -> 
             await newer.play(sound[64_000:])
             assert words(await newer.finish()) == numbers
     assert await recording(server, "two-clients") == sound
+
+
+async def test_a_server_that_is_restarted_in_the_middle_of_a_call(tmp_path: Path) -> None:
+    """In good order: it tells its clients to come back, and nobody has stopped speaking."""
+    port = free_port()
+    sound, numbers = talk(1, 16, group=16)
+    heard: list[harness.Event] = []
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        server = first.enter_context(serving(tmp_path / "data", port=port))
+        async with LiveClient(server.url, call_id="restarted") as client:
+
+            async def listen() -> None:
+                heard.extend([e async for e in client.events() if e["type"] == "final"])
+
+            listening = asyncio.create_task(listen())
+            for index, at in enumerate(range(0, len(sound), STEP_BYTES)):
+                await client.send(sound[at : at + STEP_BYTES])
+                if index == len(sound) // STEP_BYTES // 2:
+                    await asyncio.to_thread(first.close)
+                    again = serving(tmp_path / "data", port=port)
+                    await asyncio.to_thread(second.enter_context, again)
+            await client.stop()
+            await listening
+        assert words(heard) == numbers
+        assert len(heard) == 1
+        assert await recording(server, "restarted") == sound
+
+
+async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serving(tmp_path / "data"))
+        async with call(server, "told-to-wait") as client:
+            await client.play(talk(1, 3)[0])
+            stopping = asyncio.create_task(asyncio.to_thread(stack.close))
+            error, code = await client.refused()
+            assert (error["code"], error["retryable"], code) == ("unavailable", True, 4503)
+            await stopping
 
 
 # --- calls whose client is gone, slow or silent -----------------------------------------------
