@@ -4,6 +4,7 @@ import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -15,6 +16,8 @@ from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started
 pytestmark = pytest.mark.unit
 
 RATE, FRAME = 8000, 256
+
+untimed = hypothesis.settings(deadline=None)  # a busy machine is no broken law
 
 settings_of = st.builds(
     ChunkingSettings,
@@ -73,6 +76,7 @@ def spread(pattern: list[tuple[float, int]]) -> list[float]:
     return [probability for probability, frames in pattern for _ in range(frames)]
 
 
+@untimed
 @given(runs, settings_of)
 def test_regions_never_overlap_and_grow_with_time(pattern, settings):
     regions = [region for chunk in plan(spread(pattern), settings) for region in chunk.regions]
@@ -85,6 +89,7 @@ def test_regions_never_overlap_and_grow_with_time(pattern, settings):
 HESITATION = [(0.4, 116), (0.0, 11), (0.4, 1)]
 
 
+@untimed
 @given(runs, settings_of)
 @example(HESITATION, ChunkingSettings(1.0, 353, pre_roll_ms=0, post_roll_ms=0, threshold=0.2))
 @example(HESITATION, ChunkingSettings(1.0, 353, pre_roll_ms=0, post_roll_ms=200, threshold=0.2))
@@ -98,6 +103,7 @@ def test_all_speech_is_in_a_chunk(pattern, settings):
         assert covered[start:end].all()
 
 
+@untimed
 @given(runs, settings_of)
 def test_nothing_but_speech_and_its_surroundings_is_in_a_chunk(pattern, settings):
     probabilities = spread(pattern)
@@ -110,18 +116,21 @@ def test_nothing_but_speech_and_its_surroundings_is_in_a_chunk(pattern, settings
             assert allowed[region.start_sample : region.end_sample].all()
 
 
+@untimed
 @given(runs, settings_of)
 def test_no_chunk_is_longer_than_the_limit_and_one_frame(pattern, settings):
     for chunk in plan(spread(pattern), settings):
         assert chunk.seconds <= settings.chunk_s + FRAME / RATE
 
 
+@untimed
 @given(runs, settings_of, st.lists(st.integers(1, 90), max_size=30))
 def test_block_sizes_change_nothing(pattern, settings, blocks):
     probabilities = spread(pattern)
     assert plan(probabilities, settings, blocks) == plan(probabilities, settings)
 
 
+@untimed
 @given(runs, settings_of)
 def test_a_chunk_holds_exactly_the_sound_of_its_regions(pattern, settings):
     probabilities = spread(pattern)
@@ -136,6 +145,7 @@ def test_a_chunk_holds_exactly_the_sound_of_its_regions(pattern, settings):
         assert chunk.start_sample == chunk.regions[0].start_sample
 
 
+@untimed
 @given(runs, settings_of, st.integers(0, 1))
 def test_numbers_are_those_of_the_channel_alone(pattern, settings, channel):
     chunks = plan(spread(pattern), settings, channel=channel, channels=2)
@@ -169,6 +179,7 @@ def test_a_long_pause_ends_a_chunk_so_that_it_does_not_wait_for_the_end():
     assert planner.held_from_sample == 120 * FRAME
 
 
+@untimed
 @given(runs, settings_of, st.integers(900, 5000))
 def test_a_pause_longer_than_a_chunk_never_fills_one(pattern, settings, min_silence_ms):
     settings = replace(settings, min_silence_ms=min_silence_ms)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.batch.doubles import CountedEngine, FakeDecoder, interleaved, tools_of
 
+from twicetold.batch import places as places_module
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.pipeline import FileTranscript, Tools, stages, transcribe_file
 from twicetold.batch.places import EnginePlaces
@@ -151,15 +152,14 @@ async def test_being_cancelled_leaves_nothing_open():
     assert decoder.opened[0].closed
 
 
-async def test_places_charge_a_chunk_its_share_of_the_machine_only():
+async def test_places_charge_a_chunk_its_share_of_the_machine_only(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(places_module.time, "perf_counter", lambda: now)
     places = EnginePlaces(CountedEngine(parallel=1))
-    turns = []
-
-    async def one() -> None:
-        await places.acquire()
-        async with places.turn() as turn:
-            await asyncio.sleep(0.05)
-        turns.append(turn)
-
-    await asyncio.gather(one(), one())  # both in flight at once, on one place
-    assert sum(turn.compute_s for turn in turns) == pytest.approx(0.05, abs=0.03)
+    async with places.turn() as first:
+        now += 2.0  # alone
+        async with places.turn() as second:
+            now += 3.0  # both in flight at once, on one place
+        now += 1.0
+    assert second.compute_s == pytest.approx(1.5)
+    assert first.compute_s == pytest.approx(2.0 + 1.5 + 1.0)
