@@ -46,6 +46,8 @@ STEPS = (
     "close.after_recording",
     "close.after_job",
 )
+# These bite only where a call has more than one part of a minute.
+STEPS_OF_LONG_CALLS = ("close.after_recorded", "close.after_parts_removed")
 
 
 @dataclass
@@ -222,5 +224,6 @@ async def step_kill(step: str, count: int = 3, seconds: float = 9.0) -> dict[str
 def run(kills: int = 30, seconds: float = 150.0) -> dict[str, Any]:
     figures: dict[str, Any] = {"random": asyncio.run(random_kills(kills, seconds=seconds))}
     figures["steps"] = [asyncio.run(step_kill(step)) for step in STEPS]
+    figures["steps"] += [asyncio.run(step_kill(s, seconds=66.0)) for s in STEPS_OF_LONG_CALLS]
     save("chaos", figures)
     return figures

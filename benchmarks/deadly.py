@@ -73,6 +73,8 @@ def _swap_step(when: str) -> Any:
             return f"final.{when}_store"
         if changes.get("state") is State.CLOSED:
             return f"close.{when}_closed"
+        if "recorded" in changes:
+            return f"close.{when}_recorded"
         return f"ingest.{when}_position" if "next_seq" in changes else None
 
     return step
@@ -96,6 +98,13 @@ def arm() -> None:
         lambda *_a, **_k: "close.before_recording",
         lambda *_a, **_k: "close.after_recording",
     )
+    remove_parts = call_recorder.remove_parts
+
+    async def removed(*args: Any) -> None:
+        await remove_parts(*args)
+        _reached("close.after_parts_removed")
+
+    call_recorder.remove_parts = removed
     settle = worker.Ledger.settle
 
     async def settled(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -105,7 +114,6 @@ def arm() -> None:
         return final
 
     worker.Ledger.settle = settled  # type: ignore[method-assign]
-    assert call_recorder
 
 
 if __name__ == "__main__":

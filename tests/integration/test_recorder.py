@@ -1,0 +1,172 @@
+"""The recorder through deaths at awkward moments, on the real embedded carriers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from obstore.store import LocalStore
+
+from twicetold.broker import Consumer, Delivery
+from twicetold.broker.file import FileBroker
+from twicetold.live.call_recorder import CallRecorder, Carriers
+from twicetold.live.inbox import Inbox
+from twicetold.live.recorder import Recorder
+from twicetold.queue.sqlite import SqliteQueue
+from twicetold.sessions import Record, State
+from twicetold.sessions.sqlite import SqliteSessions
+from twicetold.speech.chunks import AudioChunk, Close, Open
+from twicetold.speech.identity import CallKey
+from twicetold.storage import local_path, recording_key
+from twicetold.transcripts.sqlite import SqliteTranscripts
+
+pytestmark = pytest.mark.integration
+
+KEY = CallKey("acme", "call-1")
+RATE = 8_000
+CHUNK = RATE // 5
+
+
+class Releases(Consumer):
+    """A test double of a consumer: remembers what was released."""
+
+    def __init__(self) -> None:
+        self.released: set[int] = set()
+
+    async def receive(self) -> list[object]:  # type: ignore[override]
+        return []
+
+    def release(self, delivery: Delivery) -> None:
+        self.released.add(delivery.position)
+
+    def pause(self, partition: str) -> None:
+        """What was put is in memory already."""
+
+    def resume(self, partition: str) -> None:
+        """See pause."""
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def record(**changes: object) -> Record:
+    return Record(
+        key=KEY,
+        rate=RATE,
+        channels=1,
+        language="en",
+        encoding="pcm_s16le",
+        input_rate=RATE,
+        token_hash="",
+        started_at=0.0,
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def sound(seconds: int) -> bytes:
+    return b"".join(bytes([number % 251, 1]) * CHUNK for number in range(5 * seconds))
+
+
+def log_of(seconds: int) -> list[Delivery]:
+    """Everything that a call of so many seconds leaves in the log."""
+    pcm = sound(seconds)
+    messages = [Open(1, RATE, 1, "en", "live", 0.0).to_bytes()]
+    for at in range(0, seconds * RATE, CHUNK):
+        piece = pcm[2 * at : 2 * (at + CHUNK)]
+        messages.append(AudioChunk(1, at, RATE, 1, piece).to_bytes())
+    messages.append(Close(1, seconds * RATE).to_bytes())
+    return [Delivery("p", number, KEY, value) for number, value in enumerate(messages)]
+
+
+@asynccontextmanager
+async def carriers(directory: Path) -> AsyncIterator[Carriers]:
+    broker = FileBroker(directory / "log")
+    await broker.start()
+    sessions = SqliteSessions(directory / "sessions.sqlite3")
+    queue = SqliteQueue(directory / "queue.sqlite3")
+    transcripts = SqliteTranscripts(directory / "transcripts.sqlite3")
+    store = LocalStore(directory / "store", mkdir=True)
+    try:
+        yield Carriers(broker, sessions, transcripts, queue, store, directory / "spool")
+    finally:
+        for carrier in (transcripts, queue, sessions, broker):
+            await carrier.aclose()
+
+
+async def record_call(to: Carriers, deliveries: list[Delivery]) -> Releases:
+    consumer = Releases()
+    inbox = Inbox(consumer, "p")
+    for delivery in deliveries:
+        inbox.put(delivery)
+    await asyncio.wait_for(CallRecorder(KEY, to, consumer, inbox).run(), 30)
+    return consumer
+
+
+def recorded(to: Carriers) -> bytes:
+    return local_path(to.store, recording_key(KEY)).read_bytes()[44:]
+
+
+async def test_what_was_handed_over_is_not_written_again_from_what_the_log_repeats(
+    tmp_path: Path,
+) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(130)
+        await record_call(to, log)
+        assert recorded(to) == sound(130)
+        # The position was saved a second before the end: a restart reads the last part again.
+        again = await record_call(to, log[-51:])
+        assert recorded(to) == sound(130)
+        assert again.released == {delivery.position for delivery in log[-51:]}
+        assert len(await to.queue.jobs()) == 1
+
+
+async def test_parts_become_the_recording_where_only_the_close_is_left_to_read(
+    tmp_path: Path,
+) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(120)
+        consumer = Releases()
+        inbox = Inbox(consumer, "p")
+        for delivery in log[:-1]:
+            inbox.put(delivery)
+        dying = asyncio.create_task(CallRecorder(KEY, to, consumer, inbox).run())
+        async with asyncio.timeout(20):
+            while len(consumer.released) < len(log) - 1:
+                await asyncio.sleep(0.01)
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+        await record_call(to, log[-1:])
+        assert recorded(to) == sound(120)
+
+
+async def test_a_call_whose_record_vanished_becomes_a_recording(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        for delivery in log_of(2)[:-1]:
+            await to.broker.publish("audio", KEY, delivery.value)  # type: ignore[arg-type]
+        recorder = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        async with asyncio.timeout(20):
+            while not await to.queue.jobs():
+                await asyncio.sleep(0.02)
+        recorder.cancel()
+        await asyncio.gather(recorder, return_exceptions=True)
+        assert recorded(to) == sound(2)
+        call = await to.transcripts.call(KEY)
+        assert call is not None
+        assert call.recording == recording_key(KEY)
+
+
+async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), -3_600)
+        recorder = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        await asyncio.sleep(0.5)
+        held = await to.sessions.load(KEY)
+        recorder.cancel()
+        await asyncio.gather(recorder, return_exceptions=True)
+        assert held is not None
+        assert held.state is State.OPEN
