@@ -47,19 +47,19 @@ async def echo(port: int) -> None:
 
 
 class AlwaysSpeech:
-    """An activity detector that is off: all sound counts as speech."""
+    """An activity detector that is off: every message is one frame, and is speech."""
 
-    frame_s = 0.032
+    frame_s = MESSAGE_S
     blocking = False
 
     def start(self, rate: int) -> object:
         return None
 
     def frame_samples(self, rate: int) -> int:
-        return rate * 4 // 125
+        return round(rate * MESSAGE_S)
 
     def probabilities(self, state: object, pcm: bytes) -> tuple[list[float], object]:
-        return [1.0] * (len(pcm) // (2 * self.frame_samples(RATE))), None
+        return [1.0] * (len(pcm) // (2 * MESSAGE_SAMPLES)), None
 
 
 async def product(port: int, data_dir: Path, *, full: bool) -> None:

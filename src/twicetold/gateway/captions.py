@@ -29,22 +29,25 @@ class Subscription:
         self.key = key
         self._hub = hub
         self._waiting: deque[Caption] = deque()
-        self._news = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._woken = False
         self._gap = self._closed = False
 
     async def receive(self) -> list[Caption]:
         """What has come since; waits until there is something. [] once closed, and when woken.
         May be cancelled."""
-        if not self._waiting and not self._closed:
-            self._news.clear()
-            await self._news.wait()
+        if not self._waiting and not self._closed and not self._woken:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._woken = False
         captions = list(self._waiting)
         self._waiting.clear()
         return captions
 
     def wake(self) -> None:
-        """Have a reader that waits look up, with nothing for it."""
-        self._news.set()
+        """Have the reader look up, with nothing for it."""
+        self._woken = True
+        self._tell()
 
     @property
     def closed(self) -> bool:
@@ -59,7 +62,11 @@ class Subscription:
         if len(self._waiting) >= _MOST_WAITING:
             self._make_room()
         self._waiting.append(caption)
-        self._news.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _make_room(self) -> None:
         kept = [caption for caption in self._waiting if caption.kind not in _FLEETING]
@@ -77,7 +84,7 @@ class Subscription:
     def end(self) -> None:
         """Wake the reader, for nothing more will come."""
         self._closed = True
-        self._news.set()
+        self._tell()
 
 
 class CaptionHub:

@@ -73,7 +73,7 @@ class Ingest:
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._lease_checked = self._loop.time()
+        self.renewed_at = self._loop.time()  # every position that is written renews the lease
         self._lost: TwicetoldError | None = None
         self._stopping = False
 
@@ -91,7 +91,7 @@ class Ingest:
         """Take one message's audio. Returns once it is on its way; waits while too much is."""
         if self._lost is not None:
             raise self._lost
-        if self._loop.time() - self._lease_checked > self._lease_s / 2:
+        if self._loop.time() - self.renewed_at > self._lease_s / 2:
             await self.renew()
         await self._send(await self._intake.feed(seq, audio))
 
@@ -230,7 +230,7 @@ class Ingest:
             **changes,
         }
         await self._sessions.swap(self._key, {"epoch": self._epoch, "state": State.OPEN}, complete)
-        self._lease_checked = started
+        self.renewed_at = started
         if next_seq > self._written[0]:
             self._on_ack(next_seq - 1)
         self._written = (next_seq, next_sample)

@@ -321,7 +321,6 @@ class Connection:
 
     async def _watch(self, ingest: Ingest, inbound: Inbound) -> None:
         """What is due without a message: the lease, a client that fell silent, the lag."""
-        renewed = self._loop.time()
         while True:
             await asyncio.sleep(_TICK_S)
             now = self._loop.time()
@@ -334,8 +333,7 @@ class Connection:
                 await ingest.finalize()
             if now - self._last_message >= self._settings.idle_timeout_s:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
-            if now - renewed >= self._settings.lease_s / 3:
-                renewed = now
+            if now - ingest.renewed_at >= self._settings.lease_s / 3:
                 await ingest.renew()
             await self._tell_lag(ingest)
 

@@ -39,7 +39,8 @@ class _Event:
 
     def to_dict(self) -> dict[str, Any]:
         # Fields are plain values; asdict, which copies deeply, would take ten times as long.
-        return {"type": self.type, **{name: getattr(self, name) for name in self.__slots__}}
+        names: tuple[str, ...] = self.__slots__  # the fields: a slotted dataclass has no others
+        return {"type": self.type, **{name: getattr(self, name) for name in names}}
 
     def to_json(self) -> str:
         return _encode(self.to_dict())

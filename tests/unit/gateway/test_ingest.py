@@ -1,0 +1,114 @@
+"""Ingest: what is acknowledged lies in the broker, with everything before it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from twicetold.broker import Topic
+from twicetold.errors import DiskFull, TwicetoldError
+from twicetold.gateway.ingest import Ingest, ack_interval_s
+from twicetold.gateway.intake import SampleIntake
+from twicetold.gateway.live_protocol import LiveRequest
+from twicetold.speech.identity import CallKey
+
+pytestmark = pytest.mark.unit
+
+KEY = CallKey("default", "call-1")
+PCM = bytes(6_400)
+
+
+class FakeBroker:
+    """A test double: whoever publishes waits until the test says how it went."""
+
+    def __init__(self) -> None:
+        self.handed: list[asyncio.Future[None]] = []
+
+    def publish(self, topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
+        self.handed.append(asyncio.get_running_loop().create_future())
+        return self.handed[-1]
+
+
+class FakeSessions:
+    """A test double: keeps the positions that were written."""
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+
+    async def swap(self, key: CallKey, expected: Any, changes: Any) -> None:
+        self.positions.append(changes["next_seq"])
+
+
+class Desk:
+    """An ingest between its doubles."""
+
+    def __init__(self) -> None:
+        self.broker, self.sessions = FakeBroker(), FakeSessions()
+        self.acks: list[int] = []
+        self.lost: list[TwicetoldError] = []
+        self.ingest = Ingest(
+            self.broker,  # type: ignore[arg-type]
+            self.sessions,  # type: ignore[arg-type]
+            KEY,
+            epoch=1,
+            next_seq=0,
+            next_sample=0,
+            channels=1,
+            intake=SampleIntake(LiveRequest.parse({"call_id": "call-1"}, "en")),
+            lease_s=15.0,
+            live_calls=lambda: 1,
+            on_ack=self.acks.append,
+            on_lost=self.lost.append,
+        )
+
+
+async def test_acks_follow_the_position_and_the_position_the_broker() -> None:
+    desk = Desk()
+    for seq in range(3):
+        await desk.ingest.feed(seq, PCM)
+    for done in desk.broker.handed[:2]:
+        done.set_result(None)
+    await asyncio.sleep(0.4)
+    assert desk.sessions.positions == [2]
+    assert desk.acks == [1]
+    assert desk.ingest.published == 6_400
+    desk.broker.handed[2].set_result(None)
+    await asyncio.sleep(0.4)
+    assert desk.acks == [1, 2]
+    desk.ingest.close()
+
+
+async def test_nothing_behind_a_hole_counts() -> None:
+    desk = Desk()
+    for seq in range(3):
+        await desk.ingest.feed(seq, PCM)
+    desk.broker.handed[0].set_result(None)
+    desk.broker.handed[1].set_exception(DiskFull("full, says the test"))
+    desk.broker.handed[2].set_result(None)
+    await asyncio.sleep(0.4)
+    assert [type(error) for error in desk.lost] == [DiskFull]
+    assert desk.ingest.published == 3_200
+    assert desk.acks == []
+    with pytest.raises(DiskFull):
+        await desk.ingest.feed(3, PCM)
+    desk.ingest.close()
+
+
+async def test_a_message_without_sound_is_acknowledged_with_the_one_before() -> None:
+    desk = Desk()
+    await desk.ingest.feed(0, PCM)
+    await desk.ingest.feed(1, b"")
+    desk.broker.handed[0].set_result(None)
+    await asyncio.sleep(0.4)
+    assert desk.acks == [1]
+    desk.ingest.close()
+
+
+@pytest.mark.parametrize(
+    ("calls", "seconds"), [(1, 0.25), (50, 0.25), (100, 0.5), (200, 1.0), (5_000, 1.0)]
+)
+def test_many_calls_write_their_positions_less_often(calls: int, seconds: float) -> None:
+    assert ack_interval_s(calls) == pytest.approx(seconds)
