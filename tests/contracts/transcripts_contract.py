@@ -399,18 +399,6 @@ class TranscriptsContract:
         with pytest.raises(BadParameter):
             await store.search("acme", "hello", limit=-1)
 
-    async def test_missing_canonical(self, store: Transcripts) -> None:
-        keys = [CallKey("acme", name) for name in ("none", "failed", "done", "waits")]
-        keys.append(CallKey("other", "waits"))
-        for key in keys:
-            await store.begin_call(new_call(key))
-            if key.call_id != "none":
-                await store.set_recording(key, f"recordings/{key}.wav", 1.0)
-        await store.set_status(keys[1], Status.FAILED, "not_audio", "It is not.")
-        await store.save_canonical(keys[2], REVISION, stream([]))
-        missing = await store.missing_canonical()
-        assert {call.key for call in missing} == {keys[3], keys[4]}
-
     # --- search ---------------------------------------------------------------
 
     async def _spoken(self, store: Transcripts, *spoken: str, key: CallKey = KEY) -> None:
@@ -586,6 +574,20 @@ class TranscriptsContract:
         assert await store.buried(KEY)
         with pytest.raises(CallDeleted):
             await store.begin_call(new_call())
+
+    async def test_a_burial_is_unfinished_until_it_is_said_to_be_finished(
+        self, store: Transcripts
+    ) -> None:
+        assert await store.unfinished_burials() == []
+        for key in (KEY, OTHER, KEY):
+            await store.bury(key)
+        assert sorted(await store.unfinished_burials()) == sorted([KEY, OTHER])
+        for _ in range(2):
+            await store.finish_burial(KEY)
+        assert await store.unfinished_burials() == [OTHER]
+        assert await store.buried(KEY)
+        await store.bury(KEY)  # deleted once more: there may be something to erase again
+        assert KEY in await store.unfinished_burials()
 
     async def test_bury_stops_a_running_save_canonical(self, store: Transcripts) -> None:
         await store.begin_call(new_call())

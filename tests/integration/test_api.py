@@ -32,6 +32,7 @@ from tests.integration.api_harness import (
 
 from twicetold.broker import Topic
 from twicetold.errors import CallDeleted
+from twicetold.gateway import deletion
 from twicetold.queue import Job, JobState
 from twicetold.sessions import State
 from twicetold.speech.chunks import Finalize
@@ -545,6 +546,39 @@ async def test_what_a_running_call_still_writes_is_swept_up(tmp_path: Path) -> N
         await api.platform.broker.publish(Topic.AUDIO, KEY, Finalize(1, 1).to_bytes())
         assert [name for name in contents(tmp_path) if "call-1" in name]
     assert not [name for name in contents(tmp_path) if "call-1" in name]
+
+
+async def test_a_deletion_that_was_killed_on_its_way_is_finished_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async with running_api(tmp_path) as api:  # killed right after the tombstone
+        await live_call(api, KEY)
+        await api.platform.transcripts.bury(KEY)
+        await api.platform.broker.publish(Topic.AUDIO, KEY, Finalize(1, 1).to_bytes())
+    left = (part_key(KEY, 1), recording_key(KEY), checkpoint_key(KEY, "c" * 64, "plan", 0))
+    for object_key in left:
+        await obstore.put_async(api.platform.store, object_key, b"left")
+    async with running_api(tmp_path) as again:
+        store = again.platform.store
+        await until(lambda: not any(local_path(store, name).exists() for name in left))
+        assert await again.platform.sessions.load(KEY) is None
+    assert not [name for name in contents(tmp_path) if "call-1" in name]
+
+
+async def test_a_deletion_counts_as_finished_only_after_its_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_api(tmp_path) as api:
+        await live_call(api, KEY)
+        await api.client.delete("/v1/calls/call-1")
+    monkeypatch.setattr(deletion, "_SWEEP_AFTER_S", 0.05)
+    async with running_api(tmp_path) as api:  # stopped before the sweep was due
+        transcripts = api.platform.transcripts
+        assert await transcripts.unfinished_burials() == [KEY]
+        async with asyncio.timeout(10):
+            while await transcripts.unfinished_burials():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await transcripts.buried(KEY)
 
 
 async def test_a_call_of_which_only_its_session_is_known_is_deleted_too(api: Api) -> None:

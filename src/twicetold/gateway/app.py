@@ -89,6 +89,7 @@ def create_app(platform: Platform) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     hub: CaptionHub = app.state.captions
     hub.start()
+    app.state.deletions.start()
     await asyncio.to_thread(remove_stale_uploads, app.state.platform.store)
     try:
         yield

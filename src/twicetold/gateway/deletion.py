@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import PurePosixPath
 
 import obstore
 import structlog
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from twicetold.broker import Topic
@@ -24,45 +25,80 @@ _SWEEP_AFTER_S = 5.0
 
 
 class Deletions:
-    """Removes calls from every carrier. One for the process; ``aclose`` at its end."""
+    """Removes calls from every carrier. One for the process; ``aclose`` at its end.
+
+    The transcript store keeps a call's burial as unfinished until nothing of it is left, so
+    that what a killed process began is carried to its end by the next one.
+    """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._sweeping: set[asyncio.Task[None]] = set()
+        self._sweeping: dict[CallKey, asyncio.Task[None]] = {}
+        self._resuming: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Go on in the background with what an earlier process has left unfinished."""
+        self._resuming = asyncio.create_task(self._resume())
 
     async def delete(self, key: CallKey) -> None:
         """Remove a call; may be repeated. Raises CallNotFound."""
-        platform = self._platform
-        if not await _is_known(platform, key):
+        if not await _is_known(self._platform, key):
             raise CallNotFound(f"There is no call {key.call_id}.")
-        record = await platform.sessions.load(key)
+        await self._erase(key)
+        log.info("call_deleted", tenant=key.tenant, call_id=key.call_id)
+
+    async def _erase(self, key: CallKey) -> None:
+        platform = self._platform
         await platform.transcripts.bury(key)
         await _tell_followers(platform, key)  # before the live worker can miss the record
         await platform.sessions.remove(key)
         await platform.queue.forget(key)
         await _delete_sound(platform, key)
-        if record is not None and not record.recorded:
+        if key not in self._sweeping:
             task = asyncio.create_task(self._sweep(key))
-            self._sweeping.add(task)
-            task.add_done_callback(self._sweeping.discard)
-        log.info("call_deleted", tenant=key.tenant, call_id=key.call_id)
+            self._sweeping[key] = task
+            task.add_done_callback(lambda _: self._sweeping.pop(key))
+
+    async def _resume(self) -> None:
+        try:
+            left = await self._platform.transcripts.unfinished_burials()
+        except TwicetoldError as error:
+            log.warning("deletions_not_resumed", error=error.code)
+            return
+        for key in left:
+            if self._stopping.is_set():
+                return
+            with _unfinished(key):
+                await self._erase(key)
+                log.info("deletion_resumed", tenant=key.tenant, call_id=key.call_id)
 
     async def _sweep(self, key: CallKey) -> None:
-        """Of a running call, a gateway or a recorder may still have written what it had in its
-        hands when the tombstone came: once more, when they have seen it."""
+        """Others may still have written what they had in their hands when the tombstone came:
+        once more, when they have seen it. Where the process stops first, the next one will."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), _SWEEP_AFTER_S)
-        try:
+        with _unfinished(key):
             await _delete_sound(self._platform, key)
-        except (TwicetoldError, OSError) as error:
-            kind = type(error).__name__
-            log.warning("deletion_unfinished", tenant=key.tenant, call_id=key.call_id, error=kind)
+            if not self._stopping.is_set():
+                await self._platform.transcripts.finish_burial(key)
 
     async def aclose(self) -> None:
         """Finish what is due; the carriers are still needed for it."""
         self._stopping.set()
-        await asyncio.gather(*self._sweeping)
+        if self._resuming is not None:
+            await self._resuming
+        await asyncio.gather(*self._sweeping.values())
+
+
+@contextlib.contextmanager
+def _unfinished(key: CallKey) -> Iterator[None]:
+    """What fails in here is left to the next start."""
+    try:
+        yield
+    except (TwicetoldError, OSError, BaseError) as error:
+        kind = type(error).__name__
+        log.warning("deletion_unfinished", tenant=key.tenant, call_id=key.call_id, error=kind)
 
 
 async def _delete_sound(platform: Platform, key: CallKey) -> None:

@@ -172,12 +172,19 @@ class Transcripts(Protocol):
 
     async def usage(self, tenant: str) -> list[Usage]: ...
 
-    async def missing_canonical(self) -> list[Call]:
-        """Calls with a recording, no canonical transcript, and a status that is not ``failed``."""
-
     async def bury(self, key: CallKey) -> None:
-        """Set the tombstone and remove all rows of the call; their pages are given back."""
+        """Set the tombstone and remove all rows of the call; their pages are given back.
+
+        The burial counts as unfinished until ``finish_burial``, as what other stores hold of
+        the call is still to be erased.
+        """
 
     async def buried(self, key: CallKey) -> bool: ...
+
+    async def unfinished_burials(self) -> list[CallKey]:
+        """Buried calls of all tenants of which other stores may still hold something."""
+
+    async def finish_burial(self, key: CallKey) -> None:
+        """Nothing of the call is left anywhere; the tombstone stays. May be repeated."""
 
     async def aclose(self) -> None: ...

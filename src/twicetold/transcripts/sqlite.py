@@ -153,9 +153,6 @@ class SqliteTranscripts:
     async def usage(self, tenant: str) -> list[Usage]:
         return await self._db.read(partial(reads.usage, tenant=tenant))
 
-    async def missing_canonical(self) -> list[Call]:
-        return await self._db.read(reads.missing_canonical)
-
     async def bury(self, key: CallKey) -> None:
         """As the port says; when it returns, the file holds no byte of the call's text.
 
@@ -166,6 +163,12 @@ class SqliteTranscripts:
 
     async def buried(self, key: CallKey) -> bool:
         return await self._db.read(partial(reads.buried, key=key))
+
+    async def unfinished_burials(self) -> list[CallKey]:
+        return await self._db.read(reads.unfinished_burials)
+
+    async def finish_burial(self, key: CallKey) -> None:
+        await self._db.write(partial(writes.finish_burial, key=key))
 
     async def aclose(self) -> None:
         await self._db.aclose()

@@ -132,16 +132,11 @@ def usage(db: sqlite3.Connection, tenant: str) -> list[Usage]:
     return [Usage(CallKey(tenant, row[0]), *row[1:]) for row in rows]
 
 
-def missing_canonical(db: sqlite3.Connection) -> list[Call]:
-    """Of all tenants: this one serves the batch worker's reconciliation, no reader."""
-    rows = db.execute(
-        f"SELECT {CALL_COLUMNS} FROM calls WHERE canonical_id = 0 AND recording IS NOT NULL"
-        " AND status <> ? ORDER BY tenant, call_id",
-        (Status.FAILED,),
-    )
-    return [call_of(row) for row in rows]
-
-
 def buried(db: sqlite3.Connection, key: CallKey) -> bool:
     row = db.execute("SELECT 1 FROM tombstones WHERE tenant = ? AND call_id = ?", key).fetchone()
     return row is not None
+
+
+def unfinished_burials(db: sqlite3.Connection) -> list[CallKey]:
+    rows = db.execute("SELECT tenant, call_id FROM unfinished_burials ORDER BY tenant, call_id")
+    return [CallKey(*row) for row in rows]

@@ -38,8 +38,6 @@ CREATE TABLE IF NOT EXISTS calls (
     PRIMARY KEY (tenant, call_id)
 );
 CREATE INDEX IF NOT EXISTS calls_newest ON calls (tenant, started_at, call_id);
-CREATE INDEX IF NOT EXISTS calls_without_canonical ON calls (tenant, call_id)
-    WHERE canonical_id = 0 AND recording IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS revisions (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -100,6 +98,12 @@ CREATE TABLE IF NOT EXISTS tombstones (
     tenant TEXT NOT NULL,
     call_id TEXT NOT NULL,
     buried_at REAL NOT NULL,
+    PRIMARY KEY (tenant, call_id)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS unfinished_burials (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
     PRIMARY KEY (tenant, call_id)
 ) WITHOUT ROWID;
 """

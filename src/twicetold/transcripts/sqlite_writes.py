@@ -140,8 +140,13 @@ def bury(db: sqlite3.Connection, key: CallKey) -> None:
         "INSERT OR IGNORE INTO tombstones (tenant, call_id, buried_at) VALUES (?, ?, ?)",
         (*key, time.time()),
     )
+    db.execute("INSERT OR IGNORE INTO unfinished_burials (tenant, call_id) VALUES (?, ?)", key)
     for table in ("segments", "revisions", "usage", "calls"):
         db.execute(f"DELETE FROM {table} WHERE tenant = ? AND call_id = ?", key)
+
+
+def finish_burial(db: sqlite3.Connection, key: CallKey) -> None:
+    db.execute("DELETE FROM unfinished_burials WHERE tenant = ? AND call_id = ?", key)
 
 
 def _change(db: sqlite3.Connection, key: CallKey, assignments: str, *values: object) -> None:
