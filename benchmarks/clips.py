@@ -161,13 +161,17 @@ def laid_out(
 def utterances(
     clips: Sequence[Clip], least_s: float, most_s: float, random: np.random.Generator
 ) -> list[Samples]:
-    """Utterances of evenly spread lengths at 16,000 Hz: the clips cut at their pauses, and the
-    pieces joined again with pauses too short to end an utterance."""
+    """Utterances of evenly spread lengths at 16,000 Hz: the clips cut at their pauses and to
+    their words, and the pieces joined again with pauses too short to end an utterance. Clips
+    need the times of their words: what is loud before the first one is no speech."""
     pieces: list[Samples] = []
     for clip in clips:
         sound = at_speech_level(at_rate(clip, RATE), RATE, _USUAL_DBFS)
         for start, end in speech_spans(sound, RATE, least_pause_s=0.4):
-            pieces.append(sound[round(start * RATE) : round(end * RATE)])
+            said = [word for word in clip.words if start < sum(word) / 2 < end]
+            if said:
+                first, last = max(start, said[0][0]), min(end, said[-1][1])
+                pieces.append(sound[round(first * RATE) : round(last * RATE)])
     breath = np.zeros(int(0.2 * RATE), np.int16)
     found: list[Samples] = []
     wanted, joined = random.uniform(least_s, most_s), np.zeros(0, np.int16)

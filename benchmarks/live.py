@@ -2,9 +2,9 @@
 
 ``python -m benchmarks live [--data DIR]`` plays six one-channel calls at their real speed into a
 ``twicetold serve`` on the defaults, each speaking half of the time, in utterances of 2 to 15 s
-(recordings of ``--data``, else the samples). Measured: the moment at which an utterance's last
-sample would have been spoken (by the loudness of the clip) → its last final received; that of
-its first sample → first partial received.
+(recordings of ``--data``, else the samples), cut to their words by loudness and alignment, a quiet
+room between them. Measured: the moment at which an utterance's last sample would have been
+spoken → its last final received; that of its first sample → first partial received.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import clips
+from benchmarks.alignment import aligned
 from benchmarks.common import cpu_seconds, save, summary
 from benchmarks.servers import Server
 from twicetold.cli.bench_calls import Heard, Latencies, Script, latencies_of, play_all
@@ -41,7 +42,8 @@ def run(
 
 def _scripts(data: Path | None, seconds: float, calls: int) -> list[Script]:
     random = np.random.default_rng(2)
-    stretches = clips.utterances(clips.load(data), *UTTERANCE_S, random)
+    spoken = [aligned(clip) for clip in clips.load(data)]
+    stretches = clips.utterances(spoken, *UTTERANCE_S, random)
     return [clips.conversation(stretches, seconds, random) for _ in range(calls)]
 
 

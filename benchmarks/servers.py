@@ -44,7 +44,7 @@ class Server:
         self.process: asyncio.subprocess.Process | None = None
         self.log = data_dir.with_suffix(".log")
 
-    async def start(self, within_s: float = 20.0) -> float:
+    async def start(self, within_s: float = 60.0) -> float:
         """Returns the seconds until it answered ``/readyz``."""
         began = time.perf_counter()
         with self.log.open("ab") as log:
