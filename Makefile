@@ -40,7 +40,8 @@ clean: ## forget all that was installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Twicetold needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up in .venv; the first time takes a minute or two."
-	@$(UV) sync --quiet --locked 2>/dev/null || $(UV) sync --quiet --locked --system-certs
+	@$(UV) sync --quiet --locked 2>/dev/null || $(UV) sync --quiet --locked --system-certs \
+	  || { echo "If it could not build pocketsphinx, which comes compiled for Python 3.11 and 3.13 only: use one of them, or install a compiler (Debian and Ubuntu: apt-get install build-essential python3-dev)."; exit 1; }
 	@touch $@
 
 # uv from the package index: in an environment of its own, or, where Debian's python3 comes
