@@ -113,5 +113,5 @@ def _content(path: Path) -> str:
 if __name__ == "__main__":
     from twicetold.observe.logging import configure
 
-    configure("error")
+    configure("warning")
     print(json.dumps(asyncio.run(_measure(Path(sys.argv[1])))))

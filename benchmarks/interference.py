@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import clips
 from benchmarks.common import save, summary
-from benchmarks.recordings import conversation, write_wav
+from benchmarks.recordings import conversation, stretches, write_wav
 from benchmarks.servers import Server
 from twicetold.cli.bench_calls import Script, latencies_of, play_all
 from twicetold.client import ApiClient
@@ -30,8 +30,8 @@ UPLOAD_S = 600.0
 
 def run(data: Path | None = None, seconds: float = 60.0) -> dict[str, Any]:
     random = np.random.default_rng(5)
-    stretches = clips.utterances(clips.load(data), 2.0, 15.0, random)
-    scripts = [clips.conversation(stretches, seconds, random) for _ in range(CALLS)]
+    spoken = stretches(data)
+    scripts = [clips.conversation(spoken, seconds, random) for _ in range(CALLS)]
     alone = asyncio.run(_measure(scripts, None))
     with tempfile.TemporaryDirectory(prefix="twicetold-bench-") as directory:
         sound = conversation(UPLOAD_S, data, seed=11)

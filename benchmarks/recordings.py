@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import clips
-from twicetold.cli.bench_calls import Samples
+from twicetold.cli.bench_calls import Samples, speech_spans
 
 RATE = clips.RATE
 
@@ -19,13 +19,30 @@ def conversation(seconds: float, data: Path | None = None, seed: int = 2) -> Sam
     """A two-party call, shape (samples, 2): each side speaks about half of the time, in
     utterances of 2 to 15 s, without waiting for the other."""
     random = np.random.default_rng(seed)
-    stretches = clips.utterances(clips.load(data), 2.0, 15.0, random)
-    sides = [clips.conversation(stretches, seconds, random) for _ in range(2)]
+    spoken = stretches(data)
+    sides = [clips.conversation(spoken, seconds, random) for _ in range(2)]
     sound = np.zeros((round(seconds * RATE), 2), np.int16)
     for channel, side in enumerate(sides):
         pcm = np.frombuffer(side.pcm, "<i2")[: len(sound)]
         sound[: len(pcm), channel] = pcm
     return sound
+
+
+def stretches(data: Path | None = None) -> list[Samples]:
+    """Utterances of 2 to 15 s: clips one after another with pauses too short to end one."""
+    breath, found, joined = np.zeros(RATE // 5, np.int16), [], np.zeros(0, np.int16)
+    for number, clip in enumerate(clips.load(data)):
+        sound = clips.at_rate(clip, RATE)
+        for start, end in speech_spans(sound, RATE, least_pause_s=0.4):
+            piece = sound[round(start * RATE) : round(end * RATE)]
+            if len(piece) > 15 * RATE:
+                continue
+            if len(joined) + len(breath) + len(piece) > (2 + number % 14) * RATE:
+                found.append(joined)
+                joined = piece
+            else:
+                joined = np.concatenate((joined, breath, piece))
+    return [each for each in found if 2.0 <= len(each) / RATE <= 15.0]
 
 
 def sample_calls(seconds: float) -> Samples:
