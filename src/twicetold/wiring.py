@@ -43,7 +43,6 @@ from twicetold.live.recorder import Recorder
 from twicetold.live.worker import LiveWorker
 from twicetold.media.dual_mono import same_sound
 from twicetold.media.pyav import PyAvDecoder
-from twicetold.queue import Queue
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions

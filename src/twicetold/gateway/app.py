@@ -29,6 +29,7 @@ from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
 from twicetold.gateway.deletion import Deletions
 from twicetold.gateway.edge import Edge
+from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.parameters import known_parameters
 from twicetold.gateway.upload import remove_stale_uploads
 
@@ -72,7 +73,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.captions = CaptionHub(platform.broker)
     app.state.tickets = tickets.Tickets(platform.tenants)
     app.state.deletions = Deletions(platform)
-    app.state.uploading = asyncio.Lock()
+    app.state.call_locks = CallLocks()
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
     problems.install(app)

@@ -7,15 +7,17 @@ so that a browser that reconnects by itself goes on after the last final it has 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from twicetold.errors import BadParameter, TwicetoldError, Unavailable
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.delivery import OVER, Delivery
+from twicetold.gateway.parameters import whole_number
 from twicetold.gateway.problems import shown
 from twicetold.gateway.schemas import ERRORS
 from twicetold.gateway.tickets import tenant_or_ticket
@@ -65,26 +67,42 @@ async def follow(
     the canonical transcript stands or has failed."""
     key = CallKey.checked(tenant, call_id)
     seen = after if last_event_id is None else _event_number(last_event_id)
-    delivery = Delivery(platform_of(request), request.app.state.captions, key, seen)
-    await delivery.open()
-    return StreamingResponse(
-        _stream(delivery),
-        media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},  # a proxy that buffers would hold captions back
-    )
+    return _Following(Delivery(platform_of(request), request.app.state.captions, key, seen))
+
+
+class _Following(StreamingResponse):
+    """Follows while it is sent, and no longer: its client may leave before the first byte."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery, self._events = delivery, _stream(delivery)
+        super().__init__(
+            self._events,
+            media_type="text/event-stream",
+            headers={"X-Accel-Buffering": "no"},  # a proxy that buffers would hold captions back
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises CallNotFound or CallDeleted while another response can still be given."""
+        await self._delivery.open()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._events.aclose()
+            await self._delivery.aclose()
 
 
 def _event_number(text: str) -> int:
     if not text.strip():
         return 0
-    if not (text.isascii() and text.isdigit() and int(text[:12]) <= _LARGEST_EVENT):
+    number = whole_number(text, 0, _LARGEST_EVENT)
+    if number is None:
         raise BadParameter(
             f"Last-Event-ID got {shown(text)}.", "It takes the event number of a final."
         )
-    return int(text)
+    return number
 
 
-async def _stream(delivery: Delivery) -> AsyncIterator[str]:
+async def _stream(delivery: Delivery) -> AsyncGenerator[str, None]:
     # The receiving task outlives a keep-alive: what it was about to give is not lost.
     receiving: asyncio.Task[list[Caption]] | None = None
     try:
@@ -107,7 +125,6 @@ async def _stream(delivery: Delivery) -> AsyncIterator[str]:
         yield _as_events([Caption.of(told)])[0]
     finally:
         # Where the client has left, every wait in here is cancelled at once: so none.
-        await delivery.aclose()
         if receiving is not None:
             receiving.add_done_callback(_forget)
             receiving.cancel()

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from twicetold.errors import JobNotFound
 from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, JobBody, JobsBody
 from twicetold.queue import JobState
@@ -36,12 +37,15 @@ async def retry(call_id: str, request: Request, tenant: Tenant) -> JobBody:
     """Try a call's failed job again, its attempts counted anew."""
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
     await find_call(platform, key)
-    try:
+    locks: CallLocks = request.app.state.call_locks
+    async with locks.hold(key):
+        job = await platform.queue.job_of(key)
+        if job is None or job.state is not JobState.FAILED:
+            hint = "Only a failed job can be tried again; see GET /v1/jobs?state=failed."
+            raise JobNotFound(f"Call {call_id} has no failed job.", hint)
+        # Before a worker can have the job: what it writes of the call's status stands.
+        await platform.transcripts.set_status(key, Status.RECORDED)
         await platform.queue.retry_failed(key)
-    except JobNotFound:
-        hint = "Only a failed job can be tried again; see GET /v1/jobs?state=failed."
-        raise JobNotFound(f"Call {call_id} has no failed job.", hint) from None
-    await platform.transcripts.set_status(key, Status.RECORDED)
     job = await platform.queue.job_of(key)
     if job is None:
         raise JobNotFound(f"Call {call_id} has no job.")

@@ -88,7 +88,9 @@ class Connection:
         self._settings = platform.settings
         self._loop = asyncio.get_running_loop()
         self._last_audio = self._last_message = self._loop.time()
-        self._started_at = 0.0
+        self._began = self._loop.time()
+        self._first_sample = 0
+        self._behind_s = 0.0  # what a resumed call may catch up; never positive
         self._pushed_back_since: float | None = None
         self._finalized = True
         self._tasks: set[asyncio.Task[None]] = websocket.app.state.live_tasks
@@ -157,7 +159,9 @@ class Connection:
             on_lost=self._fail,
         )
         self._worked_through = record.next_sample
-        self._started_at = record.started_at
+        self._first_sample = record.next_sample
+        age_s = time.time() - record.started_at
+        self._behind_s = min(0.0, record.next_sample / record.rate - age_s)
         await self._say(Ready(key.call_id, entry.token, record.next_seq).to_json())
         if entry.resumed and not entry.over and not intake.seamless:
             await self._say(Gap(round(await ingest.fill_gap(), 3)).to_json())
@@ -225,22 +229,26 @@ class Connection:
     async def _keep_pace(self, ingest: Ingest) -> None:
         """Read on only when real time has caught up with what was sent; a client that keeps
         pushing is told to upload instead."""
-        ahead_s = ingest.sample / ingest.rate - (time.time() - self._started_at) - _MOST_AHEAD_S
-        if ahead_s <= 0:
-            if ahead_s < -_MOST_AHEAD_S / 2:
-                self._pushed_back_since = None
-            return
-        now = self._loop.time()
-        if self._pushed_back_since is None:
-            self._pushed_back_since = now
-        elif now - self._pushed_back_since > _MOST_PUSHED_BACK_S:
-            raise TooFast(f"For {_MOST_PUSHED_BACK_S:.0f} s audio came faster than real time.")
-        self._pushing_back = True  # it is not the client that is silent
-        try:
-            await asyncio.sleep(ahead_s)
-        finally:
-            self._pushing_back = False
-            self._last_audio = self._last_message = self._loop.time()
+        if self._ahead_s(ingest) < -_MOST_AHEAD_S / 2:
+            self._pushed_back_since = None
+        while (ahead_s := self._ahead_s(ingest)) > 0:
+            now = self._loop.time()
+            if self._pushed_back_since is None:
+                self._pushed_back_since = now
+            elif now - self._pushed_back_since > _MOST_PUSHED_BACK_S:
+                raise TooFast(f"For {_MOST_PUSHED_BACK_S:.0f} s audio came faster than real time.")
+            self._pushing_back = True  # it is not the client that is silent
+            try:
+                await asyncio.sleep(min(ahead_s, 1.0))
+            finally:
+                self._pushing_back = False
+                self._last_audio = self._last_message = self._loop.time()
+
+    def _ahead_s(self, ingest: Ingest) -> float:
+        """How far the sound is ahead of the time it took, beyond what is let pass. A call that
+        was away may catch up. Only the age of a resumed call asks the wall clock."""
+        sent_s = (ingest.sample - self._first_sample) / ingest.rate
+        return self._behind_s + sent_s - (self._loop.time() - self._began) - _MOST_AHEAD_S
 
     async def _leave(self, ingest: Ingest) -> None:
         """The client broke off: whoever was speaking has finished, unless it comes back at once."""

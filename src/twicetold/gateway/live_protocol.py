@@ -25,6 +25,7 @@ from twicetold.errors import (
     UnsupportedEncoding,
     UnsupportedRate,
 )
+from twicetold.gateway.parameters import whole_number
 from twicetold.media.resampling import USUAL_RATES
 from twicetold.speech.identity import check_identifier, check_language
 
@@ -104,21 +105,23 @@ def _rate(value: str | None, encoding: Encoding) -> int:
     if value is None:
         return 8_000 if encoding is Encoding.MULAW else 16_000
     rates = (8_000, 16_000) if encoding is Encoding.MULAW else USUAL_RATES
-    if not value.isascii() or not value.isdigit() or int(value[:9]) not in rates:
+    rate = whole_number(value, min(rates), max(rates))
+    if rate is None or rate not in rates:
         shown = value[:40].encode("unicode_escape").decode()
         known = ", ".join(str(rate) for rate in rates)
         raise UnsupportedRate(f"sample_rate {shown!r} is not supported.", f"It takes {known}.")
-    return int(value)
+    return rate
 
 
 def _number(query: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     value = query.get(name)
     if value is None:
         return default
-    if not value.isascii() or not value.isdigit() or not low <= int(value[:12]) <= high:
+    number = whole_number(value, low, high)
+    if number is None:
         shown = value[:40].encode("unicode_escape").decode()
         raise BadParameter(f"{name} got {shown!r}.", f"It takes a whole number, {low} to {high}.")
-    return int(value)
+    return number
 
 
 class Inbound:

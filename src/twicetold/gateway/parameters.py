@@ -37,3 +37,14 @@ def _described(endpoint: Callable[..., object]) -> tuple[str, ...]:
         for name, hint in hints.items()
         if any(isinstance(about, Query) for about in getattr(hint, "__metadata__", ()))
     )
+
+
+def whole_number(text: str, low: int, high: int) -> int | None:
+    """The number that ``text`` writes in plain digits, if it lies between; None if not.
+
+    Longer texts are refused before they are parsed: padded or endless digits are no number here.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(high)):
+        return None
+    number = int(text)
+    return number if low <= number <= high else None

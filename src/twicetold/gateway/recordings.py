@@ -13,6 +13,7 @@ from twicetold.errors import BadParameter, CallDeleted, CallInUse, CallUsed
 from twicetold.gateway.audio import MEDIA_TYPES
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.context import Platform
+from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, CallBody
 from twicetold.gateway.upload import Received, check_declared_size, hash_file, place, received
@@ -81,8 +82,8 @@ async def put_recording(
     await _refuse_taken(platform, key)
     async with received(platform.store, request.stream(), settings.max_upload_mb) as upload:
         info = await _listen(platform, upload)
-        uploading: asyncio.Lock = request.app.state.uploading
-        async with uploading:
+        locks: CallLocks = request.app.state.call_locks
+        async with locks.hold(key):
             is_new = await _keep(platform, key, upload, info, language, began)
     call = await find_call(platform, key)
     return JSONResponse(
