@@ -9,8 +9,9 @@ import itertools
 import json
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import obstore
@@ -32,7 +33,7 @@ from tests.integration.api_harness import (
 
 from twicetold.broker import Topic
 from twicetold.errors import CallDeleted
-from twicetold.gateway import deletion
+from twicetold.gateway import deletion, recordings
 from twicetold.queue import Job, JobState
 from twicetold.sessions import State
 from twicetold.speech.chunks import Finalize
@@ -362,6 +363,39 @@ async def test_followers_of_a_deleted_call_are_told(api: Api) -> None:
     assert json.loads(events[0][2])["code"] == "call_deleted"
 
 
+async def test_a_follower_that_leaves_before_the_first_byte_is_not_kept(api: Api) -> None:
+    await live_call(api, KEY)
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not gone.is_set():
+            gone.set()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        await asyncio.sleep(0)
+
+    request = api.client.build_request("GET", "/v1/calls/call-1/events")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    async with asyncio.timeout(10):
+        await api.app(scope, receive, send)
+    assert not api.app.state.captions._readers
+
+
 async def test_followers_are_let_go_when_the_server_stops(api: Api) -> None:
     await live_call(api, KEY)
     following = asyncio.create_task(follow(api))
@@ -430,6 +464,26 @@ async def test_an_upload_that_a_crash_cut_short_may_be_repeated(api: Api, placed
     assert await api.platform.queue.job_of(KEY) is not None
 
 
+async def test_an_upload_waits_for_no_other_call(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    hashing, go_on = asyncio.Event(), asyncio.Event()
+    check = recordings._check_same
+
+    async def slowly(*about: Any) -> None:
+        hashing.set()
+        await go_on.wait()
+        await check(*about)
+
+    monkeypatch.setattr(recordings, "_check_same", slowly)
+    same = asyncio.create_task(api.client.put("/v1/recordings/call-1", content=tone()))
+    await hashing.wait()
+    async with asyncio.timeout(10):
+        other = await api.client.put("/v1/recordings/call-2", content=tone())
+    assert other.status_code == 202
+    go_on.set()
+    assert (await same).status_code == 200
+
+
 # --- jobs -----------------------------------------------------------------------------------
 
 
@@ -451,6 +505,24 @@ async def test_a_failed_job_is_seen_and_tried_again(api: Api) -> None:
     again = await api.client.post("/v1/calls/call-1/retry")
     assert again.status_code == 404
     assert error_of(again)["code"] == "job_not_found"
+
+
+async def test_what_a_worker_says_of_a_job_that_was_freed_stands(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    queue, transcripts = api.platform.queue, api.platform.transcripts
+    await (await queue.claim()).fail("engine_failed", "no answer", "")
+    await transcripts.set_status(KEY, Status.FAILED, "engine_failed", "no answer")
+    free = queue.retry_failed
+
+    async def freed_and_claimed_at_once(key: CallKey) -> None:
+        await free(key)
+        await transcripts.set_status(key, Status.TRANSCRIBING)
+
+    monkeypatch.setattr(queue, "retry_failed", freed_and_claimed_at_once)
+    await api.client.post("/v1/calls/call-1/retry")
+    assert (await api.client.get("/v1/calls/call-1")).json()["status"] == "transcribing"
 
 
 # --- search ---------------------------------------------------------------------------------
@@ -576,7 +648,7 @@ async def test_a_deletion_counts_as_finished_only_after_its_sweep(
         transcripts = api.platform.transcripts
         assert await transcripts.unfinished_burials() == [KEY]
         async with asyncio.timeout(10):
-            while await transcripts.unfinished_burials():  # noqa: ASYNC110
+            while await transcripts.unfinished_burials():
                 await asyncio.sleep(0.01)
         assert await transcripts.buried(KEY)
 
