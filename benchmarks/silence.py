@@ -3,8 +3,8 @@
 ``python -m benchmarks silence [--data DIR]``:
 
 * *invented words*: ten minutes each of silence, noise and music (``benchmarks/sounds.py``), at
-  16,000 and 8,000 Hz, go through a ``twicetold serve`` on the defaults, live and then batch;
-  every word of the draft and of the canonical transcript was invented.
+  16,000 and 8,000 Hz, go through detector, endpointing and engine of the live pass and through
+  those of the batch pass, on the defaults; every word that comes out was invented.
 * *deleted words*: each reference word of which more than half lies outside of what the activity
   detector lets an engine hear. Sound as it is and with its speech at −35 dBFS, at 16,000 and
   8,000 Hz, live and batch. Where a reference has no word times, it is aligned with the sound
@@ -13,9 +13,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,12 @@ from benchmarks import clips, sounds
 from benchmarks.alignment import aligned
 from benchmarks.clips import Clip
 from benchmarks.common import save
-from benchmarks.servers import Server
-from benchmarks.serving import fast_call, transcripts_of
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.listening import Listener
 from twicetold.cli.bench_calls import Samples
 from twicetold.config import Settings
+from twicetold.engines import Sound
+from twicetold.engines.pocketsphinx import PocketsphinxEngine
 from twicetold.engines.silero import SileroActivity
 from twicetold.live.endpointing import Begin, End, Endpointer
 from twicetold.wiring import batch_settings, live_settings
@@ -47,7 +45,7 @@ def run(data: Path | None = None) -> dict[str, Any]:
     figures = {"deleted_samples": deleted(clips.sample_clips())}
     if data is not None:
         figures["deleted_recordings"] = deleted(clips.recorded(data))
-    figures["invented"] = asyncio.run(invented())
+    figures["invented"] = invented()
     save("silence", figures)
     return figures
 
@@ -55,32 +53,58 @@ def run(data: Path | None = None) -> dict[str, Any]:
 # --- words that nobody said -------------------------------------------------------------
 
 
-async def invented() -> dict[str, Any]:
-    """Words in draft and canonical transcript of each ten minutes."""
+def invented() -> dict[str, Any]:
+    """Words of both passes in each ten minutes, and how often their engines were called."""
+    activity, engine = SileroActivity(), PocketsphinxEngine()
     figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="twicetold-bench-") as directory:
-        server = Server(
-            Path(directory) / "data", engine="pocketsphinx", settings={"finalize_after_s": "60"}
-        )
-        await server.start()
-        try:
-            for maker, rate in itertools.product(
-                (sounds.silence, sounds.noise, sounds.music), RATES
-            ):
-                name = f"{maker.__name__}-{rate}"
-                sound = ten_minutes(maker, rate)
-                await fast_call(server.url, name, sound, rate)
-                draft, canonical = await transcripts_of(server.url, name)
-                figures[name] = {
-                    "seconds": len(sound) / rate,
-                    "live_words": _count(draft),
-                    "batch_words": _count(canonical),
-                    "kinds": len(list(maker(rate))),
-                }
-        finally:
-            await server.stop()
+    for maker, rate in itertools.product((sounds.silence, sounds.noise, sounds.music), RATES):
+        sound = ten_minutes(maker, rate)
+        words, utterances = live_words(activity, engine, sound, rate)
+        batch, chunks = batch_words(activity, engine, sound, rate)
+        figures[f"{maker.__name__}, {rate} Hz"] = {
+            "seconds": len(sound) / rate,
+            "kinds": len(list(maker(rate))),
+            "live_words": words,
+            "live_utterances": utterances,
+            "batch_words": batch,
+            "batch_chunks": chunks,
+        }
     figures["words"] = sum(each["live_words"] + each["batch_words"] for each in figures.values())
     return figures
+
+
+def live_words(
+    activity: SileroActivity, engine: PocketsphinxEngine, sound: Samples, rate: int
+) -> tuple[int, int]:
+    """Words, and utterances that went to the engine: the endpointing and the engine's streams."""
+    frame = activity.frame_samples(rate)
+    endpointer = Endpointer(0, rate, frame, live_settings(Settings()).endpointing)
+    endpointer.append(sound.astype("<i2").tobytes())
+    probabilities, _ = activity.probabilities(activity.start(rate), endpointer.unjudged())
+    words = utterances = 0
+    stream, adaptation = engine.start(rate, "en", None), None
+    for action in endpointer.judge(probabilities) + endpointer.flush(all_of_it=True):
+        if isinstance(action, Begin):
+            stream.close()
+            stream = engine.start(rate, "en", adaptation)
+            utterances += 1
+        elif isinstance(action, End):
+            heard = stream.finish()
+            words, adaptation = words + len(heard.words), heard.adaptation
+        else:
+            stream.accept(action.pcm)
+    stream.close()
+    return words, utterances
+
+
+def batch_words(
+    activity: SileroActivity, engine: PocketsphinxEngine, sound: Samples, rate: int
+) -> tuple[int, int]:
+    """Words, and chunks that went to the engine."""
+    listener = Listener(activity, rate, 1, batch_settings(Settings()).chunking)
+    chunks = listener.hear(sound.astype("<i2").tobytes()) + listener.finish()
+    heard = [engine.transcribe(Sound(chunk.pcm, rate), "en") for chunk in chunks]
+    return sum(len(each.words) for each in heard), len(chunks)
 
 
 def ten_minutes(maker: Callable[..., Iterator[sounds.Piece]], rate: int) -> Samples:
@@ -91,10 +115,6 @@ def ten_minutes(maker: Callable[..., Iterator[sounds.Piece]], rate: int) -> Samp
         pieces += [clips.pcm16(np.clip(piece, -1, 1)) for _, piece in maker(rate, seed)]
         seed += 10
     return np.concatenate(pieces)[:wanted]
-
-
-def _count(segments: Sequence[dict[str, Any]]) -> int:
-    return sum(len(segment["text"].split()) for segment in segments)
 
 
 # --- words that nobody heard -------------------------------------------------------------

@@ -143,9 +143,10 @@ def table_of(steps: Sequence[dict[str, Any]]) -> Table:
     """The figures for the terminal."""
     from rich.table import Table
 
-    table = Table(title="Latency of captions, in seconds", title_justify="left")
-    heads = ("calls", "utterances", "speech end → final p50", "p95", "p99")
-    for head in (*heads, "speech start → first partial p50", "p95", "p99", "unheard", "lagging"):
+    title = "Seconds from speech end to its final, and from speech start to its first partial"
+    table = Table(title=title, title_justify="left")
+    heads = ("calls", "said", "final p50", "p95", "p99", "first p50", "p95", "p99")
+    for head in (*heads, "unheard", "lagging"):
         table.add_column(head, justify="right")
     for step in steps:
         final, first = step["final_s"].values(), step["first_partial_s"].values()
