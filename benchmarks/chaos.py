@@ -11,7 +11,6 @@ canonical transcript likewise.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import tempfile
 import time
@@ -29,6 +28,7 @@ from twicetold.errors import TwicetoldError
 
 RATE = 16_000
 MESSAGE_S = 0.1
+_VERDICT_WITHIN_S = 120.0
 STEPS = (
     "ingest.before_publish",
     "ingest.after_publish",
@@ -199,6 +199,14 @@ async def random_kills(
     return {"kills": kills, "calls_ended_before_the_last_kill": done_before_the_end, **result}
 
 
+async def _verdict_unless_dead(server: Server, logs: list[CallLog]) -> dict[str, Any] | None:
+    """None where the server died of its step while it was being asked."""
+    try:
+        return await verdict(server, logs)
+    except httpx.TransportError:
+        return None
+
+
 async def step_kill(step: str, count: int = 3, seconds: float = 9.0) -> dict[str, Any]:
     """Let the server kill itself at one numbered step, once, then go on."""
     with tempfile.TemporaryDirectory() as directory:
@@ -211,8 +219,9 @@ async def step_kill(step: str, count: int = 3, seconds: float = 9.0) -> dict[str
         finished = asyncio.Event()
         restarting = asyncio.create_task(restarter(server, finished))
         await asyncio.gather(*(speak(server, log) for log in logs))
-        with contextlib.suppress(httpx.HTTPError):
-            result = await verdict(server, logs)
+        async with asyncio.timeout(_VERDICT_WITHIN_S):
+            while (result := await _verdict_unless_dead(server, logs)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
         finished.set()
         deaths = await restarting
         if deaths and flag.exists():

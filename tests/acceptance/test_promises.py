@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from benchmarks import chaos
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 _KEPT = (
     "audio_bytes_lost",

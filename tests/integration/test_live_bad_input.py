@@ -401,7 +401,7 @@ async def test_a_client_that_does_not_read(tmp_path: Path, monkeypatch: pytest.M
             assert most <= 3, "expected acks to wait for each other"
             ((reader,),) = app.state.captions._readers.values()
             async with asyncio.timeout(harness.PATIENCE_S):
-                while not reader._waiting:  # noqa: ASYNC110
+                while not reader._waiting:
                     await asyncio.sleep(0.02)
             await asyncio.sleep(0.2)  # and more comes
             assert len(reader._waiting) <= 256
