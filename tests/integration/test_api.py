@@ -464,6 +464,32 @@ async def test_an_upload_that_a_crash_cut_short_may_be_repeated(api: Api, placed
     assert await api.platform.queue.job_of(KEY) is not None
 
 
+@pytest.mark.parametrize(
+    "told",
+    [{"headers": {"Content-Type": "audio/basic"}}, {"params": {"format": "mulaw"}}],
+    ids=["content type", "parameter"],
+)
+async def test_raw_mulaw_is_taken_where_its_sender_says_so(api: Api, told: dict[str, Any]) -> None:
+    raw = bytes(range(256)) * 50
+    untold = await api.client.put("/v1/recordings/call-1", content=raw)
+    assert error_of(untold)["code"] == "not_audio"
+    taken = await api.client.put("/v1/recordings/call-1", content=raw, **told)
+    assert taken.status_code == 202
+    assert taken.json()["length_s"] == pytest.approx(256 * 50 / 8_000)
+    kept = await api.client.get("/v1/calls/call-1/audio")
+    assert (kept.content, kept.headers["content-type"]) == (raw, "audio/basic")
+    job = await api.platform.queue.job_of(KEY)
+    assert job is not None
+    assert job.job.recording.endswith(".ulaw")
+
+
+async def test_a_wav_that_is_called_raw_mulaw_is_a_wav(api: Api) -> None:
+    told = {"Content-Type": "audio/basic"}
+    await api.client.put("/v1/recordings/call-1", content=tone(), headers=told)
+    kept = await api.client.get("/v1/calls/call-1/audio")
+    assert kept.headers["content-type"] == "audio/wav"
+
+
 async def test_an_upload_waits_for_no_other_call(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     await api.client.put("/v1/recordings/call-1", content=tone())
     hashing, go_on = asyncio.Event(), asyncio.Event()

@@ -22,6 +22,7 @@ from obstore.store import LocalStore
 from twicetold.batch.job import FileState, identify
 from twicetold.batch.settling import Settling
 from twicetold.errors import BadIdentifier, CallDeleted, RecordingNotFound, TwicetoldError
+from twicetold.media.formats import SUFFIXES
 from twicetold.queue import Job, JobState, JobStatus, Queue
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path
@@ -30,13 +31,6 @@ from twicetold.transcripts import Call, NewCall, Status, Transcripts
 log = structlog.get_logger()
 
 _ROOT = "recordings"
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("aac", "aif", "aiff", "amr", "au", "flac", "m4a", "m4v", "mka", "mkv", "mov"),
-        *("mp3", "mp4", "oga", "ogg", "opus", "wav", "webm", "wma"),
-    )
-)
 _HALF_WRITTEN = re.compile(r"^\.|\.(tmp|part|partial|crdownload)$|~$|#\d+$")
 
 
@@ -92,10 +86,6 @@ class Arrivals:
             group.create_task(self._watch())
             group.create_task(self._reconcile_often())
             group.create_task(self._welcome())
-
-    async def submit(self, key: CallKey, recording: str, content: str, language: str) -> bool:
-        """Queue a recording whose bytes are known; False where that very job exists."""
-        return await self._queue.submit(Job(key, content, recording, language))
 
     async def reconcile(self) -> int:
         """Look at every recording once; returns how many became jobs."""

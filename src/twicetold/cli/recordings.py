@@ -10,12 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twicetold.errors import BadParameter
-
-# What a folder is searched for; a file that is named itself may be called anything.
-_SUFFIXES = """
-    .aac .au .flac .m4a .mka .mkv .mov .mp3 .mp4 .oga .ogg .opus .ul .ulaw .wav .webm .wma
-"""
-SUFFIXES = frozenset(_SUFFIXES.split())
+from twicetold.media.formats import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +48,7 @@ def _named(text: str) -> Iterator[Recording]:
 
 
 def _below(folder: Path) -> Iterator[Recording]:
+    """By their suffixes; a file that is named itself may be called anything."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.is_file():
             yield Recording(path, path.relative_to(folder))

@@ -19,32 +19,12 @@ from twicetold.gateway.problems import problem
 from twicetold.gateway.ranges import NotSatisfiable, parse_range
 from twicetold.gateway.schemas import ERRORS
 from twicetold.gateway.tickets import tenant_or_ticket
+from twicetold.media.formats import MEDIA_TYPES
 from twicetold.speech.identity import CallKey
 
 router = APIRouter(tags=["calls"])
 
 _PIECE_BYTES = 256 * 1024
-MEDIA_TYPES = {
-    ".wav": "audio/wav",
-    ".mp3": "audio/mpeg",
-    ".flac": "audio/flac",
-    ".ogg": "audio/ogg",
-    ".oga": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".webm": "audio/webm",
-    ".m4a": "audio/mp4",
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".mka": "audio/x-matroska",
-    ".mkv": "video/x-matroska",
-    ".aac": "audio/aac",
-    ".au": "audio/basic",
-    ".aif": "audio/aiff",
-    ".aiff": "audio/aiff",
-    ".amr": "audio/amr",
-    ".wma": "audio/x-ms-wma",
-}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES = {
     **ERRORS,

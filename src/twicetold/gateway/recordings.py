@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from twicetold.errors import BadParameter, CallDeleted, CallInUse, CallUsed
-from twicetold.gateway.audio import MEDIA_TYPES
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.context import Platform
 from twicetold.gateway.locks import CallLocks
@@ -18,6 +17,7 @@ from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, CallBody
 from twicetold.gateway.upload import Received, check_declared_size, hash_file, place, received
 from twicetold.media import SoundInfo
+from twicetold.media.formats import RAW_MULAW, SUFFIX_OF_CONTAINER, SUFFIXES
 from twicetold.queue import Job
 from twicetold.sessions import State
 from twicetold.speech.identity import CallKey, check_language
@@ -26,20 +26,7 @@ from twicetold.transcripts import Call, NewCall
 
 router = APIRouter(tags=["recordings"])
 
-# The decoder's names of containers; webm is a matroska that says so in its head.
-_SUFFIXES = {
-    "wav": ".wav",
-    "w64": ".wav",
-    "mp3": ".mp3",
-    "flac": ".flac",
-    "ogg": ".ogg",
-    "matroska": ".mkv",
-    "webm": ".webm",
-    "mp4": ".m4a",
-    "aac": ".aac",
-    "au": ".au",
-    "aiff": ".aiff",
-}
+# Webm is a matroska that says so in its head.
 _WEBM_DOCTYPE = b"\x42\x82\x84webm"
 _HEAD_BYTES = 64
 _LATEST_S = 86_400.0  # a clock may run ahead, a call is not a day in the future
@@ -51,7 +38,8 @@ _RESPONSES = {
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "The recording: wav, mp3, flac, ogg, webm, m4a, mp4 or mkv.",
+        "description": "The recording: wav, mp3, flac, ogg, webm, m4a, mp4 or mkv; "
+        "raw μ-law as `audio/basic` or with `format=mulaw`.",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -72,6 +60,10 @@ async def put_recording(
     started_at: Annotated[
         float | None, Query(ge=0, allow_inf_nan=False, description="When the call began.")
     ] = None,
+    format: Annotated[
+        Literal["mulaw"] | None,
+        Query(description="For raw G.711 μ-law (8 kHz, one channel), which nothing else tells."),
+    ] = None,
 ) -> JSONResponse:
     """Upload a recording. The same one again changes nothing; another under its id is refused."""
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
@@ -80,7 +72,9 @@ async def put_recording(
     began = _checked_start(started_at)
     check_declared_size(request.headers.get("content-length"), settings.max_upload_mb)
     await _refuse_taken(platform, key)
-    async with received(platform.store, request.stream(), settings.max_upload_mb) as upload:
+    suffix = _told_suffix(format, request.headers.get("content-type", ""))
+    body = request.stream()
+    async with received(platform.store, body, settings.max_upload_mb, suffix) as upload:
         info = await _listen(platform, upload)
         locks: CallLocks = request.app.state.call_locks
         async with locks.hold(key):
@@ -91,6 +85,14 @@ async def put_recording(
         202 if is_new else 200,
         {"Location": f"{request.scope.get('root_path', '')}/v1/calls/{call_id}"},
     )
+
+
+def _told_suffix(told: str | None, content_type: str) -> str:
+    """A suffix where only the client can say what the bytes are. AU, which has the same content
+    type as raw μ-law, is told from it by its mark."""
+    named = content_type.partition(";")[0].strip().lower()
+    is_raw = told is not None or named in RAW_MULAW.media_types.values()
+    return RAW_MULAW.suffix if is_raw else ""
 
 
 def _checked_start(started_at: float | None) -> float:
@@ -172,7 +174,7 @@ async def _check_content(upload: Received, content: str, key: CallKey) -> None:
 
 async def _refuse_neighbour(platform: Platform, key: CallKey, recording: str) -> None:
     """Another program may have dropped the call in another container. Raises CallUsed."""
-    others = {recording_key(key, suffix) for suffix in MEDIA_TYPES} - {recording}
+    others = {recording_key(key, suffix) for suffix in SUFFIXES} - {recording}
     paths = [local_path(platform.store, other) for other in others]
     if await asyncio.to_thread(lambda: any(path.exists() for path in paths)):
         raise CallUsed(f"The call {key.call_id} has another recording.")
@@ -184,7 +186,7 @@ async def _suffix(upload: Received, info: SoundInfo) -> str:
     if container == "matroska":
         head = await asyncio.to_thread(_head, upload)
         container = "webm" if _WEBM_DOCTYPE in head else container
-    return _SUFFIXES.get(container, ".mka")
+    return SUFFIX_OF_CONTAINER[container]
 
 
 def _head(upload: Received) -> bytes:

@@ -39,13 +39,13 @@ class Received:
 
 @contextlib.asynccontextmanager
 async def received(
-    store: LocalStore, pieces: AsyncIterator[bytes], limit_mib: int
+    store: LocalStore, pieces: AsyncIterator[bytes], limit_mib: int, suffix: str = ""
 ) -> AsyncIterator[Received]:
     """Write a body to disk and give it out; whatever was not renamed by then is removed.
 
     Raises UploadTooLarge, EmptyAudio, DiskFull or Unavailable.
     """
-    path = local_path(store, f"{_DIRECTORY}/{secrets.token_hex(16)}")
+    path = local_path(store, f"{_DIRECTORY}/{secrets.token_hex(16)}{suffix}")
     try:
         with _named_errors():
             file = await asyncio.to_thread(_create, path)

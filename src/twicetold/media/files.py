@@ -34,6 +34,7 @@ from twicetold.media.decoding import (
     decode,
     samples_of,
 )
+from twicetold.media.formats import DEMUXERS_BY_CONTENT, RAW_MULAW
 from twicetold.media.messages import Kind, pack, pack_info
 from twicetold.media.resampling import target_rate
 from twicetold.media.sniffing import (
@@ -44,8 +45,6 @@ from twicetold.media.sniffing import (
     streamed_riff,
 )
 
-FORMATS = "wav,w64,au,aiff,mp3,aac,flac,ogg,matroska,webm,mov,mp4,m4a"
-RAW_MULAW_SUFFIXES = {".ulaw", ".ul", ".mulaw"}
 SILENT_PIECE_S = 1.0
 
 _NAMES = {"matroska,webm": "matroska", "mov,mp4,m4a,3gp,3g2,mj2": "mp4"}
@@ -99,10 +98,10 @@ def open_regular(path: Path) -> BinaryIO:
 
 def container_options(path: Path, file: BinaryIO, size: int) -> tuple[str | None, dict[str, str]]:
     """The format, where its bytes cannot tell it, and what FFmpeg may do with the file."""
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+    options = {"format_whitelist": ",".join(DEMUXERS_BY_CONTENT), "protocol_whitelist": "none"}
     file.seek(0)
     head = file.read(4)
-    if path.suffix.lower() in RAW_MULAW_SUFFIXES and head not in (b"RIFF", b".snd"):
+    if path.suffix.lower() in RAW_MULAW.media_types and head not in (b"RIFF", b".snd"):
         return "mulaw", {**options, "format_whitelist": "mulaw", "sample_rate": "8000"}
     if streamed_riff(file, size):
         options["ignore_length"] = "1"
