@@ -278,7 +278,9 @@ class SessionsContract:
         await sessions.swap(KEY, {"epoch": 2}, {"lease_s": 0})
         assert not await sessions.leased(KEY)
 
-    async def test_sweep_gives_calls_that_were_abandoned_before_they_closed(self, sessions: Sessions) -> None:
+    async def test_sweep_gives_calls_that_were_abandoned_before_they_closed(
+        self, sessions: Sessions
+    ) -> None:
         leased, fresh, gone, closed = (CallKey("acme", f"call-{n}") for n in range(4))
         await sessions.create(record(leased), LONG_S)
         await sessions.create(record(fresh), 0)

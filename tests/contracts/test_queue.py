@@ -285,7 +285,7 @@ async def _when_all_are_claimed(
         assert child.stdin is not None
         child.stdin.write(b"g")
     async with asyncio.timeout(SOON_S):
-        while (counts := await _done_and_leased(queue)) != (60, 1):  # noqa: ASYNC110
+        while (counts := await _done_and_leased(queue)) != (60, 1):
             await asyncio.sleep(0.02)  # other processes: they set no event of ours
     await queue.aclose()
     return counts

@@ -111,7 +111,7 @@ async def serving(api: Api) -> AsyncIterator[httpx.AsyncClient]:
 async def until(holds: Callable[[], object]) -> None:
     """Wait for what nothing announces."""
     async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110
+        while not holds():
             await asyncio.sleep(0.005)
 
 

@@ -360,7 +360,7 @@ async def test_a_job_that_was_taken_away_is_published_by_its_new_owner_alone(wor
         await world.queue.forget(KEY)  # the lease is gone, as if it had run out
         await world.queue.submit(job)
         async with asyncio.timeout(10.0):
-            while len(world.engine.calls) == asked:  # noqa: ASYNC110 - until it begins afresh
+            while len(world.engine.calls) == asked:
                 await asyncio.sleep(0.01)
         assert (await world.transcripts.call(KEY)).canonical_revision is None
         world.engine.open.set()
@@ -379,7 +379,7 @@ async def test_a_recording_that_is_replaced_meanwhile_gets_the_transcript_of_its
         new = world.record(wav(render(500, 40, RATE)))
         world.engine.open.set()
         async with asyncio.timeout(10.0):
-            while await world.said() != list(range(500, 540)):  # noqa: ASYNC110 - a reader's view
+            while await world.said() != list(range(500, 540)):
                 await asyncio.sleep(0.01)
         await world.job(JobState.DONE)
     jobs = await world.queue.jobs()

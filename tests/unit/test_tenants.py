@@ -16,7 +16,7 @@ from twicetold.errors import (
     SettingError,
     Unauthorized,
 )
-from twicetold.tenants import Tenants
+from twicetold.tenants import Tenants, refuse_open_door
 
 pytestmark = pytest.mark.unit
 
@@ -188,3 +188,31 @@ def test_a_file_of_bytes_that_are_no_text_is_refused(path: Path) -> None:
     path.write_bytes(os.urandom(64) + b"\xff")
     with pytest.raises(SettingError):
         Tenants.load(path)
+
+
+# --- who is let in without a key ---
+
+
+@pytest.mark.parametrize(
+    ("host", "open_to_others"),
+    [
+        ("127.0.0.1", False),
+        ("127.9.8.7", False),
+        ("::1", False),
+        ("localhost", False),
+        ("LOCALHOST", False),
+        ("::", True),
+        ("0.0.0.0", True),
+        ("10.0.0.1", True),
+        ("localhost.example.com", True),
+    ],
+)
+def test_only_this_machine_needs_no_tenants(
+    host: str, open_to_others: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.toml"
+    if open_to_others:
+        with pytest.raises(SettingError, match="tenants file"):
+            refuse_open_door(host, file)
+        file.touch()
+    refuse_open_door(host, file)

@@ -7,6 +7,7 @@ process runs, and reconciliation, at the start and each hour, for what came unse
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import time
@@ -31,6 +32,7 @@ from twicetold.transcripts import Call, NewCall, Status, Transcripts
 log = structlog.get_logger()
 
 _ROOT = "recordings"
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0  # before a watch that failed begins again
 _HALF_WRITTEN = re.compile(r"^\.|\.(tmp|part|partial|crdownload)$|~$|#\d+$")
 
 
@@ -90,29 +92,44 @@ class Arrivals:
     async def reconcile(self) -> int:
         """Look at every recording once; returns how many became jobs."""
         found = 0
-        listing = self._store.list(f"{_ROOT}/", chunk_size=200)
-        while batch := await asyncio.to_thread(next, listing, None):
-            for entry in batch:
-                found += await self._consider(entry["path"])
+        for tenant in await asyncio.to_thread(_names_in, self._directory):
+            for name in await asyncio.to_thread(_names_in, self._directory / tenant):
+                found += await self._look_at(f"{_ROOT}/{tenant}/{name}")
         return found
+
+    async def _look_at(self, object_key: str) -> bool:
+        """What one file does wrong keeps nobody from the others."""
+        try:
+            return await self._consider(object_key)
+        except (TwicetoldError, OSError, BaseError, ValueError) as error:
+            self._complain(object_key, f"looking at it failed ({type(error).__name__})")
+            return False
 
     # --- noticing ------------------------------------------------------------------------
 
     async def _watch(self) -> None:
+        wait_s = _FIRST_WAIT_S
         while True:
+            began = time.monotonic()
             try:
                 async for changes in watchfiles.awatch(
                     self._directory, watch_filter=None, step=50, debounce=400, recursive=True
                 ):
                     await self._notice(changes)
-            except OSError as error:
+            # RuntimeError: watchfiles' own, for one for a name that is not UTF-8.
+            except (OSError, RuntimeError) as error:
                 log.warning(
                     "watch_failed",
                     error=type(error).__name__,
-                    hint="Dropped files are found by reconciliation until it works again.",
+                    hint="It begins again by itself; what it missed is found by reconciliation.",
                 )
-                await asyncio.sleep(60.0)
+            if time.monotonic() - began > _LONGEST_WAIT_S:
+                wait_s = _FIRST_WAIT_S
+            await asyncio.sleep(wait_s)
+            wait_s = min(_LONGEST_WAIT_S, 2.0 * wait_s)
+            with contextlib.suppress(OSError):  # the watch will say so itself
                 await asyncio.to_thread(_prepare, self._directory)
+            self._settling.missed()
 
     async def _notice(self, changes: set[tuple[watchfiles.Change, str]]) -> None:
         for change, path in changes:
@@ -120,8 +137,8 @@ class Arrivals:
                 self._settling.forget(path)
             elif Path(path).parent == self._directory:
                 # A tenant's new directory: what was put there before it was watched made no noise.
-                for within in await asyncio.to_thread(_files_in, Path(path)):
-                    self._stirred(within)
+                for name in await asyncio.to_thread(_names_in, Path(path)):
+                    self._stirred(os.path.join(path, name))  # noqa: PTH118 - as it is told
             else:
                 self._stirred(path)
 
@@ -145,8 +162,10 @@ class Arrivals:
             object_key = Path(path).relative_to(self._directory.parent).as_posix()
             try:
                 await self._consider(object_key, settled=True)
-            except (TwicetoldError, OSError, BaseError) as error:
-                log.warning("arrival_failed", object=object_key, error=type(error).__name__)
+            except (TwicetoldError, OSError, BaseError, ValueError) as error:
+                log.warning(
+                    "arrival_failed", object=_printable(object_key), error=type(error).__name__
+                )
                 self._settling.stirred(path, after_s=60.0)
 
     # --- taking in -----------------------------------------------------------------------
@@ -167,6 +186,8 @@ class Arrivals:
             self._complain(object_key, str(reason))
             return False
         except RecordingNotFound:
+            if await asyncio.to_thread(os.path.lexists, path):
+                self._complain(object_key, "it is not a file of its own; links are not followed")
             return False
         if not settled and time.time() - state.written_s < self._settings.settle_s:
             self._settling.stirred(str(path))
@@ -204,7 +225,8 @@ class Arrivals:
             return False
         call = await self._transcripts.call(key)
         language = self._settings.language if call is None else call.language
-        row = NewCall(key, state.written_s, 0, "drop", language)
+        began = min(state.written_s, time.time())  # no call begins in the future
+        row = NewCall(key, began, 0, "drop", language)
         try:
             await self._transcripts.begin_call(row)
             await self._transcripts.set_recording(key, object_key, None)
@@ -235,8 +257,8 @@ class Arrivals:
             self._complained.add(object_key)
         log.warning(
             "recording_left_alone",
-            object=object_key,
-            reason=reason,
+            object=_printable(object_key),
+            reason=_printable(reason),
             hint="Name it recordings/TENANT/CALL_ID.wav (or .mp3, .flac, .m4a, …).",
         )
 
@@ -247,11 +269,21 @@ def _spent(newest: JobStatus, call: Call, job: Job) -> bool:
     return newest.state is JobState.DONE and call.canonical_revision is None
 
 
-def _files_in(directory: Path) -> list[str]:
+def _names_in(directory: Path) -> list[str]:
+    """What lies in a directory that is no link; nothing where it is gone or no directory."""
+    if directory.is_symlink():
+        return []
     try:
-        return [entry.path for entry in os.scandir(directory) if entry.is_file()]
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _printable(name: str) -> str:
+    """A file's name may hold anything: bytes that are no text, and ends of lines."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _prepare(directory: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.errors import RecordingNotFound, TwicetoldError
+from twicetold.storage import open_recording, stat_recording
 
 _LONGEST_WAIT_S = 300.0
 
@@ -49,10 +50,7 @@ class FileState:
     @classmethod
     def of(cls, path: Path) -> FileState:
         """Raises RecordingNotFound. Touches the disk: call it in a thread."""
-        try:
-            found = path.stat()
-        except FileNotFoundError as error:
-            raise RecordingNotFound(f"The recording {path.name} is not there.") from error
+        found = stat_recording(path)
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
@@ -81,7 +79,7 @@ async def unchanged(path: Path, identity: Identity) -> bool:
 
 def _identify(path: Path) -> Identity:
     state = FileState.of(path)
-    with path.open("rb") as file:
+    with open_recording(path) as file:
         return Identity(hashlib.file_digest(file, "sha256").hexdigest(), state)
 
 

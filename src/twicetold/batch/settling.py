@@ -36,6 +36,10 @@ class Settling:
         self._seen.pop(path, None)
         self._changed.set()
 
+    def missed(self) -> None:
+        """Files may have stirred that nobody told of: whoever lists all files is to look."""
+        self._overflow.set()
+
     def forget(self, path: str) -> None:
         self._due.pop(path, None)
         self._seen.pop(path, None)
@@ -77,8 +81,6 @@ class Settling:
 
         A file that was renamed into place was last written to long ago and settles at once.
         """
-        if not Path(path).is_file():
-            return None
         try:
             state = FileState.of(Path(path))
         except RecordingNotFound:

@@ -173,22 +173,6 @@ def test_a_key_is_shown_once_and_alone_on_stdout() -> None:
     assert "acme" not in left.stdout
 
 
-@pytest.mark.parametrize(
-    ("host", "open_to_others"),
-    [("127.0.0.1", False), ("::1", False), ("localhost", False), ("::", True), ("10.0.0.1", True)],
-)
-def test_only_this_machine_needs_no_tenants(host: str, open_to_others: bool) -> None:
-    from twicetold.cli.serve import check_reach
-    from twicetold.errors import SettingError
-
-    settings = Settings(host=host, tenants_file=Path("t.toml"))
-    if open_to_others:
-        with pytest.raises(SettingError, match="tenants file"):
-            check_reach(settings)
-        Path("t.toml").touch()
-    check_reach(settings)
-
-
 # --- a server's calls -------------------------------------------------------------------------
 
 
