@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import hmac
+import ipaddress
 import os
 import re
 import secrets
@@ -47,6 +48,26 @@ _SHOW_KEY = (
 )
 
 log = structlog.get_logger()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, reached by nobody else: 127.0.0.0/8, ::1, localhost."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def refuse_open_door(host: str, tenants_file: Path) -> None:
+    """Refuse to be reached by others while anybody may do anything. Raises SettingError."""
+    if is_loopback(host) or tenants_file.exists():
+        return
+    raise SettingError(
+        f"host got {host!r}, which other machines can reach, "
+        f"but there is no tenants file ({tenants_file}).",
+        "Make a tenant and its key first: "
+        f"twicetold tenants add NAME --tenants-file {tenants_file}",
+    )
 
 
 @dataclass(frozen=True, slots=True)

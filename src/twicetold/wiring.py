@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -32,6 +33,7 @@ from twicetold.errors import (
     PortInUse,
     SettingError,
     TwicetoldError,
+    Unavailable,
 )
 from twicetold.gateway.app import create_app
 from twicetold.gateway.captions import CaptionHub
@@ -48,7 +50,7 @@ from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.storage import open_store
-from twicetold.tenants import Tenants
+from twicetold.tenants import Tenants, refuse_open_door
 from twicetold.transcripts import Transcripts
 from twicetold.transcripts.sqlite import SqliteTranscripts
 
@@ -56,7 +58,8 @@ log = structlog.get_logger()
 
 _GRACE_S = 5
 _LARGEST_WEBSOCKET_MESSAGE = 8 * 1024 * 1024  # the gateway itself refuses above 1 MiB, in words
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_BACKLOG = 2048
+_HOST_HINT = "Use 127.0.0.1, an address of this machine, or 0.0.0.0 for all of them."
 
 
 async def serve(
@@ -69,7 +72,7 @@ async def serve(
 
     ``loading`` is the live engine where the caller has begun to open it.
     """
-    refuse_open_door(settings)
+    refuse_open_door(settings.host, settings.tenants_path)
     listening = bind(settings.host, settings.port)
     url = _url(listening)
     async with AsyncExitStack() as stack:
@@ -147,7 +150,7 @@ async def carriers(settings: Settings) -> AsyncIterator[Platform]:
             transcripts=transcripts,
             store=open_store(settings.store, settings.data_dir),
             decoder=decoder,
-            tenants=Tenants.load(tenants_path(settings)),
+            tenants=Tenants.load(settings.tenants_path),
             live_engine=engine_info(settings.live_engine),
             batch_engine=engine_info(settings.batch_engine),
         )
@@ -186,10 +189,6 @@ async def batch_tools(settings: Settings) -> AsyncIterator[Tools]:
         yield Tools(decoder, engine, open_activity(engine.info))
 
 
-def tenants_path(settings: Settings) -> Path:
-    return settings.tenants_file or settings.data_dir / "tenants.toml"
-
-
 def live_settings(settings: Settings) -> LiveSettings:
     return LiveSettings(
         endpointing=EndpointSettings(
@@ -216,26 +215,31 @@ def batch_settings(settings: Settings) -> BatchSettings:
     )
 
 
-def refuse_open_door(settings: Settings) -> None:
-    """Without tenants there are no keys, and so nobody but this machine is let in."""
-    if settings.host not in _LOOPBACK and not tenants_path(settings).exists():
-        raise SettingError(
-            f"host is {settings.host}, but no tenant has a key: anyone could listen in.",
-            "Add one with 'twicetold tenants add NAME', or serve on 127.0.0.1.",
-        )
-
-
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises PortInUse."""
+    """A listening socket. Raises PortInUse, SettingError or Unavailable."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-    except OSError as error:
+        listening.listen(_BACKLOG)  # at once: bound only, the port could be bound a second time
+    except (OSError, UnicodeError) as error:
         listening.close()
-        raise PortInUse(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+        raise _cannot_listen(host, port, error) from error
     return listening
+
+
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> TwicetoldError:
+    if isinstance(error, UnicodeError | socket.gaierror):
+        return SettingError(f"host got {host!r}, of which no address is known.", _HOST_HINT)
+    reason = f"Cannot listen on {host} port {port}: {error.strerror}."
+    if error.errno == errno.EADDRINUSE:
+        return PortInUse(reason)
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return SettingError(f"host got {host!r}, which is no address of this machine.", _HOST_HINT)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return SettingError(reason, "Ports below 1024 need rights; choose another with --port.")
+    return Unavailable(reason)
 
 
 def _url(listening: socket.socket) -> str:

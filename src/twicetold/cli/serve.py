@@ -12,7 +12,7 @@ import typer
 from twicetold.cli.console import run, say
 from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
 from twicetold.config import LOG_LEVELS, Settings
-from twicetold.errors import SettingError, TwicetoldError
+from twicetold.errors import TwicetoldError
 
 
 def serve(
@@ -35,6 +35,8 @@ def serve(
 
     The first line on stdout is its address; logs go to stderr.
     """
+    from twicetold.tenants import refuse_open_door
+
     settings = settings_of(
         sets=set_,
         host=host,
@@ -47,30 +49,8 @@ def serve(
         config=config,
         log_level=log_level,
     ).settings
-    check_reach(settings)
+    refuse_open_door(settings.host, settings.tenants_path)
     _run(settings)
-
-
-def check_reach(settings: Settings) -> None:
-    """Refuse to be reached by others while anybody may do anything. Raises SettingError."""
-    if is_loopback(settings.host) or settings.tenants_path.exists():
-        return
-    raise SettingError(
-        f"host got {settings.host!r}, which other machines can reach, "
-        f"but there is no tenants file ({settings.tenants_path}).",
-        f"Make a tenant and its key first: "
-        f"twicetold tenants add NAME --tenants-file {settings.tenants_path}",
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server bound to ``host``."""
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _run(settings: Settings) -> None:

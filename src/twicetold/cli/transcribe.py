@@ -127,20 +127,15 @@ class _Work:
     async def _transcript(
         self, recording: Recording, tools: Tools, on_progress: Callable[[float, float], None]
     ) -> FileTranscript:
-        from twicetold.batch.chunking import ChunkingSettings
         from twicetold.batch.pipeline import transcribe_file
+        from twicetold.wiring import batch_settings
 
         settings = self._settings
         return await transcribe_file(
             recording.path,
             tools,
             language=settings.language,
-            settings=ChunkingSettings(
-                chunk_s=settings.batch_chunk_s,
-                min_silence_ms=settings.min_silence_ms,
-                pre_roll_ms=settings.pre_roll_ms,
-                threshold=settings.vad_threshold,
-            ),
+            settings=batch_settings(settings).chunking,
             on_progress=on_progress,
         )
 

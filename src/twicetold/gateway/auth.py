@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from fastapi import Request, WebSocket
@@ -10,7 +9,7 @@ from fastapi.requests import HTTPConnection
 
 from twicetold.errors import Forbidden
 from twicetold.gateway.context import Platform
-from twicetold.tenants import KEY_SUBPROTOCOL, Tenant, Tenants
+from twicetold.tenants import KEY_SUBPROTOCOL, Tenant, Tenants, is_loopback
 
 __all__ = [
     "KEY_SUBPROTOCOL",
@@ -64,16 +63,15 @@ def guard_open_mode(connection: HTTPConnection, tenants: Tenants) -> None:
     """
     if not tenants.open_mode:
         return
-    if not _is_loopback(f"//{connection.headers.get('host', '')}"):
+    if not _is_this_machine(f"//{connection.headers.get('host', '')}"):
         raise Forbidden("The request names another host than this machine.", _OPEN_HINT)
     origin = connection.headers.get("origin")
-    if origin is not None and not _is_loopback(origin):
+    if origin is not None and not _is_this_machine(origin):
         raise Forbidden("The request comes from a page of another origin.", _OPEN_HINT)
 
 
-def _is_loopback(address: str) -> bool:
+def _is_this_machine(address: str) -> bool:
     try:
-        host = urlsplit(address).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return is_loopback(urlsplit(address).hostname or "")
     except ValueError:
         return False

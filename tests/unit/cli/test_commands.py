@@ -301,6 +301,8 @@ SEGMENT = Segment(1, 0, 0.0, 1.5, "hello there", (Word(0.0, 0.5, "hello"), Word(
 @pytest.fixture
 def fake_pass(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """A test's batch pass: every file says hello, but those called bad."""
+    from twicetold import wiring as real_wiring
+
     seen: list[Path] = []
 
     @asynccontextmanager
@@ -318,6 +320,7 @@ def fake_pass(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     wiring = types.ModuleType("twicetold.wiring")
     wiring.batch_tools = batch_tools  # type: ignore[attr-defined]
+    wiring.batch_settings = real_wiring.batch_settings  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "twicetold.wiring", wiring)
     monkeypatch.setattr("twicetold.wiring", wiring, raising=False)
     monkeypatch.setattr(pipeline, "transcribe_file", transcribe_file)
