@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from obstore.store import LocalStore
 
-from twicetold.errors import SettingError
+from twicetold.errors import RecordingNotFound, SettingError
 from twicetold.speech.identity import CallKey
+
+_UNLINKED = os.O_NOFOLLOW | os.O_CLOEXEC
+# A link that is not to be followed is ELOOP, or ENOTDIR where a directory was wanted.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ENXIO)
 
 
 def recording_key(key: CallKey, suffix: str = ".wav") -> str:
@@ -49,6 +56,48 @@ def local_path(store: LocalStore, object_key: str) -> Path:
     if store.prefix is None:
         raise SettingError("the store has no directory of its own.")
     return Path(store.prefix) / object_key
+
+
+def stat_recording(path: Path) -> os.stat_result:
+    """What is known of a recording. Raises RecordingNotFound, also for a link. Blocks."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _no_recording(path) from error
+    if not stat.S_ISREG(found.st_mode) or path.parent.is_symlink():
+        raise _no_recording(path)
+    return found
+
+
+def open_recording(path: Path) -> BufferedReader:
+    """Open a recording to read it. Raises RecordingNotFound. Blocks.
+
+    Whoever may drop files into the store could otherwise have any file of this machine read
+    out by a link, so neither the file nor its directory may be one.
+    """
+    try:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | _UNLINKED)
+        try:
+            # Not blocking: a pipe without a writer would wait here for ever.
+            flags = os.O_RDONLY | os.O_NONBLOCK | _UNLINKED
+            descriptor = os.open(path.name, flags, dir_fd=directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            raise _no_recording(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_recording(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def _no_recording(path: Path) -> RecordingNotFound:
+    return RecordingNotFound(
+        f"The recording {path.name} is not there, or is no file of its own.",
+        "Restore it, or delete the call. Links are not followed.",
+    )
 
 
 def sync_object(store: LocalStore, object_key: str) -> None:

@@ -116,11 +116,11 @@ class Arrivals:
                     self._directory, watch_filter=None, step=50, debounce=400, recursive=True
                 ):
                     await self._notice(changes)
-            # RuntimeError: watchfiles' own, for one for a name that is not UTF-8.
-            except (OSError, RuntimeError) as error:
+            # watchfiles' own are RuntimeErrors, in a group: for one of a name that is not UTF-8.
+            except (OSError, RuntimeError, ExceptionGroup) as error:
                 log.warning(
                     "watch_failed",
-                    error=type(error).__name__,
+                    error=_kind(error),
                     hint="It begins again by itself; what it missed is found by reconciliation.",
                 )
             if time.monotonic() - began > _LONGEST_WAIT_S:
@@ -278,6 +278,12 @@ def _names_in(directory: Path) -> list[str]:
             return [entry.name for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _kind(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__
 
 
 def _printable(name: str) -> str:

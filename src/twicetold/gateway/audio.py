@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
-import obstore
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from obstore.store import LocalStore
 
 from twicetold.errors import RecordingNotFound
 from twicetold.gateway.auth import platform_of
@@ -21,6 +20,7 @@ from twicetold.gateway.schemas import ERRORS
 from twicetold.gateway.tickets import tenant_or_ticket
 from twicetold.media.formats import MEDIA_TYPES
 from twicetold.speech.identity import CallKey
+from twicetold.storage import local_path, open_recording, stat_recording
 
 router = APIRouter(tags=["calls"])
 
@@ -48,7 +48,8 @@ async def audio(
     call = await find_call(platform, CallKey.checked(tenant, call_id))
     if call.recording is None:
         raise RecordingNotFound(f"Call {call_id} has no recording yet.")
-    size, etag = await _stat(platform.store, call.recording, call_id)
+    path = local_path(platform.store, call.recording)
+    size, etag = await asyncio.to_thread(_stat, path, call_id)
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
@@ -58,7 +59,7 @@ async def audio(
             span = parse_range(request.headers.get("range"), size)
         except NotSatisfiable:
             return _no_such_range(size, headers)
-    suffix = PurePosixPath(call.recording).suffix.lower()
+    suffix = Path(call.recording).suffix.lower()
     headers["Content-Type"] = MEDIA_TYPES.get(suffix, "application/octet-stream")
     first, last = span or (0, size - 1)
     headers["Content-Length"] = str(last + 1 - first)
@@ -66,21 +67,20 @@ async def audio(
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     if request.method == "HEAD":
         return Response(headers=headers)
-    pieces = _pieces(platform.store, call.recording, first, last + 1)
+    pieces = _pieces(path, first, last + 1)
     return StreamingResponse(pieces, 206 if span else 200, headers)
 
 
-async def _stat(store: LocalStore, recording: str, call_id: str) -> tuple[int, str]:
+def _stat(path: Path, call_id: str) -> tuple[int, str]:
     """Size and entity tag of the recording. Raises RecordingNotFound."""
     try:
-        meta = await obstore.head_async(store, recording)
-    except FileNotFoundError:
+        found = stat_recording(path)
+    except RecordingNotFound:
         raise RecordingNotFound(
             f"The recording of call {call_id} is no longer in the store.",
             "Restore it from a backup, or delete the call.",
         ) from None
-    etag = meta["e_tag"] or f'"{meta["size"]}-{meta["last_modified"].timestamp():.6f}"'
-    return meta["size"], etag
+    return found.st_size, f'"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"'
 
 
 def _no_such_range(size: int, headers: dict[str, str]) -> Response:
@@ -93,7 +93,12 @@ def _no_such_range(size: int, headers: dict[str, str]) -> Response:
     )
 
 
-async def _pieces(store: LocalStore, recording: str, start: int, end: int) -> AsyncIterator[bytes]:
+async def _pieces(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
     for at in range(start, end, _PIECE_BYTES):
-        length = min(_PIECE_BYTES, end - at)
-        yield bytes(await obstore.get_range_async(store, recording, start=at, length=length))
+        yield await asyncio.to_thread(_piece, path, at, min(_PIECE_BYTES, end - at))
+
+
+def _piece(path: Path, start: int, length: int) -> bytes:
+    with open_recording(path) as file:
+        file.seek(start)
+        return file.read(length)

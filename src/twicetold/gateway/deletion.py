@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import PurePosixPath
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from twicetold.broker import Topic
@@ -17,7 +17,7 @@ from twicetold.errors import CallDeleted, CallNotFound, TwicetoldError
 from twicetold.gateway.context import Platform
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
-from twicetold.storage import checkpoints_prefix, parts_prefix, recording_key
+from twicetold.storage import checkpoints_prefix, local_path, parts_prefix, recording_key
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ def _unfinished(key: CallKey) -> Iterator[None]:
     """What fails in here is left to the next start."""
     try:
         yield
-    except (TwicetoldError, OSError, BaseError) as error:
+    except Exception as error:  # noqa: BLE001 - told, and no other deletion stops for it
         kind = type(error).__name__
         log.warning("deletion_unfinished", tenant=key.tenant, call_id=key.call_id, error=kind)
 
@@ -125,16 +125,26 @@ async def _delete_objects(store: LocalStore, key: CallKey) -> None:
     for path in found:
         with contextlib.suppress(FileNotFoundError):  # a repeated deletion was quicker
             await obstore.delete_async(store, path)
+    await asyncio.to_thread(_delete_recordings, store, key)
 
 
 async def _objects(store: LocalStore, key: CallKey) -> AsyncIterator[str]:
-    """Everything in the store that is the call's, and nothing of one whose id begins alike."""
+    """The call's parts and checkpoints, and nothing of one whose id begins alike."""
     for prefix in (parts_prefix(key), checkpoints_prefix(key)):
         async for batch in obstore.list(store, prefix=prefix):
             for meta in batch:
                 yield str(meta["path"])
-    directory = str(PurePosixPath(recording_key(key, "")).parent)
-    listing = await obstore.list_with_delimiter_async(store, prefix=directory)
-    for meta in listing["objects"]:
-        if PurePosixPath(str(meta["path"])).stem == key.call_id:
-            yield str(meta["path"])
+
+
+def _delete_recordings(store: LocalStore, key: CallKey) -> None:
+    """In whatever container they are. The store's own listing fails at a single odd name, and
+    other programs name files here; a link goes itself, not what it points to."""
+    directory = local_path(store, recording_key(key, "")).parent
+    if directory.is_symlink() or not directory.is_dir():
+        return
+    with os.scandir(directory) as entries:
+        found = [entry for entry in entries if PurePosixPath(entry.name).stem == key.call_id]
+    for entry in found:
+        if not entry.is_dir(follow_symlinks=False):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(entry.path)  # noqa: PTH108 - the entry's path is text

@@ -18,7 +18,7 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.errors import DiskFull, EmptyAudio, Unavailable, UploadTooLarge
-from twicetold.storage import local_path
+from twicetold.storage import local_path, open_recording
 
 log = structlog.get_logger()
 
@@ -93,8 +93,8 @@ def place(upload: Path, target: Path) -> bool:
 
 
 def hash_file(path: Path) -> str:
-    """The hex SHA-256 of a file."""
-    with path.open("rb") as file:
+    """The hex SHA-256 of a recording. Raises RecordingNotFound."""
+    with open_recording(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
