@@ -6,10 +6,15 @@ import json as jsonlib
 import logging
 import re
 import sys
+import traceback
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from twicetold.errors import TwicetoldError
 
 # Libraries whose everyday messages are noise, or (websockets at debug) hold keys and captions.
 _QUIET = {
@@ -20,6 +25,8 @@ _QUIET = {
     "websockets": logging.INFO,
     "asyncio": logging.WARNING,
 }
+_FRAMES = 12
+_MOST_LINES = 60
 _SECRET = re.compile(r"(?i)([?&](?:session|key|token|ticket)=|\bbearer\s+)[^&\s\"'\\]+")
 
 
@@ -72,17 +79,41 @@ def _take_over_standard_logging(number: int, shared: list[Processor], as_json: b
 
 
 def _renderers(as_json: bool) -> list[Processor]:
-    # Neither shows local variables with a traceback: they hold keys and what people said.
     if as_json:
-        return [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_dumps),
-        ]
+        return [_exceptions_told, structlog.processors.JSONRenderer(serializer=_dumps)]
     return [
+        _exceptions_told,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        ),
     ]
+
+
+def _exceptions_told(_: object, __: str, event: EventDict) -> EventDict:
+    """Of an exception its kind and where it was raised. Its text and local variables may hold
+    keys and what people said; only what we raise ourselves is known not to."""
+    told = event.pop("exc_info", None)
+    if told is True:
+        told = sys.exc_info()
+    error = told[1] if isinstance(told, tuple) else told
+    if isinstance(error, BaseException):
+        event["exception"] = "\n".join(islice(_told(error), _MOST_LINES))
+    return event
+
+
+def _told(error: BaseException, why: str = "") -> Iterator[str]:
+    kind = type(error)
+    said = f": {error}" if isinstance(error, TwicetoldError) else ""
+    yield f"{why}{kind.__module__}.{kind.__qualname__}{said}"
+    for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]:
+        yield f"  {frame.filename}:{frame.lineno} {frame.name}"
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _told(one, "one of them: ")
+    if error.__cause__ is not None:
+        yield from _told(error.__cause__, "caused by ")
+    elif error.__context__ is not None and not error.__suppress_context__:
+        yield from _told(error.__context__, "while handling ")
 
 
 def _dumps(value: Any, **options: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from twicetold.errors import DiskFull
 from twicetold.observe.logging import configure
 
 pytestmark = pytest.mark.unit
@@ -67,19 +68,26 @@ def test_secrets_in_addresses_and_headers_are_hidden(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_tracebacks_show_no_local_variables(
+def test_of_an_exception_its_kind_and_place_are_told_and_not_its_text(
     capsys: pytest.CaptureFixture[str], as_json: bool
 ) -> None:
     configure("info", json=as_json)
     spoken = "my card number" + " is 4111"
     try:
-        raise ValueError("damaged")
-    except ValueError:
+        try:
+            raise KeyError(spoken)
+        except KeyError as error:
+            raise ExceptionGroup(spoken, [ValueError(spoken), DiskFull("No room.")]) from error
+    except ExceptionGroup as error:
         structlog.get_logger().exception("failed")
+        structlog.get_logger().error("failed again", exc_info=error)
         logging.getLogger("x").exception("failed too")
     text = capsys.readouterr().err
-    assert text.count("ValueError: damaged") == 2
-    assert spoken not in text
+    for told in ("builtins.ExceptionGroup", "caused by builtins.KeyError", "ValueError"):
+        assert text.count(told) == 3
+    assert text.count("DiskFull: No room.") == 3  # ours, which hold no secrets
+    assert text.count("test_logging.py:") == 6
+    assert "4111" not in text
 
 
 def test_for_people_it_is_not_json(capsys: pytest.CaptureFixture[str]) -> None:
