@@ -94,6 +94,7 @@ class BadInput(TwicetoldError, ValueError):
 
 class BadParameter(BadInput):
     code = "bad_parameter"
+    default_hint = "See the reference of the request or command for what it takes."
 
 
 class BadIdentifier(BadInput):
@@ -110,6 +111,7 @@ class UnsupportedEncoding(BadInput):
 
 class UnsupportedRate(BadInput):
     code = "unsupported_rate"
+    default_hint = "Send sample_rate=8000 or 16000, or another usual rate of PCM."
 
 
 class OddByteCount(BadInput):
@@ -203,6 +205,7 @@ class Unauthorized(NotAllowed):
 
 class Forbidden(NotAllowed):
     code = "forbidden"
+    default_hint = "Ask from this machine, or have the server use keys: twicetold tenants add NAME."
 
 
 # --- what is not there ----------------------------------------------------------
@@ -260,6 +263,7 @@ class SwapLost(Conflict):
 
     code = "swap_lost"
     retryable = True
+    default_hint = "Another process has gone on with it; ask again for how it stands now."
 
 
 class SessionLost(Conflict):
@@ -270,6 +274,7 @@ class SessionLost(Conflict):
 class LeaseLost(Conflict):
     code = "lease_lost"
     retryable = True
+    default_hint = "Another worker goes on with the job; there is nothing to do."
 
 
 # --- try again, or mend the machine ---------------------------------------------
@@ -278,6 +283,7 @@ class LeaseLost(Conflict):
 class Unavailable(TwicetoldError, OSError):
     code = "unavailable"
     retryable = True
+    default_hint = "Try again in a moment; if it stays so, see the server's log."
 
 
 class DiskFull(Unavailable):
@@ -301,14 +307,19 @@ class PortInUse(Unavailable):
 
 class EngineFailed(Unavailable):
     code = "engine_failed"
+    default_hint = "Try again; if it stays so, see the server's log and 'twicetold doctor'."
 
 
 class EngineHostDied(Unavailable):
     code = "engine_host_died"
+    default_hint = "It is replaced by itself; if it dies again, see the server's log."
 
 
 class DecoderFailed(Unavailable):
     code = "decoder_failed"
+    default_hint = (
+        "Try again; if it stays so, the file may be damaged or the machine short of memory."
+    )
 
 
 class Overloaded(Unavailable):
@@ -344,3 +355,4 @@ class SettingError(TwicetoldError, ValueError):
 
 class MissingExtra(TwicetoldError, ImportError):
     code = "missing_extra"
+    default_hint = "Install what the message names, or choose something that does not need it."

@@ -165,4 +165,7 @@ def _explain(partition: Partition, error: Exception) -> TwicetoldError:
         reason = error.strerror or str(error)
         return DiskFull(f"The log of call {partition.name} takes no more data: {reason}.")
     _log.error("broker_write_failed", call=partition.name, exc_info=error)
-    return Unavailable(f"The log of call {partition.name} failed: {error!r}.")
+    return Unavailable(
+        f"The log of call {partition.name} cannot be written, for a mistake of the server's.",
+        "See the server's log.",
+    )

@@ -135,7 +135,10 @@ def test_a_bug_in_one_call_does_not_stop_the_thread(
     call = desk.call()
     with monkeypatch.context() as patch:
         patch.setattr(segments_module, "pack_record", None)
-        assert desk.write(call, 1).error is not None
+        error = desk.write(call, 1).error
+    assert error is not None
+    assert "TypeError" not in error.message  # words for a person; the log has the rest
+    assert error.hint
     assert desk.write(call, 1, generation=1).positions == [HEAD_BYTES]
 
 
