@@ -51,7 +51,7 @@ class Command(StrEnum):
 
 
 _PARAMETERS = {
-    "call_id", "language", "encoding", "sample_rate", "channels", "session", "event", "ticket",
+    "call_id", "language", "encoding", "sample_rate", "channels", "session", "event",
 }  # fmt: skip
 
 
