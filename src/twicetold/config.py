@@ -261,16 +261,6 @@ def masked(value: object) -> str:
 # --- one value --------------------------------------------------------------------------------
 
 
-def parse_bool(text: str) -> bool:
-    """true/yes/on/1 or false/no/off/0, in any case. Raises ValueError on anything else."""
-    word = text.strip().lower()
-    if word in {"true", "1", "yes", "on"}:
-        return True
-    if word in {"false", "0", "no", "off"}:
-        return False
-    raise ValueError(text)
-
-
 def _path(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise ValueError(text)
@@ -289,7 +279,6 @@ def _optional_path(text: str) -> Path | None:
 
 # Each type of setting: how text becomes it, what it takes, and the types it may have in TOML.
 _PARSERS: dict[Any, tuple[Callable[[str], object], str, tuple[type, ...]]] = {
-    bool: (parse_bool, "true, false, 1, 0, yes, no, on or off", (bool,)),
     int: (int, "a whole number", (int,)),
     float: (float, "a number", (int, float)),
     str: (_text, "text", (str,)),
@@ -318,9 +307,9 @@ def _checked(name: str, value: object, origin: str, *, as_text: bool) -> object:
 
 def _native(value: object, parse: Callable[[str], object], native: tuple[type, ...]) -> object:
     # bool is an int to Python, never to people.
-    if not isinstance(value, native) or (isinstance(value, bool) and bool not in native):
-        raise ValueError(value)
-    return parse(str(value)) if not isinstance(value, bool) else value
+    if not isinstance(value, native) or isinstance(value, bool):
+        raise ValueError(value)  # noqa: TRY004 - one kind for all wrong values
+    return parse(str(value))
 
 
 def _check_bounds(about: Mapping[str, Any], value: Any) -> None:

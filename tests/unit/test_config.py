@@ -15,7 +15,6 @@ from twicetold.config import (
     about_settings,
     load,
     masked,
-    parse_bool,
     server_address,
     takes,
 )
@@ -228,32 +227,6 @@ def test_no_number_beyond_the_bounds_passes(number: float) -> None:
     else:
         assert settings.vad_threshold == number
         assert 0.05 <= number <= 0.95
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("true", True),
-        ("1", True),
-        ("YES", True),
-        (" on ", True),
-        ("False", False),
-        ("0", False),
-        ("no", False),
-        ("OFF", False),
-    ],
-)
-def test_booleans(text: str, expected: bool) -> None:
-    assert parse_bool(text) is expected
-
-
-@given(st.text().filter(lambda text: text.strip().lower() not in {"true", "1", "yes", "on"}))
-def test_nothing_else_is_true(text: str) -> None:
-    try:
-        assert parse_bool(text) is False
-        assert text.strip().lower() in {"false", "0", "no", "off"}
-    except ValueError:
-        pass
 
 
 def test_every_default_is_within_its_own_bounds(folder: Path) -> None:

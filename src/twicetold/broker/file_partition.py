@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twicetold.broker import Topic
 from twicetold.broker.file_positions import SLOTS, Positions
-from twicetold.errors import TwicetoldError, Unavailable
+from twicetold.errors import TwicetoldError
 from twicetold.speech.identity import CallKey
 
 if TYPE_CHECKING:
@@ -136,7 +136,3 @@ class Partition:
             for slot, subscription in enumerate(self.subscriptions)
         )
         return live, record, finals
-
-
-def closed_error() -> Unavailable:
-    return Unavailable("The broker is closed.", "The server is stopping.")
