@@ -40,6 +40,7 @@ MEANINGS = {
     "message_too_large": "a live message over 1 MiB, a JSON body over 64 KiB",
     "too_fast": "live audio came faster than real time for more than a minute",
     "idle_timeout": "a live client said nothing for `idle_timeout_s`",
+    "slow_reader": "for 30 s the client read nothing that the server sent",
     "not_a_stream_start": "a webm or ogg stream that starts in its middle",
     "not_audio": "an upload or a stream that is no sound",
     "truncated_audio": "an upload that is shorter than it says it is",
@@ -72,8 +73,6 @@ MEANINGS = {
 }
 # The names of branches of the tree, which nothing raises by themselves, or only HTTP does.
 BRANCHES = {"error", "bad_input", "not_allowed", "not_found", "conflict", "unavailable", "corrupt"}
-# Kept free: today the socket pushes back against a client that does not read, and says nothing.
-RESERVED = {"slow_reader"}
 # What ends a command, or keeps the server from starting: no client of a server meets it.
 AT_START = {
     "data_directory_locked", "port_in_use", "corrupt_database", "corrupt_log", "bad_setting",
@@ -83,7 +82,7 @@ AT_START = {
 LIVE_ONLY = {
     "unsupported_encoding", "unsupported_rate", "odd_byte_count", "sequence_gap",
     "sequence_repeat", "unexpected_text", "unexpected_audio", "too_fast", "idle_timeout",
-    "not_a_stream_start", "session_lost",
+    "not_a_stream_start", "session_lost", "slow_reader",
 }  # fmt: skip
 HTTP_ONLY = {
     "empty_audio", "playlist_refused", "upload_too_large", "call_not_found",
@@ -95,7 +94,7 @@ def kinds() -> Iterator[type[TwicetoldError]]:
     """Every error that has a code of its own, in the order of errors.py."""
     for kind in vars(errors).values():
         ours = isinstance(kind, type) and issubclass(kind, TwicetoldError)
-        if ours and kind.code not in BRANCHES | RESERVED:
+        if ours and kind.code not in BRANCHES:
             yield kind
 
 

@@ -411,6 +411,44 @@ async def test_a_client_that_does_not_read(tmp_path: Path, monkeypatch: pytest.M
         assert [final["event"] for final in client.finals] == list(range(1, 801))
 
 
+async def test_a_client_that_never_reads_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason, and with nothing of it left behind."""
+    monkeypatch.setattr(live, "_MOST_AHEAD_S", 1e6)
+    monkeypatch.setattr(live, "_MOST_UNREAD_S", 1.5)
+    monkeypatch.setattr(live, "_LAST_WORDS_S", 0.1)
+    refused: list[str] = []
+    refuse = live.Connection.refuse
+
+    async def noted(connection: live.Connection, error: TwicetoldError) -> None:
+        refused.append(error.code)
+        await refuse(connection, error)
+
+    monkeypatch.setattr(live.Connection, "refuse", noted)
+    apps = _with_small_buffers(monkeypatch)
+    sound, _ = talk(1, 1_200, 8_000, group=3, pause_s=0.2)
+    with serving(tmp_path / "data", min_silence_ms=100) as server:
+        query = f"{server.live_url}?call_id=unread&sample_rate=8000"
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.connect(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+        async with connect(
+            query, sock=narrow, max_queue=1, ping_interval=None, close_timeout=0.1
+        ) as unread:
+            client = Wire(unread)
+            await client.ready()
+            for at in range(0, len(sound), 16_000):
+                await client.send(sound[at : at + 16_000])
+            (app,) = apps
+            async with asyncio.timeout(harness.PATIENCE_S):
+                while app.state.live_calls:
+                    await asyncio.sleep(0.02)
+        assert refused == ["slow_reader"]
+        async with undisturbed(server, "after-unread"):
+            pass
+
+
 def _with_small_buffers(monkeypatch: pytest.MonkeyPatch) -> list[FastAPI]:
     """Of the kernel, so that a little fills them; the app of the server that starts next."""
     apps: list[FastAPI] = []

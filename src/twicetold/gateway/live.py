@@ -21,6 +21,7 @@ from twicetold.errors import (
     NotAllowed,
     Overloaded,
     SessionLost,
+    SlowReader,
     SwapLost,
     TooFast,
     TwicetoldError,
@@ -43,6 +44,8 @@ _TICK_S = 0.5
 _MOST_AHEAD_S = 30.0  # of real time; then the socket pushes back
 _MOST_PUSHED_BACK_S = 60.0
 _LAG_TOLD_EVERY_S = 1.0
+_MOST_UNREAD_S = 30.0  # that a message waits for a client that does not read
+_LAST_WORDS_S = 1.0  # to such a client
 _STOP_WITHIN_S = 5.0  # of a client that said stop and left: its decoder is still needed
 _SERVER_STOPS = 1012
 
@@ -100,6 +103,7 @@ class Connection:
         self._close_code = 0
         self._over = self._pushing_back = False
         self._stopping: asyncio.Task[None] | None = None
+        self._telling_lag: asyncio.Task[None] | None = None
         self._ack: int | None = None  # waits for the one before it to be sent
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
@@ -280,7 +284,7 @@ class Connection:
             for caption in await delivery.receive():
                 if caption.kind is Kind.PROGRESS:
                     self._worked_through = int(caption.body()["sample"])
-                    await self._tell_lag(ingest)
+                    self._tell_lag(ingest)
                 elif caption.kind is Kind.STATUS:
                     continue
                 elif caption.kind is Kind.FAILED:
@@ -288,7 +292,7 @@ class Connection:
                     await self._close(4409)
                     return
                 else:
-                    await self._socket.send_text(caption.json)
+                    await _within(_MOST_UNREAD_S, self._socket.send_text(caption.json))
                     if caption.kind is Kind.DONE:
                         await self._close(1000)
                         return
@@ -299,7 +303,7 @@ class Connection:
     def _acknowledge(self, seq: int) -> None:
         sending, self._ack = self._ack is not None, seq
         if not sending:
-            self._spawn(self._say_acks())
+            self._spawn(self._say_acks()).add_done_callback(self._told)
 
     async def _say_acks(self) -> None:
         """One at a time: to a client that does not read, only the newest is kept waiting."""
@@ -316,16 +320,27 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _tell_lag(self, ingest: Ingest) -> None:
+    def _tell_lag(self, ingest: Ingest) -> None:
+        """Beside whoever asks: a client that does not read must not hold up the lease."""
+        if self._telling_lag is not None and not self._telling_lag.done():
+            return
         seconds = max(0, ingest.published - self._worked_through) / ingest.rate
         behind = seconds >= self._settings.lag_notice_s
         now = self._loop.time()
         if behind and now - self._lag_told >= _LAG_TOLD_EVERY_S:
             self._lagging, self._lag_told = True, now
-            await self._say(Lagging(round(seconds, 1)).to_json())
+            self._say_lag(seconds)
         elif self._lagging and not behind:
             self._lagging = False
-            await self._say(Lagging(0.0).to_json())
+            self._say_lag(0.0)
+
+    def _say_lag(self, seconds: float) -> None:
+        self._telling_lag = self._spawn(self._say(Lagging(round(seconds, 1)).to_json()))
+        self._telling_lag.add_done_callback(self._told)
+
+    def _told(self, saying: asyncio.Task[None]) -> None:
+        if not saying.cancelled() and isinstance(error := saying.exception(), TwicetoldError):
+            self._fail(error)
 
     async def _watch(self, ingest: Ingest, inbound: Inbound) -> None:
         """What is due without a message: the lease, a client that fell silent, the lag."""
@@ -343,7 +358,7 @@ class Connection:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
             if now - ingest.renewed_at >= self._settings.lease_s / 3:
                 await ingest.renew()
-            await self._tell_lag(ingest)
+            self._tell_lag(ingest)
 
     def _fail(self, error: TwicetoldError) -> None:
         if not self._failure.done():
@@ -352,22 +367,36 @@ class Connection:
     async def refuse(self, error: TwicetoldError) -> None:
         """Tell the client what is wrong, and close."""
         told = Failed(error.code, error.message, error.hint, error.retryable)
-        await self._say(told.to_json())
-        await self._close(_close_code(error))
+        patience_s = _LAST_WORDS_S if isinstance(error, SlowReader) else _MOST_UNREAD_S
+        with contextlib.suppress(SlowReader):
+            await _within(patience_s, self._part(told.to_json(), _close_code(error)))
+
+    async def _part(self, text: str, code: int) -> None:
+        await self._say(text)
+        await self._close(code)
 
     async def _say(self, text: str) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
-            await _quietly(self._socket.send_text(text))
+            await _quietly(_within(_MOST_UNREAD_S, self._socket.send_text(text)))
 
     async def _close(self, code: int) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
-            await _quietly(self._socket.close(code))
+            await _quietly(_within(_MOST_UNREAD_S, self._socket.close(code)))
 
 
 def _retrieved(task: asyncio.Task[None]) -> None:
     """Whoever waited for the task was told, or is gone."""
     if not task.cancelled():
         task.exception()
+
+
+async def _within(seconds: float, sending: Awaitable[None]) -> None:
+    """Raises SlowReader where the client takes nothing for so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await sending
+    except TimeoutError:
+        raise SlowReader(f"For {seconds:.0f} s the client read nothing.") from None
 
 
 async def _quietly(sending: Awaitable[None]) -> None:
