@@ -9,6 +9,8 @@ import fcntl
 import os
 import signal
 import socket
+import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -25,11 +27,14 @@ from twicetold.batch.pipeline import Tools
 from twicetold.batch.worker import BatchWorker
 from twicetold.broker.file import FileBroker
 from twicetold.config import Settings
+from twicetold.descriptors import raise_limit
 from twicetold.engines import StreamingTranscriber, Transcriber
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
 from twicetold.errors import (
     DataDirectoryLocked,
     DiskFull,
+    EngineFailed,
+    MissingExtra,
     PortInUse,
     SettingError,
     TwicetoldError,
@@ -57,6 +62,8 @@ from twicetold.transcripts.sqlite import SqliteTranscripts
 log = structlog.get_logger()
 
 _GRACE_S = 5
+_IDLE_S = 5
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0  # before a role that failed begins again
 _LARGEST_WEBSOCKET_MESSAGE = 8 * 1024 * 1024  # the gateway itself refuses above 1 MiB, in words
 _BACKLOG = 2048
 _HOST_HINT = "Use 127.0.0.1, an address of this machine, or 0.0.0.0 for all of them."
@@ -98,6 +105,7 @@ async def running(
     settings: Settings, loading: asyncio.Task[StreamingTranscriber] | None = None
 ) -> AsyncIterator[Platform]:
     """All carriers open and all roles but the gateway at work; on the way out all is closed."""
+    raise_limit(settings.max_live_calls)
     loading = loading or asyncio.create_task(
         open_live(
             settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
@@ -118,8 +126,8 @@ async def running(
         roles = {
             "live": worker.run(),
             "record": recorder(platform).run(),
-            "batch": _run_batch(platform),
-            "arrivals": _arrivals(platform).run(),
+            "batch": lasting("batch", lambda: _run_batch(platform)),
+            "arrivals": lasting("arrivals", lambda: _arrivals(platform).run()),
         }
         await stack.enter_async_context(at_work(roles))
         yield platform
@@ -345,9 +353,42 @@ async def _run_batch(platform: Platform) -> None:
         await engine.aclose()
 
 
+async def lasting(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Begin a role again after an error that nobody foresaw, each time later: what has no part
+    in running calls does not end them. What only a person can mend is raised."""
+    wait_s = _FIRST_WAIT_S
+    while True:
+        began = time.monotonic()
+        try:
+            return await work()
+        except (SettingError, MissingExtra, EngineFailed):
+            raise
+        except Exception as error:  # noqa: BLE001 - told, and begun again
+            if time.monotonic() - began > _LONGEST_WAIT_S:
+                wait_s = _FIRST_WAIT_S
+            # Without its traceback, whose last line is the foreign message.
+            told = {"role": name, "again_in_s": wait_s, **_described(error)}
+            log.error("role_failed", **told)  # noqa: TRY400
+        await asyncio.sleep(wait_s)
+        wait_s = min(_LONGEST_WAIT_S, 2.0 * wait_s)
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    """Kind and place; the message of a foreign error stays out: it may quote anything."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return {"error": type(error).__name__, "where": where}
+
+
 @asynccontextmanager
 async def at_work(roles: dict[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run the roles beside the body; one that fails ends the server, loudly."""
+    """Run the roles beside the body; one that fails ends the server, loudly.
+
+    That is right for the live pass and the recorder, without which a call would be heard and
+    lost; the others are kept going by ``lasting``.
+    """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(role, name=name) for name, role in roles.items()]
         try:
@@ -389,6 +430,9 @@ def uvicorn_config(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> u
         ws_max_size=_LARGEST_WEBSOCKET_MESSAGE,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_GRACE_S,
+        # An idle connection holds one of the file descriptors that calls need. Not
+        # limit_concurrency: that counts calls as well, and would shut /healthz out with them.
+        timeout_keep_alive=_IDLE_S,
         server_header=False,
     )
 
