@@ -33,6 +33,7 @@ from twicetold.broker.file_scan import TRASH, scan
 from twicetold.broker.file_segments import OpenSegments
 from twicetold.broker.file_syncer import Syncer
 from twicetold.broker.file_writer import FORGET, NOT_WRITTEN, Entry, Outcome, Writer
+from twicetold.descriptors import exhausted
 from twicetold.errors import DiskFull, Overloaded, Unavailable
 from twicetold.speech.identity import CallKey
 
@@ -262,11 +263,12 @@ class FileBroker(Broker):
     def _sync_failed(self, partition: Partition, error: OSError) -> None:
         """In the syncer's thread: what was written may not outlive a power cut."""
         _log.error("broker_sync_failed", call=partition.name, error=error.strerror)
-        cause = DiskFull(f"The disk did not keep the log of call {partition.name}.")
+        kept_not = DiskFull(f"The disk did not keep the log of call {partition.name}.")
+        cause = exhausted(error) or kept_not
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._tell_sync_failure, partition, cause)
 
-    def _tell_sync_failure(self, partition: Partition, cause: DiskFull) -> None:
+    def _tell_sync_failure(self, partition: Partition, cause: Unavailable) -> None:
         for topic in TOPIC_BYTES:
             partition.fail(topic, Failure(cause, partition.generation))
 

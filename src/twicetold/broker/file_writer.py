@@ -19,6 +19,7 @@ import structlog
 
 from twicetold.broker.file_partition import Partition, Receipt
 from twicetold.broker.file_segments import OpenSegments
+from twicetold.descriptors import exhausted
 from twicetold.errors import DiskFull, TwicetoldError, Unavailable
 
 _log = structlog.get_logger()
@@ -162,6 +163,8 @@ def _explain(partition: Partition, error: Exception) -> TwicetoldError:
     if isinstance(error, TwicetoldError):
         return error
     if isinstance(error, OSError):
+        if (overloaded := exhausted(error)) is not None:
+            return overloaded
         reason = error.strerror or str(error)
         return DiskFull(f"The log of call {partition.name} takes no more data: {reason}.")
     _log.error("broker_write_failed", call=partition.name, exc_info=error)

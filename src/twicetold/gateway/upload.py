@@ -17,6 +17,7 @@ from typing import BinaryIO
 import structlog
 from obstore.store import LocalStore
 
+from twicetold.descriptors import exhausted
 from twicetold.errors import DiskFull, EmptyAudio, Unavailable, UploadTooLarge
 from twicetold.storage import local_path, open_recording
 
@@ -159,6 +160,8 @@ def _named_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DiskFull("The disk has no room for the upload.") from error
+        if (overloaded := exhausted(error)) is not None:
+            raise overloaded from error
         raise Unavailable(
             "The upload cannot be written to disk.", "See the server's log."
         ) from error

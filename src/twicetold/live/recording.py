@@ -12,6 +12,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
+from twicetold.descriptors import exhausted
 from twicetold.errors import Corrupt, DiskFull, TwicetoldError, Unavailable
 from twicetold.live.spool import PART_S
 from twicetold.speech.identity import CallKey
@@ -68,6 +69,8 @@ async def _in_thread(work: Callable[..., T], *arguments: object) -> T:
     except (OSError, BaseError) as error:
         if "No space left" in str(error):
             raise DiskFull("The store's disk is full.") from error
+        if (overloaded := exhausted(error)) is not None:
+            raise overloaded from error
         hint = "See the server's log; it is tried again."
         raise Unavailable("The object store did not take the recording.", hint) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from twicetold.descriptors import exhausted
 from twicetold.errors import DiskFull, Unavailable
 
 PART_S = 60
@@ -47,7 +48,7 @@ class Spool:
             self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, data))
             await asyncio.shield(self._writing)
         except OSError as error:
-            raise DiskFull("The spool's disk is full.") from error
+            raise exhausted(error) or DiskFull("The spool's disk is full.") from error
         self._in_file += len(data)
         self._memory.clear()
 
