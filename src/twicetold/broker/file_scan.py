@@ -15,6 +15,8 @@ from twicetold.speech.identity import CallKey
 
 _log = structlog.get_logger()
 
+# More than eight seconds of the widest sound that is sent live; the log is synced each second.
+_LOST_IN_A_POWER_CUT_BYTES = 1024 * 1024
 TRASH = ".forgotten"  # no identifier begins with a dot
 
 
@@ -47,6 +49,7 @@ def _scan_call(tenant: str, directory: Path) -> Partition | None:
     positions = list(saved) if saved else [segments[0]] * len(SLOTS)
     surplus: list[int] = []
     last = _verify(directory, segments, min(positions), surplus)
+    _check_reached(directory, last.end, positions)
     if last.torn:
         _log.warning("broker_log_torn", call=str(key), kept_bytes=last.end - segments[0])
     return Partition(
@@ -77,6 +80,14 @@ def _verify(directory: Path, segments: list[int], begin: int, surplus: list[int]
         if verify_segment(path, first, begin, last=False).end != following:
             raise CorruptLog(f"The log {path} does not reach up to the file that follows it.")
     return verified
+
+
+def _check_reached(directory: Path, end: int, positions: list[int]) -> None:
+    """A power cut may take the last second; a log that groups have read far beyond what is
+    left of it was emptied or cut by somebody, and what it held for the others is gone."""
+    missing = max(positions) - end
+    if missing > _LOST_IN_A_POWER_CUT_BYTES:
+        raise CorruptLog(f"The log in {directory} is cut short: {missing} bytes were read before.")
 
 
 def _lower_positions(partition: Partition) -> None:
