@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -157,3 +159,12 @@ async def test_no_call_begins_in_the_future(api: Api, drops: Path) -> None:
     call = await api.platform.transcripts.call(GOOD)
     assert call is not None
     assert call.started_at <= time.time()
+
+
+async def test_a_disk_that_is_all_but_full_is_not_ready(api: Api, monkeypatch) -> None:
+    assert (await api.client.get("/readyz")).status_code == 200
+    usage = SimpleNamespace(total=10**9, used=0, free=49_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    answer = await api.client.get("/readyz")
+    assert answer.status_code == 503
+    assert "49 MB" in answer.json()["reasons"]["disk"]

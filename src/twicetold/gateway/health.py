@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ from twicetold.speech.identity import CallKey
 router = APIRouter(tags=["server"])
 
 _CHECK_TIMEOUT_S = 2.0
+_MB = 1_000_000
+_LEAST_FREE_BYTES = 50 * _MB
 _NO_CALL = CallKey("default", "readyz")  # whether there is such a call does not matter
 
 
@@ -69,7 +72,13 @@ def _checks(platform: Platform) -> dict[str, Callable[[], Awaitable[Any]]]:
         if not platform.batch_engine.batch:
             raise _Unfit(f"{platform.batch_engine.name} cannot transcribe recordings.")
 
+    async def disk() -> None:
+        usage = await asyncio.to_thread(shutil.disk_usage, platform.settings.data_dir)
+        if usage.free < _LEAST_FREE_BYTES:
+            raise _Unfit(f"Only {usage.free // _MB} MB are free on the data directory's disk.")
+
     return {
+        "disk": disk,
         "transcripts": lambda: platform.transcripts.buried(_NO_CALL),
         "sessions": lambda: platform.sessions.leased(_NO_CALL),
         "queue": lambda: platform.queue.job_of(_NO_CALL),
@@ -100,7 +109,7 @@ async def _check(name: str, check: Callable[[], Awaitable[Any]]) -> tuple[str, s
 
 
 class _Unfit(Exception):
-    """An engine cannot do what it was chosen for."""
+    """An engine cannot do what it was chosen for, or the disk is all but full."""
 
 
 def _engine(info: EngineInfo) -> EngineBody:
