@@ -14,7 +14,7 @@ import numpy as np
 
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
-CHUNKER_VERSION = 3  # raise it with every change that moves a bound: old checkpoints then rest
+CHUNKER_VERSION = 4  # raise it with every change that moves a bound: old checkpoints then rest
 
 _LONGEST_PAUSE_MS = 900  # waited for, for each second of a chunk's length
 
@@ -173,7 +173,9 @@ class ChunkPlanner:
         """
         assert self._open is not None
         loudness = self._loudness(self._between(self._open, self._judged))
-        frame = quietest(loudness, len(loudness) // 2, len(loudness))
+        # Speech that was long in doubt begins further back than the limit reaches.
+        most = min(len(loudness), self._limit // self._frame + 1)
+        frame = quietest(loudness, most // 2, most)
         cut = self._open + frame * self._frame
         pause = self._gate.silence_frames * self._frame  # that may yet end the region
         end = min(cut, self._judged - pause + self._post_roll) if pause else cut
