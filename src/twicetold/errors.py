@@ -27,6 +27,7 @@ TwicetoldError
 ├── NotFound (LookupError)           not_found
 │   ├── CallNotFound                   call_not_found
 │   ├── TranscriptNotReady             transcript_not_ready
+│   ├── TranscriptNotFound             transcript_not_found
 │   ├── RecordingNotFound              recording_not_found
 │   └── JobNotFound                    job_not_found
 ├── Conflict                         the state of things says no
@@ -224,6 +225,11 @@ class TranscriptNotReady(NotFound):
     code = "transcript_not_ready"
     retryable = True
     default_hint = "Ask for version=best or draft, or wait until the call's status is 'done'."
+
+
+class TranscriptNotFound(NotFound):
+    code = "transcript_not_found"
+    default_hint = "Ask for version=best."
 
 
 class RecordingNotFound(NotFound):

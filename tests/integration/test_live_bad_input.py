@@ -184,6 +184,19 @@ async def test_keys(tmp_path: Path) -> None:
         assert await recording(server, "private", key=ours) == sound
 
 
+async def test_a_key_that_is_taken_back_ends_what_it_opened(tmp_path: Path) -> None:
+    known = Tenants.load(tmp_path / "data" / "tenants.toml")
+    leaked = known.add("ours")
+    with serving(tmp_path / "data") as server:
+        sound, numbers = talk(1, 3)
+        async with call(server, "leaked", key=leaked) as client:
+            await client.play(sound)
+            key = known.rotate("ours")
+            assert await refused(client) == ("unauthorized", 4401, False)
+        async with call(server, "leaked", key=key, session=client.session) as again:
+            assert words(await again.finish()) == numbers
+
+
 async def test_a_server_that_has_as_many_calls_as_it_may_take(tmp_path: Path) -> None:
     with serving(tmp_path / "data", max_live_calls=2) as server:
         async with undisturbed(server, "beside-full"):

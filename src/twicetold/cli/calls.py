@@ -112,7 +112,7 @@ def _headline(call: Mapping[str, Any]) -> str:
     if call.get("length_s") is not None:
         parts.append(clock(call["length_s"]))
     if call.get("draft_wer") is not None:
-        parts.append(f"draft WER {call['draft_wer']:.1%}")
+        parts.append(f"draft ≠ canonical {call['draft_wer']:.1%}")
     if call.get("error"):
         parts.append(str(call["error"]))
     return " · ".join(parts)
@@ -122,7 +122,9 @@ def _table(calls: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("call", "began", "length", "status", "source", "draft WER"):
+    widest = max((len(str(call["call_id"])) for call in calls), default=0)
+    table.add_column("call", no_wrap=True, min_width=widest)  # an id is there to be copied
+    for title in ("began", "length", "status", "source", "draft ≠ canonical"):
         table.add_column(title, overflow="fold")
     for call in calls:
         length = call.get("length_s")

@@ -223,7 +223,11 @@ async def _tenants(settings: Settings) -> Found:
     tenants = await asyncio.to_thread(Tenants.load, settings.tenants_path)
     if tenants.open_mode:
         return Found("none: the server takes everybody, on this machine only")
-    return Found(f"{len(tenants.list())} in {settings.tenants_path}")
+    known = len(tenants.list())
+    if known == 0:
+        nobody = f"none in {settings.tenants_path}: the server lets nobody in"
+        return Found(nobody, "broken", "twicetold tenants add NAME")
+    return Found(f"{known} in {settings.tenants_path}")
 
 
 async def _clock(_: Settings) -> Found:

@@ -73,7 +73,9 @@ def _table(jobs: Sequence[Mapping[str, Any]]) -> Table:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("call", "state", "attempts", "done", "error"):
+    widest = max((len(str(job["call_id"])) for job in jobs), default=0)
+    table.add_column("call", no_wrap=True, min_width=widest)  # an id is there to be copied
+    for title in ("state", "attempts", "done", "error"):
         table.add_column(title, overflow="fold")
     for job in jobs:
         total = job.get("total_s") or 0

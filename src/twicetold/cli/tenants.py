@@ -45,7 +45,7 @@ def list_(
     for tenant in listed:
         say(f"{tenant.name}  (key {tenant.key_id} of {tenant.created_at})")
     if tenants.open_mode:
-        note(f"There is no {path}: the server takes everybody, on this machine only.")
+        note(f"There is no {path}: a server that starts now takes everybody, on this machine only.")
     elif not listed:
         note(f"There are no tenants in {path}: the server lets nobody in.")
 

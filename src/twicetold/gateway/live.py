@@ -25,6 +25,7 @@ from twicetold.errors import (
     SwapLost,
     TooFast,
     TwicetoldError,
+    Unauthorized,
 )
 from twicetold.gateway.auth import tenant_of_socket
 from twicetold.gateway.context import Platform
@@ -92,6 +93,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._last_audio = self._last_message = self._loop.time()
         self._began = self._loop.time()
+        self._tenant, self._stamp = "", platform.tenants.stamp("")
         self._first_sample = 0
         self._behind_s = 0.0  # what a resumed call may catch up; never positive
         self._pushed_back_since: float | None = None
@@ -110,6 +112,7 @@ class Connection:
     async def serve(self, key: CallKey, request: LiveRequest) -> None:
         """Returns when the call is done or the client gone. Raises what the client must be told."""
         bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
+        self._tenant, self._stamp = key.tenant, self._platform.tenants.stamp(key.tenant)
         intake = await open_intake(request, self._platform.decoder)
         try:
             entry = await enter(self._platform, key, request, intake)
@@ -347,6 +350,8 @@ class Connection:
         while True:
             await asyncio.sleep(_TICK_S)
             now = self._loop.time()
+            if self._platform.tenants.stamp(self._tenant) != self._stamp:
+                raise Unauthorized("The key of this connection was replaced or taken back.")
             if inbound.stopped:
                 continue
             if self._pushing_back:

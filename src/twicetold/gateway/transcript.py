@@ -17,7 +17,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from twicetold.errors import SwapLost, TranscriptNotReady
+from twicetold.errors import SwapLost, TranscriptNotFound, TranscriptNotReady
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.conditions import matches
 from twicetold.gateway.context import Platform
@@ -139,7 +139,8 @@ async def _read(
 
 
 def _choose(call: Call, wanted: Wanted) -> Version:
-    """The version to give. Raises TranscriptNotReady."""
+    """The version to give. Raises TranscriptNotReady, or TranscriptNotFound for one that will
+    never be."""
     has_canonical = call.canonical_revision is not None
     if wanted is not Wanted.DRAFT and has_canonical:
         return Version.CANONICAL
@@ -149,7 +150,11 @@ def _choose(call: Call, wanted: Wanted) -> Version:
     if call.status is Status.FAILED:
         hint = f"The batch pass failed; see GET /v1/jobs, then POST /v1/calls/{name}/retry."
         raise TranscriptNotReady(f"Call {name} has no {wanted} transcript.", hint)
-    raise TranscriptNotReady(f"Call {name} has no {wanted} transcript yet.")
+    if wanted is Wanted.DRAFT and call.source != "live":
+        hint = "Only calls that were spoken live have one; ask for version=best or canonical."
+        raise TranscriptNotFound(f"Call {name} was not live and has no draft.", hint)
+    hint = "Follow GET /v1/calls/{}/events, or wait until the call's status is 'done'."
+    raise TranscriptNotReady(f"Call {name} has no {wanted} transcript yet.", hint.format(name))
 
 
 def _draft_revision(call: Call, segments: list[Segment]) -> str:

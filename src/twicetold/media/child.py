@@ -175,7 +175,10 @@ def main(descriptor: int) -> int:
 
     gc.freeze()
     with socket.socket(fileno=descriptor) as control:
-        control.sendall(READY)
+        try:
+            control.sendall(READY)
+        except BrokenPipeError:
+            return 0  # the parent has ended meanwhile
         ForkServer(control).serve()
     return 0
 
