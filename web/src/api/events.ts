@@ -1,0 +1,56 @@
+import type { Problem, Status, WordBody } from "./types";
+
+/** What the server tells of a call while it runs: docs/reference/live-protocol.md. Seconds of audio. */
+export interface SpeechStarted {
+  type: "speech_started";
+  channel: number;
+  utterance: number;
+  start: number;
+}
+
+export interface Partial {
+  type: "partial";
+  channel: number;
+  utterance: number;
+  start: number;
+  end: number;
+  text: string;
+}
+
+export interface Final {
+  type: "final";
+  event: number;
+  channel: number;
+  utterance: number;
+  start: number;
+  end: number;
+  text: string;
+  words: WordBody[];
+  failed?: boolean;
+}
+
+export interface Done {
+  type: "done";
+  call_id: string;
+  event: number;
+}
+
+/** Where the canonical transcript stands; `done_s` of `total_s` are transcribed again. */
+export interface StatusEvent {
+  type: "status";
+  call_id: string;
+  status: Status;
+  done_s: number;
+  total_s: number;
+}
+
+export type Caption = SpeechStarted | Partial | Final | Done | StatusEvent;
+
+/** What only the call's own connection is told. */
+export type LiveEvent =
+  | { type: "ready"; call_id: string; session: string; next_seq: number }
+  | { type: "ack"; seq: number }
+  | { type: "lagging"; seconds: number }
+  | { type: "gap"; at: number }
+  | ({ type: "error" } & Problem)
+  | Caption;

@@ -1,0 +1,80 @@
+import { key, keyWanted } from "./key";
+import { ApiError, problemOf, unreachable } from "./problem";
+
+/** The address of something of this server, wherever a proxy has put it. */
+export function address(
+  path: string,
+  query: Record<string, string | number | undefined> = {},
+): URL {
+  const url = new URL(path, new URL(".", document.baseURI));
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+/** The path of a call, its id escaped: ids are data. */
+export function callPath(callId: string, rest = ""): string {
+  return `v1/calls/${encodeURIComponent(callId)}${rest}`;
+}
+
+export function authorization(): Record<string, string> {
+  return key.value === null ? {} : { Authorization: `Bearer ${key.value}` };
+}
+
+export interface Asking {
+  query?: Record<string, string | number | undefined>;
+  signal?: AbortSignal;
+}
+
+/** GET as JSON. Throws ApiError, or the signal's AbortError. */
+export async function get<T>(path: string, asking: Asking = {}): Promise<T> {
+  return (await exchange("GET", path, asking)).json() as Promise<T>;
+}
+
+export async function post<T>(path: string, body?: unknown, asking: Asking = {}): Promise<T> {
+  return (await exchange("POST", path, asking, body)).json() as Promise<T>;
+}
+
+export async function remove(path: string, asking: Asking = {}): Promise<void> {
+  await exchange("DELETE", path, asking);
+}
+
+/** The answer to a request, whatever it carries. Throws ApiError, or the signal's AbortError. */
+export async function exchange(
+  method: string,
+  path: string,
+  { query, signal }: Asking,
+  body?: unknown,
+): Promise<Response> {
+  const headers: Record<string, string> = authorization();
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const request: RequestInit = { method, headers, cache: "no-store" };
+  if (signal) request.signal = signal;
+  if (body !== undefined) request.body = JSON.stringify(body);
+  const response = await answered(address(path, query), request);
+  if (response.ok) return response;
+  const error = await problemOf(response);
+  if (response.status === 401) keyWanted.value = true;
+  throw error;
+}
+
+async function answered(url: URL, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    if (request.signal?.aborted) throw error;
+    throw unreachable();
+  }
+}
+
+/** Any thrown thing as an ApiError, for those who show it. */
+export function asProblem(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError({
+    code: "page_error",
+    message: "The page made a mistake.",
+    hint: "Reload it; if it stays, tell the people who make Twicetold what you did.",
+    retryable: true,
+  });
+}

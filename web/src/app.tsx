@@ -1,0 +1,121 @@
+import { computed } from "@preact/signals";
+import { Component, type ComponentChildren } from "preact";
+import { keyWanted } from "./api/key";
+import { KeyForm } from "./key-form";
+import { link, type Route, route } from "./router";
+import { Announcer } from "./ui/announcer";
+import { KeysHelp } from "./ui/keys-help";
+import { Lazy } from "./ui/lazy";
+import { Notice } from "./ui/notice";
+import { ThemeButton } from "./ui/theme";
+
+const name = computed(() => route.value.name);
+
+/** The frame of every view but the room's screen, which has the window to itself. */
+export function App() {
+  if (name.value === "screen") {
+    return (
+      <Guard>
+        <View route={route.value} />
+      </Guard>
+    );
+  }
+  return (
+    <div class="frame">
+      <a class="skip" href={location.hash || "#/"} onClick={skipToView}>
+        Skip to the content
+      </a>
+      <header class="bar">
+        <a class="wordmark" href={link("")} aria-label="Twicetold, start">
+          Twice<b>told</b>
+        </a>
+        <nav aria-label="Views">
+          <Tab to="" at={["live"]}>
+            Live
+          </Tab>
+          <Tab to="calls" at={["calls", "call"]}>
+            Calls
+          </Tab>
+        </nav>
+        <KeysHelp />
+        <ThemeButton />
+      </header>
+      <main class="view" id="view" tabIndex={-1}>
+        <Guard>{keyWanted.value ? <KeyForm /> : <View route={route.value} />}</Guard>
+      </main>
+      <Announcer />
+    </div>
+  );
+}
+
+function Tab(props: { to: string; at: Route["name"][]; children: ComponentChildren }) {
+  const here = props.at.includes(name.value);
+  return (
+    <a href={link(props.to)} aria-current={here ? "page" : undefined}>
+      {props.children}
+    </a>
+  );
+}
+
+function skipToView(event: Event): void {
+  event.preventDefault();
+  document.getElementById("view")?.focus();
+}
+
+const live = () => import("./live/live-view").then((room) => room.LiveView);
+const follow = () => import("./live/follow-view").then((room) => room.FollowView);
+const screen = () => import("./live/screen-view").then((room) => room.ScreenView);
+const calls = () => import("./calls/calls-view").then((room) => room.CallsView);
+const call = () => import("./call/call-view").then((room) => room.CallView);
+
+/** Each view is loaded when it is first opened. */
+function View({ route }: { route: Route }) {
+  switch (route.name) {
+    case "live":
+      return <Lazy key="live" load={live} props={{}} />;
+    case "calls":
+      return <Lazy key="calls" load={calls} props={{ query: route.query }} />;
+    case "call":
+      return <Lazy key={`call ${route.callId}`} load={call} props={route} />;
+    case "follow":
+      return <Lazy key={`follow ${route.callId}`} load={follow} props={route} />;
+    case "screen":
+      return <Lazy key={`screen ${route.callId}`} load={screen} props={route} />;
+    case "unknown":
+      return (
+        <Notice tone="warn" title="There is nothing at this address.">
+          <a href={link("")}>Talk</a>, or look at the <a href={link("calls")}>calls</a>.
+        </Notice>
+      );
+  }
+}
+
+/** A view that breaks says so, and leaves the rest of the page at work. */
+class Guard extends Component<{ children: ComponentChildren }, { broken: boolean }> {
+  override state = { broken: false };
+  private readonly mend = () => this.setState({ broken: false });
+
+  static override getDerivedStateFromError() {
+    return { broken: true };
+  }
+
+  override componentDidMount() {
+    addEventListener("hashchange", this.mend);
+  }
+
+  override componentWillUnmount() {
+    removeEventListener("hashchange", this.mend);
+  }
+
+  override render() {
+    if (!this.state.broken) return this.props.children;
+    return (
+      <Notice tone="bad" title="This view made a mistake.">
+        Nothing is lost: the server keeps every call.{" "}
+        <button type="button" class="button" onClick={() => location.reload()}>
+          Load the page again
+        </button>
+      </Notice>
+    );
+  }
+}
