@@ -18,6 +18,7 @@ from twicetold.gateway import (
     health,
     jobs,
     live,
+    page,
     problems,
     recordings,
     reference,
@@ -38,7 +39,7 @@ _DESCRIPTION = (
     "is over. Errors are `{error: {code, message, hint, retryable}}`; times are Unix seconds, "
     "lengths and positions seconds of audio. `GET /v1/live` is a WebSocket."
 )
-_PUBLIC = (health.router, reference.router)
+_PUBLIC = (health.router, reference.router, page.router)
 _PRIVATE = (
     calls.router,
     transcript.router,

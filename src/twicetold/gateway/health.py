@@ -15,6 +15,7 @@ from twicetold.engines import EngineInfo
 from twicetold.errors import TwicetoldError
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.context import Platform
+from twicetold.gateway.page import page, wants_page
 from twicetold.gateway.schemas import (
     EngineBody,
     HealthBody,
@@ -31,9 +32,12 @@ _LEAST_FREE_BYTES = 50 * _MB
 _NO_CALL = CallKey("default", "readyz")  # whether there is such a call does not matter
 
 
-@router.get("/")
-async def root(request: Request) -> RootBody:
-    """What answers here."""
+@router.head("/", include_in_schema=False, response_model=None)
+@router.get("/", response_model=RootBody)
+async def root(request: Request) -> RootBody | Response:
+    """What answers here; browsers, which ask for HTML, get the page."""
+    if wants_page(request):
+        return await page()
     prefix = str(request.scope.get("root_path", "")).rstrip("/")
     places = ("docs", "openapi.json", "healthz", "readyz", "v1/calls", "v1/search", "v1/live")
     return RootBody(

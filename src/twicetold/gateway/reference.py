@@ -23,7 +23,7 @@ _STYLE = (
     "table{border-collapse:collapse}td,th{padding:.2rem .9rem .2rem 0;text-align:left;"
     "vertical-align:top}"
 )
-_HEADERS = {
+PLAIN_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-cache",
@@ -34,15 +34,20 @@ _METHODS = ("get", "put", "post", "delete")
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """The reference for people; ``/openapi.json`` is the one for programs."""
-    return HTMLResponse("\n".join(page(request.app.openapi())), headers=_HEADERS)
+    return HTMLResponse("\n".join(page(request.app.openapi())), headers=PLAIN_HEADERS)
+
+
+def plain_head(title: str) -> Iterator[str]:
+    """The beginning of a page that needs nothing else; goes with PLAIN_HEADERS."""
+    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+    yield f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
 
 
 def page(description: Mapping[str, Any]) -> Iterator[str]:
     """The page of an OpenAPI description, line by line."""
     info = description["info"]
     title = escape(f"{info['title']} {info['version']}")
-    yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-    yield f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+    yield from plain_head(title)
     yield f"<h1>{title}</h1><p>{_prose(info.get('description', ''))}</p>"
     yield '<p>For programs: <a href="openapi.json">openapi.json</a>.</p>'
     for path, operations in description["paths"].items():
