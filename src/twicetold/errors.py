@@ -362,3 +362,14 @@ class SettingError(TwicetoldError, ValueError):
 class MissingExtra(TwicetoldError, ImportError):
     code = "missing_extra"
     default_hint = "Install what the message names, or choose something that does not need it."
+
+
+def hint_of(code: str) -> str:
+    """What to do about an error of which only the code was kept; "" where it is not known."""
+    kinds = [TwicetoldError]
+    while kinds:
+        kind = kinds.pop()
+        if kind.code == code:
+            return kind.default_hint
+        kinds += kind.__subclasses__()
+    return ""

@@ -32,6 +32,15 @@ def parts_prefix(key: CallKey) -> str:
     return f"parts/{key.tenant}/{key.call_id}/"
 
 
+def waveforms_prefix(key: CallKey) -> str:
+    """How loud a call's recording is over time; at most one object, that of its recording."""
+    return f"waveforms/{key.tenant}/{key.call_id}/"
+
+
+def waveform_key(key: CallKey, content: str) -> str:
+    return f"{waveforms_prefix(key)}{content}"
+
+
 def checkpoints_prefix(key: CallKey) -> str:
     """All of a call's checkpoints, whatever the recording's content and the plan."""
     return f"jobs/{key.tenant}/{key.call_id}/"

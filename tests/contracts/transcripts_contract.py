@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from twicetold.errors import BadParameter, CallDeleted, CallNotFound, SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment, Word
 from twicetold.transcripts import (
+    CallFilter,
     Hit,
     NewCall,
     Revision,
@@ -366,15 +368,30 @@ class TranscriptsContract:
         rest = await store.calls("acme", limit=2, cursor=first.cursor)
         assert [call.key.call_id for call in rest.calls] == ["c1", "c0"]
 
+    async def test_calls_by_id_and_time(self, store: Transcripts) -> None:
+        for number, name in enumerate(["Billing-1", "billing_2", "50%", "other"]):
+            await store.begin_call(new_call(CallKey("acme", name), started_at=100.0 + number))
+
+        async def ids(**only: Any) -> list[str]:
+            page = await store.calls("acme", only=CallFilter(**only))
+            return [call.key.call_id for call in page.calls]
+
+        assert await ids(id_part="BILL") == ["billing_2", "Billing-1"]
+        assert await ids(id_part="%") == ["50%"]
+        assert await ids(id_part="_") == ["billing_2"]
+        assert await ids(id_part="nowhere") == []
+        assert await ids(started_after=101.0, started_before=103.0) == ["50%", "billing_2"]
+        assert await ids(started_after=101.0, id_part="g-1") == []
+
     async def test_calls_by_status_and_source(self, store: Transcripts) -> None:
         await store.begin_call(new_call(CallKey("acme", "a")))
         await store.begin_call(new_call(CallKey("acme", "b"), source="upload"))
         await store.begin_call(new_call(CallKey("acme", "c"), source="upload"))
         await store.set_status(CallKey("acme", "c"), Status.FAILED)
-        found = await store.calls("acme", status=Status.RECORDED, source="upload")
+        found = await store.calls("acme", only=CallFilter(Status.RECORDED, "upload"))
         assert [call.key.call_id for call in found.calls] == ["b"]
-        assert len((await store.calls("acme", source="upload")).calls) == 2
-        assert len((await store.calls("acme", status=Status.LIVE)).calls) == 1
+        assert len((await store.calls("acme", only=CallFilter(source="upload"))).calls) == 2
+        assert len((await store.calls("acme", only=CallFilter(Status.LIVE))).calls) == 1
 
     @pytest.mark.parametrize(
         "foreign", ["", "x", "💥", "bm90IGpzb24", "W10", "WyJjYWxscyIsMV0", "A" * 5000, "e30="]

@@ -189,6 +189,7 @@ async def test_a_ticket_opens_events_and_audio_of_its_call_only(guarded: Api) ->
         return (await guarded.client.request(method, path, params=query)).status_code
 
     assert await status("GET", "/v1/calls/call-1/audio") == 200
+    assert await status("GET", "/v1/calls/call-1/waveform") == 200
     assert await status("HEAD", "/v1/calls/call-1/audio") == 200
     assert await status("GET", "/v1/calls/call-1/events") == 200
     for method, path in (
@@ -203,12 +204,42 @@ async def test_a_ticket_opens_events_and_audio_of_its_call_only(guarded: Api) ->
     assert await status("GET", "/v1/calls/call-1/audio") == 401
 
 
+async def test_a_ticket_for_captions_opens_the_words_and_no_sound(guarded: Api) -> None:
+    owner = guarded.as_tenant("acme")
+    await guarded.client.put("/v1/recordings/call-1", content=tone(), headers=owner)
+    await canonical(guarded, CallKey("acme", "call-1"), "rev-1", ["hello"])
+    wish = {"call_id": "call-1", "scope": "captions", "expires_in_s": 86_400}
+    made = await guarded.client.post("/v1/tickets", json=wish, headers=owner)
+    assert made.json()["expires_in_s"] == 86_400
+    query = {"ticket": made.json()["ticket"]}
+    for path, expected in (
+        ("", 200), ("/transcript", 200), ("/transcript?format=srt", 200), ("/events", 200),
+        ("/audio", 401), ("/waveform", 401),
+    ):  # fmt: skip
+        answer = await guarded.client.get(f"/v1/calls/call-1{path}", params={**query})
+        if "?" in path:
+            answer = await guarded.client.get(f"/v1/calls/call-1{path}&ticket={query['ticket']}")
+        assert answer.status_code == expected, path
+    assert (await guarded.client.post("/v1/calls/call-1/retry", params=query)).status_code != 202
+
+
+@pytest.mark.parametrize(
+    "wish", [{"scope": "all"}, {"expires_in_s": 59}, {"expires_in_s": 86_401}, {"for": "ever"}]
+)
+async def test_a_ticket_for_too_much_is_refused(api: Api, wish: dict[str, object]) -> None:
+    answer = await api.client.post("/v1/tickets", json={"call_id": "call-1", **wish})
+    assert answer.status_code == 400
+    assert error_of(answer)["code"] == "bad_parameter"
+
+
 async def test_a_new_tenant_counts_while_the_server_runs(api: Api, tmp_path: Path) -> None:
     assert (await api.client.get("/v1/tenant")).json()["authentication"] == "open"
     key = Tenants.load(tmp_path / "tenants.toml").add("late")
     await until(lambda: not api.platform.tenants.open_mode)
     response = await api.client.get("/v1/tenant", headers={"Authorization": f"Bearer {key}"})
-    assert response.json() == {"tenant": "late", "authentication": "key"}
+    answer = response.json()
+    assert (answer["tenant"], answer["authentication"]) == ("late", "key")
+    assert answer["max_upload_mb"] == api.platform.settings.max_upload_mb
 
 
 @pytest.mark.parametrize(
@@ -344,7 +375,7 @@ async def test_law_no_id_makes_the_server_stumble(api: Api, call_id: str, method
         ("/v1/calls/call-1/transcript?version=second", ["version", "'second'", "'canonical'"]),
         ("/v1/calls/call-1/transcript?format=pdf", ["format", "'pdf'", "'srt'"]),
         ("/v1/calls/call-1/events?after=-1", ["after", "'-1'"]),
-        ("/v1/calls/call-1?x=1", ["'x'", "none"]),
+        ("/v1/calls/call-1?x=1", ["'x'", "ticket"]),
         ("/healthz?deep=1", ["'deep'"]),
     ],
 )

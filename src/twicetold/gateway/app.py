@@ -25,6 +25,7 @@ from twicetold.gateway import (
     search,
     tickets,
     transcript,
+    waveform,
 )
 from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
@@ -32,6 +33,7 @@ from twicetold.gateway.deletion import Deletions
 from twicetold.gateway.edge import Edge
 from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.parameters import known_parameters
+from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.gateway.upload import remove_stale_uploads
 
 _DESCRIPTION = (
@@ -44,6 +46,7 @@ _PRIVATE = (
     calls.router,
     transcript.router,
     audio.router,
+    waveform.router,
     events.router,
     recordings.router,
     jobs.router,
@@ -72,8 +75,11 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     app.state.captions = CaptionHub(platform.broker)
-    app.state.tickets = tickets.Tickets(platform.tenants)
+    app.state.tickets = tickets.Tickets(
+        platform.tenants, ticket_secret(platform.settings.data_dir / "ticket.key")
+    )
     app.state.deletions = Deletions(platform)
+    app.state.waveforms = waveform.Waveforms(platform)
     app.state.call_locks = CallLocks()
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
@@ -96,5 +102,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.waveforms.aclose()
         await app.state.deletions.aclose()
         await hub.aclose()

@@ -16,7 +16,7 @@ from twicetold.gateway.conditions import matches, range_applies
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.problems import problem
 from twicetold.gateway.ranges import NotSatisfiable, parse_range
-from twicetold.gateway.schemas import ERRORS
+from twicetold.gateway.schemas import ERRORS, TicketScope
 from twicetold.gateway.tickets import tenant_or_ticket
 from twicetold.media.formats import MEDIA_TYPES
 from twicetold.speech.identity import CallKey
@@ -40,7 +40,7 @@ _RESPONSES = {
 async def audio(
     call_id: str,
     request: Request,
-    tenant: Annotated[str, Depends(tenant_or_ticket)],
+    tenant: Annotated[str, Depends(tenant_or_ticket(TicketScope.MEDIA))],
     ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
 ) -> Response:
     """The recording as it was made or uploaded. Takes one range; several give the whole."""
@@ -49,7 +49,7 @@ async def audio(
     if call.recording is None:
         raise RecordingNotFound(f"Call {call_id} has no recording yet.")
     path = local_path(platform.store, call.recording)
-    size, etag = await asyncio.to_thread(_stat, path, call_id)
+    size, etag = await asyncio.to_thread(stat_of, path, call_id)
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
@@ -71,7 +71,7 @@ async def audio(
     return StreamingResponse(pieces, 206 if span else 200, headers)
 
 
-def _stat(path: Path, call_id: str) -> tuple[int, str]:
+def stat_of(path: Path, call_id: str) -> tuple[int, str]:
     """Size and entity tag of the recording. Raises RecordingNotFound."""
     try:
         found = stat_recording(path)

@@ -17,7 +17,13 @@ from twicetold.errors import CallDeleted, CallNotFound, TwicetoldError
 from twicetold.gateway.context import Platform
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
-from twicetold.storage import checkpoints_prefix, local_path, parts_prefix, recording_key
+from twicetold.storage import (
+    checkpoints_prefix,
+    local_path,
+    parts_prefix,
+    recording_key,
+    waveforms_prefix,
+)
 
 log = structlog.get_logger()
 
@@ -129,8 +135,8 @@ async def _delete_objects(store: LocalStore, key: CallKey) -> None:
 
 
 async def _objects(store: LocalStore, key: CallKey) -> AsyncIterator[str]:
-    """The call's parts and checkpoints, and nothing of one whose id begins alike."""
-    for prefix in (parts_prefix(key), checkpoints_prefix(key)):
+    """The call's parts, checkpoints and waveform, and nothing of one whose id begins alike."""
+    for prefix in (parts_prefix(key), checkpoints_prefix(key), waveforms_prefix(key)):
         async for batch in obstore.list(store, prefix=prefix):
             for meta in batch:
                 yield str(meta["path"])

@@ -19,7 +19,7 @@ from twicetold.gateway.auth import platform_of
 from twicetold.gateway.delivery import OVER, Delivery
 from twicetold.gateway.parameters import whole_number
 from twicetold.gateway.problems import shown
-from twicetold.gateway.schemas import ERRORS
+from twicetold.gateway.schemas import ERRORS, TicketScope
 from twicetold.gateway.tickets import tenant_or_ticket
 from twicetold.speech.events import Caption, Failed, Kind
 from twicetold.speech.identity import CallKey
@@ -58,7 +58,7 @@ _RESPONSES = {
 async def follow(
     call_id: str,
     request: Request,
-    tenant: Annotated[str, Depends(tenant_or_ticket)],
+    tenant: Annotated[str, Depends(tenant_or_ticket(*TicketScope))],
     after: Annotated[int, Query(ge=0, le=_LARGEST_EVENT, description="The last final seen.")] = 0,
     last_event_id: Annotated[str | None, Header(description="The same; browsers send it.")] = None,
     ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,

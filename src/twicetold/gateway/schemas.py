@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from twicetold.errors import hint_of
 from twicetold.queue import JobState, JobStatus
 from twicetold.transcripts import Call, Hit, HitPage, Status, Version
 
@@ -30,6 +32,7 @@ _CALL_EXAMPLE = {
     "draft_wer_normaliser": "whisper-english",
     "error_code": None,
     "error": None,
+    "error_hint": None,
 }
 _SEGMENT_EXAMPLE = {
     "number": 1,
@@ -87,7 +90,7 @@ class CallBody(BaseModel):
 
     call_id: str
     status: Status
-    source: str = Field(description="live, upload or drop")
+    source: Literal["live", "upload", "drop"]
     language: str
     channels: int
     started_at: float
@@ -104,13 +107,14 @@ class CallBody(BaseModel):
     draft_wer_normaliser: str | None
     error_code: str | None
     error: str | None
+    error_hint: str | None = Field(description="What to do about the error.")
 
     @classmethod
     def of(cls, call: Call) -> Self:
         return cls(
             call_id=call.key.call_id,
             status=call.status,
-            source=call.source,
+            source=call.source,  # type: ignore[arg-type]  # the store's text
             language=call.language,
             channels=call.channels,
             started_at=call.started_at,
@@ -125,6 +129,7 @@ class CallBody(BaseModel):
             draft_wer_normaliser=call.draft_wer_normaliser,
             error_code=call.error_code,
             error=call.error,
+            error_hint=None if call.error_code is None else hint_of(call.error_code),
         )
 
 
@@ -179,6 +184,17 @@ class TranscriptBody(BaseModel):
     language: str
     length_s: float | None
     segments: list[SegmentBody]
+
+
+class WaveformBody(BaseModel):
+    """Peaks over the recording's length at even distances, a list for each channel, 0 to 1."""
+
+    model_config = _example(
+        {"call_id": "call-7f3a", "length_s": 131.4, "channels": [[0.0, 0.412, 0.38]]}
+    )
+    call_id: str
+    length_s: float
+    channels: list[list[float]]
 
 
 class JobBody(BaseModel):
@@ -311,11 +327,25 @@ class HitsBody(BaseModel):
         return cls(hits=[HitBody.of(hit) for hit in page.hits], cursor=page.cursor)
 
 
+class TicketScope(StrEnum):
+    """What a ticket opens of its call."""
+
+    MEDIA = "media"  # events, sound, waveform
+    CAPTIONS = "captions"  # events, state, transcript; no sound
+
+
 class TicketRequest(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"call_id": "call-7f3a"}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"call_id": "call-7f3a", "scope": "captions"}]},
     )
     call_id: str = Field(description="The call that the ticket is for.")
+    scope: TicketScope = Field(
+        TicketScope.MEDIA,
+        description="`media`: events, audio, waveform. "
+        "`captions`: events, the call's state and transcript, no sound.",
+    )
+    expires_in_s: int = Field(300, ge=60, le=86_400, description="How long it is good for.")
 
 
 class Ticket(BaseModel):
@@ -328,10 +358,27 @@ class Ticket(BaseModel):
 class TenantBody(BaseModel):
     """Who the caller is; `authentication` is `key`, or `open` where there is no tenants file."""
 
-    model_config = _example({"tenant": "default", "authentication": "open"})
+    model_config = _example(
+        {
+            "tenant": "default",
+            "authentication": "open",
+            "version": "0.2.0",
+            "language": "en",
+            "max_upload_mb": 4096,
+            "abandon_after_s": 60.0,
+            "live_engine": "pocketsphinx",
+            "batch_engine": "pocketsphinx",
+        }
+    )
 
     tenant: str
-    authentication: str
+    authentication: Literal["key", "open"]
+    version: str = Field(description="The server's.")
+    language: str = Field(description="Language of calls that name none.")
+    max_upload_mb: int = Field(description="Largest upload, in MiB.")
+    abandon_after_s: float = Field(description="A call left by its client for so long ends.")
+    live_engine: str
+    batch_engine: str
 
 
 class EngineBody(BaseModel):

@@ -18,11 +18,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from twicetold.errors import SwapLost, TranscriptNotFound, TranscriptNotReady
-from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.auth import platform_of
 from twicetold.gateway.conditions import matches
 from twicetold.gateway.context import Platform
 from twicetold.gateway.lookup import find_call
-from twicetold.gateway.schemas import ERRORS, TranscriptBody
+from twicetold.gateway.schemas import ERRORS, TicketScope, TranscriptBody
+from twicetold.gateway.tickets import tenant_or_ticket
 from twicetold.speech.identity import CallKey
 from twicetold.speech.subtitles import to_srt, to_txt, to_vtt
 from twicetold.speech.transcript import Segment
@@ -95,11 +96,12 @@ class Reading:
 async def transcript(
     call_id: str,
     request: Request,
-    tenant: Annotated[str, Depends(tenant_of)],
+    tenant: Annotated[str, Depends(tenant_or_ticket(TicketScope.CAPTIONS))],
     version: Annotated[
         Wanted, Query(description="best: the canonical transcript where it stands, else the draft.")
     ] = Wanted.BEST,
     format: Annotated[Format, Query(description="json, plain text or subtitles.")] = Format.JSON,
+    ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
 ) -> Response:
     """The whole draft or the whole canonical transcript."""
     key = CallKey.checked(tenant, call_id)

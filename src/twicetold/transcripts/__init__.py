@@ -97,6 +97,20 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are wanted: those that meet all that is set. Moments are Unix seconds."""
+
+    status: Status | None = None
+    source: str | None = None
+    id_part: str | None = None  # text that the call's id holds, in either case
+    started_after: float | None = None  # not before
+    started_before: float | None = None  # earlier than
+
+
+ALL_CALLS = CallFilter()
+
+
+@dataclass(frozen=True, slots=True)
 class CallPage:
     """Calls newest first; ``cursor`` asks for the next page, None on the last."""
 
@@ -150,8 +164,7 @@ class Transcripts(Protocol):
         tenant: str,
         limit: int = 50,
         cursor: str | None = None,
-        status: Status | None = None,
-        source: str | None = None,
+        only: CallFilter = ALL_CALLS,
     ) -> CallPage:
         """Raises BadParameter for a cursor that is not one of ours."""
 

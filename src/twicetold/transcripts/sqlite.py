@@ -16,7 +16,9 @@ from twicetold.errors import BadParameter, TwicetoldError
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
 from twicetold.transcripts import (
+    ALL_CALLS,
     Call,
+    CallFilter,
     CallPage,
     HitPage,
     NewCall,
@@ -106,19 +108,11 @@ class SqliteTranscripts:
         tenant: str,
         limit: int = 50,
         cursor: str | None = None,
-        status: Status | None = None,
-        source: str | None = None,
+        only: CallFilter = ALL_CALLS,
     ) -> CallPage:
         _check_limit(limit)
         return await self._db.read(
-            partial(
-                reads.calls,
-                tenant=tenant,
-                limit=limit,
-                cursor=cursor,
-                status=status,
-                source=source,
-            )
+            partial(reads.calls, tenant=tenant, limit=limit, cursor=cursor, only=only)
         )
 
     async def segments(self, key: CallKey, version: Version) -> AsyncIterator[Segment]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from twicetold.errors import CallDeleted, SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
-from twicetold.transcripts import Call, CallPage, Status, Usage, Version
+from twicetold.transcripts import Call, CallFilter, CallPage, Usage, Version
 from twicetold.transcripts.cursors import decode_cursor, encode_cursor
 from twicetold.transcripts.sqlite_rows import (
     CALL_COLUMNS,
@@ -35,17 +35,18 @@ def calls(
     tenant: str,
     limit: int,
     cursor: str | None,
-    status: Status | None,
-    source: str | None,
+    only: CallFilter,
 ) -> CallPage:
-    where = ["tenant = ?"]
-    asked: list[object] = [tenant]
-    if status is not None:
-        where.append("status = ?")
-        asked.append(status)
-    if source is not None:
-        where.append("source = ?")
-        asked.append(source)
+    conditions: list[tuple[str, object]] = [
+        ("status = ?", only.status),
+        ("source = ?", only.source),
+        ("instr(lower(call_id), lower(?)) > 0", only.id_part),
+        ("started_at >= ?", only.started_after),
+        ("started_at < ?", only.started_before),
+    ]
+    wanted = [(condition, value) for condition, value in conditions if value is not None]
+    where = ["tenant = ?", *(condition for condition, _ in wanted)]
+    asked: list[object] = [tenant, *(value for _, value in wanted)]
     if cursor is not None:
         where.append("(started_at, call_id) < (?, ?)")
         asked += decode_cursor(cursor, "calls", (float, str))

@@ -1,0 +1,40 @@
+"""The secret that tickets are signed with: made once, kept in the data directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+_BYTES = 32
+
+
+def ticket_secret(path: Path) -> bytes:
+    """The secret in the file, made where there is none; whoever makes it first, makes it for all.
+
+    A file of another length is damaged and is replaced: tickets given out before are void.
+    """
+    for _ in range(2):
+        with contextlib.suppress(FileNotFoundError):
+            secret = path.read_bytes()
+            if len(secret) == _BYTES:
+                return secret
+            path.unlink()
+        _make(path)
+    return path.read_bytes()
+
+
+def _make(path: Path) -> None:
+    """All of it appears at once, readable by its owner alone."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was quicker
+            os.link(name, path)
+    finally:
+        Path(name).unlink()

@@ -1,0 +1,116 @@
+"""``GET /v1/calls/{id}/waveform``: the recording's loudness over time, for a player to draw."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Annotated
+
+import obstore
+import structlog
+from fastapi import APIRouter, Depends, Query, Request
+from obstore.exceptions import NotFoundError
+
+from twicetold.errors import CallDeleted, RecordingNotFound, Unavailable
+from twicetold.gateway.audio import stat_of
+from twicetold.gateway.auth import platform_of
+from twicetold.gateway.context import Platform
+from twicetold.gateway.lookup import find_call
+from twicetold.gateway.schemas import ERRORS, TicketScope, WaveformBody
+from twicetold.gateway.tickets import tenant_or_ticket
+from twicetold.speech.identity import CallKey
+from twicetold.speech.loudness import Loudness, LoudnessMeter
+from twicetold.storage import local_path, waveform_key, waveforms_prefix
+
+log = structlog.get_logger()
+router = APIRouter(tags=["calls"])
+
+_AT_ONCE = 2  # decoding takes a core each
+_MOST_WAITING = 32
+
+
+class Waveforms:
+    """Measures recordings, each once: what was found is kept beside them in the store."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._measuring: dict[str, asyncio.Task[Loudness]] = {}
+
+    async def of(self, key: CallKey, recording: str, content: str) -> Loudness:
+        """``content`` changes with the recording's bytes. Raises what the decoder raises, and
+        Unavailable. Whoever leaves while it is measured does not stop it for others."""
+        kept = waveform_key(key, content)
+        found = await self._kept(kept)
+        if found is not None:
+            return found
+        task = self._measuring.get(kept)
+        if task is None:
+            if len(self._measuring) >= _MOST_WAITING:
+                raise Unavailable("Too many recordings are being measured.")
+            task = asyncio.create_task(self._measure(key, recording, kept))
+            self._measuring[kept] = task
+            task.add_done_callback(lambda _: self._measuring.pop(kept))
+        return await asyncio.shield(task)
+
+    async def aclose(self) -> None:
+        tasks = list(self._measuring.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _kept(self, kept: str) -> Loudness | None:
+        try:
+            found = await obstore.get_async(self._platform.store, kept)
+            return Loudness.from_bytes(bytes(await found.bytes_async()))
+        except (FileNotFoundError, NotFoundError):
+            return None
+        except ValueError:
+            log.warning("waveform_damaged")  # measured again, and written over
+            return None
+
+    async def _measure(self, key: CallKey, recording: str, kept: str) -> Loudness:
+        platform = self._platform
+        async with self._room:
+            decoding = await platform.decoder.open_file(local_path(platform.store, recording))
+            async with contextlib.aclosing(decoding):
+                meter = LoudnessMeter(decoding.info.rate, decoding.info.channels)
+                async for pcm in decoding.blocks():
+                    meter.hear(pcm)
+        loudness = meter.finish()
+        await self._keep(key, kept, loudness)
+        return loudness
+
+    async def _keep(self, key: CallKey, kept: str, loudness: Loudness) -> None:
+        """In place of that of an earlier recording; nothing is written of a deleted call."""
+        platform = self._platform
+        if await platform.transcripts.call(key) is None:
+            raise CallDeleted(f"The call {key.call_id} was deleted.")
+        async for batch in obstore.list(platform.store, prefix=waveforms_prefix(key)):
+            for meta in batch:
+                with contextlib.suppress(FileNotFoundError):
+                    await obstore.delete_async(platform.store, str(meta["path"]))
+        await obstore.put_async(platform.store, kept, loudness.to_bytes())
+
+
+@router.get("/v1/calls/{call_id}/waveform", responses=ERRORS)
+async def waveform(
+    call_id: str,
+    request: Request,
+    tenant: Annotated[str, Depends(tenant_or_ticket(TicketScope.MEDIA))],
+    points: Annotated[int, Query(ge=50, le=4000, description="At most so many.")] = 1200,
+    ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
+) -> WaveformBody:
+    """How loud the recording is over its length. Measured at the first asking, which takes
+    about a second for each half hour; then kept."""
+    platform, key = platform_of(request), CallKey.checked(tenant, call_id)
+    call = await find_call(platform, key)
+    if call.recording is None:
+        raise RecordingNotFound(f"Call {call_id} has no recording yet.")
+    path = local_path(platform.store, call.recording)
+    _, etag = await asyncio.to_thread(stat_of, path, call_id)
+    waveforms: Waveforms = request.app.state.waveforms
+    loudness = await waveforms.of(key, call.recording, etag.strip('"'))
+    return WaveformBody(
+        call_id=call_id, length_s=loudness.length_s, channels=loudness.points(points)
+    )

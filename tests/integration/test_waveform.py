@@ -1,0 +1,76 @@
+"""The waveform: measured once, kept, replaced with the recording, gone with the call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.integration.api_harness import Api, running_api, tone
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with running_api(tmp_path) as running:
+        yield running
+
+
+def kept(directory: Path) -> list[Path]:
+    return [path for path in (directory / "store" / "waveforms").rglob("*") if path.is_file()]
+
+
+async def test_it_is_measured_once_and_kept(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    path = "/v1/calls/call-1/waveform?points=50"
+    first, other = await asyncio.gather(api.client.get(path), api.client.get(path))
+    body = first.json()
+    assert body == other.json()
+    assert len(body["channels"]) == 1
+    assert max(body["channels"][0]) > 0.05
+    assert len(kept(tmp_path)) == 1
+
+    async def none(path: Path) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(api.platform.decoder, "open_file", none, raising=False)
+    assert (await api.client.get(path)).json() == body
+
+
+async def test_damage_is_measured_again(api: Api, tmp_path: Path) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    body = (await api.client.get("/v1/calls/call-1/waveform")).json()
+    kept(tmp_path)[0].write_bytes(b"\2")
+    assert (await api.client.get("/v1/calls/call-1/waveform")).json() == body
+
+
+async def test_another_recording_has_another_waveform(api: Api, tmp_path: Path) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    await api.client.get("/v1/calls/call-1/waveform")
+    before = kept(tmp_path)
+    recording = next((tmp_path / "store" / "recordings").rglob("call-1*"))
+    recording.write_bytes(recording.read_bytes()[:-2000] + b"\0" * 2000)
+    await api.client.get("/v1/calls/call-1/waveform")
+    assert len(kept(tmp_path)) == 1
+    assert kept(tmp_path) != before
+
+
+async def test_it_goes_with_its_call(api: Api, tmp_path: Path) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    await api.client.get("/v1/calls/call-1/waveform")
+    assert (await api.client.delete("/v1/calls/call-1")).status_code == 204
+    assert kept(tmp_path) == []
+    assert (await api.client.get("/v1/calls/call-1/waveform")).status_code == 410
+
+
+async def test_a_damaged_recording_says_so(api: Api, tmp_path: Path) -> None:
+    await api.client.put("/v1/recordings/call-1", content=tone())
+    recording = next((tmp_path / "store" / "recordings").rglob("call-1*"))
+    recording.write_bytes(b"no sound at all" * 100)
+    answer = await api.client.get("/v1/calls/call-1/waveform")
+    assert answer.json()["error"]["code"] == "not_audio"
+    assert kept(tmp_path) == []
