@@ -1,11 +1,15 @@
 import type { ReadonlySignal } from "@preact/signals";
 
+/** How a word stands to the other telling: it is new in this one, or only in the one before. */
+export type Mark = "added" | "removed";
+
 /** A word with its times (seconds of the recording's clock) and how sure the engine was (0..1). */
 export interface Word {
   text: string;
   start: number;
   end: number;
   probability: number | null;
+  mark?: Mark;
 }
 
 /** In whose hand a row is written: still changing, the draft, or the canonical transcript. */
@@ -21,10 +25,10 @@ export interface Row {
   end: number;
   hand: Hand;
   words: readonly Word[];
+  /** Whether the script sets spaces between words. */
+  spaced: boolean;
   /** No engine could hear it; the second telling will. */
-  failed?: boolean;
-  /** Indices of words that are not what the telling before had: marked for a moment. */
-  changed?: ReadonlySet<number>;
+  failed: boolean;
 }
 
 /** Rows in reading order, fetched one by one: 100,000 words are never made at once. */
@@ -33,17 +37,33 @@ export interface Rows {
   at(index: number): Row;
 }
 
-/** What <Transcript> takes; see transcript.tsx. */
+/** A word by its row's index and its own index in the row. */
+export interface Place {
+  row: number;
+  word: number;
+}
+
+export const NO_ROWS: Rows = {
+  length: 0,
+  at(index) {
+    throw new RangeError(`there is no row ${index}`);
+  },
+};
+
+/** What <Transcript> takes. */
 export interface TranscriptProps {
   rows: ReadonlySignal<Rows>;
   channels: number;
   /** One thread, or a column for each channel. */
-  layout: "thread" | "columns";
-  /** Second of the recording that sounds now; null: nothing plays. */
-  sounding?: ReadonlySignal<number | null>;
+  layout?: "thread" | "columns";
+  /** The words that sound now. */
+  sounding?: ReadonlySignal<readonly Place[]>;
+  /** Words that a search found; the first of `shown` is brought into view. */
+  found?: ReadonlySignal<readonly Place[]>;
+  shown?: ReadonlySignal<Place | null>;
   /** Keep what sounds, or what was said last, in view until the reader scrolls away. */
   following: "sound" | "end" | "none";
+  /** Words below this probability are underlined; 0: none. */
+  unsureBelow?: number;
   onWord?: (word: Word, row: Row) => void;
-  /** What is written instead of rows when there are none. */
-  empty?: string;
 }

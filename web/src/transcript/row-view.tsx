@@ -1,0 +1,82 @@
+import { Component } from "preact";
+import { clock } from "../ui/format";
+import type { Row, Word } from "./rows";
+
+export interface RowProps {
+  row: Row;
+  index: number;
+  count: number;
+  /** Whether the speaker is named: another one spoke before. */
+  named: boolean;
+  unsureBelow: number;
+  /** Whether words can be listened to. */
+  playable: boolean;
+  /** Takes the row's height. */
+  measure: (element: HTMLElement | null) => void;
+}
+
+/** One row; drawn again only when it is another. */
+export class RowView extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const names = Object.keys(next) as (keyof RowProps)[];
+    return names.some((name) => next[name] !== this.props[name]);
+  }
+
+  override render({ row, index, count, named, unsureBelow, playable, measure }: RowProps) {
+    const time = clock(row.start);
+    return (
+      <li
+        ref={measure}
+        class={`line ${row.hand} channel-${row.channel % 2}`}
+        data-index={index}
+        data-row={index}
+        aria-setsize={count}
+        aria-posinset={index + 1}
+      >
+        <span class="when number">
+          {playable ? (
+            <button
+              type="button"
+              class="from"
+              data-from
+              tabIndex={-1}
+              aria-label={`Play from ${time}`}
+            >
+              {time}
+            </button>
+          ) : (
+            time
+          )}
+        </span>
+        <p class="said" dir="auto">
+          {named && <span class="who">{nameOf(row)} </span>}
+          {row.failed ? (
+            <Unheard />
+          ) : (
+            row.words.map((word, at) => spelled(word, at, row, unsureBelow))
+          )}
+        </p>
+      </li>
+    );
+  }
+}
+
+export function nameOf(row: Row): string {
+  return row.speaker ?? `Channel ${row.channel + 1}`;
+}
+
+function Unheard() {
+  return <em>No engine could hear this; the second telling will try again.</em>;
+}
+
+function spelled(word: Word, at: number, row: Row, unsureBelow: number) {
+  const unsure = word.probability !== null && word.probability < unsureBelow;
+  const sure = unsure ? `${Math.round(100 * (word.probability ?? 0))} % sure` : undefined;
+  const Mark = word.mark === "removed" ? "del" : word.mark === "added" ? "ins" : "span";
+  return [
+    <Mark key={at} data-word={at} class={unsure ? "unsure" : undefined} title={sure}>
+      {word.text}
+    </Mark>,
+    row.spaced && " ",
+  ];
+}

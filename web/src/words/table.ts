@@ -1,0 +1,81 @@
+import type { Hand, Place, Row, Rows, Word } from "../transcript/rows";
+import { ADDED, type Columns, REMOVED, segmentAt } from "./columns";
+
+const MOST_KEPT = 600;
+
+/** Rows of a transcript in columns, made when they are asked for; the latest ones are kept. */
+export class Table implements Rows {
+  readonly length: number;
+  private readonly kept = new Map<number, Row>();
+
+  /** `marked`: show words that are new here, and with "all" also those that are gone. */
+  constructor(
+    readonly columns: Columns,
+    private readonly hand: Hand,
+    private readonly marked: "none" | "added" | "all" = "none",
+  ) {
+    this.length = columns.channel.length;
+  }
+
+  at(index: number): Row {
+    const kept = this.kept.get(index);
+    if (kept) return kept;
+    if (!(index >= 0 && index < this.length)) throw new RangeError(`there is no row ${index}`);
+    const row = this.made(index);
+    if (this.kept.size >= MOST_KEPT) this.kept.clear();
+    this.kept.set(index, row);
+    return row;
+  }
+
+  /** The words that sound at a second: one a channel at most. */
+  soundingAt(seconds: number): Place[] {
+    const { start, end, longest } = this.columns;
+    const places: Place[] = [];
+    for (let row = lastBefore(start, seconds); row >= 0; row -= 1) {
+      if ((start[row] ?? 0) < seconds - longest) break;
+      if ((end[row] ?? 0) <= seconds) continue;
+      const word = this.wordAt(row, seconds);
+      if (word >= 0) places.unshift({ row, word });
+    }
+    return places;
+  }
+
+  /** The row that sounds at a second, or the last one before it; 0 at the beginning. */
+  rowAt(seconds: number): number {
+    return Math.max(0, lastBefore(this.columns.start, seconds));
+  }
+
+  /** Between two words the one before sounds on, so that the mark does not flicker. */
+  private wordAt(row: number, seconds: number): number {
+    const { wordStart, firstWord } = this.columns;
+    const first = firstWord[row] ?? 0;
+    const words = wordStart.subarray(first, firstWord[row + 1]);
+    return lastBefore(words, seconds + 0.005); // single precision rounds a start upwards at times
+  }
+
+  private made(index: number): Row {
+    const { words, ...segment } = segmentAt(this.columns, index);
+    const { version } = this.columns;
+    return {
+      ...segment,
+      key: `${version} ${index}`,
+      hand: this.hand,
+      words: words.map(({ mark, text, start, end, probability = null }): Word => {
+        const word = { text, start, end, probability };
+        if (mark === ADDED && this.marked !== "none") return { ...word, mark: "added" };
+        return mark === REMOVED ? { ...word, mark: "removed" } : word;
+      }),
+    };
+  }
+}
+
+/** Index of the last value that is at most `limit` in a rising list; -1 where there is none. */
+export function lastBefore(values: ArrayLike<number>, limit: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
