@@ -7,6 +7,7 @@ import { Announcer } from "./ui/announcer";
 import { KeysHelp } from "./ui/keys-help";
 import { Lazy } from "./ui/lazy";
 import { Notice } from "./ui/notice";
+import { runningCall } from "./ui/running-call";
 import { ThemeButton } from "./ui/theme";
 
 const name = computed(() => route.value.name);
@@ -37,6 +38,11 @@ export function App() {
             Calls
           </Tab>
         </nav>
+        {runningCall.value && name.value !== "live" && (
+          <a class="badge live" href={link("")}>
+            call running
+          </a>
+        )}
         <KeysHelp />
         <ThemeButton />
       </header>

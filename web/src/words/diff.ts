@@ -23,12 +23,17 @@ const FULL_BLOCK = 60; // words of one telling after which the next pause ends a
 const LARGEST_BLOCK = 400;
 
 /**
- * Compare word by word, each channel by itself, case, accents and punctuation aside.
+ * Compare word by word, each channel by itself, case, accents and punctuation aside. With "added"
+ * the draft's lost words are counted, but not shown.
  *
  * A call is cut into blocks at pauses that both tellings have; inside a block a longest common
  * subsequence is found (Wagner and Fischer 1974), so that time grows with the call's length only.
  */
-export function difference(draft: Columns, canonical: Columns): Difference {
+export function difference(
+  draft: Columns,
+  canonical: Columns,
+  shown: "all" | "added" = "all",
+): Difference {
   const [before, after] = [segmentsOf(draft), segmentsOf(canonical)];
   const counts = { added: 0, removed: 0 };
   const segments: TimedSegment[] = [];
@@ -37,8 +42,14 @@ export function difference(draft: Columns, canonical: Columns): Difference {
     const kept = after.filter((segment) => segment.channel === channel);
     segments.push(...compared(lost, kept, counts));
   }
-  segments.sort((a, b) => a.start - b.start || a.channel - b.channel);
-  return { table: columnsOf(segments, "difference", canonical.revision), ...counts };
+  const visible = shown === "all" ? segments : segments.flatMap(withoutLost);
+  visible.sort((a, b) => a.start - b.start || a.channel - b.channel);
+  return { table: columnsOf(visible, "difference", canonical.revision), ...counts };
+}
+
+function withoutLost(segment: TimedSegment): TimedSegment[] {
+  const words = segment.words.filter(({ mark }) => mark !== REMOVED);
+  return words.length > 0 || segment.failed ? [{ ...segment, words }] : [];
 }
 
 function segmentsOf(columns: Columns): TimedSegment[] {

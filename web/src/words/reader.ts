@@ -30,20 +30,28 @@ export function readTranscript(
   return read([transcriptAddress(callId, version, ticket)]);
 }
 
-/** The canonical transcript with its differences to the draft marked. Throws ApiError. */
-export function readDifference(callId: string, ticket?: string): Promise<ReadTranscript> {
+/** The canonical transcript, marked where it is not the draft; "all": with the draft's lost words
+ * where they stood. Throws ApiError. */
+export function readDifference(
+  callId: string,
+  shown: "all" | "added",
+  ticket?: string,
+): Promise<ReadTranscript> {
   const versions = ["draft", "canonical"] as const;
-  return read(versions.map((version) => transcriptAddress(callId, version, ticket)));
+  return read(
+    versions.map((version) => transcriptAddress(callId, version, ticket)),
+    shown,
+  );
 }
 
 function transcriptAddress(callId: string, version: Version, ticket: string | undefined): string {
   return address(callPath(callId, "/transcript"), { version, ticket }).href;
 }
 
-function read(urls: string[]): Promise<ReadTranscript> {
+function read(urls: string[], shown: "all" | "added" = "all"): Promise<ReadTranscript> {
   worker ??= started();
   const id = ++count;
-  worker.postMessage({ id, urls, headers: authorization() } satisfies Reading);
+  worker.postMessage({ id, urls, shown, headers: authorization() } satisfies Reading);
   return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
 }
 

@@ -8,6 +8,8 @@ export interface Reading {
   id: number;
   /** One address to read, or the draft's and the canonical transcript's, to compare. */
   urls: string[];
+  /** Of two: whether words that only the draft has are shown. */
+  shown: "all" | "added";
   headers: Record<string, string>;
 }
 
@@ -20,7 +22,9 @@ addEventListener("message", async ({ data }: MessageEvent<Reading>) => {
     const read = await Promise.all(data.urls.map((url) => fetched(url, data.headers)));
     const [first, second] = read;
     if (!first) return;
-    const result = second ? difference(first, second) : { table: first, added: 0, removed: 0 };
+    const result = second
+      ? difference(first, second, data.shown)
+      : { table: first, added: 0, removed: 0 };
     const { table, added, removed } = result;
     postMessage({ id: data.id, columns: table, added, removed } satisfies Read, {
       transfer: buffersOf(table),

@@ -1,0 +1,289 @@
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import type { Caption, LiveEvent } from "../api/events";
+import { address } from "../api/http";
+import { key, keyWanted } from "../api/key";
+import { ApiError } from "../api/problem";
+import { continuedId, newCallId } from "./call-id";
+import { Outbox } from "./outbox";
+
+export type CallState = "connecting" | "live" | "away" | "stopping" | "over" | "failed";
+
+export interface CallFormat {
+  sampleRate: number;
+  channels: 1 | 2;
+  language?: string | undefined;
+  callId?: string | undefined;
+}
+
+export interface CallHooks {
+  caption(caption: Caption): void;
+  /** The server had closed the call (a sleeping laptop): it goes on under another id. */
+  continued(from: string, to: string): void;
+}
+
+const MOST_IN_FLIGHT_BYTES = 512 * 1024;
+const SILENCE_MS = 10_000; // a server that holds audio says so within a second
+const WAITS_MS = [300, 700, 1500, 3000, 5000];
+const ID_TAKEN = ["call_id_in_use", "call_id_used"];
+
+/**
+ * One call on `GET /v1/live`, over as many connections as it takes: docs/reference/live-protocol.md.
+ *
+ * Audio is kept until it is acknowledged and sent again after a break; finals come once each, in
+ * order. What has to happen again and again is driven by the audio itself, as the audio thread is
+ * not slowed down in a tab that nobody looks at; timers only help.
+ */
+export class LiveCall {
+  readonly state: ReadonlySignal<CallState>;
+  readonly problem: ReadonlySignal<ApiError | null>;
+  readonly callId: ReadonlySignal<string>;
+  /** How far captions are behind the sound, as the server says; 0: not worth telling. */
+  readonly lagS = signal(0);
+  /** Seconds of audio that the server is not known to hold. */
+  readonly keptS: ReadonlySignal<number>;
+  /** Date.now() when the connection broke; null while it stands. */
+  readonly awaySince = signal<number | null>(null);
+
+  private readonly now = signal<CallState>("connecting");
+  private readonly wrong = signal<ApiError | null>(null);
+  private readonly id = signal("");
+  private readonly keptBytes = signal(0);
+  private outbox = new Outbox();
+  private socket: WebSocket | null = null;
+  private session: string | null = null;
+  private lastEvent = 0;
+  private failures = 0;
+  private retryAt = 0;
+  private heardAt = 0;
+  private shownKey: string | null = null;
+  private ready = false;
+  private stopping = false;
+  private stopSent = false;
+  private readonly unwatch: () => void;
+
+  constructor(
+    readonly format: CallFormat,
+    private readonly hooks: CallHooks,
+  ) {
+    this.id.value = format.callId ?? newCallId();
+    this.state = this.now;
+    this.problem = this.wrong;
+    this.callId = this.id;
+    const second = 2 * format.channels * format.sampleRate;
+    this.keptS = computed(() => this.keptBytes.value / second);
+    this.unwatch = this.watch();
+    this.connect();
+  }
+
+  /** Audio as it is spoken. False where the page can keep no more: nothing of it was taken. */
+  send(pcm: Int16Array): boolean {
+    if (this.isOver || this.stopping) return true;
+    const taken = this.outbox.push(pcm);
+    this.tick();
+    return taken;
+  }
+
+  /** The call is over once all that is kept has been sent. */
+  stop(): void {
+    if (this.isOver) return;
+    this.stopping = true;
+    if (this.now.value === "live") this.now.value = "stopping";
+    this.tick();
+  }
+
+  /** Leave it at once. What was not acknowledged is lost; the rest becomes a call all the same. */
+  abandon(): void {
+    this.end("failed");
+  }
+
+  /** What the server does not hold, as WAV; null where it holds everything. */
+  unsent(): Blob | null {
+    if (this.outbox.isEmpty) return null;
+    return this.outbox.toWav(this.format.sampleRate, this.format.channels);
+  }
+
+  private get isOver(): boolean {
+    return this.now.value === "over" || this.now.value === "failed";
+  }
+
+  /** What is due now. Called with every piece of audio, every message and by timers. */
+  private tick(): void {
+    this.keptBytes.value = this.outbox.keptBytes;
+    if (this.isOver) return;
+    if (!this.socket) {
+      if (Date.now() >= this.retryAt) this.connect();
+      return;
+    }
+    const waitsForServer = !this.ready || !this.outbox.isEmpty || this.stopSent;
+    if (waitsForServer && Date.now() - this.heardAt > SILENCE_MS) this.lost(this.socket);
+    else if (this.ready) this.sendOn(this.socket);
+  }
+
+  private sendOn(socket: WebSocket): void {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    while (socket.bufferedAmount < MOST_IN_FLIGHT_BYTES) {
+      const message = this.outbox.take();
+      if (!message) break;
+      socket.send(message);
+    }
+    if (this.stopping && !this.stopSent && this.outbox.allSent) {
+      socket.send('{"type":"stop"}');
+      this.stopSent = true;
+      this.heardAt = Date.now();
+    }
+  }
+
+  private connect(): void {
+    const { sampleRate, channels, language } = this.format;
+    const resuming = this.session === null ? {} : { session: this.session, event: this.lastEvent };
+    const query = { call_id: this.id.value, sample_rate: sampleRate, channels, language };
+    const url = address("v1/live", { ...query, ...resuming });
+    url.protocol = url.protocol.replace("http", "ws");
+    this.shownKey = key.value;
+    const proofs = key.value === null ? [] : ["twicetold.v1", `twicetold.key.${key.value}`];
+    const socket = new WebSocket(url, proofs);
+    socket.binaryType = "arraybuffer";
+    this.socket = socket;
+    this.ready = this.stopSent = false;
+    this.heardAt = Date.now();
+    socket.onmessage = ({ data }) => socket === this.socket && this.heard(JSON.parse(data));
+    socket.onclose = () => this.lost(socket);
+    socket.onerror = () => this.lost(socket);
+  }
+
+  private heard(event: LiveEvent): void {
+    this.heardAt = Date.now();
+    switch (event.type) {
+      case "ready":
+        this.begin(event.session, event.next_seq);
+        break;
+      case "ack":
+        this.outbox.acknowledged(event.seq);
+        break;
+      case "lagging":
+        this.lagS.value = event.seconds;
+        break;
+      case "error":
+        this.refused(new ApiError(event));
+        return;
+      case "final":
+        if (event.event > this.lastEvent) this.final(event);
+        break;
+      case "done":
+        this.done(event.event);
+        return;
+      case "speech_started":
+      case "partial":
+        this.hooks.caption(event);
+        break;
+    }
+    this.tick();
+  }
+
+  private begin(session: string, nextSeq: number): void {
+    this.session = session;
+    this.outbox.resumeAt(nextSeq);
+    this.ready = true;
+    this.failures = 0;
+    this.awaySince.value = null;
+    this.wrong.value = null;
+    this.now.value = this.stopping ? "stopping" : "live";
+  }
+
+  private final(event: Caption & { type: "final" }): void {
+    if (event.event > this.lastEvent + 1) {
+      if (this.socket) this.lost(this.socket); // some were missed: they are told again
+      return;
+    }
+    this.lastEvent = event.event;
+    this.hooks.caption(event);
+  }
+
+  private done(lastEvent: number): void {
+    if (lastEvent > this.lastEvent) {
+      if (this.socket) this.lost(this.socket);
+      return;
+    }
+    // Closed by the server while we were away: what it does not hold becomes a call of its own.
+    if (!this.outbox.isEmpty || !this.stopping) this.goOn();
+    else this.end("over");
+  }
+
+  private refused(error: ApiError): void {
+    this.wrong.value = error;
+    if (error.code === "session_lost") {
+      this.goOn();
+      return;
+    }
+    if (error.code === "unauthorized" && this.shownKey === key.value) keyWanted.value = true;
+    if (this.session === null && !this.format.callId && ID_TAKEN.includes(error.code)) {
+      this.id.value = newCallId(); // the first answer was lost on its way, and with it the session
+    } else if (!error.retryable && error.code !== "unauthorized") {
+      this.end("failed");
+      return;
+    }
+    if (this.socket) this.lost(this.socket);
+  }
+
+  /** In a new call, with everything that the server does not hold. */
+  private goOn(): void {
+    const from = this.id.value;
+    this.id.value = continuedId(from);
+    this.outbox = this.outbox.renumbered();
+    this.session = null;
+    this.lastEvent = 0;
+    this.hooks.continued(from, this.id.value);
+    this.leave();
+    this.connect();
+  }
+
+  private lost(socket: WebSocket): void {
+    if (socket !== this.socket || this.isOver) return;
+    this.leave();
+    this.awaySince.value ??= Date.now();
+    this.now.value = this.session === null && this.failures === 0 ? "connecting" : "away";
+    const wait = WAITS_MS[Math.min(this.failures, WAITS_MS.length - 1)] ?? 0;
+    this.failures += 1;
+    this.retryAt = Date.now() + wait * (0.75 + Math.random() / 2);
+    setTimeout(() => this.tick(), this.retryAt - Date.now() + 1);
+  }
+
+  private leave(): void {
+    const socket = this.socket;
+    this.socket = null;
+    this.ready = false;
+    socket?.close();
+  }
+
+  private end(state: "over" | "failed"): void {
+    this.now.value = state;
+    this.keptBytes.value = this.outbox.keptBytes;
+    this.unwatch();
+    this.leave();
+  }
+
+  /** Come back at once when the network, the reader, or another key does. */
+  private watch(): () => void {
+    const again = () => {
+      this.retryAt = 0;
+      this.tick();
+    };
+    const interval = setInterval(() => this.tick(), 1000);
+    addEventListener("online", again);
+    addEventListener("pageshow", again);
+    document.addEventListener("visibilitychange", again);
+    let first = true;
+    const unsubscribe = effect(() => {
+      key.value;
+      if (!first) queueMicrotask(again);
+      first = false;
+    });
+    return () => {
+      clearInterval(interval);
+      removeEventListener("online", again);
+      removeEventListener("pageshow", again);
+      document.removeEventListener("visibilitychange", again);
+      unsubscribe();
+    };
+  }
+}

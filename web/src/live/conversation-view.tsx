@@ -1,0 +1,39 @@
+import { useMemo } from "preact/hooks";
+import { Transcript } from "../transcript/transcript";
+import { type Shortcut, useShortcuts } from "../ui/keys";
+import { ConnectionNotice, EndedNotice, SecondNotice } from "./notices";
+import type { Conversation } from "./running";
+import { SpokenAloud } from "./spoken-aloud";
+import { StatusBar } from "./status-bar";
+
+/** A call of this page: while it runs, and until its canonical transcript stands. */
+export function ConversationView({ conversation }: { conversation: Conversation }) {
+  useShortcuts(
+    useMemo<Shortcut[]>(
+      () => [
+        { keys: ["Escape"], label: "Esc", does: "end the call", run: () => conversation.stop() },
+      ],
+      [conversation],
+    ),
+  );
+  const second = conversation.second.value;
+  return (
+    <div class="conversation">
+      <h1 class="unseen">Live call</h1>
+      <StatusBar conversation={conversation} />
+      <ConnectionNotice conversation={conversation} />
+      <EndedNotice conversation={conversation} />
+      {second && <SecondNotice second={second} />}
+      {conversation.captions.rows.value.length === 0 && !second ? (
+        <p class="hush">Say something. What is heard appears here.</p>
+      ) : (
+        <Transcript
+          rows={conversation.rows}
+          channels={conversation.captions.channels.value}
+          following="end"
+        />
+      )}
+      <SpokenAloud captions={conversation.captions} />
+    </div>
+  );
+}

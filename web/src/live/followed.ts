@@ -1,0 +1,44 @@
+import { signal } from "@preact/signals";
+import type { Caption } from "../api/events";
+import { follow } from "../api/follow";
+import type { ApiError } from "../api/problem";
+import { Captions } from "./captions";
+import { SecondTelling } from "./second-telling";
+
+/** Somebody else's call, read along: the same captions, and the canonical transcript after them. */
+export class Followed {
+  readonly captions = new Captions();
+  readonly second = signal<SecondTelling | null>(null);
+  readonly problem = signal<ApiError | null>(null);
+  /** Date.now() when the connection broke; null while it stands. */
+  readonly awaySince = signal<number | null>(Date.now());
+  private readonly end: () => void;
+
+  constructor(
+    readonly callId: string,
+    private readonly ticket: string | null,
+  ) {
+    const to = {
+      caption: (caption: Caption) => this.heard(caption),
+      away: (broken: boolean) => {
+        this.awaySince.value = broken ? (this.awaySince.peek() ?? Date.now()) : null;
+      },
+      failed: (error: ApiError) => {
+        this.problem.value = error;
+      },
+    };
+    this.end = follow(callId, to, ticket);
+  }
+
+  close(): void {
+    this.end();
+    this.second.peek()?.close();
+  }
+
+  private heard(caption: Caption): void {
+    this.captions.heard(caption);
+    if (caption.type === "done") {
+      this.second.value ??= new SecondTelling(this.callId, this.ticket ?? undefined);
+    }
+  }
+}

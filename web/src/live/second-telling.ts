@@ -1,0 +1,91 @@
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { StatusEvent } from "../api/events";
+import { follow } from "../api/follow";
+import { asProblem, callPath, get, post } from "../api/http";
+import { ApiError } from "../api/problem";
+import type { Call, Job } from "../api/types";
+import { readDifference } from "../words/reader";
+import { Table } from "../words/table";
+
+/** How far the canonical transcript is: share done (0 to 1), or what stands in its way. */
+export type Telling =
+  | { state: "waiting"; share: number }
+  | { state: "done"; table: Table; changed: number; call: Call }
+  | { state: "failed"; error: ApiError }
+  | { state: "lost"; error: ApiError };
+
+/** Waits for a call's canonical transcript, and reads it with its changes to the draft marked. */
+export class SecondTelling {
+  readonly telling: ReadonlySignal<Telling>;
+  private readonly current = signal<Telling>({ state: "waiting", share: 0 });
+  private end = () => {};
+
+  constructor(
+    readonly callId: string,
+    private readonly ticket?: string,
+  ) {
+    this.telling = this.current;
+    this.wait();
+  }
+
+  /** Where the caller follows the call already, it passes its status events on. */
+  async status({ status, done_s, total_s }: StatusEvent): Promise<void> {
+    if (status === "done") await this.read();
+    else if (status === "failed") await this.explain();
+    else this.current.value = { state: "waiting", share: total_s > 0 ? done_s / total_s : 0 };
+  }
+
+  async retry(): Promise<void> {
+    try {
+      await post<Job>(callPath(this.callId, "/retry"));
+      this.current.value = { state: "waiting", share: 0 };
+      this.wait();
+    } catch (error) {
+      this.current.value = { state: "lost", error: asProblem(error) };
+    }
+  }
+
+  close(): void {
+    this.end();
+  }
+
+  private wait(): void {
+    this.end();
+    const failed = (error: ApiError) => {
+      this.current.value = { state: "lost", error };
+    };
+    const caption = (event: { type: string }) => {
+      if (event.type === "status") void this.status(event as StatusEvent);
+    };
+    this.end = follow(this.callId, { caption, away: () => {}, failed }, this.ticket ?? null);
+  }
+
+  private async read(): Promise<void> {
+    try {
+      const query = { ticket: this.ticket };
+      const [read, call] = await Promise.all([
+        readDifference(this.callId, "added", this.ticket),
+        get<Call>(callPath(this.callId), { query }),
+      ]);
+      const table = new Table(read.columns, "canonical", "added");
+      this.current.value = { state: "done", table, changed: read.added, call };
+    } catch (error) {
+      this.current.value = { state: "lost", error: asProblem(error) };
+    }
+  }
+
+  private async explain(): Promise<void> {
+    const query = { ticket: this.ticket };
+    const call = await get<Call>(callPath(this.callId), { query }).catch(asProblem);
+    this.current.value = { state: "failed", error: call instanceof ApiError ? call : why(call) };
+  }
+}
+
+function why(call: Call): ApiError {
+  return new ApiError({
+    code: call.error_code ?? "unknown",
+    message: call.error ?? "The call could not be transcribed again.",
+    hint: call.error_hint ?? "Try again; the draft stays as it is.",
+    retryable: true,
+  });
+}
