@@ -75,6 +75,7 @@ async def test_parts_are_kept_by_the_browser(api: Api) -> None:
         "/assets/index-1a.js", headers={"If-None-Match": part.headers["etag"]}
     )
     assert again.status_code == 304
+    assert "connect-src 'self'" in part.headers["content-security-policy"]  # for the worker
     assert again.content == b""
 
 

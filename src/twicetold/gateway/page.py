@@ -29,6 +29,8 @@ _POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; media-src 'self' blob:; "
     "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# A worker lives by the policy that its own file came with: it may ask this server, and no other.
+_PART_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-cache",
     "Vary": "Accept",
@@ -87,6 +89,7 @@ async def _file(folder: Path, name: str, request: Request, caching: str) -> Resp
         raise _no_part(name)
     etag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     headers = {"Cache-Control": caching, "Vary": "Accept-Encoding", "ETag": etag}
+    headers["Content-Security-Policy"] = _PART_POLICY
     if encoding is not None:
         headers["Content-Encoding"] = encoding
     if matches(request.headers.get("if-none-match"), etag):

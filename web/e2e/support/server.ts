@@ -1,0 +1,97 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+export const ROOT = resolve(import.meta.dirname, "../../..");
+export const PYTHON = join(ROOT, ".venv/bin/python");
+const TWICETOLD = join(ROOT, ".venv/bin/twicetold");
+
+export interface ServerWish {
+  port?: number;
+  folder?: string;
+  settings?: Record<string, string | number>;
+}
+
+/** A real server in a folder of its own. */
+export class Server {
+  private constructor(
+    readonly url: string,
+    readonly folder: string,
+    private readonly process: ChildProcess,
+  ) {}
+
+  static async start({ port = 0, folder, settings = {} }: ServerWish = {}): Promise<Server> {
+    const home = folder ?? mkdtempSync(join(tmpdir(), "twicetold-e2e-"));
+    const sets = Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
+    const args = ["serve", "--port", String(port), "--data-dir", home, ...sets];
+    const server = spawn(TWICETOLD, args, { cwd: home, stdio: ["ignore", "pipe", "pipe"] });
+    server.stderr.pipe(createWriteStream(join(home, "server.log"), { flags: "a" }));
+    for await (const line of createInterface(server.stdout)) {
+      const url = /https?:\/\/\S+/.exec(line)?.[0];
+      if (url) return new Server(url, home, server);
+    }
+    throw new Error(`the server did not start; see ${home}/server.log`);
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    await this.ended("SIGKILL");
+  }
+
+  async stop(): Promise<void> {
+    await this.ended("SIGTERM");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A tenant and its key; from the first one on, the server asks for keys. */
+  addTenant(name: string): string {
+    const args = ["tenants", "add", name, "--data-dir", this.folder];
+    const told = execFileSync(TWICETOLD, args, { encoding: "utf8", cwd: this.folder });
+    const key = /\btt_\S+/.exec(told)?.[0] ?? told.trim().split(/\s+/).at(-1);
+    if (!key) throw new Error("no key was made");
+    return key;
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(`${this.url}/v1/${path}`);
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
+    return (await response.json()) as T;
+  }
+
+  async upload(callId: string, content: Uint8Array<ArrayBuffer>): Promise<void> {
+    const request = { method: "PUT", body: content };
+    const response = await fetch(`${this.url}/v1/recordings/${callId}`, request);
+    if (!response.ok) throw new Error(`PUT ${callId}: ${response.status}`);
+  }
+
+  /** Until a call has a status. */
+  async until(callId: string, status: string, limitMs = 60_000): Promise<void> {
+    const end = Date.now() + limitMs;
+    while (Date.now() < end) {
+      const call = await this.get<{ status: string }>(`calls/${callId}`).catch(() => null);
+      if (call?.status === status) return;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    throw new Error(`call ${callId} is not ${status} after ${limitMs} ms`);
+  }
+
+  private ended(signal: NodeJS.Signals): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null)
+      return Promise.resolve();
+    return new Promise((resolve) => {
+      this.process.once("exit", () => resolve());
+      this.process.kill(signal);
+    });
+  }
+}
+
+/** A sample call as WAV, made once a run. */
+export function sampleWav(name: string, times = 1): string {
+  const folder = mkdtempSync(join(tmpdir(), "twicetold-wav-"));
+  const target = join(folder, `${name}.wav`);
+  const source = join(ROOT, "samples/calls", `${name}.flac`);
+  execFileSync(PYTHON, [join(import.meta.dirname, "wav.py"), source, target, String(times)]);
+  return target;
+}
