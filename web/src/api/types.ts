@@ -14,3 +14,4 @@ export type TranscriptBody = components["schemas"]["TranscriptBody"];
 export type Problem = components["schemas"]["Problem"];
 export type Tenant = components["schemas"]["TenantBody"];
 export type Ticket = components["schemas"]["Ticket"];
+export type Waveform = components["schemas"]["WaveformBody"];

@@ -1,3 +1,89 @@
-export function CallView({ callId, query }: { callId: string; query: URLSearchParams }) {
-  return <h1 data-query={String(query)}>{callId}</h1>;
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { link } from "../router";
+import { Transcript } from "../transcript/transcript";
+import { Confirm } from "../ui/confirm";
+import { Notice, Problem } from "../ui/notice";
+import "./call.css";
+import { CallHead } from "./call-head";
+import { CallNotices } from "./call-notices";
+import { FindBar } from "./find-bar";
+import { Finding, wordsOf } from "./finding";
+import { useCallKeys } from "./keys";
+import { OpenCall, VERSIONS } from "./open-call";
+import { PlayerBar } from "./player-bar";
+import { ReadingBar } from "./reading-bar";
+
+interface CallProps {
+  callId: string;
+  query: URLSearchParams;
+}
+
+export type Layout = "thread" | "columns";
+export const UNSURE_BELOW = 0.5;
+
+/** Read a call back: its words in either telling, and its sound under them. */
+export function CallView({ callId, query }: CallProps) {
+  const open = useMemo(() => new OpenCall(callId), [callId]);
+  const differences = useComputed(() => open.shown.value === "difference");
+  const finding = useMemo(() => new Finding(open.table, differences), [open, differences]);
+  const layout = useSignal<Layout>("thread");
+  const unsure = useSignal(true);
+  useEffect(() => () => open.close(), [open]);
+  useEffect(() => {
+    const asked = VERSIONS.find((version) => version === query.get("view"));
+    const ready = open.call.peek() ? Promise.resolve() : open.open(asked);
+    void ready.then(() => {
+      const second = Number.parseFloat(query.get("t") ?? "");
+      if (second >= 0) open.player.peek()?.seek(second);
+      if (query.get("q")) finding.ask(wordsOf(query.get("q") ?? ""), second);
+    });
+  }, [open, finding, query]);
+  useCallKeys(open, finding);
+
+  const call = open.call.value;
+  if (open.gone.value) return <Gone callId={callId} />;
+  if (!call) return open.problem.value && <Problem error={open.problem.value} />;
+  const player = open.player.value;
+  const onWord = (word: { start: number }) => player?.from(word.start);
+  return (
+    <div class="call">
+      <CallHead call={call} open={open} />
+      <CallNotices call={call} open={open} />
+      {player && <PlayerBar callId={callId} player={player} />}
+      {open.table.value && (
+        <>
+          <ReadingBar call={call} open={open} layout={layout} unsure={unsure} />
+          <FindBar finding={finding} differences={differences.value} />
+          <Transcript
+            key={open.shown.value}
+            rows={open.rows}
+            channels={call.channels}
+            layout={layout.value}
+            sounding={open.sounding}
+            found={finding.found}
+            shown={finding.shown}
+            following="sound"
+            unsureBelow={unsure.value ? UNSURE_BELOW : 0}
+            {...(player ? { onWord } : {})}
+          />
+          {open.rows.value.length === 0 && <p class="hush">Nothing was said in this call.</p>}
+        </>
+      )}
+      <Confirm />
+    </div>
+  );
+}
+
+function Gone({ callId }: { callId: string }) {
+  const back = (
+    <a class="button" href={link("calls")}>
+      To the calls
+    </a>
+  );
+  return (
+    <Notice tone="warn" title={`There is no call ${callId}.`} actions={back}>
+      It was deleted, or it never was.
+    </Notice>
+  );
 }

@@ -1,0 +1,54 @@
+import type { Call } from "../api/types";
+import { link } from "../router";
+import { Icon } from "../ui/icon";
+import { Notice, Problem } from "../ui/notice";
+import type { OpenCall } from "./open-call";
+
+/** What stands between this call and its canonical transcript. */
+export function CallNotices({ call, open }: { call: Call; open: OpenCall }) {
+  const error = open.problem.value;
+  return (
+    <>
+      {error && <Problem error={error} />}
+      <State call={call} open={open} />
+      {open.reading.value && !open.table.value && <p class="hush">Reading…</p>}
+    </>
+  );
+}
+
+function State({ call, open }: { call: Call; open: OpenCall }) {
+  switch (call.status) {
+    case "live":
+      return (
+        <Notice
+          title="This call is running."
+          actions={
+            <a class="button" href={`${link("follow")}/${encodeURIComponent(call.call_id)}`}>
+              Follow it
+            </a>
+          }
+        >
+          Its recording and its canonical transcript come when it is over.
+        </Notice>
+      );
+    case "recorded":
+    case "transcribing":
+      return (
+        <Notice title="Transcribing again…">
+          {call.has_draft ? "Below is the draft. " : ""}
+          <progress aria-label="Transcribing again" value={open.share.value ?? 0} max={1} />
+        </Notice>
+      );
+    case "failed": {
+      const retry = (
+        <button type="button" class="button" onClick={() => void open.retry()}>
+          <Icon name="retry" /> Try again
+        </button>
+      );
+      const message = call.error ?? "It could not be transcribed again.";
+      return <Problem error={{ message, hint: call.error_hint ?? "" }} actions={retry} />;
+    }
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,159 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { Caption } from "../api/events";
+import { follow } from "../api/follow";
+import { asProblem, callPath, get, post, remove } from "../api/http";
+import type { ApiError } from "../api/problem";
+import type { Call, Job } from "../api/types";
+import { NO_ROWS, type Place, type Rows } from "../transcript/rows";
+import { readDifference, readTranscript } from "../words/reader";
+import { Table } from "../words/table";
+import { Player } from "./player";
+
+export const VERSIONS = ["canonical", "draft", "difference"] as const;
+export type Shown = (typeof VERSIONS)[number];
+
+const GONE = ["call_deleted", "call_not_found"];
+const NO_PLACES: readonly Place[] = [];
+
+/** One call on the page: what the server says of it, what of it is shown, and its sound. */
+export class OpenCall {
+  readonly call = signal<Call | null>(null);
+  readonly problem = signal<ApiError | null>(null);
+  /** It was deleted, here or elsewhere. */
+  readonly gone = signal(false);
+  readonly shown = signal<Shown>("canonical");
+  readonly table = signal<Table | null>(null);
+  readonly reading = signal(false);
+  /** Words that differ, where the difference is shown. */
+  readonly differing = signal({ added: 0, removed: 0 });
+  /** Share of the recording that was transcribed again; null where nothing is under way. */
+  readonly share = signal<number | null>(null);
+  readonly player = signal<Player | null>(null);
+  readonly rows: ReadonlySignal<Rows> = computed(() => this.table.value ?? NO_ROWS);
+  readonly sounding: ReadonlySignal<readonly Place[]>;
+  private end = () => {};
+  private asked = 0;
+
+  constructor(readonly callId: string) {
+    let before = NO_PLACES;
+    this.sounding = computed(() => {
+      const player = this.player.value;
+      const table = this.table.value;
+      if (!player || !table || (player.position.value === 0 && !player.playing.value)) {
+        return NO_PLACES;
+      }
+      const places = table.soundingAt(player.position.value);
+      if (!same(places, before)) before = places; // a word lasts many frames
+      return before;
+    });
+  }
+
+  async open(wanted?: Shown): Promise<void> {
+    if (!(await this.refresh())) return;
+    const call = this.call.value;
+    if (!call) return;
+    const best = call.canonical_revision ? "canonical" : "draft";
+    await this.show(wanted && has(call, wanted) ? wanted : best);
+    if (call.status !== "done" && call.status !== "failed") this.watch();
+  }
+
+  async show(shown: Shown): Promise<void> {
+    this.shown.value = shown;
+    const call = this.call.value;
+    if (!call || !has(call, shown)) return;
+    const number = ++this.asked;
+    this.reading.value = true;
+    try {
+      const read = await this.read(shown);
+      if (number !== this.asked) return; // another version was asked for meanwhile
+      const hand = shown === "draft" ? "draft" : "canonical";
+      this.table.value = new Table(read.columns, hand, shown === "difference" ? "all" : "none");
+      this.differing.value = read;
+    } catch (error) {
+      this.met(error);
+    } finally {
+      if (number === this.asked) this.reading.value = false;
+    }
+  }
+
+  async retry(): Promise<void> {
+    try {
+      await post<Job>(callPath(this.callId, "/retry"));
+      await this.refresh();
+      this.watch();
+    } catch (error) {
+      this.met(error);
+    }
+  }
+
+  /** Whether it is gone now. */
+  async remove(): Promise<boolean> {
+    try {
+      await remove(callPath(this.callId));
+      return true;
+    } catch (error) {
+      this.met(error);
+      return false;
+    }
+  }
+
+  close(): void {
+    this.end();
+    this.player.peek()?.close();
+  }
+
+  private read(shown: Shown) {
+    if (shown === "difference") return readDifference(this.callId, "all");
+    return readTranscript(this.callId, shown);
+  }
+
+  private async refresh(): Promise<boolean> {
+    try {
+      const call = await get<Call>(callPath(this.callId));
+      this.call.value = call;
+      this.problem.value = null;
+      if (call.has_recording && !this.player.peek()) {
+        this.player.value = new Player(this.callId, call.length_s ?? 0);
+        void this.player.peek()?.open();
+      }
+      return true;
+    } catch (error) {
+      this.met(error);
+      return false;
+    }
+  }
+
+  private watch(): void {
+    this.end();
+    const failed = (error: ApiError) => this.met(error);
+    const caption = (event: Caption) => void this.heard(event);
+    this.end = follow(this.callId, { caption, away: () => {}, failed });
+  }
+
+  /** While it runs only its state is of interest here: following a live call has its own view. */
+  private async heard(event: Caption): Promise<void> {
+    if (event.type === "done") await this.open();
+    if (event.type !== "status") return;
+    const over = event.status === "done" || event.status === "failed";
+    this.share.value = over ? null : event.total_s > 0 ? event.done_s / event.total_s : 0;
+    if (over && (await this.refresh()) && event.status === "done") await this.show("canonical");
+  }
+
+  private met(error: unknown): void {
+    const problem = asProblem(error);
+    if (GONE.includes(problem.code)) this.gone.value = true;
+    this.problem.value = problem;
+  }
+}
+
+/** Whether a call has what a version shows. */
+export function has(call: Call, shown: Shown): boolean {
+  if (shown === "draft") return call.has_draft;
+  return call.canonical_revision !== null && (shown === "canonical" || call.has_draft);
+}
+
+function same(one: readonly Place[], other: readonly Place[]): boolean {
+  const alike = (place: Place, at: number) =>
+    place.row === other[at]?.row && place.word === other[at]?.word;
+  return one.length === other.length && one.every(alike);
+}

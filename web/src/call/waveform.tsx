@@ -1,0 +1,78 @@
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { callPath, get } from "../api/http";
+import type { Waveform } from "../api/types";
+import type { Player } from "./player";
+
+const HEIGHT_PX = 56;
+
+/** The recording's loudness, to be seen and clicked; the slider below it says the same in words. */
+export function WaveformView({ callId, player }: { callId: string; player: Player }) {
+  const box = useRef<HTMLDivElement>(null);
+  const peaks = useSignal<Waveform | null>(null);
+  useEffect(() => {
+    const leaving = new AbortController();
+    const path = callPath(callId, "/waveform");
+    get<Waveform>(path, { query: { points: 1600 }, signal: leaving.signal }).then(
+      (waveform) => {
+        peaks.value = waveform;
+      },
+      () => {}, // without it there is still the slider
+    );
+    return () => leaving.abort();
+  }, [callId, peaks]);
+  useSignalEffect(() => {
+    const waveform = peaks.value;
+    const container = box.current;
+    if (!waveform || !container) return;
+    let destroy = () => {};
+    let left = false;
+    void drawn(container, waveform, player).then((end) => {
+      if (left) end();
+      else destroy = end;
+    });
+    return () => {
+      left = true;
+      destroy();
+    };
+  });
+  return <div ref={box} class="waveform" aria-hidden="true" />;
+}
+
+/** The library comes when the first waveform does. */
+async function drawn(container: HTMLElement, waveform: Waveform, player: Player) {
+  const { default: WaveSurfer } = await import("wavesurfer.js");
+  const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string) => resolved(style.getPropertyValue(name));
+  const colours = (channel: number) => ({
+    waveColor: colour("--line-strong"),
+    progressColor: colour(`--channel-${channel % 2}`),
+  });
+  const several = waveform.channels.length > 1;
+  const surfer = WaveSurfer.create({
+    container,
+    media: player.audio,
+    peaks: waveform.channels,
+    duration: waveform.length_s,
+    height: several ? HEIGHT_PX / 2 : HEIGHT_PX,
+    normalize: true,
+    cursorColor: colour("--ink"),
+    cursorWidth: 2,
+    ...colours(0),
+    ...(several ? { splitChannels: waveform.channels.map((_, channel) => colours(channel)) } : {}),
+    ...(nonce ? { cspNonce: nonce } : {}),
+  });
+  surfer.on("interaction", (seconds) => player.seek(seconds));
+  return () => surfer.destroy();
+}
+
+/** A token's colour as a canvas takes it: light-dark() is for style sheets only. */
+function resolved(token: string): string {
+  const probe = document.createElement("span");
+  probe.style.color = token;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}

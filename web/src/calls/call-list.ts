@@ -1,0 +1,138 @@
+import { signal } from "@preact/signals";
+import { address, asProblem, authorization, callPath, get, post, remove } from "../api/http";
+import { type ApiError, problemOf, unreachable } from "../api/problem";
+import type { Call, Calls, Job, Jobs } from "../api/types";
+import { asQuery, type Filters } from "./filters";
+
+const PAGE = 50;
+const BUSY_MS = 2500;
+const QUIET_MS = 30_000;
+const UNDER_WAY = ["live", "recorded", "transcribing"];
+
+/** The tenant's calls as the filters ask for them, page by page, the newest page kept fresh. */
+export class CallList {
+  readonly calls = signal<readonly Call[]>([]);
+  readonly loaded = signal(false);
+  readonly problem = signal<ApiError | null>(null);
+  /** Share of each recording that is transcribed again, by call. */
+  readonly shares = signal<ReadonlyMap<string, number>>(new Map());
+  private filters: Filters | null = null;
+  private cursor: string | null = null;
+  private tag = "";
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private asked = 0;
+  private fetching = false;
+  private readonly seen = () => {
+    if (document.visibilityState === "visible") void this.refresh();
+  };
+
+  constructor() {
+    document.addEventListener("visibilitychange", this.seen);
+  }
+
+  show(filters: Filters): Promise<void> {
+    this.filters = filters;
+    this.cursor = null;
+    this.tag = "";
+    this.calls.value = [];
+    this.loaded.value = false;
+    return this.refresh();
+  }
+
+  /** The newest page again; what is below it stays as it is. */
+  async refresh(): Promise<void> {
+    const number = ++this.asked;
+    clearTimeout(this.timer);
+    try {
+      const page = await this.newest();
+      if (number !== this.asked) return;
+      this.problem.value = null;
+      if (page) this.merge(page);
+      this.loaded.value = true;
+      await this.progress();
+    } catch (error) {
+      if (number === this.asked) this.problem.value = asProblem(error);
+    } finally {
+      if (number === this.asked) this.later();
+    }
+  }
+
+  /** The page after the last one, if there is one. */
+  async more(): Promise<void> {
+    const { cursor, filters } = this;
+    if (cursor === null || filters === null || this.fetching) return;
+    this.fetching = true;
+    try {
+      const page = await get<Calls>("v1/calls", {
+        query: { ...asQuery(filters), limit: PAGE, cursor },
+      });
+      if (filters !== this.filters) return; // another list is shown meanwhile
+      const known = new Set(this.calls.value.map(({ call_id }) => call_id));
+      const fresh = page.calls.filter(({ call_id }) => !known.has(call_id));
+      this.calls.value = [...this.calls.value, ...fresh];
+      this.cursor = page.cursor;
+    } catch (error) {
+      this.problem.value = asProblem(error);
+    } finally {
+      this.fetching = false;
+    }
+  }
+
+  async remove(callId: string): Promise<void> {
+    await remove(callPath(callId));
+    this.calls.value = this.calls.value.filter(({ call_id }) => call_id !== callId);
+    this.tag = "";
+  }
+
+  async retry(callId: string): Promise<void> {
+    await post<Job>(callPath(callId, "/retry"));
+    this.tag = "";
+    await this.refresh();
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.asked += 1;
+    document.removeEventListener("visibilitychange", this.seen);
+  }
+
+  /** Null while nothing has changed. */
+  private async newest(): Promise<Calls | null> {
+    const url = address("v1/calls", { ...asQuery(this.filters ?? ({} as Filters)), limit: PAGE });
+    const headers = { ...authorization(), ...(this.tag ? { "If-None-Match": this.tag } : {}) };
+    const answer = await fetch(url, { headers, cache: "no-store" }).catch(() => {
+      throw unreachable();
+    });
+    if (answer.status === 304) return null;
+    if (!answer.ok) throw await problemOf(answer);
+    this.tag = answer.headers.get("ETag") ?? "";
+    return (await answer.json()) as Calls;
+  }
+
+  private merge(page: Calls): void {
+    const oldest = page.calls.at(-1)?.started_at ?? Number.NEGATIVE_INFINITY;
+    const fresh = new Set(page.calls.map(({ call_id }) => call_id));
+    const below = this.calls.value.filter(
+      (call) => !fresh.has(call.call_id) && call.started_at <= oldest && page.cursor !== null,
+    );
+    if (below.length === 0) this.cursor = page.cursor;
+    this.calls.value = [...page.calls, ...below];
+  }
+
+  private async progress(): Promise<void> {
+    if (!this.isBusy) return;
+    const { jobs } = await get<Jobs>("v1/jobs", { query: { limit: 100 } });
+    const running = jobs.filter(({ total_s, state }) => total_s > 0 && state !== "done");
+    this.shares.value = new Map(running.map((job) => [job.call_id, job.done_s / job.total_s]));
+  }
+
+  private get isBusy(): boolean {
+    return this.calls.value.some(({ status }) => UNDER_WAY.includes(status));
+  }
+
+  /** Soon while something is under way, and not at all while nobody looks. */
+  private later(): void {
+    if (document.visibilityState !== "visible") return;
+    this.timer = setTimeout(() => void this.refresh(), this.isBusy ? BUSY_MS : QUIET_MS);
+  }
+}

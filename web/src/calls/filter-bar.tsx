@@ -1,0 +1,143 @@
+import { useMemo, useRef } from "preact/hooks";
+import { replace } from "../router";
+import { Icon } from "../ui/icon";
+import { type Shortcut, useShortcuts } from "../ui/keys";
+import { type Filters, filtersLink, isFiltered, NO_FILTERS } from "./filters";
+
+const STATES = [
+  ["live", "running"],
+  ["recorded", "recorded"],
+  ["transcribing", "transcribing again"],
+  ["done", "told twice"],
+  ["failed", "failed"],
+] as const;
+const SOURCES = [
+  ["live", "spoken live"],
+  ["upload", "uploaded"],
+  ["drop", "from the drop folder"],
+] as const;
+
+interface FilterProps {
+  filters: Filters;
+  onFiles: (files: FileList) => void;
+}
+
+/** Search, filters, upload. What is chosen stands in the address. */
+export function FilterBar({ filters, onFiles }: FilterProps) {
+  const search = useRef<HTMLInputElement>(null);
+  const picker = useRef<HTMLInputElement>(null);
+  useShortcuts(
+    useMemo<Shortcut[]>(
+      () => [
+        { keys: ["/"], label: "/", does: "search", run: () => search.current?.focus() },
+        { keys: ["u"], label: "u", does: "upload", run: () => picker.current?.click() },
+      ],
+      [],
+    ),
+  );
+  const set = (change: Partial<Filters>) => replace(filtersLink({ ...filters, ...change }));
+  return (
+    <search class="filters">
+      <label class="search grow">
+        <span class="unseen">Search what was said</span>
+        <Icon name="search" />
+        <input
+          ref={search}
+          class="input"
+          type="search"
+          placeholder="Search what was said"
+          value={filters.q}
+          onInput={(event) => set({ q: event.currentTarget.value })}
+        />
+      </label>
+      <input
+        ref={picker}
+        type="file"
+        multiple
+        class="unseen"
+        accept="audio/*,video/*,.ulaw,.mkv"
+        aria-label="Recordings to upload"
+        tabIndex={-1}
+        onChange={(event) => {
+          if (event.currentTarget.files) onFiles(event.currentTarget.files);
+          event.currentTarget.value = "";
+        }}
+      />
+      <button type="button" class="button main" onClick={() => picker.current?.click()}>
+        <Icon name="upload" /> Upload
+      </button>
+      <details class="narrow" open={isFiltered(filters)}>
+        <summary class="button">Filter</summary>
+        <div class="row">
+          <Choice
+            name="State"
+            value={filters.status}
+            of={STATES}
+            set={(status) => set({ status })}
+          />
+          <Choice
+            name="Source"
+            value={filters.source}
+            of={SOURCES}
+            set={(source) => set({ source })}
+          />
+          <label class="field">
+            From
+            <input
+              type="date"
+              value={filters.from}
+              onChange={(e) => set({ from: e.currentTarget.value })}
+            />
+          </label>
+          <label class="field">
+            To
+            <input
+              type="date"
+              value={filters.to}
+              onChange={(e) => set({ to: e.currentTarget.value })}
+            />
+          </label>
+          <label class="field">
+            Name holds
+            <input
+              value={filters.id}
+              maxLength={128}
+              onInput={(e) => set({ id: e.currentTarget.value })}
+            />
+          </label>
+          <button
+            type="button"
+            class="button"
+            disabled={!isFiltered(filters)}
+            onClick={() => set({ ...NO_FILTERS, q: filters.q })}
+          >
+            Clear
+          </button>
+        </div>
+      </details>
+    </search>
+  );
+}
+
+interface ChoiceProps {
+  name: string;
+  value: string;
+  of: readonly (readonly [string, string])[];
+  set: (value: string) => void;
+}
+
+function Choice({ name, value, of, set }: ChoiceProps) {
+  return (
+    <label class="field">
+      {name}
+      <select value={value} onChange={(event) => set(event.currentTarget.value)}>
+        <option value="">any</option>
+        {of.map(([each, words]) => (
+          <option key={each} value={each}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

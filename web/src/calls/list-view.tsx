@@ -1,0 +1,193 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { asProblem } from "../api/http";
+import type { ApiError } from "../api/problem";
+import type { Call } from "../api/types";
+import { callLink, link } from "../router";
+import { confirmed } from "../ui/confirm";
+import { clock, moment, percent } from "../ui/format";
+import { Icon } from "../ui/icon";
+import { Problem } from "../ui/notice";
+import type { CallList } from "./call-list";
+
+/** The list; it goes on as one scrolls. */
+export function ListView({ list, filtered }: { list: CallList; filtered: boolean }) {
+  const calls = list.calls.value;
+  const failed = calls.filter(({ status }) => status === "failed");
+  const problem = useSignal<ApiError | null>(null);
+  const attempt = (work: Promise<void>) => {
+    problem.value = null;
+    work.catch((error) => {
+      problem.value = asProblem(error);
+    });
+  };
+  if (calls.length === 0) return list.loaded.value && filtered ? <Nothing /> : null;
+  return (
+    <>
+      {problem.value && <Problem error={problem.value} />}
+      {failed.length > 1 && (
+        <p class="row small">
+          {failed.length} calls here could not be transcribed again.{" "}
+          <button
+            type="button"
+            class="button"
+            onClick={() => attempt(inTurn(failed, (call) => list.retry(call.call_id)))}
+          >
+            <Icon name="retry" /> Try all again
+          </button>
+        </p>
+      )}
+      <div class="heads quiet small" aria-hidden="true">
+        {["Call", "When", "Length", "State", "Draft differs"].map((head) => (
+          <span key={head}>{head}</span>
+        ))}
+      </div>
+      <ul class="table" aria-label="Calls">
+        {calls.map((call) => (
+          <Line
+            key={call.call_id}
+            call={call}
+            share={list.shares.value.get(call.call_id)}
+            onRetry={() => attempt(list.retry(call.call_id))}
+            onDelete={() => attempt(asked(list, call.call_id))}
+          />
+        ))}
+      </ul>
+      <More list={list} />
+    </>
+  );
+}
+
+interface LineProps {
+  call: Call;
+  share: number | undefined;
+  onRetry: () => void;
+  onDelete: () => void;
+}
+
+function Line({ call, share, onRetry, onDelete }: LineProps) {
+  const { call_id: id, status } = call;
+  const target = status === "live" ? `${link("follow")}/${encodeURIComponent(id)}` : callLink(id);
+  return (
+    <li class="call-line">
+      <span class="name">
+        <a href={target} onKeyDown={moved}>
+          {id}
+        </a>
+        <span class="quiet small">
+          {[call.language, call.channels > 1 ? `${call.channels} channels` : null, call.source]
+            .filter(Boolean)
+            .join(" · ")}
+        </span>
+      </span>
+      <span class="quiet">{moment(call.started_at)}</span>
+      <span class="number">
+        <span class="unseen">Length </span>
+        {call.length_s === null ? "–" : clock(call.length_s)}
+      </span>
+      <span>
+        <State call={call} share={share} />
+      </span>
+      <span class="number">
+        <span class="unseen">The draft differs in </span>
+        {call.draft_wer === null ? <span class="quiet">–</span> : <Differs wer={call.draft_wer} />}
+      </span>
+      <span class="does">
+        {status === "failed" && (
+          <button
+            type="button"
+            class="button bare"
+            aria-label={`Try ${id} again`}
+            onClick={onRetry}
+          >
+            <Icon name="retry" />
+          </button>
+        )}
+        <button type="button" class="button bare" aria-label={`Delete ${id}`} onClick={onDelete}>
+          <Icon name="trash" />
+        </button>
+      </span>
+      {call.error && (
+        <span class="why small">
+          {call.error} {call.error_hint}
+        </span>
+      )}
+    </li>
+  );
+}
+
+const BADGES = {
+  live: ["live", "running"],
+  recorded: ["busy", "waiting"],
+  transcribing: ["busy", "transcribing"],
+  done: ["done", "told twice"],
+  failed: ["failed", "failed"],
+} as const;
+
+function State({ call, share }: { call: Call; share: number | undefined }) {
+  const [kind, words] = BADGES[call.status];
+  return (
+    <>
+      <span class={`badge ${kind}`}>{words}</span>
+      {call.status === "transcribing" && share !== undefined && (
+        <progress aria-label="Transcribing again" value={share} max={1} />
+      )}
+    </>
+  );
+}
+
+function Differs({ wer }: { wer: number }) {
+  return (
+    <span class="differs">
+      {percent(wer)}
+      <span class="share" aria-hidden="true">
+        <span style={{ inlineSize: `${Math.min(100, 100 * wer)}%` }} />
+      </span>
+    </span>
+  );
+}
+
+function Nothing() {
+  return <p class="hush">No call is like that. Clear a filter to see more.</p>;
+}
+
+/** Asks for more when it comes near. */
+function More({ list }: { list: CallList }) {
+  const end = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = end.current;
+    if (!element) return;
+    const watch = new IntersectionObserver(
+      ([entry]) => {
+        if (entry?.isIntersecting) void list.more();
+      },
+      { rootMargin: "600px" },
+    );
+    watch.observe(element);
+    return () => watch.disconnect();
+  });
+  return <div ref={end} class="end" />;
+}
+
+/** Arrows go from call to call. */
+function moved(event: KeyboardEvent): void {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const target = event.target as HTMLElement;
+  if (!by || !target.matches(".name a")) return;
+  const links = [...document.querySelectorAll<HTMLElement>(".call-line .name a")];
+  event.preventDefault();
+  links[links.indexOf(target) + by]?.focus();
+}
+
+async function asked(list: CallList, callId: string): Promise<void> {
+  const sure = await confirmed({
+    title: `Delete ${callId}?`,
+    text: "Its sound, both transcripts and all else that is kept of it go, for good.",
+    verb: "Delete it",
+  });
+  if (sure) await list.remove(callId);
+}
+
+async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (const item of items) await work(item);
+}

@@ -1,0 +1,182 @@
+import { signal } from "@preact/signals";
+import { address, authorization } from "../api/http";
+import { keyWanted } from "../api/key";
+import { ApiError, problemIn, unreachable } from "../api/problem";
+import { server } from "../api/server";
+import { size } from "../ui/format";
+
+const AT_ONCE = 2;
+const MIB = 1024 * 1024;
+const LONGEST_ID = 128;
+
+export type UploadState = "waiting" | "sending" | "sent" | "failed";
+
+/** One file on its way to become a call. */
+export class Upload {
+  readonly state = signal<UploadState>("waiting");
+  /** Share of its bytes that has been sent. */
+  readonly share = signal(0);
+  readonly problem = signal<ApiError | null>(null);
+  readonly callId = signal("");
+  private request: XMLHttpRequest | null = null;
+
+  constructor(
+    readonly file: File,
+    readonly language: string,
+    private readonly changed: () => void,
+  ) {
+    this.callId.value = idOf(file.name);
+  }
+
+  send(attempt = 1): void {
+    const problem = refusal(this.file);
+    if (problem) {
+      this.end("failed", problem);
+      return;
+    }
+    const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
+    this.request = request;
+    this.state.value = "sending";
+    const query = {
+      language: this.language,
+      started_at: Math.round(this.file.lastModified / 1000),
+    };
+    const path = `v1/recordings/${encodeURIComponent(this.callId.value)}`;
+    request.open("PUT", address(path, query));
+    for (const [name, value] of Object.entries(authorization()))
+      request.setRequestHeader(name, value);
+    request.setRequestHeader("Content-Type", this.file.type || "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => {
+      this.share.value = total > 0 ? loaded / total : 0;
+    };
+    request.onload = () => this.answered(request, attempt);
+    request.onerror = () => this.end("failed", unreachable());
+    request.send(this.file);
+  }
+
+  cancel(): void {
+    this.request?.abort();
+    this.end("failed", cancelled());
+  }
+
+  again(): void {
+    this.problem.value = null;
+    this.share.value = 0;
+    this.state.value = "waiting";
+    this.changed();
+  }
+
+  private answered(request: XMLHttpRequest, attempt: number): void {
+    if (request.status === 200 || request.status === 202) {
+      this.share.value = 1;
+      this.end("sent", null);
+      return;
+    }
+    const error = problemOfText(request);
+    if (error.code === "unauthorized") keyWanted.value = true;
+    if (error.status === 409 && attempt < 20) {
+      this.callId.value = numbered(idOf(this.file.name), attempt + 1);
+      this.send(attempt + 1); // another recording has that name
+    } else this.end("failed", error);
+  }
+
+  private end(state: UploadState, problem: ApiError | null): void {
+    this.request = null;
+    this.problem.value = problem;
+    this.state.value = state;
+    this.changed();
+  }
+}
+
+/** Files on their way, a few at once, in the order they were given. */
+export class Uploads {
+  readonly all = signal<readonly Upload[]>([]);
+
+  constructor(private readonly sent: () => void) {}
+
+  add(files: Iterable<File>, language: string): void {
+    const fresh = [...files].map((file) => new Upload(file, language, () => this.next()));
+    this.all.value = [...this.all.value, ...fresh];
+    this.next();
+  }
+
+  get underWay(): boolean {
+    return this.all.value.some(({ state }) => ["waiting", "sending"].includes(state.value));
+  }
+
+  /** Forget those that have arrived. */
+  tidy(): void {
+    this.all.value = this.all.value.filter(({ state }) => state.value !== "sent");
+  }
+
+  private next(): void {
+    const states = this.all.value.map(({ state }) => state.value);
+    let room = AT_ONCE - states.filter((state) => state === "sending").length;
+    for (const upload of this.all.value) {
+      if (room > 0 && upload.state.value === "waiting") {
+        room -= 1;
+        upload.send();
+      }
+    }
+    if (states.includes("sent")) this.sent();
+  }
+}
+
+/** A call id made of a file's name, whatever script that is in. */
+export function idOf(name: string): string {
+  const stem = name.replace(/\.[A-Za-z0-9]{1,5}$/, "").normalize("NFKD");
+  const plain = stem.replaceAll(/\p{M}/gu, "").replaceAll(/[^A-Za-z0-9._-]+/g, "-");
+  const id = plain
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .replace(/-+$/, "")
+    .slice(0, LONGEST_ID);
+  return id || `upload-${stamp(name)}`;
+}
+
+export function numbered(id: string, number: number): string {
+  const tail = `-${number}`;
+  return id.slice(0, LONGEST_ID - tail.length) + tail;
+}
+
+/** A short name for what has none in Latin letters; the same for the same name. */
+function stamp(name: string): string {
+  let hash = 7;
+  for (const letter of name) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 2_147_483_647;
+  return hash.toString(36);
+}
+
+/** What can be told of a file before a byte of it is sent. */
+export function refusal(file: { size: number; type: string }): ApiError | null {
+  const most = (server.value?.max_upload_mb ?? Number.POSITIVE_INFINITY) * MIB;
+  const code = "upload_refused";
+  if (file.size === 0) {
+    const hint = "Choose the recording itself, not a folder or an empty file.";
+    return new ApiError({ code, message: "The file is empty.", hint, retryable: false });
+  }
+  if (file.size > most) {
+    const message = `The file has ${size(file.size)}; the server takes ${size(most)}.`;
+    const hint = "Send a compressed format (flac, mp3, ogg), or have max_upload_mb raised.";
+    return new ApiError({ code, message, hint, retryable: false });
+  }
+  return null;
+}
+
+function cancelled(): ApiError {
+  return new ApiError({ code: "cancelled", message: "Not sent.", hint: "", retryable: true });
+}
+
+function problemOfText(request: XMLHttpRequest): ApiError {
+  let body: unknown = null;
+  try {
+    body = JSON.parse(request.responseText);
+  } catch {
+    // a proxy's page: told below
+  }
+  const problem = problemIn(body) ?? {
+    code: "unexpected_answer",
+    message: `The answer (HTTP ${request.status}) is not one of Twicetold's.`,
+    hint: "Something between this page and the server answered; ask whoever runs the server.",
+    retryable: true,
+  };
+  return new ApiError(problem, request.status);
+}
