@@ -8,32 +8,49 @@ RUN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 export UV_PYTHON ?= $(shell command -v $(PYTHON))
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo page test test-python test-page lint format bench dist clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
-demo: .venv/.ready ## start the server, play a call, show both transcripts; Ctrl-C ends it
+demo: .venv/.ready ## start the server, play a call, show both transcripts and the page; Ctrl-C ends it
+	@UV=$(UV) $(RUN)/python web/build.py || true
 	$(RUN)/twicetold demo $(ARGS)
 
-test: .venv/.ready ## all tests
-	$(RUN)/pytest -q $(ARGS)
+page: .venv/.ready ## build the page that the server shows to browsers
+	@UV=$(UV) $(RUN)/python web/build.py
+
+test: test-python test-page ## all tests
+
+test-python: .venv/.ready
+	$(RUN)/pytest -q -n 2 --dist worksteal $(ARGS)
+
+# In Chromium where there is one; TWICETOLD_E2E=require makes its absence a failure.
+test-page: page
+	@UV=$(UV) $(RUN)/python web/build.py run test
+	@UV=$(UV) $(RUN)/python web/build.py run e2e
 
 lint: .venv/.ready ## style, types, and who may import whom
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports --no-cache
+	@UV=$(UV) $(RUN)/python web/build.py run check
 
 format: .venv/.ready ## put style right
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
+	@UV=$(UV) $(RUN)/python web/build.py run format
 
 bench: .venv/.ready ## the measurements of docs/benchmarks.md; without ARGS it names them
 	$(RUN)/python -m benchmarks $(ARGS)
 
+dist: page ## the wheel and the source archive, with the page in them
+	$(UV) build --quiet --out-dir dist
+	@$(PYTHON) -m zipfile -l dist/*.whl | grep -q twicetold/page/index.html || { echo "The wheel lacks the page."; exit 1; }
+
 clean: ## forget all that was installed
-	rm -rf .venv .cache dist
+	rm -rf .venv .cache dist web/node_modules src/twicetold/page
 
 # A machine behind a proxy with a certificate of its own trusts it; uv does only when told.
 .venv/.ready: pyproject.toml uv.lock | $(UV)

@@ -274,7 +274,7 @@ def test_jobs_are_listed_with_their_error_and_tried_again(server: FakeApi) -> No
     }
     server.answer("/v1/jobs", {"jobs": [job]})
     listed = runner.invoke(app, ["jobs", "list", "--state", "failed"], env={"COLUMNS": "160"})
-    assert "The sound [x] cannot be read. Copy it again." in listed.stdout
+    assert "The sound [x] cannot be read. Copy it again." in " ".join(listed.stdout.split())
     assert "0:30 of 1:00" in listed.stdout
     server.answer("/v1/calls/c-1/retry", {})
     assert runner.invoke(app, ["jobs", "retry", "c-1"]).exit_code == 0

@@ -12,7 +12,9 @@ def main(source: str, target: str, times: str = "1") -> None:
         pieces = [frame.to_ndarray() for frame in container.decode(audio=0)]
         stream = container.streams.audio[0]
         rate, channels = stream.rate, stream.channels
-    sound = np.concatenate([piece.reshape(-1, channels) if piece.shape[0] == 1 else piece.T for piece in pieces])
+    sound = np.concatenate(
+        [piece.reshape(-1, channels) if piece.shape[0] == 1 else piece.T for piece in pieces]
+    )
     if sound.dtype.kind == "f":
         sound = np.clip(sound * 32767, -32768, 32767)
     elif sound.dtype == np.int32:

@@ -71,13 +71,15 @@ function compared(
   const result = after.map((segment) => ({ ...segment, words: [] as TimedWord[] }));
   let segment = 0; // where a lost word is set: with what stands before it, or after it at a start
   for (const [olds, news] of blocks(items(before), items(after))) {
-    for (const { item, mark } of aligned(olds, news)) {
-      if (mark === REMOVED) segment = nearest(after, segment, item.word);
-      else segment = item.segment;
+    const words = aligned(olds, news);
+    const next = nextSegments(words);
+    words.forEach(({ item, mark }, at) => {
+      if (mark !== REMOVED) segment = item.segment;
+      else if ((next[at] ?? segment) > segment) segment = nearest(after, segment, item.word);
       if (mark === ADDED) counts.added += 1;
       if (mark === REMOVED) counts.removed += 1;
       result[segment]?.words.push({ ...item.word, mark });
-    }
+    });
   }
   return result;
 }
@@ -87,7 +89,19 @@ function allRemoved(segment: TimedSegment, counts: { removed: number }): TimedSe
   return { ...segment, words: segment.words.map((word) => ({ ...word, mark: REMOVED })) };
 }
 
-/** The next segment is nearer to the word than the one we are in. */
+/** For each word, in which segment the canonical text goes on after it: no lost word passes that. */
+function nextSegments(words: { item: Item; mark: number }[]): (number | undefined)[] {
+  let next: number | undefined;
+  return words
+    .toReversed()
+    .map(({ item, mark }) => {
+      if (mark !== REMOVED) next = item.segment;
+      return next;
+    })
+    .toReversed();
+}
+
+/** The next segment, where it is nearer to the word than the one we are in. */
 function nearest(segments: TimedSegment[], current: number, word: TimedWord): number {
   const [here, next] = [segments[current], segments[current + 1]];
   if (!here || !next) return current;

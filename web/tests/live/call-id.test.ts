@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { continuedId, newCallId } from "../../src/live/call-id";
+
+const VALID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+it("names a call by its beginning", () => {
+  const id = newCallId(new Date("2026-11-24T17:20:05Z"));
+  expect(id).toMatch(/^call-20261124-172005-[a-z0-9]{3,4}/);
+  expect(id).toMatch(VALID);
+});
+
+it("counts the parts of a call that had to go on", () => {
+  expect(continuedId("talk")).toBe("talk-part-2");
+  expect(continuedId("talk-part-2")).toBe("talk-part-3");
+  expect(continuedId("talk-part-9")).toBe("talk-part-10");
+  expect(continuedId("x".repeat(128))).toMatch(VALID);
+});

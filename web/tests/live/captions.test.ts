@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import type { Caption } from "../../src/api/events";
+import { Captions } from "../../src/live/captions";
+
+const partial = (utterance: number, text: string, channel = 0): Caption => {
+  return { type: "partial", channel, utterance, start: utterance, end: utterance + 0.5, text };
+};
+const final = (event: number, utterance: number, text: string, channel = 0): Caption => ({
+  ...{ type: "final", event, channel, utterance, start: utterance, end: utterance + 0.9, text },
+  words: text.split(" ").map((word) => ({ text: word, start: utterance, end: utterance + 0.2 })),
+});
+
+function shown(captions: Captions): string[] {
+  const rows = captions.rows.value;
+  return Array.from({ length: rows.length }, (_, at) => {
+    const { hand, words } = rows.at(at);
+    return `${hand}: ${words.map(({ text }) => text).join(" ")}`;
+  });
+}
+
+describe("Captions", () => {
+  it("settle in their place", () => {
+    const captions = new Captions();
+    captions.heard(partial(0, "good"));
+    captions.heard(partial(0, "hello", 1));
+    const { key } = captions.rows.value.at(0);
+    captions.heard(partial(0, "good morning"));
+    captions.heard(final(1, 0, "good morning all"));
+    expect(shown(captions)).toEqual(["draft: good morning all", "partial: hello"]);
+    expect(captions.rows.value.at(0).key).toBe(key);
+  });
+
+  it("do not go back to a partial that came too late", () => {
+    const captions = new Captions();
+    captions.heard(final(1, 0, "good morning"));
+    captions.heard(partial(0, "good"));
+    expect(shown(captions)).toEqual(["draft: good morning"]);
+  });
+
+  it("leave rows that did not change the same objects", () => {
+    const captions = new Captions();
+    captions.heard(final(1, 0, "one"));
+    const row = captions.rows.value.at(0);
+    const before = captions.rows.value;
+    captions.heard(partial(1, "two"));
+    expect(captions.rows.value).not.toBe(before);
+    expect(captions.rows.value.at(0)).toBe(row);
+  });
+
+  it("know who speaks, and on how many channels", () => {
+    const captions = new Captions();
+    captions.heard({ type: "speech_started", channel: 1, utterance: 0, start: 0 });
+    expect([...captions.speaking.value]).toEqual([1]);
+    captions.heard(final(1, 0, "hello", 1));
+    expect([...captions.speaking.value]).toEqual([]);
+    expect(captions.channels.value).toBe(2);
+  });
+
+  it("keep an utterance that no engine could hear", () => {
+    const captions = new Captions();
+    captions.heard({ ...final(1, 0, ""), words: [], failed: true } as Caption);
+    expect(captions.rows.value.at(0)).toMatchObject({ failed: true, words: [] });
+  });
+
+  it("go on after the last one when the call has another name", () => {
+    const captions = new Captions();
+    captions.heard(final(1, 0, "one"));
+    captions.goOn();
+    captions.heard(final(1, 0, "two"));
+    expect(shown(captions)).toEqual(["draft: one", "draft: two"]);
+    expect(captions.rows.value.at(1).start).toBeCloseTo(0.9);
+    expect(captions.rows.value.at(1).words[0]?.start).toBeCloseTo(0.9);
+  });
+
+  it("see scripts without spaces", () => {
+    const captions = new Captions();
+    captions.heard(final(1, 0, "今日は"));
+    captions.heard(final(2, 1, "שלום"));
+    expect([0, 1].map((at) => captions.rows.value.at(at).spaced)).toEqual([false, true]);
+  });
+});
