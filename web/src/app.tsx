@@ -89,9 +89,12 @@ function View({ route }: { route: Route }) {
       return <Lazy key={`screen ${route.callId}`} load={screen} props={route} />;
     case "unknown":
       return (
-        <Notice tone="warn" title="There is nothing at this address.">
-          <a href={link("")}>Talk</a>, or look at the <a href={link("calls")}>calls</a>.
-        </Notice>
+        <div class="stack">
+          <h1>Nothing here</h1>
+          <Notice tone="warn" title="There is nothing at this address.">
+            <a href={link("")}>Talk</a>, or look at the <a href={link("calls")}>calls</a>.
+          </Notice>
+        </div>
       );
   }
 }

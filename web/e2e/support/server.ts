@@ -87,11 +87,23 @@ export class Server {
   }
 }
 
+/** A data directory with calls in it: "hostile", "many COUNT" or "long WORDS". */
+export function seeded(...kind: string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "twicetold-e2e-"));
+  execFileSync(PYTHON, [join(import.meta.dirname, "seed.py"), folder, ...kind]);
+  return folder;
+}
+
+/** A sample call's file. */
+export function sample(name: string): string {
+  return join(ROOT, "samples/calls", name);
+}
+
 /** A sample call as WAV, made once a run. */
 export function sampleWav(name: string, times = 1): string {
   const folder = mkdtempSync(join(tmpdir(), "twicetold-wav-"));
   const target = join(folder, `${name}.wav`);
-  const source = join(ROOT, "samples/calls", `${name}.flac`);
+  const source = sample(`${name}.flac`);
   execFileSync(PYTHON, [join(import.meta.dirname, "wav.py"), source, target, String(times)]);
   return target;
 }

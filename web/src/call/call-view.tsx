@@ -43,7 +43,7 @@ export function CallView({ callId, query }: CallProps) {
 
   const call = open.call.value;
   if (open.gone.value) return <Gone callId={callId} />;
-  if (!call) return open.problem.value && <Problem error={open.problem.value} />;
+  if (!call) return <NotYet callId={callId} open={open} />;
   const player = open.player.value;
   const onWord = (word: { start: number }) => player?.from(word.start);
   return (
@@ -82,8 +82,20 @@ function Gone({ callId }: { callId: string }) {
     </a>
   );
   return (
-    <Notice tone="warn" title={`There is no call ${callId}.`} actions={back}>
-      It was deleted, or it never was.
-    </Notice>
+    <div class="stack">
+      <h1 class="call-id">{callId}</h1>
+      <Notice tone="warn" title="There is no such call." actions={back}>
+        It was deleted, or it never was.
+      </Notice>
+    </div>
+  );
+}
+
+function NotYet({ callId, open }: { callId: string; open: OpenCall }) {
+  return (
+    <div class="stack">
+      <h1 class="call-id">{callId}</h1>
+      {open.problem.value && <Problem error={open.problem.value} />}
+    </div>
   );
 }

@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import type { Call, TranscriptBody } from "../src/api/types";
+import { expect, test } from "./support/fixtures";
+import { sample } from "./support/server";
+
+test("a recording that is dropped is transcribed, heard, read, searched and deleted", async ({
+  page,
+  server,
+}) => {
+  await page.goto(`${server.url}/#/calls`);
+  await expect(page.getByRole("button", { name: "Upload", exact: true })).toBeVisible();
+  await page.getByLabel("Recordings to upload").setInputFiles([
+    {
+      name: "Gespräch № 1.flac",
+      mimeType: "audio/flac",
+      buffer: readFileSync(sample("hello.flac")),
+    },
+    { name: "nonsense.wav", mimeType: "audio/wav", buffer: Buffer.from("no sound at all") },
+  ]);
+  await expect(page.getByText("not sound in any format")).toBeVisible();
+  const row = page.locator(".call-line", { hasText: "Gesprach-No-1" });
+  await expect(row.locator(".badge", { hasText: "told twice" })).toBeVisible({ timeout: 40_000 });
+
+  await row.getByRole("link").click();
+  const { segments } = await server.get<TranscriptBody>("calls/Gesprach-No-1/transcript");
+  const [first] = segments;
+  await expect(page.locator(".line.canonical .said").first()).toHaveText(first?.text ?? "nothing");
+
+  await page.keyboard.press("Space");
+  await expect(page.locator("[data-word].sounding")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
+  await page.locator(".line").last().locator("[data-word]").last().click();
+  const position = page.getByRole("slider", { name: "Position" });
+  const last = segments.at(-1)?.words.at(-1)?.start ?? 0;
+  await expect.poll(async () => Number(await position.inputValue())).toBeGreaterThan(last - 0.2);
+  await expect(page.locator(".waveform canvas").first()).toBeAttached();
+
+  await page.keyboard.press("/");
+  await page.keyboard.type("bill");
+  await expect(page.getByText("1 of 1")).toBeVisible();
+  await expect(page.locator("[data-word].shown")).toHaveText("bill");
+
+  await page.goto(`${server.url}/#/calls?q=morning`);
+  const hit = page.locator(".place", { hasText: "morning" }).first();
+  await expect(hit.locator("mark")).toHaveText("morning");
+  await hit.click();
+  await expect(page.locator("[data-word].found").first()).toHaveText("morning");
+
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete it" }).click();
+  await expect(page).toHaveURL(/#\/calls$/);
+  const { calls } = await server.get<{ calls: Call[] }>("calls?id=Gesprach");
+  expect(calls).toEqual([]);
+});
+
+test("saves subtitles, copies a link to nothing but text", async ({ page, server }) => {
+  await server.upload("subtitled", new Uint8Array(readFileSync(sample("hello.flac"))));
+  await server.until("subtitled", "done");
+  await page.goto(`${server.url}/#/calls/subtitled`);
+  for (const [name, begins] of [
+    ["SRT", "1\n00:00:00,"],
+    ["VTT", "WEBVTT"],
+    ["JSON", '{"call_id"'],
+  ] as const) {
+    const saving = page.waitForEvent("download");
+    await page.getByRole("button", { name: `Save as ${name}` }).click();
+    const saved = await saving;
+    expect(saved.suggestedFilename()).toBe(`subtitled.${name.toLowerCase()}`);
+    expect(readFileSync(await saved.path(), "utf8").startsWith(begins)).toBe(true);
+  }
+});
+
+test("a call that is deleted elsewhere while it is open says so", async ({ page, server }) => {
+  await server.upload("going", new Uint8Array(readFileSync(sample("hello.flac"))));
+  await server.until("going", "done");
+  await page.goto(`${server.url}/#/calls/going`);
+  await expect(page.locator(".line").first()).toBeVisible();
+  await fetch(`${server.url}/v1/calls/going`, { method: "DELETE" });
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete it" }).click();
+  await expect(page).toHaveURL(/#\/calls$/);
+  await page.goto(`${server.url}/#/calls/going`);
+  await expect(page.getByText("There is no such call.")).toBeVisible();
+});
