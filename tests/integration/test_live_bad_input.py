@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 import sqlite3
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -373,6 +375,24 @@ async def test_a_client_that_is_too_fast(tmp_path: Path, monkeypatch: pytest.Mon
         assert told == ("too_fast", 4400, False)
         acked = max(event["seq"] + 1 for event in client.seen if event["type"] == "ack")
         assert acked * 0.2 <= took_s + 3.0 + 0.4, "expected the socket to push back"
+
+
+async def test_a_new_call_may_catch_up_with_its_age(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client had no server for so long: what it kept comes at once, and is not too fast."""
+    monkeypatch.setattr(live, "_MOST_AHEAD_S", 3.0)
+    monkeypatch.setattr(live, "_MOST_PUSHED_BACK_S", 0.5)
+    sound, numbers = talk(1, 60)
+    length_s = len(sound) / (2 * RATE)
+    with serving(tmp_path / "data") as server:
+        asked_at = time.time()
+        async with call(server, "kept", age_s=math.ceil(length_s)) as client:
+            await client.play(sound)
+            assert words(await client.finish()) == numbers
+        async with server.client() as api:
+            began = (await api.get("/v1/calls/kept")).json()["started_at"]
+        assert began == pytest.approx(asked_at - math.ceil(length_s), abs=2.0)
 
 
 async def test_a_client_that_is_pushed_back_is_not_silent(

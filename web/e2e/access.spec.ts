@@ -59,7 +59,7 @@ test("a key is asked for, tried, and kept; a link to follow needs none and gives
   const sound = await fetch(`${server.url}/v1/calls/ours/audio?ticket=${ticket}`);
   expect(sound.status).toBe(401);
   await guest.goto(`${server.url}/#/follow/ours?ticket=acme~1~captions~00`);
-  await expect(guest.getByRole("alert")).toContainText("ticket");
+  await expect(guest.getByRole("alert")).toContainText("does not open the call any more");
   await server.stop();
 });
 

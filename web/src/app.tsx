@@ -1,9 +1,10 @@
 import { computed } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
-import { keyWanted } from "./api/key";
+import { forgetKey, key, keyWanted } from "./api/key";
 import { KeyForm } from "./key-form";
 import { link, type Route, route } from "./router";
 import { Announcer } from "./ui/announcer";
+import { Icon } from "./ui/icon";
 import { KeysHelp } from "./ui/keys-help";
 import { Lazy } from "./ui/lazy";
 import { Notice } from "./ui/notice";
@@ -23,7 +24,8 @@ export function App() {
   }
   return (
     <div class="frame">
-      <a class="skip" href={location.hash || "#/"} onClick={skipToView}>
+      {/* biome-ignore lint/a11y/useValidAnchor: the hash holds the route, so the jump is made by hand */}
+      <a class="skip" href="#view" onClick={skipToView}>
         Skip to the content
       </a>
       <header class="bar">
@@ -45,6 +47,7 @@ export function App() {
         )}
         <KeysHelp />
         <ThemeButton />
+        {key.value !== null && !keyWanted.value && <SignOut />}
       </header>
       <main class="view" id="view" tabIndex={-1}>
         <Guard>{keyWanted.value ? <KeyForm /> : <View route={route.value} />}</Guard>
@@ -60,6 +63,15 @@ function Tab(props: { to: string; at: Route["name"][]; children: ComponentChildr
     <a href={link(props.to)} aria-current={here ? "page" : undefined}>
       {props.children}
     </a>
+  );
+}
+
+function SignOut() {
+  const label = "Forget the key";
+  return (
+    <button type="button" class="button bare" aria-label={label} title={label} onClick={forgetKey}>
+      <Icon name="leave" />
+    </button>
   );
 }
 

@@ -67,7 +67,7 @@ async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake
         encoding=request.encoding,
         input_rate=request.sample_rate,
         token_hash=_hash(token),
-        started_at=time.time(),
+        started_at=time.time() - request.age_s,
         gateway=GATEWAY_NAME,
         boundaries=(0,) * request.channels,
         utterances=(0,) * request.channels,

@@ -32,6 +32,7 @@ from twicetold.speech.identity import check_identifier, check_language
 _SEQUENCE = struct.Struct("<I")
 LARGEST_MESSAGE_BYTES = 1024 * 1024
 LARGEST_TEXT_BYTES = 4096
+OLDEST_NEW_CALL_S = 3600  # so much sound a new call may catch up with, faster than real time
 
 
 class Encoding(StrEnum):
@@ -51,7 +52,7 @@ class Command(StrEnum):
 
 
 _PARAMETERS = {
-    "call_id", "language", "encoding", "sample_rate", "channels", "session", "event",
+    "call_id", "language", "encoding", "sample_rate", "channels", "session", "event", "age_s",
 }  # fmt: skip
 
 
@@ -66,6 +67,7 @@ class LiveRequest:
     channels: int
     session: str | None
     event: int
+    age_s: int  # of a new call whose client could not reach a server before
 
     @classmethod
     def parse(cls, query: Mapping[str, str], default_language: str) -> LiveRequest:
@@ -84,6 +86,7 @@ class LiveRequest:
             channels=_number(query, "channels", 1, 1, 2),
             session=query.get("session"),
             event=_number(query, "event", 0, 0, 2**31),
+            age_s=_number(query, "age_s", 0, 0, OLDEST_NEW_CALL_S),
         )
 
 

@@ -40,6 +40,14 @@ def test_what_is_not_said_has_defaults() -> None:
     assert asked.call_id
     assert (asked.encoding, asked.sample_rate, asked.channels) == (Encoding.PCM, 16_000, 1)
     assert request(encoding="mulaw").sample_rate == 8_000
+    assert asked.age_s == 0
+
+
+@pytest.mark.parametrize("value", ["-1", "3601", "1.5", "", "now", "9" * 5000])
+def test_a_new_call_is_not_older_than_an_hour(value: str) -> None:
+    assert request(age_s="3600").age_s == 3600
+    with pytest.raises(BadParameter):
+        request(age_s=value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-import { key, keyWanted } from "./key";
+import { key, refused } from "./key";
 import { ApiError, problemOf, unreachable } from "./problem";
 
 /** The address of something of this server, wherever a proxy has put it. */
@@ -55,7 +55,7 @@ export async function exchange(
   const response = await answered(address(path, query), request);
   if (response.ok) return response;
   const error = await problemOf(response);
-  if (response.status === 401) keyWanted.value = true;
+  if (!query?.["ticket"]) refused(error); // whoever came by a link has no key to be asked for
   throw error;
 }
 

@@ -15,9 +15,16 @@ export function setKey(value: string, remember: boolean): void {
   keep(remember ? localStorage : sessionStorage, value);
 }
 
+/** Sign out: the page asks for a key again. */
 export function forgetKey(): void {
   forget();
   key.value = null;
+  keyWanted.value = true;
+}
+
+/** Have the page ask for another key where the server refused this one. */
+export function refused(problem: { code: string }): void {
+  if (problem.code === "unauthorized") keyWanted.value = true;
 }
 
 function stored(): string | null {

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { address, asProblem, authorization, callPath, get, post, remove } from "../api/http";
+import { refused } from "../api/key";
 import { type ApiError, problemOf, unreachable } from "../api/problem";
 import type { Call, Calls, Job, Jobs } from "../api/types";
 import { asQuery, type Filters } from "./filters";
@@ -104,7 +105,11 @@ export class CallList {
       throw unreachable();
     });
     if (answer.status === 304) return null;
-    if (!answer.ok) throw await problemOf(answer);
+    if (!answer.ok) {
+      const error = await problemOf(answer);
+      refused(error);
+      throw error;
+    }
     this.tag = answer.headers.get("ETag") ?? "";
     return (await answer.json()) as Calls;
   }

@@ -11,7 +11,7 @@ import { filtersOf, isFiltered } from "./filters";
 import { Found } from "./found";
 import { ListView } from "./list-view";
 import { Searching } from "./searching";
-import { Uploads } from "./upload";
+import { uploads } from "./upload";
 import { DropTarget, UploadList } from "./uploads-view";
 
 /** All calls: what they are, where they stand, and what was said in them. */
@@ -19,7 +19,6 @@ export function CallsView({ query }: { query: URLSearchParams }) {
   const filters = useMemo(() => filtersOf(query), [query]);
   const list = useMemo(() => new CallList(), []);
   const searching = useMemo(() => new Searching(), []);
-  const uploads = useMemo(() => new Uploads(() => void list.refresh()), [list]);
   const { q, ...shown } = filters;
   const asked = JSON.stringify(shown);
   useEffect(() => {
@@ -31,7 +30,10 @@ export function CallsView({ query }: { query: URLSearchParams }) {
   }, [list, searching]);
   useEffect(() => void list.show(filters), [list, asked]);
   useEffect(() => searching.ask(q), [searching, q]);
-  useLeaveWarning(uploads);
+  const arrived = uploads.arrived.value;
+  useEffect(() => {
+    if (arrived > 0) void list.refresh();
+  }, [list, arrived]);
 
   const isEmpty = list.loaded.value && list.calls.value.length === 0 && !isFiltered(filters);
   return (
@@ -55,14 +57,4 @@ export function CallsView({ query }: { query: URLSearchParams }) {
       </div>
     </DropTarget>
   );
-}
-
-function useLeaveWarning(uploads: Uploads): void {
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent) => {
-      if (uploads.underWay) event.preventDefault();
-    };
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [uploads]);
 }

@@ -1,6 +1,6 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { address, authorization } from "../api/http";
-import { keyWanted } from "../api/key";
+import { refused } from "../api/key";
 import { ApiError, problemIn, unreachable } from "../api/problem";
 import { server } from "../api/server";
 import { size } from "../ui/format";
@@ -73,7 +73,7 @@ export class Upload {
       return;
     }
     const error = problemOfText(request);
-    if (error.code === "unauthorized") keyWanted.value = true;
+    refused(error);
     if (error.status === 409 && attempt < 20) {
       this.callId.value = numbered(idOf(this.file.name), attempt + 1);
       this.send(attempt + 1); // another recording has that name
@@ -91,8 +91,8 @@ export class Upload {
 /** Files on their way, a few at once, in the order they were given. */
 export class Uploads {
   readonly all = signal<readonly Upload[]>([]);
-
-  constructor(private readonly sent: () => void) {}
+  /** How many have arrived. */
+  readonly arrived = computed(() => this.all.value.filter(isIn("sent")).length);
 
   add(files: Iterable<File>, language: string): void {
     const fresh = [...files].map((file) => new Upload(file, language, () => this.next()));
@@ -101,25 +101,34 @@ export class Uploads {
   }
 
   get underWay(): boolean {
-    return this.all.value.some(({ state }) => ["waiting", "sending"].includes(state.value));
+    return this.all.value.some(isIn("waiting", "sending"));
   }
 
-  /** Forget those that have arrived. */
+  /** Forget those that need nothing more. */
   tidy(): void {
-    this.all.value = this.all.value.filter(({ state }) => state.value !== "sent");
+    this.all.value = this.all.value.filter(isIn("waiting", "sending"));
   }
 
   private next(): void {
-    const states = this.all.value.map(({ state }) => state.value);
-    let room = AT_ONCE - states.filter((state) => state === "sending").length;
+    let room = AT_ONCE - this.all.value.filter(isIn("sending")).length;
     for (const upload of this.all.value) {
       if (room > 0 && upload.state.value === "waiting") {
         room -= 1;
         upload.send();
       }
     }
-    if (states.includes("sent")) this.sent();
   }
+}
+
+/** Those of this page; they go on while other views are looked at. */
+export const uploads = new Uploads();
+
+addEventListener("beforeunload", (event) => {
+  if (uploads.underWay) event.preventDefault();
+});
+
+function isIn(...states: UploadState[]) {
+  return ({ state }: Upload) => states.includes(state.value);
 }
 
 /** A call id made of a file's name, whatever script that is in. */

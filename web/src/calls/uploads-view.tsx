@@ -51,7 +51,7 @@ export function UploadList({ uploads }: { uploads: Uploads }) {
       </ul>
       {!uploads.underWay && (
         <button type="button" class="button" onClick={() => uploads.tidy()}>
-          Clear those that have arrived
+          Clear the list
         </button>
       )}
     </section>
@@ -91,7 +91,7 @@ function Line({ upload }: { upload: Upload }) {
           <Icon name="close" />
         </button>
       )}
-      {state === "failed" && problem?.retryable && (
+      {state === "failed" && (problem?.retryable || problem?.code === "unauthorized") && (
         <button type="button" class="button" onClick={() => upload.again()}>
           <Icon name="retry" /> Try again
         </button>

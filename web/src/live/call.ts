@@ -1,7 +1,7 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Caption, LiveEvent } from "../api/events";
 import { address } from "../api/http";
-import { key, keyWanted } from "../api/key";
+import { key, refused } from "../api/key";
 import { ApiError } from "../api/problem";
 import { continuedId, newCallId } from "./call-id";
 import { Outbox } from "./outbox";
@@ -22,6 +22,7 @@ export interface CallHooks {
 }
 
 const MOST_IN_FLIGHT_BYTES = 512 * 1024;
+const OLDEST_NEW_CALL_S = 3600;
 const SILENCE_MS = 10_000; // a server that holds audio says so within a second
 const WAITS_MS = [300, 700, 1500, 3000, 5000];
 const ID_TAKEN = ["call_id_in_use", "call_id_used"];
@@ -135,9 +136,8 @@ export class LiveCall {
 
   private connect(): void {
     const { sampleRate, channels, language } = this.format;
-    const resuming = this.session === null ? {} : { session: this.session, event: this.lastEvent };
     const query = { call_id: this.id.value, sample_rate: sampleRate, channels, language };
-    const url = address("v1/live", { ...query, ...resuming });
+    const url = address("v1/live", { ...query, ...this.standing() });
     url.protocol = url.protocol.replace("http", "ws");
     this.shownKey = key.value;
     const proofs = key.value === null ? [] : ["twicetold.v1", `twicetold.key.${key.value}`];
@@ -149,6 +149,12 @@ export class LiveCall {
     socket.onmessage = ({ data }) => socket === this.socket && this.heard(JSON.parse(data));
     socket.onclose = () => this.lost(socket);
     socket.onerror = () => this.lost(socket);
+  }
+
+  /** What a running call proves that it is ours by; of a new one, how old its first sound is. */
+  private standing(): Record<string, string | number | undefined> {
+    if (this.session !== null) return { session: this.session, event: this.lastEvent };
+    return { age_s: Math.min(Math.ceil(this.keptS.value), OLDEST_NEW_CALL_S) };
   }
 
   private heard(event: LiveEvent): void {
@@ -215,7 +221,7 @@ export class LiveCall {
       this.goOn();
       return;
     }
-    if (error.code === "unauthorized" && this.shownKey === key.value) keyWanted.value = true;
+    if (this.shownKey === key.value) refused(error);
     if (this.session === null && !this.format.callId && ID_TAKEN.includes(error.code)) {
       this.id.value = newCallId(); // the first answer was lost on its way, and with it the session
     } else if (!error.retryable && error.code !== "unauthorized") {

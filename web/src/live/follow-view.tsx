@@ -40,7 +40,9 @@ export function FollowView({ callId, query }: FollowProps) {
       </div>
       {error && <Problem error={error} />}
       {!error && followed.awaySince.value !== null && <Away since={followed.awaySince.value} />}
-      {followed.second.value && ticket === null && <SecondNotice second={followed.second.value} />}
+      {followed.second.value && (
+        <SecondNotice second={followed.second.value} mayOpen={ticket === null} />
+      )}
       {followed.captions.rows.value.length === 0 ? (
         !error && <p class="hush">Nothing has been said yet. Captions appear here as they come.</p>
       ) : (

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Caption } from "../api/events";
 import { follow } from "../api/follow";
-import type { ApiError } from "../api/problem";
+import { ApiError } from "../api/problem";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
 
@@ -24,7 +24,7 @@ export class Followed {
         this.awaySince.value = broken ? (this.awaySince.peek() ?? Date.now()) : null;
       },
       failed: (error: ApiError) => {
-        this.problem.value = error;
+        this.problem.value = ticket !== null && error.code === "unauthorized" ? stale() : error;
       },
     };
     this.end = follow(callId, to, ticket);
@@ -41,4 +41,13 @@ export class Followed {
       this.second.value ??= new SecondTelling(this.callId, this.ticket ?? undefined);
     }
   }
+}
+
+function stale(): ApiError {
+  return new ApiError({
+    code: "unauthorized",
+    message: "This link does not open the call any more.",
+    hint: "Links to follow a call end after some hours; ask whoever sent it for a new one.",
+    retryable: false,
+  });
 }

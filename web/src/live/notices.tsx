@@ -113,10 +113,16 @@ export function EndedNotice({ conversation }: { conversation: Conversation }) {
   );
 }
 
+interface SecondProps {
+  second: SecondTelling;
+  /** Whether the reader may do more than read: not where a link led here. */
+  mayOpen?: boolean;
+}
+
 /** How far the second telling is. */
-export function SecondNotice({ second }: { second: SecondTelling }) {
+export function SecondNotice({ second, mayOpen = true }: SecondProps) {
   const telling = second.telling.value;
-  const open = (
+  const open = mayOpen && (
     <a class="button" href={callLink(second.callId)}>
       Open the call
     </a>
@@ -136,7 +142,7 @@ export function SecondNotice({ second }: { second: SecondTelling }) {
         </Notice>
       );
     case "failed": {
-      const retry = (
+      const retry = mayOpen && (
         <button type="button" class="button" onClick={() => void second.retry()}>
           <Icon name="retry" /> Try again
         </button>

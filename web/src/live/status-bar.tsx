@@ -61,12 +61,12 @@ function Lag({ call }: { call: LiveCall }) {
   return <span class="lag">captions are {Math.round(lag)} s behind</span>;
 }
 
-const DAY_S = 43_200;
+const LINK_S = 86_400; // the longest that the server gives
 
 function Share({ call }: { call: LiveCall }) {
   const callId = call.callId.value;
   const address = async (room: string) => {
-    const ticket = await captionsTicket(callId, DAY_S);
+    const ticket = await captionsTicket(callId, LINK_S);
     return new URL(`${link(`${room}/${callId}`)}?ticket=${ticket}`, document.baseURI).href;
   };
   const openScreen = async () => {

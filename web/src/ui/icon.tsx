@@ -21,6 +21,7 @@ const PATHS = {
   back: "M14.5 5.5 8 12l6.5 6.5",
   forward: "M9.5 5.5 16 12l-6.5 6.5",
   down: "M5.5 9.5 12 16l6.5-6.5",
+  leave: "M14 4H5v16h9M10 12h10.5M17 8l4 4-4 4",
   close: "M6 6l12 12M18 6 6 18",
   file: "M6 3h8l4.5 4.5V21H6zM14 3v5h4.5",
   warning: "M12 4 2.8 20h18.4zM12 10v4.5M12 17.3h.01",

@@ -1,0 +1,250 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Caption } from "../../src/api/events";
+import { key, keyWanted } from "../../src/api/key";
+import { LiveCall } from "../../src/live/call";
+import { FakeServer } from "./fake-server";
+
+let server: FakeServer;
+let shown: string[];
+let continued: [string, string][];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.install();
+  shown = [];
+  continued = [];
+  key.value = null;
+  keyWanted.value = false;
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+const piece = (value: number, samples = 1600) => new Int16Array(samples).fill(value);
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+async function opened(callId?: string): Promise<LiveCall> {
+  const call = new LiveCall(
+    { sampleRate: 16_000, channels: 1, callId },
+    {
+      caption: (caption: Caption) => caption.type === "final" && shown.push(caption.text),
+      continued: (from, to) => continued.push([from, to]),
+    },
+  );
+  await settle();
+  return call;
+}
+
+/** The audio thread: a piece each tenth of a second, timers or not. */
+async function speak(call: LiveCall, from: number, count: number): Promise<void> {
+  for (let value = from; value < from + count; value += 1) {
+    expect(call.send(piece(value))).toBe(true);
+    await vi.advanceTimersByTimeAsync(100);
+  }
+}
+
+/** The server takes all there is; more is sent only as what is on its way gets less. */
+function takeAll(): void {
+  while (server.last.underway.length > 0) {
+    server.last.arrive();
+    server.last.ack();
+  }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, value) => value);
+
+describe("a live call", () => {
+  it("is over when the server says so, and not before all was sent", async () => {
+    const call = await opened("a");
+    expect(call.state.value).toBe("live");
+    await speak(call, 0, 5);
+    call.stop();
+    expect(call.state.value).toBe("stopping");
+    server.last.arrive();
+    expect(call.state.value).toBe("over");
+    expect(server.call("a").held).toEqual(upTo(5));
+  });
+
+  it("keeps sound while the connection is lost and sends it when it stands again", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 3);
+    server.cut(1);
+    server.reachable = false;
+    await speak(call, 3, 30);
+    expect(call.state.value).toBe("away");
+    expect(call.awaySince.value).not.toBeNull();
+    expect(call.keptS.value).toBeGreaterThan(2.9);
+    server.reachable = true;
+    await speak(call, 33, 60);
+    expect(call.state.value).toBe("live");
+    expect(call.awaySince.value).toBeNull();
+    server.last.arrive();
+    server.last.ack();
+    expect(call.keptS.value).toBe(0);
+    expect(server.call("a").held).toEqual(upTo(93));
+  });
+
+  it("comes back by its audio alone, where timers sleep as in a hidden tab", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 2);
+    server.last.arrive();
+    vi.spyOn(globalThis, "setTimeout").mockReturnValue(0 as never);
+    server.cut();
+    for (let value = 2; value < 30; value += 1) {
+      call.send(piece(value));
+      vi.setSystemTime(Date.now() + 100);
+      await Promise.resolve();
+    }
+    server.last.arrive();
+    expect(server.call("a").held).toEqual(upTo(30));
+    vi.restoreAllMocks();
+  });
+
+  it("takes a server that has gone silent for lost", async () => {
+    const call = await opened("a");
+    server.mute = true;
+    await speak(call, 0, 105);
+    expect(server.sockets.length).toBeGreaterThan(1);
+    server.mute = false;
+    await speak(call, 105, 200); // the connection that came meanwhile is given up in its turn
+    takeAll();
+    expect(server.call("a").held).toEqual(upTo(305));
+  });
+
+  it("goes on under another id where the server had closed it, with all that is kept", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 4);
+    server.last.arrive(3);
+    server.last.break();
+    server.call("a").open = false;
+    server.reachable = false;
+    await speak(call, 4, 120);
+    server.reachable = true;
+    await speak(call, 124, 60);
+    expect(continued).toEqual([["a", "a-part-2"]]);
+    expect(call.callId.value).toBe("a-part-2");
+    takeAll();
+    const held = [...server.call("a").held, ...server.call("a-part-2").held];
+    expect(held).toEqual(upTo(184));
+    const age = Number(server.call("a-part-2").query.get("age_s"));
+    expect(age).toBeGreaterThanOrEqual(12); // so that the server lets it catch up
+    expect(age).toBeLessThan(19);
+  });
+
+  it("asks for another key when its own is taken back, and goes on with it", async () => {
+    key.value = server.key = "old";
+    const call = await opened("a");
+    await speak(call, 0, 3);
+    server.last.arrive();
+    server.key = "new";
+    server.last.say({
+      type: "error",
+      code: "unauthorized",
+      message: "",
+      hint: "",
+      retryable: false,
+    });
+    await speak(call, 3, 100);
+    expect(keyWanted.value).toBe(true);
+    expect(call.state.value).toBe("away");
+    key.value = "new";
+    await settle();
+    await settle();
+    expect(call.state.value).toBe("live");
+    server.last.arrive();
+    expect(server.call("a").held).toEqual(upTo(103));
+  });
+
+  it("fails where the server says that trying again is of no use, and gives back the sound", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 3);
+    server.last.say({
+      type: "error",
+      code: "call_deleted",
+      message: "m",
+      hint: "",
+      retryable: false,
+    });
+    expect(call.state.value).toBe("failed");
+    expect(call.problem.value?.code).toBe("call_deleted");
+    const unsent = call.unsent();
+    expect(unsent?.size).toBe(44 + 3 * 3200);
+    expect(call.send(piece(9))).toBe(true); // nothing more is kept
+    expect(call.unsent()?.size).toBe(unsent?.size);
+  });
+
+  it("tries another id where its first answer was lost, unless the id was chosen", async () => {
+    server.reachable = false;
+    const call = await opened();
+    const first = call.callId.value;
+    server.calls.set(first, {} as never);
+    server.reachable = true;
+    await speak(call, 0, 100);
+    expect(call.callId.value).not.toBe(first);
+    expect(call.state.value).toBe("live");
+    server.calls.set("taken", {} as never);
+    expect((await opened("taken")).state.value).toBe("failed");
+  });
+
+  it("loses no sample and tells every final once, whatever the network does", async () => {
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ do: fc.constant("speak" as const), n: fc.nat(5) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant("arrive" as const), n: fc.nat(6) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant("ack" as const) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant("final" as const) }) },
+      { weight: 2, arbitrary: fc.record({ do: fc.constant("cut" as const), n: fc.nat(4) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant("unreachable" as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant("skip" as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
+        server = new FakeServer();
+        server.install();
+        shown = [];
+        const call = await opened("a");
+        let said = 0;
+        for (const each of steps) {
+          if (each.do === "speak") {
+            await speak(call, said, each.n);
+            said += each.n;
+          } else if (each.do === "cut") {
+            server.cut(each.n);
+            await settle();
+          } else if (each.do === "unreachable") {
+            server.reachable = false;
+            server.cut();
+            await speak(call, said, 9);
+            said += 9;
+            server.reachable = true;
+          } else if (server.last.isOpen) {
+            if (each.do === "arrive") server.last.arrive(each.n);
+            if (each.do === "ack") server.last.ack();
+            const { finals } = server.call("a");
+            if (each.do === "final" || each.do === "skip") finals.push(`final ${finals.length}`);
+            // a final that is skipped shows as a gap at the next one
+            if (each.do === "final") server.last.tell(finals.length - 1);
+          }
+        }
+        server.reachable = true;
+        for (let turn = 0; turn < 8; turn += 1) {
+          await vi.advanceTimersByTimeAsync(7000);
+          if (server.last.isOpen) server.last.arrive();
+          server.last.ack();
+        }
+        call.stop();
+        for (let turn = 0; turn < 5 && call.state.value !== "over"; turn += 1) {
+          if (server.last.isOpen) server.last.arrive();
+          await vi.advanceTimersByTimeAsync(7000);
+        }
+        expect(call.state.value).toBe("over");
+        expect(server.call("a").held).toEqual(upTo(said));
+        expect(shown).toEqual(server.call("a").finals);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
