@@ -19,7 +19,7 @@ test("a recording that is dropped is transcribed, heard, read, searched and dele
   ]);
   await expect(page.getByText("not sound in any format")).toBeVisible();
   const row = page.locator(".call-line", { hasText: "Gesprach-No-1" });
-  await expect(row.locator(".badge", { hasText: "told twice" })).toBeVisible({ timeout: 40_000 });
+  await expect(row.locator(".badge", { hasText: "transcribed" })).toBeVisible({ timeout: 40_000 });
 
   await row.getByRole("link").click();
   const { segments } = await server.get<TranscriptBody>("calls/Gesprach-No-1/transcript");

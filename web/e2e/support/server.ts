@@ -48,7 +48,8 @@ export class Server {
   /** A tenant and its key; from the first one on, the server asks for keys. */
   addTenant(name: string): string {
     const args = ["tenants", "add", name, "--data-dir", this.folder];
-    const told = execFileSync(TWICETOLD, args, { encoding: "utf8", cwd: this.folder });
+    const quietly = { encoding: "utf8", cwd: this.folder, stdio: "pipe" } as const;
+    const told = execFileSync(TWICETOLD, args, quietly);
     const key = /\btt_\S+/.exec(told)?.[0] ?? told.trim().split(/\s+/).at(-1);
     if (!key) throw new Error("no key was made");
     return key;

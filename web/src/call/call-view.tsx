@@ -53,8 +53,10 @@ export function CallView({ callId, query }: CallProps) {
       {player && <PlayerBar callId={callId} player={player} />}
       {open.table.value && (
         <>
-          <ReadingBar call={call} open={open} layout={layout} unsure={unsure} />
-          <FindBar finding={finding} differences={differences.value} />
+          <div class="row bars">
+            <ReadingBar call={call} open={open} layout={layout} unsure={unsure} />
+            <FindBar finding={finding} differences={differences.value} />
+          </div>
           <Transcript
             key={open.shown.value}
             rows={open.rows}
@@ -64,7 +66,7 @@ export function CallView({ callId, query }: CallProps) {
             found={finding.found}
             shown={finding.shown}
             following="sound"
-            unsureBelow={unsure.value ? UNSURE_BELOW : 0}
+            unsureBelow={unsure.value && !differences.value ? UNSURE_BELOW : 0}
             {...(player ? { onWord } : {})}
           />
           {open.rows.value.length === 0 && <p class="hush">Nothing was said in this call.</p>}

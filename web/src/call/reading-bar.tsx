@@ -53,18 +53,23 @@ export function ReadingBar({ call, open, layout, unsure }: BarProps) {
           ))}
         </fieldset>
       )}
-      <label class="row small">
-        <input
-          type="checkbox"
-          checked={unsure.value}
-          onChange={(event) => {
-            unsure.value = event.currentTarget.checked;
-          }}
-        />
-        <span class="unsure">Unsure words</span>
-      </label>
-      {open.shown.value === "difference" && <Legend open={open} />}
+      {open.shown.value === "difference" ? <Legend open={open} /> : <Unsure unsure={unsure} />}
     </div>
+  );
+}
+
+function Unsure({ unsure }: { unsure: Signal<boolean> }) {
+  return (
+    <label class="row small">
+      <input
+        type="checkbox"
+        checked={unsure.value}
+        onChange={(event) => {
+          unsure.value = event.currentTarget.checked;
+        }}
+      />
+      <span class="unsure">Unsure words</span>
+    </label>
   );
 }
 

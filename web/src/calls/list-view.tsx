@@ -126,9 +126,10 @@ const BADGES = {
 
 function State({ call, share }: { call: Call; share: number | undefined }) {
   const [kind, words] = BADGES[call.status];
+  const once = call.status === "done" && !call.has_draft;
   return (
     <>
-      <span class={`badge ${kind}`}>{words}</span>
+      <span class={`badge ${kind}`}>{once ? "transcribed" : words}</span>
       {call.status === "transcribing" && share !== undefined && (
         <progress aria-label="Transcribing again" value={share} max={1} />
       )}
