@@ -19,6 +19,7 @@ from twicetold.cli.live_call import SIDES, opened, play
 from twicetold.cli.samples import Reference
 from twicetold.client import ApiClient
 from twicetold.errors import EngineFailed
+from twicetold.gateway.page_folder import is_built
 from twicetold.speech.transcript import Segment
 
 _COMPARING_S = (0.1, 0.2, 0.5, 1.0, 2.0, 0.0)
@@ -60,7 +61,10 @@ class BothTellings:
         async with opened(self.recording) as decoding:
             length = decoding.info.length_s
             how_long = f" ({clock(length)})" if length else ""
-            note(f"Server: {url}\nPlaying {self.recording.name}{how_long} as it was spoken …\n")
+            note(f"Server: {url}\nPlaying {self.recording.name}{how_long} as it was spoken …")
+            if is_built():
+                note(f"In a browser: {url}/#/follow/{call_id}")
+            note("")
             return await play((url, None), call_id, self.language, decoding, stopped, names=names)
 
     async def _show_both(self, url: str, call_id: str, took_s: float) -> None:
@@ -153,6 +157,8 @@ def _segments(body: Mapping[str, Any]) -> list[Segment]:
 def _show_addresses(url: str, call_id: str) -> None:
     call = f"{url}/v1/calls/{call_id}"
     say("")
+    if is_built():
+        say(f"The page        {url}/#/calls/{call_id}")
     say(f"The call        {call}")
     say(f"Its transcript  {call}/transcript?format=txt")
     say(f"Its sound       {call}/audio")

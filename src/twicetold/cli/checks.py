@@ -253,6 +253,14 @@ async def _microphone(_: Settings) -> Found:
     return Found(", ".join(inputs[:3]))
 
 
+async def _page(_: Settings) -> Found:
+    from twicetold.gateway.page_folder import HOW_TO_BUILD, is_built
+
+    if await asyncio.to_thread(is_built):
+        return Found("is there, for browsers")
+    return Found("not built: browsers get a note instead", "missing", HOW_TO_BUILD)
+
+
 CHECKS: dict[str, Check] = {
     "python": _python,
     "packages": _packages,
@@ -264,5 +272,6 @@ CHECKS: dict[str, Check] = {
     "port": _port,
     "tenants": _tenants,
     "clock": _clock,
+    "page": _page,
     "microphone": _microphone,
 }

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from twicetold.cli.console import run, say
+from twicetold.cli.console import note, run, say
 from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
 from twicetold.config import LOG_LEVELS, Settings
 from twicetold.errors import TwicetoldError
+from twicetold.gateway.page_folder import HOW_TO_BUILD, is_built
 
 
 def serve(
@@ -80,10 +81,14 @@ async def _serving(settings: Settings) -> None:
     )
     try:
         wiring = await asyncio.to_thread(importlib.import_module, "twicetold.wiring")
-        await wiring.serve(
-            settings, ready=lambda url: say(f"Twicetold listens at {url}"), loading=loading
-        )
+        await wiring.serve(settings, ready=_ready, loading=loading)
     finally:
         loading.cancel()
         with contextlib.suppress(asyncio.CancelledError, TwicetoldError):
             await (await loading).aclose()
+
+
+def _ready(url: str) -> None:
+    say(f"Twicetold listens at {url}")
+    if not is_built():
+        note(f"Without its page for browsers; to get it: {HOW_TO_BUILD}")

@@ -17,11 +17,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from twicetold.errors import NotFound
 from twicetold.gateway.conditions import matches
+from twicetold.gateway.page_folder import FOLDER
 from twicetold.gateway.reference import PLAIN_HEADERS, plain_head
 
 router = APIRouter(include_in_schema=False)
 
-FOLDER = Path(__file__).parent.parent / "page"
 _NONCE = b"%CSP_NONCE%"
 # The nonce is for one library's <style>, in the shadow root of the waveform.
 _POLICY = (
