@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
 import { expect, test } from "./support/fixtures";
-import { Server, sample, seeded } from "./support/server";
+import { Server, sample, sampleWav, seeded } from "./support/server";
 
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const VIEWS = [
@@ -11,38 +12,75 @@ const VIEWS = [
   "calls?q=nowhere",
   "calls?status=failed",
   "calls/told",
-  "calls/told?view=difference",
   "calls/missing",
+  "calls/long?view=difference",
   "follow/told",
   "screen/told",
   "nowhere",
 ];
 
-test("nothing stands in anybody's way: every view, both themes, wide and narrow", async ({
-  browser,
-}) => {
-  test.setTimeout(180_000);
-  const server = await Server.start({ folder: seeded("long", "400") });
-  await server.upload("told", new Uint8Array(readFileSync(sample("hello.flac"))));
-  await server.until("told", "done");
-  const found: string[] = [];
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const width of [1280, 360]) {
-      const viewport = { width, height: 800 };
-      const context = await browser.newContext({ colorScheme, viewport, reducedMotion: "reduce" });
-      const page = await context.newPage();
-      for (const view of [...VIEWS, "calls/long?view=difference"]) {
-        await page.goto(`${server.url}/#/${view}`);
-        await page.waitForLoadState("networkidle").catch(() => {});
-        await expect(page.locator("h1").first()).toBeAttached();
-        const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
-        for (const { id, nodes } of violations) {
-          found.push(`${colorScheme} ${width} #/${view}: ${id} ${nodes[0]?.html.slice(0, 120)}`);
-        }
-      }
-      await context.close();
+/** What stands in somebody's way, in words. */
+async function violations(page: Page, where: string): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  return violations.map(({ id, nodes }) => `${where}: ${id} ${nodes[0]?.html.slice(0, 120)}`);
+}
+
+const APPEARANCES = [
+  { colorScheme: "light", viewport: { width: 1280, height: 800 } },
+  { colorScheme: "dark", viewport: { width: 360, height: 740 } },
+] as const;
+
+for (const { colorScheme, viewport } of APPEARANCES) {
+  const look = `${colorScheme}, ${viewport.width} px`;
+  test(`nothing stands in anybody's way in any view: ${look}`, async ({ browser }) => {
+    const server = await Server.start({ folder: seeded("long", "400") });
+    await server.upload("told", new Uint8Array(readFileSync(sample("hello.flac"))));
+    await server.until("told", "done");
+    const wish = { colorScheme, viewport, reducedMotion: "reduce" } as const;
+    const page = await (await browser.newContext(wish)).newPage();
+    const found: string[] = [];
+    for (const view of VIEWS) {
+      await page.goto(`${server.url}/#/${view}`);
+      await page.waitForLoadState("networkidle").catch(() => {});
+      await expect(page.locator("h1").first()).toBeAttached();
+      found.push(...(await violations(page, `#/${view}`)));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (wide > 0) found.push(`#/${view} is ${wide} px too wide`);
     }
-  }
-  expect(found).toEqual([]);
-  await server.stop();
-});
+    found.push(...(await moments(page, server)));
+    expect(found).toEqual([]);
+    await server.stop();
+  });
+}
+
+/** What is on screen only while something happens. */
+async function moments(page: Page, server: Server): Promise<string[]> {
+  const found: string[] = [];
+  const look = async (where: string) => found.push(...(await violations(page, where)));
+  await page.goto(`${server.url}/#/calls/told`);
+  await page.getByRole("button", { name: "Delete" }).click();
+  await look("asking before a deletion");
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await page.keyboard.press("?");
+  await look("the keys");
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.goto(`${server.url}/#/calls`);
+  const nonsense = { name: "x.wav", mimeType: "audio/wav", buffer: Buffer.from("no sound") };
+  await page.getByLabel("Recordings to upload").setInputFiles([nonsense]);
+  await expect(page.getByText("not sound in any format")).toBeVisible();
+  await look("an upload that failed");
+  await page.goto(server.url);
+  await page.getByLabel("Recording to play").setInputFiles([nonsense]);
+  await expect(page.getByRole("alert")).toBeVisible();
+  await look("a file that cannot be played");
+  await page.getByLabel("Recording to play").setInputFiles(sampleWav("hello"));
+  await expect(page.locator(".line").first()).toBeVisible({ timeout: 20_000 });
+  await look("a running call");
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await look("a call told twice");
+  await server.addTenant("acme");
+  await page.reload();
+  await expect(page.getByLabel("Key", { exact: true })).toBeVisible();
+  await look("asking for a key");
+  return found;
+}

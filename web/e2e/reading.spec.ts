@@ -78,9 +78,24 @@ test("a call that is deleted elsewhere while it is open says so", async ({ page,
   await page.goto(`${server.url}/#/calls/going`);
   await expect(page.locator(".line").first()).toBeVisible();
   await fetch(`${server.url}/v1/calls/going`, { method: "DELETE" });
+  const other = await page.context().newPage(); // the reader looks at another tab, and comes back
+  await other.bringToFront();
+  await page.bringToFront();
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await expect(page.getByText("There is no such call.")).toBeVisible();
+  await page.getByRole("link", { name: "To the calls" }).click();
+  await expect(page).toHaveURL(/#\/calls$/);
+});
+
+test("a call that is deleted twice is gone once", async ({ page, server }) => {
+  await server.upload("twice", new Uint8Array(readFileSync(sample("hello.flac"))));
+  await server.until("twice", "done");
+  await page.goto(`${server.url}/#/calls/twice`);
+  await expect(page.locator(".line").first()).toBeVisible();
+  await fetch(`${server.url}/v1/calls/twice`, { method: "DELETE" });
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Delete it" }).click();
   await expect(page).toHaveURL(/#\/calls$/);
-  await page.goto(`${server.url}/#/calls/going`);
+  await page.goto(`${server.url}/#/calls/twice`);
   await expect(page.getByText("There is no such call.")).toBeVisible();
 });

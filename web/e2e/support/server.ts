@@ -46,13 +46,31 @@ export class Server {
   }
 
   /** A tenant and its key; from the first one on, the server asks for keys. */
-  addTenant(name: string): string {
-    const args = ["tenants", "add", name, "--data-dir", this.folder];
+  addTenant(name: string): Promise<string> {
+    return this.newKey("add", name);
+  }
+
+  /** A tenant's new key; the old one is void. */
+  rotate(name: string): Promise<string> {
+    return this.newKey("rotate", name);
+  }
+
+  /** Once the server, which looks at its tenants now and then, takes it. */
+  private async newKey(command: string, name: string): Promise<string> {
+    const args = ["tenants", command, name, "--data-dir", this.folder];
     const quietly = { encoding: "utf8", cwd: this.folder, stdio: "pipe" } as const;
     const told = execFileSync(TWICETOLD, args, quietly);
     const key = /\btt_\S+/.exec(told)?.[0] ?? told.trim().split(/\s+/).at(-1);
-    if (!key) throw new Error("no key was made");
-    return key;
+    const headers = { Authorization: `Bearer ${key}` };
+    for (let turn = 0; turn < 100; turn += 1) {
+      const [known, nobody] = await Promise.all([
+        fetch(`${this.url}/v1/tenant`, { headers }),
+        fetch(`${this.url}/v1/tenant`),
+      ]);
+      if (key && known.status === 200 && nobody.status === 401) return key;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`the server does not take the key of ${name}`);
   }
 
   async get<T>(path: string): Promise<T> {

@@ -33,6 +33,10 @@ export class OpenCall {
   readonly sounding: ReadonlySignal<readonly Place[]>;
   private end = () => {};
   private asked = 0;
+  /** Whoever comes back to a tab sees the call as it is by now. */
+  private readonly seen = () => {
+    if (document.visibilityState === "visible") void this.refresh();
+  };
 
   constructor(readonly callId: string) {
     let before = NO_PLACES;
@@ -49,6 +53,7 @@ export class OpenCall {
   }
 
   async open(wanted?: Shown): Promise<void> {
+    document.addEventListener("visibilitychange", this.seen);
     if (!(await this.refresh())) return;
     const call = this.call.value;
     if (!call) return;
@@ -98,6 +103,7 @@ export class OpenCall {
   }
 
   close(): void {
+    document.removeEventListener("visibilitychange", this.seen);
     this.end();
     this.player.peek()?.close();
   }
@@ -113,14 +119,21 @@ export class OpenCall {
       this.call.value = call;
       this.problem.value = null;
       if (call.has_recording && !this.player.peek()) {
-        this.player.value = new Player(this.callId, call.length_s ?? 0);
-        void this.player.peek()?.open();
+        this.listenTo(new Player(this.callId, call.length_s ?? 0));
       }
       return true;
     } catch (error) {
       this.met(error);
       return false;
     }
+  }
+
+  private listenTo(player: Player): void {
+    this.player.value = player;
+    player.problem.subscribe((problem) => {
+      if (problem) void this.refresh(); // is the call still there?
+    });
+    void player.open();
   }
 
   private watch(): void {

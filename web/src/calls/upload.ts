@@ -2,7 +2,7 @@ import { computed, signal } from "@preact/signals";
 import { address, authorization } from "../api/http";
 import { refused } from "../api/key";
 import { ApiError, problemIn, unreachable } from "../api/problem";
-import { server } from "../api/server";
+import { askServer, server } from "../api/server";
 import { size } from "../ui/format";
 
 const AT_ONCE = 2;
@@ -28,7 +28,10 @@ export class Upload {
     this.callId.value = idOf(file.name);
   }
 
-  send(attempt = 1): void {
+  async send(attempt = 1): Promise<void> {
+    this.state.value = "sending";
+    await askServer();
+    if (this.state.value !== "sending") return; // cancelled meanwhile
     const problem = refusal(this.file);
     if (problem) {
       this.end("failed", problem);
@@ -36,7 +39,6 @@ export class Upload {
     }
     const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
     this.request = request;
-    this.state.value = "sending";
     const query = {
       language: this.language,
       started_at: Math.round(this.file.lastModified / 1000),
@@ -76,7 +78,7 @@ export class Upload {
     refused(error);
     if (error.status === 409 && attempt < 20) {
       this.callId.value = numbered(idOf(this.file.name), attempt + 1);
-      this.send(attempt + 1); // another recording has that name
+      void this.send(attempt + 1); // another recording has that name
     } else this.end("failed", error);
   }
 
@@ -114,7 +116,7 @@ export class Uploads {
     for (const upload of this.all.value) {
       if (room > 0 && upload.state.value === "waiting") {
         room -= 1;
-        upload.send();
+        void upload.send();
       }
     }
   }

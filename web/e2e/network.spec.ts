@@ -1,0 +1,129 @@
+import type { Page } from "@playwright/test";
+import type { Call, TranscriptBody } from "../src/api/types";
+import { microphone, QUIET } from "./support/browser";
+import { expect, test } from "./support/fixtures";
+import { CuttingProxy } from "./support/proxy";
+import { Server, sampleWav } from "./support/server";
+
+const wav = sampleWav("hello", 3);
+test.use({
+  permissions: ["microphone", "clipboard-read", "clipboard-write"],
+  launchOptions: async ({ launchOptions }, use) => {
+    await use({ ...launchOptions, args: [...QUIET, ...microphone(wav)] });
+  },
+});
+
+async function canonicalWords(page: Page): Promise<string> {
+  return (await page.locator(".line.canonical .said").allInnerTexts()).join(" ");
+}
+
+test("a call that the server gave up meanwhile goes on in another, and nothing is missing", async ({
+  page,
+}) => {
+  const server = await Server.start({ settings: { abandon_after_s: 2, lease_s: 3 } });
+  const proxy = new CuttingProxy(server.url);
+  await page.goto(await proxy.start());
+  await page.getByRole("button", { name: "Talk" }).click();
+  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  proxy.cut();
+  const first = (await server.get<{ calls: Call[] }>("calls")).calls[0]?.call_id ?? "";
+  await server.until(first, "done");
+  proxy.restore();
+  await expect(page.getByText("The server had closed the call")).toBeVisible({ timeout: 15_000 });
+  await page.waitForTimeout(14_000); // the rest of the recording is spoken, and heard
+  await page.getByRole("button", { name: "End the call" }).click();
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+
+  const before = await server.get<TranscriptBody>(`calls/${first}/transcript`);
+  const words = `${before.segments.map(({ text }) => text).join(" ")} ${await canonicalWords(page)}`;
+  expect(words.match(/good morning/g)).toHaveLength(3);
+  const [late, early] = (await server.get<{ calls: Call[] }>("calls")).calls;
+  expect([early?.call_id, late?.call_id]).toEqual([first, `${first}-part-2`]);
+  // What the first call lacks, the second one has: the recording is 3 times as long as its sample.
+  expect((early?.length_s ?? 0) + (late?.length_s ?? 0)).toBeGreaterThan(18);
+  await server.stop();
+  proxy.stop();
+});
+
+test("a key that is taken back in mid-call is asked for, and the call goes on", async ({
+  page,
+}) => {
+  const server = await Server.start({ settings: { live_hosts: 1, batch_hosts: 1 } });
+  const key = await server.addTenant("acme");
+  await page.goto(server.url);
+  await enter(page, key);
+  await page.getByRole("button", { name: "Talk" }).click();
+  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  const fresh = await server.rotate("acme");
+  await expect(page.getByLabel("Key", { exact: true })).toBeVisible({ timeout: 15_000 });
+  await enter(page, fresh);
+  await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 15_000 });
+  await page.waitForTimeout(12_000);
+  await page.getByRole("button", { name: "End the call" }).click();
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  expect((await canonicalWords(page)).match(/good morning/g)).toHaveLength(3);
+  await page.getByRole("button", { name: "Forget the key" }).click();
+  await expect(page.getByText("This server asks for a key")).toBeVisible();
+  await server.stop();
+});
+
+async function enter(page: Page, key: string): Promise<void> {
+  await page.getByLabel("Key", { exact: true }).fill(key);
+  await page.getByRole("button", { name: "Go on" }).click();
+}
+
+test("others read along by a link, through a break of theirs, to the second telling", async ({
+  page,
+  browser,
+  server,
+}) => {
+  const proxy = new CuttingProxy(server.url);
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Talk" }).click();
+  await page.getByRole("button", { name: "Link to follow" }).click();
+  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const guest = await (await browser.newContext()).newPage();
+  await guest.goto(copied.replace(server.url, await proxy.start()));
+  await expect(guest.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  proxy.cut();
+  await page.waitForTimeout(3000);
+  proxy.restore();
+  await page.waitForTimeout(6000);
+  await page.getByRole("button", { name: "End the call" }).click();
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await expect(guest.getByText(/Told twice/)).toBeVisible({ timeout: 10_000 });
+  expect(await guest.locator(".line.draft").count()).toBe(0);
+  await expect(guest.getByRole("link", { name: "Open the call" })).toHaveCount(0);
+  expect(await canonicalWords(guest)).toBe(await canonicalWords(page));
+  proxy.stop();
+});
+
+test("a call that is deleted while it runs ends, and says so", async ({ page, server }) => {
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Talk" }).click();
+  await expect(page.locator(".line").first()).toBeVisible({ timeout: 20_000 });
+  const { calls } = await server.get<{ calls: Call[] }>("calls?status=live");
+  await fetch(`${server.url}/v1/calls/${calls[0]?.call_id}`, { method: "DELETE" });
+  await expect(page.getByRole("alert")).toContainText(/deleted/, { timeout: 10_000 });
+  await page.getByRole("button", { name: "New call" }).click();
+  await expect(page.getByRole("button", { name: "Talk" })).toBeEnabled();
+});
+
+test("a laptop that slept goes on with its call, or in another", async ({ page }) => {
+  const server = await Server.start({ settings: { abandon_after_s: 2, lease_s: 3 } });
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Talk" }).click();
+  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+  await server.kill(); // as a network that is gone when the lid opens again
+  const port = Number(new URL(server.url).port);
+  const again = await Server.start({ port, folder: server.folder });
+  await page.waitForTimeout(8000);
+  await devtools.send("Page.setWebLifecycleState", { state: "active" });
+  await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 20_000 });
+  await page.getByRole("button", { name: "End the call" }).click();
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await again.stop();
+});
