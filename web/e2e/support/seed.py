@@ -12,6 +12,9 @@ import wave
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
+from twicetold.batch.job import identify
+from twicetold.queue import Job
+from twicetold.queue.sqlite import SqliteQueue
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment, Word
 from twicetold.transcripts import NewCall, Revision, Status
@@ -86,7 +89,19 @@ async def long(store: SqliteTranscripts, data: Path, words: int) -> None:
     with recording.open("wb") as file:
         file.write(head)
         file.truncate(44 + size)
-    await store.set_recording(CallKey("default", "long"), "recordings/default/long.wav", length_s)
+    key, name = CallKey("default", "long"), "recordings/default/long.wav"
+    await store.set_recording(key, name, length_s)
+    await already_transcribed(data, Job(key, (await identify(recording)).content, name, "en"))
+
+
+async def already_transcribed(data: Path, job: Job) -> None:
+    """Or the server would take the recording for one that has just come."""
+    queue = SqliteQueue(data / "queue.sqlite3")
+    try:
+        await queue.submit(job)
+        await (await queue.claim()).complete()
+    finally:
+        await queue.aclose()
 
 
 def spoken(dice: random.Random, words: int) -> Iterator[tuple[int, str]]:

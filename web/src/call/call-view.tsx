@@ -58,7 +58,8 @@ export function CallView({ callId, query }: CallProps) {
             <FindBar finding={finding} differences={differences.value} />
           </div>
           <Transcript
-            key={open.shown.value}
+            key={open.table.value.columns.version}
+            place={open.place}
             rows={open.rows}
             channels={call.channels}
             layout={layout.value}

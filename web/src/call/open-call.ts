@@ -24,6 +24,8 @@ export class OpenCall {
   readonly shown = signal<Shown>("canonical");
   readonly table = signal<Table | null>(null);
   readonly reading = signal(false);
+  /** Seconds of what stands at the upper edge of the text. */
+  readonly place = signal(0);
   /** Words that differ, where the difference is shown. */
   readonly differing = signal({ added: 0, removed: 0 });
   /** Share of the recording that was transcribed again; null where nothing is under way. */

@@ -41,6 +41,21 @@ export class Captions implements Rows {
     return row;
   }
 
+  keyAt(index: number): string {
+    return this.at(index).key;
+  }
+
+  lettersAt(index: number): number {
+    return this.at(index).words.reduce((sum, { text }) => sum + text.length + 1, 0);
+  }
+
+  rowAt(seconds: number): number {
+    return Math.max(
+      0,
+      this.list.findLastIndex(({ start }) => start <= seconds),
+    );
+  }
+
   heard(caption: Caption): void {
     if (caption.type === "speech_started") this.speaks(caption.channel, true);
     if (caption.type === "partial") this.partial(caption);
@@ -80,7 +95,13 @@ export class Captions implements Rows {
     }
     if (row.channel >= this.channels.value) this.channels.value = row.channel + 1;
     const { length } = this.list;
-    this.current.value = { length, at: (index) => this.at(index) };
+    this.current.value = {
+      length,
+      at: (index) => this.at(index),
+      keyAt: (index) => this.keyAt(index),
+      lettersAt: (index) => this.lettersAt(index),
+      rowAt: (seconds) => this.rowAt(seconds),
+    };
   }
 
   private placed({ channel, utterance, start, end, text }: Partial | Final) {

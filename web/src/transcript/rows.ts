@@ -1,4 +1,4 @@
-import type { ReadonlySignal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals";
 
 /** How a word stands to the other telling: it is new in this one, or only in the one before. */
 export type Mark = "added" | "removed";
@@ -35,6 +35,12 @@ export interface Row {
 export interface Rows {
   readonly length: number;
   at(index: number): Row;
+  /** The row's key, without making the row: a list asks for thousands at once. */
+  keyAt(index: number): string;
+  /** The last row that has begun at a second; 0 before the first. */
+  rowAt(seconds: number): number;
+  /** How many letters it has, spaces included; as cheaply. */
+  lettersAt(index: number): number;
 }
 
 /** A word by its row's index and its own index in the row. */
@@ -45,10 +51,15 @@ export interface Place {
 
 export const NO_ROWS: Rows = {
   length: 0,
-  at(index) {
-    throw new RangeError(`there is no row ${index}`);
-  },
+  at: none,
+  keyAt: none,
+  lettersAt: none,
+  rowAt: () => 0,
 };
+
+function none(index: number): never {
+  throw new RangeError(`there is no row ${index}`);
+}
 
 /** What <Transcript> takes. */
 export interface TranscriptProps {
@@ -64,6 +75,8 @@ export interface TranscriptProps {
   /** Keep what sounds, or what was said last, in view until the reader scrolls away. */
   following: "sound" | "end" | "none";
   /** Words below this probability are underlined; 0: none. */
+  /** Seconds of the first row in view: where a list begins that is shown anew, and kept current. */
+  place?: Signal<number>;
   unsureBelow?: number;
   onWord?: (word: Word, row: Row) => void;
 }

@@ -1,14 +1,13 @@
-import { useSignalEffect } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { type Signal, useSignalEffect } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../ui/icon";
 import { useFollowing } from "./following";
 import { RowView } from "./row-view";
-import type { Place, Row, TranscriptProps } from "./rows";
+import type { Place, Row, Rows, TranscriptProps } from "./rows";
 import "./transcript.css";
 import { useVirtual } from "./virtual";
 
 const LINE_PX = 30;
-const LETTERS_A_LINE = 70;
 
 /** A transcript of any length: what can be seen is in the document, all else is only counted. */
 export function Transcript(props: TranscriptProps) {
@@ -16,14 +15,10 @@ export function Transcript(props: TranscriptProps) {
   const scroller = useRef<HTMLElement>(null);
   const following = useFollowing(scroller, mode);
   const list = rows.value;
-  const virtual = useVirtual({
-    count: list.length,
-    scroller,
-    keyOf: (index) => list.at(index).key,
-    estimate: (index) => estimated(list.at(index)),
-  });
+  const virtual = useVirtual(list, scroller);
   const items = virtual.getVirtualItems();
   useMarks(scroller, props);
+  useKeptPlace(virtual, list, props.place);
 
   useLayoutEffect(() => {
     const element = scroller.current;
@@ -97,6 +92,22 @@ export function Transcript(props: TranscriptProps) {
   );
 }
 
+/** Another telling of the same call is read on from where the one before was. */
+function useKeptPlace(
+  virtual: ReturnType<typeof useVirtual>,
+  list: Rows,
+  place: Signal<number> | undefined,
+): void {
+  useLayoutEffect(() => {
+    const row = place && list.length > 0 ? list.rowAt(place.peek()) : 0;
+    if (row > 0) virtual.scrollToIndex(row, { align: "start" });
+  }, []);
+  useEffect(() => {
+    const first = virtual.getVirtualItemForOffset(virtual.scrollOffset ?? 0)?.index;
+    if (place && first !== undefined && first < list.length) place.value = list.at(first).start;
+  });
+}
+
 /** Marks words that sound or were found, without drawing their rows again. */
 function useMarks(scroller: { current: HTMLElement | null }, props: TranscriptProps): void {
   const { sounding, found, shown } = props;
@@ -134,9 +145,4 @@ function isInView(element: HTMLElement | null, row: number): boolean {
 
 function isNamed(row: Row, before: Row): boolean {
   return row === before || row.channel !== before.channel || row.speaker !== before.speaker;
-}
-
-function estimated(row: Row): number {
-  const letters = row.words.reduce((sum, word) => sum + word.text.length + 1, 0);
-  return LINE_PX * Math.max(1, Math.ceil(letters / LETTERS_A_LINE)) + 12;
 }

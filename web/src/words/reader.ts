@@ -61,7 +61,7 @@ function started(): Worker {
     const { resolve, reject } = waiting.get(data.id) ?? {};
     waiting.delete(data.id);
     if ("error" in data) reject?.(new ApiError(data.error));
-    else resolve?.(data);
+    else setTimeout(() => resolve?.(data)); // taking it in and drawing it are a frame's work each
   };
   started.onerror = () => {
     for (const { reject } of waiting.values()) reject(lost());

@@ -27,6 +27,15 @@ export class Table implements Rows {
     return row;
   }
 
+  keyAt(index: number): string {
+    return `${this.columns.version} ${index}`;
+  }
+
+  lettersAt(index: number): number {
+    const { firstWord, textAt } = this.columns;
+    return (textAt[firstWord[index + 1] ?? 0] ?? 0) - (textAt[firstWord[index] ?? 0] ?? 0);
+  }
+
   /** The words that sound at a second: one a channel at most. */
   soundingAt(seconds: number): Place[] {
     const { start, end, longest } = this.columns;
@@ -40,7 +49,6 @@ export class Table implements Rows {
     return places;
   }
 
-  /** The row that sounds at a second, or the last one before it; 0 at the beginning. */
   rowAt(seconds: number): number {
     return Math.max(0, lastBefore(this.columns.start, seconds));
   }
@@ -55,10 +63,9 @@ export class Table implements Rows {
 
   private made(index: number): Row {
     const { words, ...segment } = segmentAt(this.columns, index);
-    const { version } = this.columns;
     return {
       ...segment,
-      key: `${version} ${index}`,
+      key: this.keyAt(index),
       hand: this.hand,
       words: words.map(({ mark, text, start, end, probability = null }): Word => {
         const word = { text, start, end, probability };
