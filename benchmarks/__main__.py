@@ -25,6 +25,7 @@ NAMES = (
     "live",
     "accuracy",
     "silence",
+    "page",
 )
 
 

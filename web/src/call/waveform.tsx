@@ -42,6 +42,7 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
 /** The library comes when the first waveform does. */
 async function drawn(container: HTMLElement, waveform: Waveform, player: Player) {
   const { default: WaveSurfer } = await import("wavesurfer.js");
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); // words first
   const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => resolved(style.getPropertyValue(name));
