@@ -87,6 +87,6 @@ async function walk(page: Page, url: string, tell: (name: string, step: Step) =>
   await page.getByLabel("Find in this call").fill("");
   await step("compare both tellings", async () => {
     await page.getByRole("button", { name: "Difference" }).click();
-    await expect(page.locator("del").first()).toBeVisible({ timeout: 60_000 });
+    await expect(page.locator(".line del").first()).toBeVisible({ timeout: 60_000 });
   });
 }

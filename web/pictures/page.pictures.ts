@@ -92,7 +92,7 @@ test("calls, and one of them", async ({ browser }) => {
     }
     const columns = await opened(browser, theme, "calls/delivery-light?view=difference");
     await columns.getByRole("button", { name: "Columns" }).click();
-    await expect(columns.locator("del").first()).toBeVisible();
+    await expect(columns.locator(".line del").first()).toBeVisible();
     await taken(columns, "difference", theme);
   }
 });

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { link } from "../router";
 import { Transcript } from "../transcript/transcript";
 import { Confirm } from "../ui/confirm";
+import { NextFrame } from "../ui/next-frame";
 import { Notice, Problem } from "../ui/notice";
 import "./call.css";
 import { CallHead } from "./call-head";
@@ -57,19 +58,21 @@ export function CallView({ callId, query }: CallProps) {
             <ReadingBar call={call} open={open} layout={layout} unsure={unsure} />
             <FindBar finding={finding} differences={differences.value} />
           </div>
-          <Transcript
-            key={open.table.value.columns.version}
-            place={open.place}
-            rows={open.rows}
-            channels={call.channels}
-            layout={layout.value}
-            sounding={open.sounding}
-            found={finding.found}
-            shown={finding.shown}
-            following="sound"
-            unsureBelow={unsure.value && !differences.value ? UNSURE_BELOW : 0}
-            {...(player ? { onWord } : {})}
-          />
+          <NextFrame>
+            <Transcript
+              key={open.table.value.columns.version}
+              place={open.place}
+              rows={open.rows}
+              channels={call.channels}
+              layout={layout.value}
+              sounding={open.sounding}
+              found={finding.found}
+              shown={finding.shown}
+              following="sound"
+              unsureBelow={unsure.value && !differences.value ? UNSURE_BELOW : 0}
+              {...(player ? { onWord } : {})}
+            />
+          </NextFrame>
           {open.rows.value.length === 0 && <p class="hush">Nothing was said in this call.</p>}
         </>
       )}

@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Place } from "../transcript/rows";
 import { ADDED, type Columns, REMOVED } from "../words/columns";
-import { find, placeOf } from "../words/find";
+import { find } from "../words/find";
 import type { Table } from "../words/table";
 
 /** Places of a call that are gone through one after another: words found, or differences. */
@@ -44,16 +44,19 @@ export class Finding {
   }
 }
 
-/** Runs of words that differ. */
+/** Runs of words that differ. Walks the rows along: a search for each word's row would cost a frame. */
 export function changes(columns: Columns): Place[][] {
+  const { marks, firstWord } = columns;
   const runs: Place[][] = [];
   let run: Place[] = [];
-  columns.marks.forEach((mark, word) => {
-    if (mark === ADDED || mark === REMOVED) {
+  let row = 0;
+  for (let word = 0; word < marks.length; word += 1) {
+    while (word >= (firstWord[row + 1] ?? marks.length)) row += 1;
+    if (marks[word] === ADDED || marks[word] === REMOVED) {
       if (run.length === 0) runs.push(run);
-      run.push(placeOf(columns, word));
-    } else run = [];
-  });
+      run.push({ row, word: word - (firstWord[row] ?? 0) });
+    } else if (run.length > 0) run = [];
+  }
   return runs;
 }
 

@@ -53,6 +53,11 @@ export function ReadingBar({ call, open, layout, unsure }: BarProps) {
           ))}
         </fieldset>
       )}
+      {open.reading.value && (
+        <span class="small quiet" role="status">
+          Reading…
+        </span>
+      )}
       {open.shown.value === "difference" ? <Legend open={open} /> : <Unsure unsure={unsure} />}
     </div>
   );
