@@ -66,6 +66,7 @@ async function deleted(open: OpenCall): Promise<void> {
     title: `Delete ${open.callId}?`,
     text: "Its sound, both transcripts and all else that is kept of it go, for good.",
     verb: "Delete it",
+    keep: "Keep it",
   });
   if (sure && (await open.remove())) go(link("calls"));
 }

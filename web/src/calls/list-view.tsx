@@ -185,6 +185,7 @@ async function asked(list: CallList, callId: string): Promise<void> {
     title: `Delete ${callId}?`,
     text: "Its sound, both transcripts and all else that is kept of it go, for good.",
     verb: "Delete it",
+    keep: "Keep it",
   });
   if (sure) await list.remove(callId);
 }

@@ -1,6 +1,8 @@
 import { useMemo } from "preact/hooks";
 import { Transcript } from "../transcript/transcript";
+import { Confirm, confirmed } from "../ui/confirm";
 import { type Shortcut, useShortcuts } from "../ui/keys";
+import { runningCall } from "../ui/running-call";
 import { ConnectionNotice, EndedNotice, SecondNotice } from "./notices";
 import type { Conversation } from "./running";
 import { SpokenAloud } from "./spoken-aloud";
@@ -11,7 +13,12 @@ export function ConversationView({ conversation }: { conversation: Conversation 
   useShortcuts(
     useMemo<Shortcut[]>(
       () => [
-        { keys: ["Escape"], label: "Esc", does: "end the call", run: () => conversation.stop() },
+        {
+          keys: ["Escape"],
+          label: "Esc",
+          does: "end the call",
+          run: () => void ended(conversation),
+        },
       ],
       [conversation],
     ),
@@ -34,6 +41,20 @@ export function ConversationView({ conversation }: { conversation: Conversation 
         />
       )}
       <SpokenAloud captions={conversation.captions} />
+      <Confirm />
     </div>
   );
+}
+
+/** A key is pressed by mistake more easily than a button. */
+async function ended(conversation: Conversation): Promise<void> {
+  const isOver = () => !runningCall.peek();
+  if (isOver()) return;
+  const sure = await confirmed({
+    title: "End the call?",
+    text: "Nothing more is recorded; its recording is transcribed again.",
+    verb: "End it",
+    keep: "Go on",
+  });
+  if (sure && !isOver()) conversation.stop();
 }

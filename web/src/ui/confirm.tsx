@@ -6,6 +6,8 @@ interface Question {
   text: string;
   /** The word on the button that does it. */
   verb: string;
+  /** The word on the one that does not. */
+  keep: string;
   answer: (yes: boolean) => void;
 }
 
@@ -40,7 +42,7 @@ export function Confirm() {
             {question.verb}
           </button>
           <button type="submit" class="button" value="no" autofocus>
-            Keep it
+            {question.keep}
           </button>
         </div>
       </form>
