@@ -13,14 +13,13 @@ import { Finding, wordsOf } from "./finding";
 import { useCallKeys } from "./keys";
 import { OpenCall, VERSIONS } from "./open-call";
 import { PlayerBar } from "./player-bar";
-import { ReadingBar } from "./reading-bar";
+import { type Layout, ReadingBar } from "./reading-bar";
 
 interface CallProps {
   callId: string;
   query: URLSearchParams;
 }
 
-export type Layout = "thread" | "columns";
 export const UNSURE_BELOW = 0.5;
 
 /** Read a call back: its words in either telling, and its sound under them. */

@@ -1,7 +1,8 @@
 import type { Signal } from "@preact/signals";
 import type { Call } from "../api/types";
-import type { Layout } from "./call-view";
 import { has, type OpenCall, type Shown, VERSIONS } from "./open-call";
+
+export type Layout = "thread" | "columns";
 
 const NAMES: Record<Shown, string> = {
   canonical: "Canonical",

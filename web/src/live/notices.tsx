@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { asProblem } from "../api/http";
-import { microphones } from "../audio/microphone";
 import { callLink } from "../router";
 import { clock, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { Notice, Problem } from "../ui/notice";
 import { useNow } from "../ui/ticking";
+import { MicrophoneOptions } from "./microphone-options";
 import { type Conversation, problem } from "./running";
 import type { SecondTelling } from "./second-telling";
 
@@ -62,12 +62,7 @@ function Unplugged({ conversation }: { conversation: Conversation }) {
           chosen.value = event.currentTarget.value;
         }}
       >
-        <option value="">the system's</option>
-        {microphones.value.map(({ id, label }) => (
-          <option key={id} value={id}>
-            {label}
-          </option>
-        ))}
+        <MicrophoneOptions />
       </select>
       <button type="button" class="button" onClick={() => void goOn()}>
         Go on with it

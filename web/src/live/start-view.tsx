@@ -1,11 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { server } from "../api/server";
-import { microphones } from "../audio/microphone";
 import { link } from "../router";
 import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
 import { Problem } from "../ui/notice";
+import { MicrophoneOptions } from "./microphone-options";
 import { begin, opening, problem, type Wish } from "./running";
 
 /** The first thing that people see: two ways in, and what will come of it. */
@@ -61,12 +61,7 @@ function MicrophoneChoice() {
       <label class="field grow">
         Device
         <select name="device">
-          <option value="">the system's</option>
-          {microphones.value.map(({ id, label }) => (
-            <option key={id} value={id}>
-              {label}
-            </option>
-          ))}
+          <MicrophoneOptions />
         </select>
       </label>
       <label class="field">
