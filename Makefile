@@ -25,7 +25,7 @@ test: test-python test-page ## all tests
 test-python: .venv/.ready
 	$(RUN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
-# In Chromium where there is one; TWICETOLD_E2E=require makes its absence a failure.
+# In Chromium where there is one; PAGE_E2E=require makes its absence a failure.
 test-page: page
 	@UV=$(UV) $(RUN)/python web/build.py run test
 	@UV=$(UV) $(RUN)/python web/build.py run e2e

@@ -83,7 +83,7 @@ def build(tools: Path) -> None:
     """Aside first: a build that fails leaves the page that was there."""
     aside = PAGE.with_name("page.new")
     shutil.rmtree(aside, ignore_errors=True)
-    npm(tools, "run", "--silent", "build", TWICETOLD_PAGE=str(aside))
+    npm(tools, "run", "--silent", "build", PAGE_OUT=str(aside))
     (aside / ".stamp").write_text(stamp())
     shutil.rmtree(PAGE, ignore_errors=True)
     aside.rename(PAGE)

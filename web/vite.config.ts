@@ -29,7 +29,7 @@ export default defineConfig({
   base: "./", // relative: the page works under any path prefix
   plugins: [precompressed()],
   build: {
-    outDir: process.env["TWICETOLD_PAGE"] ?? "../src/twicetold/page",
+    outDir: process.env["PAGE_OUT"] ?? "../src/twicetold/page",
     emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0, // a data: script or font would need a weaker content security policy
