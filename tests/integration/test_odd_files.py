@@ -84,14 +84,13 @@ async def test_a_name_that_is_no_text_ends_nothing(api: Api, drops: Path, monkey
         async with at_work(arrivals_of(api)) as task:
             drop(drops, b"first.wav")
             await arrived(api, CallKey("default", "first"))
-            await asyncio.sleep(0.5)  # the watch is up
-            drop(drops, b"bad\xff.flac")
+            async with asyncio.timeout(20.0):
+                while not any(entry["event"] == "watch_failed" for entry in logged):
+                    drop(drops, b"bad\xff.flac")  # again and again: the watch may not be up yet
+                    await asyncio.sleep(0.2)
             drop(drops, b"good.wav")
             await arrived(api, GOOD)
             assert not task.done()
-            async with asyncio.timeout(10.0):
-                while not any(entry["event"] == "watch_failed" for entry in logged):
-                    await asyncio.sleep(0.02)
             drop(drops, b"later.wav")
             await arrived(api, CallKey("default", "later"))
 
