@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from benchmarks.servers import free_port
 from tests.integration import live_harness as harness
@@ -95,6 +96,18 @@ async def test_partials_grow_into_their_final(server: Served) -> None:
         assert (partial["channel"], partial["utterance"]) == (0, final["utterance"])
         assert partial["start"] == pytest.approx(final["start"], abs=0.01)
     assert client.seen.index(partials[-1]) < client.seen.index(final)
+
+
+async def test_what_comes_to_no_words_is_taken_back(server: Served) -> None:
+    """A tone that is no number: it begins as speech, and nothing was said."""
+    beep = np.round(9_000 * np.sin(2 * np.pi * 700 / RATE * np.arange(RATE // 2))).astype("<i2")
+    sound, numbers = talk(1, 3)
+    async with call(server, "beep") as client:
+        await client.play(beep.tobytes() + bytes(2 * RATE) + sound)
+        assert words(await client.finish()) == numbers
+    (taken_back,) = [event for event in client.seen if event["type"] == "no_words"]
+    started = next(event for event in client.seen if event["type"] == "speech_started")
+    assert taken_back == {"type": "no_words", "channel": 0, "utterance": started["utterance"]}
 
 
 async def test_finalize_ends_an_utterance_in_the_middle_of_speech(server: Served) -> None:

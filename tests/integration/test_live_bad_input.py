@@ -199,6 +199,31 @@ async def test_a_key_that_is_taken_back_ends_what_it_opened(tmp_path: Path) -> N
             assert words(await again.finish()) == numbers
 
 
+async def test_a_follower_whose_key_or_ticket_is_taken_back_is_sent_away(tmp_path: Path) -> None:
+    known = Tenants.load(tmp_path / "data" / "tenants.toml")
+    key = known.add("ours")
+    with serving(tmp_path / "data") as server:
+        async with call(server, "followed", key=key), server.client(key) as api:
+            wish = {"call_id": "followed", "scope": "captions", "expires_in_s": 86_400}
+            ticket = (await api.post("/v1/tickets", json=wish)).json()["ticket"]
+            async with asyncio.timeout(harness.PATIENCE_S), asyncio.TaskGroup() as group:
+                for query in ({}, {"ticket": ticket}):
+                    group.create_task(_sent_away(server, "" if query else key, query))
+                await asyncio.sleep(0.5)  # both follow
+                known.rotate("ours")
+
+
+async def _sent_away(server: Served, key: str, query: dict[str, str]) -> None:
+    async with (
+        server.client(key) as api,
+        api.stream("GET", "/v1/calls/followed/events", params=query) as events,
+    ):
+        assert events.status_code == 200
+        text = "".join([piece async for piece in events.aiter_text()])
+    assert text.endswith("\n\n")
+    assert '"code":"unauthorized"' in text.replace(" ", "")
+
+
 async def test_a_server_that_has_as_many_calls_as_it_may_take(tmp_path: Path) -> None:
     with serving(tmp_path / "data", max_live_calls=2) as server:
         async with undisturbed(server, "beside-full"):

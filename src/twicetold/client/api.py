@@ -134,7 +134,9 @@ class ApiClient:
                     raise server_error(response.status_code, await response.aread())
                 async for line in response.aiter_lines():
                     if line.startswith("data:"):
-                        yield json.loads(line.removeprefix("data:"))
+                        event = json.loads(line.removeprefix("data:"))
+                        if event["type"] != "alive":
+                            yield event
         except httpx.TransportError as error:
             raise self._unreachable(str(error) or type(error).__name__) from error
 

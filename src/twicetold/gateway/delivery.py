@@ -110,7 +110,7 @@ class Delivery:
             await self._take_final(caption)
         elif kind is Kind.DONE:
             await self._end_at(caption.event)
-        elif kind in (Kind.PARTIAL, Kind.SPEECH_STARTED):
+        elif kind in (Kind.PARTIAL, Kind.SPEECH_STARTED, Kind.NO_WORDS):
             channel, utterance = _utterance_of(caption)
             if utterance > self._settled.get(channel, -1) and not self._done_given:
                 self._ready.append(caption)

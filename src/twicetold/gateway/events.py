@@ -7,7 +7,7 @@ so that a browser that reconnects by itself goes on after the last final it has 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -26,12 +26,14 @@ from twicetold.speech.identity import CallKey
 
 router = APIRouter(tags=["calls"])
 
-_KEEP_ALIVE_S = 15.0
-_KEEP_ALIVE = ": still here\n\n"
+_KEEP_ALIVE_S = 5.0
+_KEEP_ALIVE = 'event: alive\ndata: {"type":"alive"}\n\n'  # a comment would be hidden from a browser
+_RECHECK_S = 1.0
 _NAMES = {
     Kind.SPEECH_STARTED: "speech_started",
     Kind.PARTIAL: "partial",
     Kind.FINAL: "final",
+    Kind.NO_WORDS: "no_words",
     Kind.DONE: "done",
     Kind.STATUS: "status",
     Kind.FAILED: "error",
@@ -54,11 +56,15 @@ _RESPONSES = {
 }
 
 
+_tenant = tenant_or_ticket(*TicketScope)
+Welcome = Callable[[], Awaitable[object]]
+
+
 @router.get("/v1/calls/{call_id}/events", responses=_RESPONSES, response_class=StreamingResponse)
 async def follow(
     call_id: str,
     request: Request,
-    tenant: Annotated[str, Depends(tenant_or_ticket(*TicketScope))],
+    tenant: Annotated[str, Depends(_tenant)],
     after: Annotated[int, Query(ge=0, le=_LARGEST_EVENT, description="The last final seen.")] = 0,
     last_event_id: Annotated[str | None, Header(description="The same; browsers send it.")] = None,
     ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
@@ -67,14 +73,16 @@ async def follow(
     the canonical transcript stands or has failed."""
     key = CallKey.checked(tenant, call_id)
     seen = after if last_event_id is None else _event_number(last_event_id)
-    return _Following(Delivery(platform_of(request), request.app.state.captions, key, seen))
+    delivery = Delivery(platform_of(request), request.app.state.captions, key, seen)
+    return _Following(delivery, lambda: _tenant(request))
 
 
 class _Following(StreamingResponse):
     """Follows while it is sent, and no longer: its client may leave before the first byte."""
 
-    def __init__(self, delivery: Delivery) -> None:
-        self._delivery, self._events = delivery, _stream(delivery)
+    def __init__(self, delivery: Delivery, welcome: Welcome) -> None:
+        """``welcome`` raises Unauthorized once the key or the ticket is good no more."""
+        self._delivery, self._events = delivery, _stream(delivery, welcome)
         super().__init__(
             self._events,
             media_type="text/event-stream",
@@ -102,13 +110,18 @@ def _event_number(text: str) -> int:
     return number
 
 
-async def _stream(delivery: Delivery) -> AsyncGenerator[str, None]:
+async def _stream(delivery: Delivery, welcome: Welcome) -> AsyncGenerator[str, None]:
+    loop = asyncio.get_running_loop()
+    welcome_at = loop.time()
     # The receiving task outlives a keep-alive: what it was about to give is not lost.
     receiving: asyncio.Task[list[Caption]] | None = None
     try:
         while True:
             receiving = receiving or asyncio.create_task(delivery.receive())
             await asyncio.wait([receiving], timeout=_KEEP_ALIVE_S)
+            if loop.time() - welcome_at >= _RECHECK_S:
+                await welcome()
+                welcome_at = loop.time()
             if not receiving.done():
                 yield _KEEP_ALIVE
                 continue

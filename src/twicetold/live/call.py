@@ -17,7 +17,7 @@ from twicetold.live.session import CallSession, SameSound, SessionState
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.sessions import Record
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, parse_log_message
-from twicetold.speech.events import Caption, Partial, Progress, SpeechStarted
+from twicetold.speech.events import Caption, NoWords, Partial, Progress, SpeechStarted
 from twicetold.speech.transcript import Hypothesis, Word
 
 _MOST_TAKEN_S = 1.0
@@ -178,7 +178,7 @@ class LiveCall:
         if end.cut:
             words = _before(words, end.end_sample / self._rate)
         span = (utterance.speech_sample / self._rate, end.end_sample / self._rate)
-        await self._ledger.settle(
+        final = await self._ledger.settle(
             channel,
             utterance.number,
             end.boundary,
@@ -186,6 +186,8 @@ class LiveCall:
             words,
             span if utterance.failed else None,
         )
+        if final is None:
+            self._ledger.caption(Caption.of(NoWords(channel, utterance.number)))
 
     async def _wait_for_room(self) -> None:
         """Stop reading while an engine is behind: audio waits in the broker, not with us."""

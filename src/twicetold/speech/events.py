@@ -31,6 +31,7 @@ class Kind(IntEnum):
     PROGRESS = 5
     STATUS = 6
     FAILED = 7
+    NO_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ class Partial(_Event):
     start: float
     end: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoWords(_Event):
+    """The utterance is over and came to nothing: its partials are void, and no final follows."""
+
+    type: ClassVar[str] = "no_words"
+    channel: int
+    utterance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,9 @@ class Caption(NamedTuple):
         return cls(Kind(kind), event, value[_HEAD.size :].decode())
 
     @classmethod
-    def of(cls, event: SpeechStarted | Partial | Done | Progress | Status | Failed) -> Caption:
+    def of(
+        cls, event: SpeechStarted | Partial | NoWords | Done | Progress | Status | Failed
+    ) -> Caption:
         number = event.event if isinstance(event, Done) else 0
         return cls(_KINDS[type(event)], number, event.to_json())
 
@@ -175,6 +187,7 @@ class Caption(NamedTuple):
 _KINDS: dict[type[_Event], Kind] = {
     SpeechStarted: Kind.SPEECH_STARTED,
     Partial: Kind.PARTIAL,
+    NoWords: Kind.NO_WORDS,
     Done: Kind.DONE,
     Progress: Kind.PROGRESS,
     Status: Kind.STATUS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,18 @@ def test_the_secret_stays_the_same_and_is_its_owners_alone(tmp_path: Path) -> No
     assert len(secret) == 32
     assert ticket_secret(path) == secret
     assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ticket.key"]
+
+
+def test_a_file_system_without_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "ticket.key"
+    assert ticket_secret(path) == ticket_secret(path) == path.read_bytes()
     assert [entry.name for entry in tmp_path.iterdir()] == ["ticket.key"]
 
 
