@@ -73,7 +73,7 @@ test("hostile text is text, in a call, in its search and in its name", async ({ 
   await expect(page.getByRole("alert").or(page.getByRole("status")).first()).toBeVisible();
   await page.goto(`${server.url}/#/calls/hostile`);
   await expect(page.locator(".line").first()).toBeVisible();
-  expect(await page.title()).toBe("Twicetold");
+  expect(await page.title()).toBe("hostile · Twicetold");
   expect(await page.locator("img, script:not([src])").count()).toBe(0);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   expect(wide).toBe(false);

@@ -1,5 +1,6 @@
-import { computed } from "@preact/signals";
+import { computed, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import { forgetKey, key, keyWanted } from "./api/key";
 import { KeyForm } from "./key-form";
 import { link, type Route, route } from "./router";
@@ -12,9 +13,27 @@ import { runningCall } from "./ui/running-call";
 import { ThemeButton } from "./ui/theme";
 
 const name = computed(() => route.value.name);
+const place = computed(() => placeOf(route.value));
+
+/** What the window is called, and what changes when another view is opened. */
+function placeOf(route: Route): string {
+  if ("callId" in route) return route.callId;
+  return route.name === "calls" ? "Calls" : "Live";
+}
+
+/** Screen readers begin to read a view that was opened; its name stands in the window's title. */
+function useArrival(): void {
+  const first = useRef(true);
+  useSignalEffect(() => {
+    document.title = `${place.value} · Twicetold`;
+    if (!first.current) document.getElementById("view")?.focus({ preventScroll: true });
+    first.current = false;
+  });
+}
 
 /** The frame of every view but the room's screen, which has the window to itself. */
 export function App() {
+  useArrival();
   if (name.value === "screen") {
     return (
       <Guard>
@@ -67,9 +86,16 @@ function Tab(props: { to: string; at: Route["name"][]; children: ComponentChildr
 }
 
 function SignOut() {
-  const label = "Forget the key";
+  const label = runningCall.value ? "Forget the key: end the call first" : "Forget the key";
   return (
-    <button type="button" class="button bare" aria-label={label} title={label} onClick={forgetKey}>
+    <button
+      type="button"
+      class="button bare"
+      aria-label={label}
+      title={label}
+      disabled={runningCall.value}
+      onClick={forgetKey}
+    >
       <Icon name="leave" />
     </button>
   );

@@ -1,27 +1,25 @@
 import { useSignal } from "@preact/signals";
 import { asProblem, get } from "./api/http";
-import { key, setKey } from "./api/key";
-import type { ApiError } from "./api/problem";
+import { isSendable, key, setKey } from "./api/key";
+import { ApiError } from "./api/problem";
+import { server } from "./api/server";
 import type { Tenant } from "./api/types";
 import { Problem } from "./ui/notice";
+import { runningCall } from "./ui/running-call";
 
-/** Asks for the tenant's key where the server wants one, and tries it before it is kept. */
+/** Asks for the tenant's key where the server wants one, and tries it before it is used. */
 export function KeyForm() {
   const problem = useSignal<ApiError | null>(null);
   const busy = useSignal(false);
-  const refused = key.value !== null;
 
   async function submit(event: SubmitEvent) {
     event.preventDefault();
     const fields = new FormData(event.target as HTMLFormElement);
-    const before = key.peek();
     busy.value = true;
-    key.value = String(fields.get("key")).trim();
+    problem.value = null;
     try {
-      await get<Tenant>("v1/tenant");
-      setKey(key.value, fields.get("remember") !== null);
+      await take(String(fields.get("key")).trim(), fields.get("remember") !== null);
     } catch (error) {
-      key.value = before;
       problem.value = asProblem(error);
     } finally {
       busy.value = false;
@@ -30,7 +28,12 @@ export function KeyForm() {
 
   return (
     <form class="empty sheet" onSubmit={submit}>
-      <h1>{refused ? "This key is no longer valid" : "This server asks for a key"}</h1>
+      <h1>{key.value === null ? "This server asks for a key" : "This key is no longer valid"}</h1>
+      {runningCall.value && (
+        <p>
+          <strong>Your call goes on:</strong> its sound is kept here until there is a key.
+        </p>
+      )}
       <p>
         Whoever runs it makes one with <code>twicetold tenants add NAME</code>. It says whose calls
         you see.
@@ -48,4 +51,35 @@ export function KeyForm() {
       </button>
     </form>
   );
+}
+
+/** Throws ApiError unless the server takes it, for the tenant whose call this page is in. */
+async function take(wanted: string, remember: boolean): Promise<void> {
+  if (!isSendable(wanted)) throw noKey();
+  const tenant = await get<Tenant>("v1/tenant", { key: wanted });
+  const before = server.peek();
+  const another = before !== null && before.tenant !== tenant.tenant;
+  if (another && runningCall.peek()) throw anotherTenant(before.tenant);
+  setKey(wanted, remember);
+  if (another)
+    location.reload(); // nothing of one tenant is left on the screen of another
+  else server.value = tenant;
+}
+
+function noKey(): ApiError {
+  return new ApiError({
+    code: "no_key",
+    message: "This is no key: it has characters that keys do not have.",
+    hint: "Copy all of it, from the first letter to the last; keys begin with tt_.",
+    retryable: true,
+  });
+}
+
+function anotherTenant(name: string): ApiError {
+  return new ApiError({
+    code: "another_tenant",
+    message: "This key is another tenant's than the running call's.",
+    hint: `Give a key of ${name}. To give the call up instead, load the page again: what the server holds of it is kept.`,
+    retryable: true,
+  });
 }

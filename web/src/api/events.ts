@@ -29,6 +29,13 @@ export interface Final {
   failed?: boolean;
 }
 
+/** The utterance is over and came to nothing: its partials are void. */
+export interface NoWords {
+  type: "no_words";
+  channel: number;
+  utterance: number;
+}
+
 export interface Done {
   type: "done";
   call_id: string;
@@ -44,7 +51,7 @@ export interface StatusEvent {
   total_s: number;
 }
 
-export type Caption = SpeechStarted | Partial | Final | Done | StatusEvent;
+export type Caption = SpeechStarted | Partial | Final | NoWords | Done | StatusEvent;
 
 /** What only the call's own connection is told. */
 export type LiveEvent =

@@ -3,7 +3,10 @@ import { address, asProblem, callPath, get, post } from "./http";
 import { ApiError } from "./problem";
 import type { Call, Ticket } from "./types";
 
-const NAMES = ["speech_started", "partial", "final", "done", "status"] as const;
+const NAMES = ["speech_started", "partial", "final", "no_words", "done", "status"] as const;
+/** After this one there is no final: for those who ask how a call stands, and not what was said. */
+export const NO_FINALS = 2 ** 31;
+const SILENCE_MS = 15_000; // a stream that stands says so every five seconds
 const WAITS_MS = [500, 1000, 2000, 5000];
 
 export interface Follower {
@@ -16,11 +19,17 @@ export interface Follower {
 
 /**
  * Follow a call, running or over, until its canonical transcript stands or has failed.
- * `ticket` is that of a follow link; without one the key gets tickets as they are needed.
+ * `ticket` is that of a follow link; without one the key gets tickets as they are needed. Finals
+ * up to `after` are left out.
  * Returns what ends it.
  */
-export function follow(callId: string, to: Follower, ticket: string | null = null): () => void {
-  const following = new Following(callId, to, ticket);
+export function follow(
+  callId: string,
+  to: Follower,
+  ticket: string | null = null,
+  after = 0,
+): () => void {
+  const following = new Following(callId, to, ticket, after);
   void following.connect();
   return () => following.end();
 }
@@ -28,7 +37,7 @@ export function follow(callId: string, to: Follower, ticket: string | null = nul
 class Following {
   private source: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private after = 0;
+  private silence: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   private over = false;
 
@@ -36,12 +45,18 @@ class Following {
     private readonly callId: string,
     private readonly to: Follower,
     private readonly ticket: string | null,
+    private after: number,
   ) {}
 
   end(): void {
     this.over = true;
-    this.source?.close();
+    this.leave();
     clearTimeout(this.timer);
+  }
+
+  private leave(): void {
+    this.source?.close();
+    clearTimeout(this.silence);
   }
 
   async connect(): Promise<void> {
@@ -59,17 +74,27 @@ class Following {
     this.source = source;
     source.onopen = () => {
       this.failures = 0;
+      this.alive();
       this.to.away(false);
     };
+    source.addEventListener("alive", () => this.alive());
     for (const name of NAMES) source.addEventListener(name, (event) => this.heard(event));
     source.addEventListener("error", (event) => {
       if (event instanceof MessageEvent) this.refused(event);
-      else this.lost(source);
+      else this.lost();
     });
+    this.alive();
+  }
+
+  /** A connection that has died without a word is given up. */
+  private alive(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.lost(), SILENCE_MS);
   }
 
   private heard(event: MessageEvent<string>): void {
     if (this.over) return;
+    this.alive();
     const caption = JSON.parse(event.data) as Caption;
     if (caption.type === "final") {
       if (caption.event <= this.after) return; // told again after a reconnect
@@ -81,13 +106,13 @@ class Following {
 
   /** An `error` event of the server's, which ends the stream. */
   private refused(event: MessageEvent<string>): void {
-    this.source?.close();
+    this.leave();
     this.broken(new ApiError(JSON.parse(event.data)));
   }
 
   /** The connection broke, or was refused, which an EventSource does not tell apart. */
-  private lost(source: EventSource): void {
-    source.close();
+  private lost(): void {
+    this.leave();
     this.broken(null);
   }
 

@@ -1,4 +1,4 @@
-import { key, refused } from "./key";
+import { askForKey, key } from "./key";
 import { ApiError, problemOf, unreachable } from "./problem";
 
 /** The address of something of this server, wherever a proxy has put it. */
@@ -18,13 +18,16 @@ export function callPath(callId: string, rest = ""): string {
   return `v1/calls/${encodeURIComponent(callId)}${rest}`;
 }
 
-export function authorization(): Record<string, string> {
-  return key.value === null ? {} : { Authorization: `Bearer ${key.value}` };
+export function authorization(shown = key.value): Record<string, string> {
+  return shown === null ? {} : { Authorization: `Bearer ${shown}` };
 }
 
 export interface Asking {
   query?: Record<string, string | number | undefined>;
   signal?: AbortSignal;
+  /** Another key than the page's, to be tried. */
+  key?: string;
+  headers?: Record<string, string>;
 }
 
 /** GET as JSON. Throws ApiError, or the signal's AbortError. */
@@ -44,18 +47,19 @@ export async function remove(path: string, asking: Asking = {}): Promise<void> {
 export async function exchange(
   method: string,
   path: string,
-  { query, signal }: Asking,
+  { query, signal, key, ...also }: Asking,
   body?: unknown,
 ): Promise<Response> {
-  const headers: Record<string, string> = authorization();
+  const headers = { ...authorization(key), ...also.headers };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const request: RequestInit = { method, headers, cache: "no-store" };
   if (signal) request.signal = signal;
   if (body !== undefined) request.body = JSON.stringify(body);
   const response = await answered(address(path, query), request);
-  if (response.ok) return response;
+  if (response.ok || response.status === 304) return response;
   const error = await problemOf(response);
-  if (!query?.["ticket"]) refused(error); // whoever came by a link has no key to be asked for
+  // Whoever came by a link has no key to be asked for; one that is only tried is told where it is.
+  if (!query?.["ticket"] && key === undefined) askForKey(error);
   throw error;
 }
 
@@ -71,6 +75,7 @@ async function answered(url: URL, request: RequestInit): Promise<Response> {
 /** Any thrown thing as an ApiError, for those who show it. */
 export function asProblem(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  reportError(error); // for whoever looks into the browser's console
   return new ApiError({
     code: "page_error",
     message: "The page made a mistake.",

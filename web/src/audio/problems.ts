@@ -34,6 +34,14 @@ const PROBLEMS = {
     message: "This microphone runs at another rate than the call.",
     hint: "Choose another one, or end this call and begin a new one.",
   },
+  channels_changed: {
+    message: "This microphone has another number of channels than the call.",
+    hint: "Choose another one, or end this call and begin a new one.",
+  },
+  broken: {
+    message: "The file breaks off before its end.",
+    hint: "What was played counts. Upload the file under Calls: the server may read on.",
+  },
   unplayable: {
     message: "The browser cannot play this file.",
     hint: "Upload it under Calls: the server reads more formats.",

@@ -4,7 +4,8 @@ import { confirmed } from "../ui/confirm";
 import { CopyButton } from "../ui/copy";
 import { clock, moment, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
-import { exported, FORMATS, type Format, fileName, save } from "./exports";
+import { save } from "../ui/save";
+import { exported, FORMATS, type Format, fileName } from "./exports";
 import type { OpenCall } from "./open-call";
 
 /** What call it is, and what can be done with all of it. */
@@ -40,8 +41,12 @@ export function facts(call: Call): string[] {
 function Actions({ call, open }: { call: Call; open: OpenCall }) {
   const shown = open.shown.value;
   const take = async (format: Format) => {
-    const text = await exported(call.call_id, shown, format).catch(() => null);
-    if (text !== null) save(fileName(call.call_id, shown, format), text);
+    try {
+      const text = await exported(call.call_id, shown, format);
+      save(fileName(call.call_id, shown, format), text);
+    } catch (error) {
+      open.met(error);
+    }
   };
   const read = open.table.value !== null;
   return (

@@ -59,10 +59,9 @@ export function CallView({ callId, query }: CallProps) {
           </div>
           <NextFrame>
             <Transcript
-              key={open.table.value.columns.version}
-              place={open.place}
               rows={open.rows}
               channels={call.channels}
+              language={call.language}
               layout={layout.value}
               sounding={open.sounding}
               found={finding.found}

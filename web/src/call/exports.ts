@@ -11,16 +11,6 @@ export async function exported(callId: string, shown: Shown, format: Format): Pr
   return (await exchange("GET", callPath(callId, "/transcript"), { query })).text();
 }
 
-/** Have the browser save a text. */
-export function save(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text]));
-  const anchor = document.createElement("a");
-  anchor.href = url;
-  anchor.download = name;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
 /** Ids are safe in file names but for what some systems keep for themselves. */
 export function fileName(callId: string, shown: Shown, format: Format): string {
   const version = shown === "draft" ? "-draft" : "";

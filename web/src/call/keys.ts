@@ -38,10 +38,17 @@ export function useCallKeys(open: OpenCall, finding: Finding): void {
         { keys: ["/"], label: "/", does: "find in this call", run: () => focusFind() },
         { keys: ["n"], label: "n", does: "next place", run: () => finding.turn(1) },
         { keys: ["N", "p"], label: "p", does: "place before", run: () => finding.turn(-1) },
+        { keys: ["l"], label: "l", does: "listen to the place", run: () => listen(open, finding) },
         { keys: ["1", "2", "3"], label: "1 2 3", does: "canonical, draft, difference", run: show },
       ];
     }, [open, finding]),
   );
+}
+
+function listen(open: OpenCall, finding: Finding): void {
+  const { value: place } = finding.shown;
+  const word = place && open.table.value?.at(place.row).words[place.word];
+  if (word) open.player.value?.from(word.start);
 }
 
 function focusFind(): void {

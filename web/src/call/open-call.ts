@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Caption } from "../api/events";
-import { follow } from "../api/follow";
+import { follow, NO_FINALS } from "../api/follow";
 import { asProblem, callPath, get, post, remove } from "../api/http";
 import type { ApiError } from "../api/problem";
 import type { Call, Job } from "../api/types";
@@ -14,6 +14,8 @@ export type Shown = (typeof VERSIONS)[number];
 
 const GONE = ["call_deleted", "call_not_found"];
 const NO_PLACES: readonly Place[] = [];
+const LOOK_AGAIN_MS = 30_000;
+const TRY_AGAIN_MS = 3000;
 
 /** One call on the page: what the server says of it, what of it is shown, and its sound. */
 export class OpenCall {
@@ -24,8 +26,6 @@ export class OpenCall {
   readonly shown = signal<Shown>("canonical");
   readonly table = signal<Table | null>(null);
   readonly reading = signal(false);
-  /** Seconds of what stands at the upper edge of the text. */
-  readonly place = signal(0);
   /** Words that differ, where the difference is shown. */
   readonly differing = signal({ added: 0, removed: 0 });
   /** Share of the recording that was transcribed again; null where nothing is under way. */
@@ -33,11 +33,15 @@ export class OpenCall {
   readonly player = signal<Player | null>(null);
   readonly rows: ReadonlySignal<Rows> = computed(() => this.table.value ?? NO_ROWS);
   readonly sounding: ReadonlySignal<readonly Place[]>;
+  private wanted: Shown | undefined;
+  private closed = false;
+  private following = false;
   private end = () => {};
   private asked = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   /** Whoever comes back to a tab sees the call as it is by now. */
   private readonly seen = () => {
-    if (document.visibilityState === "visible") void this.refresh();
+    if (document.visibilityState === "visible") void this.look();
   };
 
   constructor(readonly callId: string) {
@@ -54,14 +58,19 @@ export class OpenCall {
     });
   }
 
+  /** Settles when there is something to see: the best version, or the one that is wanted. */
   async open(wanted?: Shown): Promise<void> {
+    this.wanted = wanted;
     document.addEventListener("visibilitychange", this.seen);
-    if (!(await this.refresh())) return;
-    const call = this.call.value;
-    if (!call) return;
-    const best = call.canonical_revision ? "canonical" : "draft";
-    await this.show(wanted && has(call, wanted) ? wanted : best);
-    if (call.status !== "done" && call.status !== "failed") this.watch();
+    await this.look();
+  }
+
+  close(): void {
+    this.closed = true;
+    document.removeEventListener("visibilitychange", this.seen);
+    clearTimeout(this.timer);
+    this.end();
+    this.player.peek()?.close();
   }
 
   async show(shown: Shown): Promise<void> {
@@ -72,7 +81,7 @@ export class OpenCall {
     this.reading.value = true;
     try {
       const read = await this.read(shown);
-      if (number !== this.asked) return; // another version was asked for meanwhile
+      if (number !== this.asked || this.closed) return; // another version was asked for meanwhile
       const hand = shown === "draft" ? "draft" : "canonical";
       this.table.value = new Table(read.columns, hand, shown === "difference" ? "all" : "none");
       this.differing.value = read;
@@ -86,8 +95,7 @@ export class OpenCall {
   async retry(): Promise<void> {
     try {
       await post<Job>(callPath(this.callId, "/retry"));
-      await this.refresh();
-      this.watch();
+      await this.look();
     } catch (error) {
       this.met(error);
     }
@@ -104,10 +112,29 @@ export class OpenCall {
     }
   }
 
-  close(): void {
-    document.removeEventListener("visibilitychange", this.seen);
-    this.end();
-    this.player.peek()?.close();
+  /** Something that the reader asked for went wrong. */
+  met(error: unknown): void {
+    if (this.closed) return;
+    const problem = asProblem(error);
+    if (GONE.includes(problem.code)) this.gone.value = true;
+    this.problem.value = problem;
+  }
+
+  /** How does the call stand? Shows what there is to read, and looks again by itself. */
+  private async look(): Promise<void> {
+    clearTimeout(this.timer);
+    const found = await this.refresh();
+    const call = this.call.value;
+    if (this.closed || this.gone.value) return;
+    this.timer = setTimeout(this.seen, found ? LOOK_AGAIN_MS : TRY_AGAIN_MS);
+    if (!call) return;
+    this.followOn(call);
+    if (!this.table.value) await this.show(this.best(call));
+  }
+
+  private best(call: Call): Shown {
+    if (this.wanted && has(call, this.wanted)) return this.wanted;
+    return call.canonical_revision ? "canonical" : "draft";
   }
 
   private read(shown: Shown) {
@@ -118,6 +145,7 @@ export class OpenCall {
   private async refresh(): Promise<boolean> {
     try {
       const call = await get<Call>(callPath(this.callId));
+      if (this.closed) return false;
       this.call.value = call;
       this.problem.value = null;
       if (call.has_recording && !this.player.peek()) {
@@ -138,26 +166,26 @@ export class OpenCall {
     void player.open();
   }
 
-  private watch(): void {
-    this.end();
-    const failed = (error: ApiError) => this.met(error);
+  /** Its state as it changes. Its captions are not asked for: a running call has its own view. */
+  private followOn({ status }: Call): void {
+    if (this.following || status === "done" || status === "failed") return;
+    this.following = true;
     const caption = (event: Caption) => void this.heard(event);
-    this.end = follow(this.callId, { caption, away: () => {}, failed });
+    const failed = (error: ApiError) => {
+      this.following = false;
+      this.met(error);
+    };
+    this.end = follow(this.callId, { caption, away: () => {}, failed }, null, NO_FINALS);
   }
 
-  /** While it runs only its state is of interest here: following a live call has its own view. */
   private async heard(event: Caption): Promise<void> {
-    if (event.type === "done") await this.open();
+    if (event.type === "done") await this.look(); // the draft stands
     if (event.type !== "status") return;
     const over = event.status === "done" || event.status === "failed";
     this.share.value = over ? null : event.total_s > 0 ? event.done_s / event.total_s : 0;
-    if (over && (await this.refresh()) && event.status === "done") await this.show("canonical");
-  }
-
-  private met(error: unknown): void {
-    const problem = asProblem(error);
-    if (GONE.includes(problem.code)) this.gone.value = true;
-    this.problem.value = problem;
+    if (!over) return;
+    this.following = false;
+    if ((await this.refresh()) && event.status === "done") await this.show("canonical");
   }
 }
 

@@ -102,6 +102,7 @@ export class Player {
   private async failed(): Promise<void> {
     const wasPlaying = this.playing.value;
     this.playing.value = false;
+    cancelAnimationFrame(this.frame);
     this.opening = null;
     this.tried += 1;
     if (this.tried > 1) {

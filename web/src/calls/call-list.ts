@@ -1,14 +1,13 @@
 import { signal } from "@preact/signals";
-import { address, asProblem, authorization, callPath, get, post, remove } from "../api/http";
-import { refused } from "../api/key";
-import { type ApiError, problemOf, unreachable } from "../api/problem";
+import { asProblem, callPath, exchange, get, post, remove } from "../api/http";
+import type { ApiError } from "../api/problem";
 import type { Call, Calls, Job, Jobs } from "../api/types";
-import { asQuery, type Filters } from "./filters";
+import { asQuery, type Filters, NO_FILTERS } from "./filters";
 
 const PAGE = 50;
 const BUSY_MS = 2500;
 const QUIET_MS = 30_000;
-const UNDER_WAY = ["live", "recorded", "transcribing"];
+const MOST_RENEWED = 20;
 
 /** The tenant's calls as the filters ask for them, page by page, the newest page kept fresh. */
 export class CallList {
@@ -50,7 +49,7 @@ export class CallList {
       this.problem.value = null;
       if (page) this.merge(page);
       this.loaded.value = true;
-      await this.progress();
+      await Promise.all([this.progress(), this.renew(this.busyBelow)]);
     } catch (error) {
       if (number === this.asked) this.problem.value = asProblem(error);
     } finally {
@@ -81,14 +80,17 @@ export class CallList {
 
   async remove(callId: string): Promise<void> {
     await remove(callPath(callId));
+    this.asked += 1; // what is being fetched may still have it
     this.calls.value = this.calls.value.filter(({ call_id }) => call_id !== callId);
     this.tag = "";
+    this.later();
   }
 
   async retry(callId: string): Promise<void> {
     await post<Job>(callPath(callId, "/retry"));
     this.tag = "";
     await this.refresh();
+    await this.renew([callId]);
   }
 
   close(): void {
@@ -99,17 +101,10 @@ export class CallList {
 
   /** Null while nothing has changed. */
   private async newest(): Promise<Calls | null> {
-    const url = address("v1/calls", { ...asQuery(this.filters ?? ({} as Filters)), limit: PAGE });
-    const headers = { ...authorization(), ...(this.tag ? { "If-None-Match": this.tag } : {}) };
-    const answer = await fetch(url, { headers, cache: "no-store" }).catch(() => {
-      throw unreachable();
-    });
+    const query = { ...asQuery(this.filters ?? NO_FILTERS), limit: PAGE };
+    const headers = this.tag ? { "If-None-Match": this.tag } : {};
+    const answer = await exchange("GET", "v1/calls", { query, headers });
     if (answer.status === 304) return null;
-    if (!answer.ok) {
-      const error = await problemOf(answer);
-      refused(error);
-      throw error;
-    }
     this.tag = answer.headers.get("ETag") ?? "";
     return (await answer.json()) as Calls;
   }
@@ -124,6 +119,26 @@ export class CallList {
     this.calls.value = [...page.calls, ...below];
   }
 
+  /** Calls that the newest page does not tell of, each by itself. */
+  private async renew(callIds: readonly string[]): Promise<void> {
+    const asking = callIds.slice(0, MOST_RENEWED).map((id) => get<Call>(callPath(id)));
+    const answers = await Promise.allSettled(asking);
+    const fresh = new Map(
+      answers.flatMap((answer) =>
+        answer.status === "fulfilled" ? [[answer.value.call_id, answer.value] as const] : [],
+      ),
+    );
+    if (fresh.size === 0) return;
+    this.calls.value = this.calls.value.map((call) => fresh.get(call.call_id) ?? call);
+  }
+
+  private get busyBelow(): string[] {
+    return this.calls.value
+      .slice(PAGE)
+      .filter(isUnderWay)
+      .map(({ call_id }) => call_id);
+  }
+
   private async progress(): Promise<void> {
     if (!this.isBusy) return;
     const { jobs } = await get<Jobs>("v1/jobs", { query: { limit: 100 } });
@@ -132,12 +147,17 @@ export class CallList {
   }
 
   private get isBusy(): boolean {
-    return this.calls.value.some(({ status }) => UNDER_WAY.includes(status));
+    return this.calls.value.some(isUnderWay);
   }
 
   /** Soon while something is under way, and not at all while nobody looks. */
   private later(): void {
+    clearTimeout(this.timer);
     if (document.visibilityState !== "visible") return;
     this.timer = setTimeout(() => void this.refresh(), this.isBusy ? BUSY_MS : QUIET_MS);
   }
+}
+
+function isUnderWay({ status }: Call): boolean {
+  return status !== "done" && status !== "failed";
 }

@@ -37,14 +37,14 @@ export function CallsView({ query }: { query: URLSearchParams }) {
 
   const isEmpty = list.loaded.value && list.calls.value.length === 0 && !isFiltered(filters);
   return (
-    <DropTarget onFiles={(files) => uploads.add(files, "")}>
+    <DropTarget onFiles={(files) => uploads.add(files)}>
       <div class="calls">
         <h1 class="unseen">Calls</h1>
-        <FilterBar filters={filters} onFiles={(files) => uploads.add(files, "")} />
+        <FilterBar filters={filters} onFiles={(files) => uploads.add(files)} />
         <UploadList uploads={uploads} />
         {list.problem.value && <Problem error={list.problem.value} />}
         {q.trim() !== "" ? (
-          <Found searching={searching} />
+          <Found searching={searching} filtered={isFiltered(filters)} />
         ) : isEmpty ? (
           <EmptyCalls />
         ) : (

@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import { replace } from "../router";
 import { Icon } from "../ui/icon";
@@ -50,6 +51,20 @@ export function FilterBar({ filters, onFiles }: FilterProps) {
           onInput={(event) => set({ q: event.currentTarget.value })}
         />
       </label>
+      <Upload picker={picker} onFiles={onFiles} />
+      <Narrow filters={filters} set={set} />
+    </search>
+  );
+}
+
+interface UploadProps {
+  picker: RefObject<HTMLInputElement | null>;
+  onFiles: (files: FileList) => void;
+}
+
+function Upload({ picker, onFiles }: UploadProps) {
+  return (
+    <>
       <input
         ref={picker}
         type="file"
@@ -66,56 +81,62 @@ export function FilterBar({ filters, onFiles }: FilterProps) {
       <button type="button" class="button main" onClick={() => picker.current?.click()}>
         <Icon name="upload" /> Upload
       </button>
-      <details class="narrow" open={isFiltered(filters)}>
-        <summary class="button">Filter</summary>
-        <div class="row">
-          <Choice
-            name="State"
-            value={filters.status}
-            of={STATES}
-            set={(status) => set({ status })}
+    </>
+  );
+}
+
+interface NarrowProps {
+  filters: Filters;
+  set: (change: Partial<Filters>) => void;
+}
+
+function Narrow({ filters, set }: NarrowProps) {
+  return (
+    <details class="narrow" open={isFiltered(filters)}>
+      <summary class="button">Filter</summary>
+      <div class="row">
+        <Choice name="State" value={filters.status} of={STATES} set={(status) => set({ status })} />
+        <Choice
+          name="Source"
+          value={filters.source}
+          of={SOURCES}
+          set={(source) => set({ source })}
+        />
+        <Day name="From" value={filters.from} set={(from) => set({ from })} />
+        <Day name="To" value={filters.to} set={(to) => set({ to })} />
+        <label class="field">
+          Name holds
+          <input
+            value={filters.id}
+            maxLength={128}
+            onInput={(event) => set({ id: event.currentTarget.value })}
           />
-          <Choice
-            name="Source"
-            value={filters.source}
-            of={SOURCES}
-            set={(source) => set({ source })}
-          />
-          <label class="field">
-            From
-            <input
-              type="date"
-              value={filters.from}
-              onChange={(e) => set({ from: e.currentTarget.value })}
-            />
-          </label>
-          <label class="field">
-            To
-            <input
-              type="date"
-              value={filters.to}
-              onChange={(e) => set({ to: e.currentTarget.value })}
-            />
-          </label>
-          <label class="field">
-            Name holds
-            <input
-              value={filters.id}
-              maxLength={128}
-              onInput={(e) => set({ id: e.currentTarget.value })}
-            />
-          </label>
-          <button
-            type="button"
-            class="button"
-            disabled={!isFiltered(filters)}
-            onClick={() => set({ ...NO_FILTERS, q: filters.q })}
-          >
-            Clear
-          </button>
-        </div>
-      </details>
-    </search>
+        </label>
+        <button
+          type="button"
+          class="button"
+          disabled={!isFiltered(filters)}
+          onClick={() => set({ ...NO_FILTERS, q: filters.q })}
+        >
+          Clear
+        </button>
+      </div>
+    </details>
+  );
+}
+
+interface DayProps {
+  name: string;
+  value: string;
+  set: (value: string) => void;
+}
+
+function Day({ name, value, set }: DayProps) {
+  return (
+    <label class="field">
+      {name}
+      <input type="date" value={value} onChange={(event) => set(event.currentTarget.value)} />
+    </label>
   );
 }
 

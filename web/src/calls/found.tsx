@@ -4,9 +4,10 @@ import { Problem } from "../ui/notice";
 import { byCall, pieces, type Searching } from "./searching";
 
 /** What a search found, by call; each place leads to its second. */
-export function Found({ searching }: { searching: Searching }) {
+export function Found({ searching, filtered }: { searching: Searching; filtered: boolean }) {
   const hits = searching.hits.value;
-  if (searching.problem.value) return <Problem error={searching.problem.value} />;
+  const problem = searching.problem.value;
+  if (problem && hits.length === 0) return <Problem error={problem} />;
   if (hits.length === 0) {
     return (
       <p class="hush" role="status">
@@ -23,6 +24,9 @@ export function Found({ searching }: { searching: Searching }) {
   }
   return (
     <div class="found-list" aria-busy={!searching.settled.value}>
+      {filtered && (
+        <p class="quiet small">Search looks through all calls; filters do not narrow it.</p>
+      )}
       {[...byCall(hits)].map(([callId, places]) => (
         <section key={callId} class="sheet" aria-label={callId}>
           <h2>
@@ -48,8 +52,14 @@ export function Found({ searching }: { searching: Searching }) {
           </ul>
         </section>
       ))}
+      {problem && <Problem error={problem} />}
       {searching.hasMore.value && (
-        <button type="button" class="button" onClick={() => void searching.more()}>
+        <button
+          type="button"
+          class="button"
+          disabled={!searching.settled.value}
+          onClick={() => void searching.more()}
+        >
           More
         </button>
       )}

@@ -29,7 +29,10 @@ export class Searching {
   }
 
   async more(): Promise<void> {
-    if (this.cursor !== null && this.settled.value) await this.fetch(this.hits.value);
+    if (this.cursor === null || !this.settled.value) return;
+    this.settled.value = false;
+    this.problem.value = null;
+    await this.fetch(this.hits.value);
   }
 
   close(): void {
@@ -49,7 +52,7 @@ export class Searching {
     } catch (error) {
       if (signal.aborted) return;
       this.problem.value = asProblem(error);
-      this.hits.value = [];
+      this.hits.value = before;
     }
     this.settled.value = true;
   }

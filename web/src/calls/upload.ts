@@ -1,11 +1,12 @@
 import { computed, signal } from "@preact/signals";
 import { address, authorization } from "../api/http";
-import { refused } from "../api/key";
+import { askForKey } from "../api/key";
 import { ApiError, problemIn, unreachable } from "../api/problem";
 import { askServer, server } from "../api/server";
 import { size } from "../ui/format";
 
 const AT_ONCE = 2;
+const MOST_NAMES = 50;
 const MIB = 1024 * 1024;
 const LONGEST_ID = 128;
 
@@ -22,7 +23,6 @@ export class Upload {
 
   constructor(
     readonly file: File,
-    readonly language: string,
     private readonly changed: () => void,
   ) {
     this.callId.value = idOf(file.name);
@@ -39,10 +39,7 @@ export class Upload {
     }
     const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
     this.request = request;
-    const query = {
-      language: this.language,
-      started_at: Math.round(this.file.lastModified / 1000),
-    };
+    const query = { started_at: Math.round(this.file.lastModified / 1000) };
     const path = `v1/recordings/${encodeURIComponent(this.callId.value)}`;
     request.open("PUT", address(path, query));
     for (const [name, value] of Object.entries(authorization()))
@@ -75,10 +72,10 @@ export class Upload {
       return;
     }
     const error = problemOfText(request);
-    refused(error);
-    if (error.status === 409 && attempt < 20) {
+    askForKey(error);
+    if ([409, 410].includes(error.status) && attempt < MOST_NAMES) {
       this.callId.value = numbered(idOf(this.file.name), attempt + 1);
-      void this.send(attempt + 1); // another recording has that name
+      void this.send(attempt + 1); // another call has or had that name
     } else this.end("failed", error);
   }
 
@@ -96,8 +93,8 @@ export class Uploads {
   /** How many have arrived. */
   readonly arrived = computed(() => this.all.value.filter(isIn("sent")).length);
 
-  add(files: Iterable<File>, language: string): void {
-    const fresh = [...files].map((file) => new Upload(file, language, () => this.next()));
+  add(files: Iterable<File>): void {
+    const fresh = [...files].map((file) => new Upload(file, () => this.next()));
     this.all.value = [...this.all.value, ...fresh];
     this.next();
   }

@@ -1,10 +1,10 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Caption, LiveEvent } from "../api/events";
 import { address } from "../api/http";
-import { key, refused } from "../api/key";
+import { askForKey, key } from "../api/key";
 import { ApiError } from "../api/problem";
 import { continuedId, newCallId } from "./call-id";
-import { Outbox } from "./outbox";
+import { MOST_KEPT_BYTES, Outbox } from "./outbox";
 
 export type CallState = "connecting" | "live" | "away" | "stopping" | "over" | "failed";
 
@@ -22,7 +22,7 @@ export interface CallHooks {
 }
 
 const MOST_IN_FLIGHT_BYTES = 512 * 1024;
-const OLDEST_NEW_CALL_S = 3600;
+const MOST_KEPT_S = 3600; // what a new call may catch up with
 const SILENCE_MS = 10_000; // a server that holds audio says so within a second
 const WAITS_MS = [300, 700, 1500, 3000, 5000];
 const ID_TAKEN = ["call_id_in_use", "call_id_used"];
@@ -49,7 +49,7 @@ export class LiveCall {
   private readonly wrong = signal<ApiError | null>(null);
   private readonly id = signal("");
   private readonly keptBytes = signal(0);
-  private outbox = new Outbox();
+  private outbox: Outbox;
   private socket: WebSocket | null = null;
   private session: string | null = null;
   private lastEvent = 0;
@@ -60,17 +60,23 @@ export class LiveCall {
   private ready = false;
   private stopping = false;
   private stopSent = false;
+  /** Whether the id is one that was made up. */
+  private made: boolean;
+  /** The server takes no more sound into this call: only its last finals are waited for. */
+  private draining = false;
   private readonly unwatch: () => void;
 
   constructor(
     readonly format: CallFormat,
     private readonly hooks: CallHooks,
   ) {
+    this.made = !format.callId;
     this.id.value = format.callId ?? newCallId();
     this.state = this.now;
     this.problem = this.wrong;
     this.callId = this.id;
     const second = 2 * format.channels * format.sampleRate;
+    this.outbox = new Outbox(Math.min(MOST_KEPT_BYTES, MOST_KEPT_S * second));
     this.keptS = computed(() => this.keptBytes.value / second);
     this.unwatch = this.watch();
     this.connect();
@@ -90,11 +96,6 @@ export class LiveCall {
     this.stopping = true;
     if (this.now.value === "live") this.now.value = "stopping";
     this.tick();
-  }
-
-  /** Leave it at once. What was not acknowledged is lost; the rest becomes a call all the same. */
-  abandon(): void {
-    this.end("failed");
   }
 
   /** What the server does not hold, as WAV; null where it holds everything. */
@@ -121,7 +122,7 @@ export class LiveCall {
   }
 
   private sendOn(socket: WebSocket): void {
-    if (socket.readyState !== WebSocket.OPEN) return;
+    if (socket.readyState !== WebSocket.OPEN || this.draining) return;
     while (socket.bufferedAmount < MOST_IN_FLIGHT_BYTES) {
       const message = this.outbox.take();
       if (!message) break;
@@ -154,7 +155,7 @@ export class LiveCall {
   /** What a running call proves that it is ours by; of a new one, how old its first sound is. */
   private standing(): Record<string, string | number | undefined> {
     if (this.session !== null) return { session: this.session, event: this.lastEvent };
-    return { age_s: Math.min(Math.ceil(this.keptS.value), OLDEST_NEW_CALL_S) };
+    return { age_s: Math.min(Math.ceil(this.keptS.value), MOST_KEPT_S) };
   }
 
   private heard(event: LiveEvent): void {
@@ -210,20 +211,24 @@ export class LiveCall {
       if (this.socket) this.lost(this.socket);
       return;
     }
-    // Closed by the server while we were away: what it does not hold becomes a call of its own.
-    if (!this.outbox.isEmpty || !this.stopping) this.goOn();
-    else this.end("over");
+    this.goOn();
   }
 
   private refused(error: ApiError): void {
     this.wrong.value = error;
     if (error.code === "session_lost") {
-      this.goOn();
+      // Closed while we were away: its last finals still come to those who send nothing. Where the
+      // server knows nothing of it any more, there are none.
+      if (!this.ready || this.draining) this.goOn();
+      else {
+        this.draining = true;
+        if (this.socket) this.lost(this.socket);
+      }
       return;
     }
-    if (this.shownKey === key.value) refused(error);
-    if (this.session === null && !this.format.callId && ID_TAKEN.includes(error.code)) {
-      this.id.value = newCallId(); // the first answer was lost on its way, and with it the session
+    if (this.shownKey === key.value) askForKey(error);
+    if (this.session === null && ID_TAKEN.includes(error.code) && this.mayBeOurs) {
+      this.id.value = this.made ? newCallId() : continuedId(this.id.value);
     } else if (!error.retryable && error.code !== "unauthorized") {
       this.end("failed");
       return;
@@ -231,12 +236,22 @@ export class LiveCall {
     if (this.socket) this.lost(this.socket);
   }
 
-  /** In a new call, with everything that the server does not hold. */
+  /** Whether a call of our id may be ours: the first answer was lost, and with it the session. */
+  private get mayBeOurs(): boolean {
+    return this.failures > 0 || this.made;
+  }
+
+  /** The call is over for the server. What it does not hold becomes a call of its own. */
   private goOn(): void {
+    if (this.stopping && this.outbox.isEmpty) {
+      this.end("over");
+      return;
+    }
     const from = this.id.value;
     this.id.value = continuedId(from);
     this.outbox = this.outbox.renumbered();
     this.session = null;
+    this.draining = this.made = false;
     this.lastEvent = 0;
     this.hooks.continued(from, this.id.value);
     this.leave();

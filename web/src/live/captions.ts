@@ -6,29 +6,24 @@ const UNSPACED = /[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]/; // Thai, Lao, kana
 
 /**
  * What was said so far, as rows: one an utterance, made at its first words and then in its place
- * for good. An event costs the same after an hour as after a minute.
+ * for good, unless it comes to nothing.
  */
 export class Captions implements Rows {
+  readonly source = this;
   /** A new object after each event; the rows in it that did not change are the same. */
   readonly rows: ReadonlySignal<Rows>;
   /** Channels on which somebody speaks now. */
   readonly speaking = signal<ReadonlySet<number>>(new Set());
+  /** So many channels have spoken. */
   readonly channels = signal(1);
   private readonly list: Row[] = [];
   private readonly places = new Map<string, number>();
+  /** Of each channel the utterance whose partial has no final yet, by the key of its row. */
+  private readonly unsettled = new Map<number, string>();
   private readonly current = signal<Rows>(this);
-  private part = 1;
-  private from = 0;
 
   constructor() {
     this.rows = this.current;
-  }
-
-  /** The call goes on under another id, its clock at 0: rows and times go on after the last. */
-  goOn(): void {
-    this.part += 1;
-    this.from = this.list.reduce((latest, { end }) => Math.max(latest, end), this.from);
-    this.speaking.value = new Set();
   }
 
   get length(): number {
@@ -56,59 +51,98 @@ export class Captions implements Rows {
     );
   }
 
+  /** Seconds at which the last of it ended. */
+  get end(): number {
+    return this.list.reduce((latest, { end }) => Math.max(latest, end), 0);
+  }
+
   heard(caption: Caption): void {
-    if (caption.type === "speech_started") this.speaks(caption.channel, true);
-    if (caption.type === "partial") this.partial(caption);
-    if (caption.type === "final") this.final(caption);
-    if (caption.type === "done") this.speaking.value = new Set();
+    switch (caption.type) {
+      case "speech_started":
+        this.speaks(caption.channel, true);
+        this.forget(caption.channel, keyOf(caption));
+        break;
+      case "partial":
+        this.speaks(caption.channel, true);
+        this.partial(caption);
+        break;
+      case "final":
+        this.speaks(caption.channel, false);
+        this.final(caption);
+        break;
+      case "no_words":
+        this.speaks(caption.channel, false);
+        this.forget(caption.channel, "");
+        break;
+      case "done":
+        this.speaking.value = new Set();
+        for (const channel of [...this.unsettled.keys()]) this.forget(channel, "");
+    }
   }
 
   private partial(partial: Partial): void {
-    this.speaks(partial.channel, true);
-    const at = this.placed(partial);
-    const words = guessed(partial, at);
-    if (words.length > 0) this.put({ ...at, hand: "partial", words, failed: false });
+    const at = placed(partial);
+    const words = guessed(partial);
+    if (words.length === 0) return;
+    this.forget(partial.channel, at.key);
+    if (this.rowOf(at.key)?.hand === "draft") return; // it came too late
+    this.unsettled.set(partial.channel, at.key);
+    this.put({ ...at, hand: "partial", words, failed: false });
   }
 
   private final(final: Final): void {
-    this.speaks(final.channel, false);
-    const at = this.placed(final);
-    const words = final.words.map(({ text, start, end, probability = null }): Word => {
-      return { text, start: this.from + start, end: this.from + end, probability };
-    });
+    const at = placed(final);
+    this.forget(final.channel, at.key);
+    this.unsettled.delete(final.channel);
+    const words = final.words.map(
+      ({ text, start, end, probability = null }): Word => ({ text, start, end, probability }),
+    );
     this.put({
       ...at,
       hand: "draft",
-      words: words.length > 0 ? words : guessed(final, at),
+      words: words.length > 0 ? words : guessed(final),
       failed: final.failed ?? false,
     });
   }
 
+  private rowOf(key: string): Row | undefined {
+    const place = this.places.get(key);
+    return place === undefined ? undefined : this.list[place];
+  }
+
   private put(row: Row): void {
-    const place = this.places.get(row.key);
-    if (place !== undefined) {
-      if (this.list[place]?.hand === "draft" && row.hand === "partial") return; // it came too late
-      this.list[place] = row;
-    } else {
-      this.places.set(row.key, this.list.length);
-      this.list.push(row);
-    }
+    const place = this.places.get(row.key) ?? this.list.length;
+    this.places.set(row.key, place);
+    this.list[place] = row;
     if (row.channel >= this.channels.value) this.channels.value = row.channel + 1;
+    this.tell();
+  }
+
+  /** A channel's partial that no final will follow; `but` is the row that may stay. */
+  private forget(channel: number, but: string): void {
+    const key = this.unsettled.get(channel);
+    if (key === undefined || key === but) return;
+    this.unsettled.delete(channel);
+    const place = this.places.get(key);
+    if (place === undefined) return;
+    this.list.splice(place, 1);
+    this.places.clear();
+    this.list.forEach((row, at) => {
+      this.places.set(row.key, at);
+    });
+    this.tell();
+  }
+
+  private tell(): void {
+    const { source } = this;
     const { length } = this.list;
     this.current.value = {
-      length,
+      ...{ source, length },
       at: (index) => this.at(index),
       keyAt: (index) => this.keyAt(index),
       lettersAt: (index) => this.lettersAt(index),
       rowAt: (seconds) => this.rowAt(seconds),
     };
-  }
-
-  private placed({ channel, utterance, start, end, text }: Partial | Final) {
-    const spaced = /\s/.test(text.trim()) || !UNSPACED.test(text);
-    const key = `live ${this.part} ${channel} ${utterance}`;
-    const [from, to] = [this.from + start, this.from + end];
-    return { key, channel, speaker: null, start: from, end: to, spaced };
   }
 
   private speaks(channel: number, now: boolean): void {
@@ -120,11 +154,18 @@ export class Captions implements Rows {
   }
 }
 
+function keyOf({ channel, utterance }: { channel: number; utterance: number }): string {
+  return `live ${channel} ${utterance}`;
+}
+
+function placed(event: Partial | Final) {
+  const { channel, start, end, text } = event;
+  const spaced = /\s/.test(text.trim()) || !UNSPACED.test(text);
+  return { key: keyOf(event), channel, speaker: null, start, end, spaced };
+}
+
 /** Words of an utterance that has none of its own, all at its time. */
-function guessed(
-  { text }: Partial | Final,
-  { start, end }: { start: number; end: number },
-): Word[] {
+function guessed({ text, start, end }: Partial | Final): Word[] {
   const words = text.split(/\s+/).filter(Boolean);
   return words.map((word) => ({ text: word, start, end, probability: null }));
 }

@@ -1,4 +1,5 @@
 import { useMemo } from "preact/hooks";
+import { server } from "../api/server";
 import { Transcript } from "../transcript/transcript";
 import { Confirm, confirmed } from "../ui/confirm";
 import { type Shortcut, useShortcuts } from "../ui/keys";
@@ -24,6 +25,7 @@ export function ConversationView({ conversation }: { conversation: Conversation 
     ),
   );
   const second = conversation.second.value;
+  const language = conversation.wish.language ?? server.value?.language ?? null;
   return (
     <div class="conversation">
       <h1 class="unseen">Live call</h1>
@@ -31,16 +33,17 @@ export function ConversationView({ conversation }: { conversation: Conversation 
       <ConnectionNotice conversation={conversation} />
       <EndedNotice conversation={conversation} />
       {second && <SecondNotice second={second} />}
-      {conversation.captions.rows.value.length === 0 && !second ? (
+      {conversation.rows.value.length === 0 && !second ? (
         <p class="hush">Say something. What is heard appears here.</p>
       ) : (
         <Transcript
           rows={conversation.rows}
-          channels={conversation.captions.channels.value}
+          channels={conversation.channels.value}
+          language={language}
           following="end"
         />
       )}
-      <SpokenAloud captions={conversation.captions} />
+      <SpokenAloud rows={conversation.rows} />
       <Confirm />
     </div>
   );
@@ -48,13 +51,12 @@ export function ConversationView({ conversation }: { conversation: Conversation 
 
 /** A key is pressed by mistake more easily than a button. */
 async function ended(conversation: Conversation): Promise<void> {
-  const isOver = () => !runningCall.peek();
-  if (isOver()) return;
+  if (!runningCall.peek()) return;
   const sure = await confirmed({
     title: "End the call?",
     text: "Nothing more is recorded; its recording is transcribed again.",
     verb: "End it",
     keep: "Go on",
   });
-  if (sure && !isOver()) conversation.stop();
+  if (sure && runningCall.peek()) conversation.stop();
 }

@@ -1,9 +1,12 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Caption } from "../api/events";
 import { follow } from "../api/follow";
+import { callPath, get } from "../api/http";
 import { ApiError } from "../api/problem";
+import type { Call } from "../api/types";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
+import { tellingRows } from "./telling-rows";
 
 /** Somebody else's call, read along: the same captions, and the canonical transcript after them. */
 export class Followed {
@@ -12,6 +15,10 @@ export class Followed {
   readonly problem = signal<ApiError | null>(null);
   /** Date.now() when the connection broke; null while it stands. */
   readonly awaySince = signal<number | null>(Date.now());
+  readonly rows = tellingRows(this.captions, this.second);
+  /** The call as it stood at the beginning; null while unknown. */
+  readonly call = signal<Call | null>(null);
+  readonly channels = computed(() => this.call.value?.channels ?? this.captions.channels.value);
   private readonly end: () => void;
 
   constructor(
@@ -28,6 +35,13 @@ export class Followed {
       },
     };
     this.end = follow(callId, to, ticket);
+    const query = { ticket: ticket ?? undefined };
+    get<Call>(callPath(callId), { query }).then(
+      (call) => {
+        this.call.value = call;
+      },
+      () => {}, // following tells why
+    );
   }
 
   close(): void {
@@ -38,8 +52,9 @@ export class Followed {
   private heard(caption: Caption): void {
     this.captions.heard(caption);
     if (caption.type === "done") {
-      this.second.value ??= new SecondTelling(this.callId, this.ticket ?? undefined);
+      this.second.value ??= new SecondTelling(this.callId, this.ticket ?? undefined, true);
     }
+    if (caption.type === "status") void this.second.peek()?.status(caption);
   }
 }
 

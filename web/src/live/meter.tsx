@@ -6,7 +6,7 @@ const FLOOR_DB = -60;
 
 /** How loud each channel is, and whether somebody is heard to speak on it. */
 export function Meter({ conversation }: { conversation: Conversation }) {
-  const { captions } = conversation;
+  const { captions } = conversation.part.value;
   const channels = useComputed(() => conversation.source.value?.levels.value.length ?? 0);
   const count = Math.max(1, channels.value);
   return (

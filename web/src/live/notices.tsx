@@ -1,12 +1,15 @@
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import { asProblem } from "../api/http";
 import { callLink } from "../router";
 import { clock, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { Notice, Problem } from "../ui/notice";
+import { save } from "../ui/save";
 import { useNow } from "../ui/ticking";
 import { MicrophoneOptions } from "./microphone-options";
-import { type Conversation, problem } from "./running";
+import type { Conversation } from "./running";
 import type { SecondTelling } from "./second-telling";
 
 const QUIET_MS = 1200; // a blink of the network is not worth a notice
@@ -15,31 +18,47 @@ const QUIET_MS = 1200; // a blink of the network is not worth a notice
 export function ConnectionNotice({ conversation }: { conversation: Conversation }) {
   const call = conversation.call.value;
   const state = call?.state.value;
-  if (!call || state === "over") return null;
+  const problem = conversation.problem.value;
   if (state === "failed") return <Failed conversation={conversation} />;
   return (
     <>
-      {call.awaySince.value !== null && (
-        <Away since={call.awaySince.value} keptS={call.keptS.value} />
+      {call && call.awaySince.value !== null && state !== "over" && (
+        <AwayNotice since={call.awaySince.value} title="Connection lost" quietMs={QUIET_MS}>
+          Go on talking: what you say is kept here and sent when the server is back.{" "}
+          <span aria-hidden="true">{clock(call.keptS.value)} so far.</span>
+        </AwayNotice>
       )}
-      {conversation.unplugged.value && <Unplugged conversation={conversation} />}
+      {conversation.unplugged.value && state !== "over" && (
+        <Unplugged conversation={conversation} />
+      )}
       {conversation.full.value && (
         <Notice tone="warn" title="The page can keep no more sound while the server is away.">
           What it has is sent when the server is back; nothing more is recorded.
         </Notice>
       )}
-      {problem.value && <Problem error={problem.value} />}
+      {problem && <Problem error={problem} />}
     </>
   );
 }
 
-function Away({ since, keptS }: { since: number; keptS: number }) {
+interface AwayProps {
+  /** Date.now() when it broke. */
+  since: number;
+  title: string;
+  /** A shorter break is not worth a notice. */
+  quietMs: number;
+  children: ComponentChildren;
+}
+
+/** A connection that is away. Its clock is for the eye: a screen reader would say every second. */
+export function AwayNotice({ since, title, quietMs, children }: AwayProps) {
   const now = useNow();
   const away = now.value - since;
-  if (away < QUIET_MS) return null;
+  if (away < quietMs) return null;
+  const clocked = <span aria-hidden="true">{clock(away / 1000)}</span>;
   return (
-    <Notice tone="warn" title={`Connection lost ${clock(away / 1000)} ago.`}>
-      Go on talking: {clock(keptS)} of sound is kept here and sent when the server is back.
+    <Notice tone="warn" title={`${title}.`} actions={clocked}>
+      {children}
     </Notice>
   );
 }
@@ -47,9 +66,8 @@ function Away({ since, keptS }: { since: number; keptS: number }) {
 function Unplugged({ conversation }: { conversation: Conversation }) {
   const chosen = useSignal("");
   const goOn = async () => {
-    problem.value = null;
     await conversation.listen(chosen.value || undefined).catch((error) => {
-      problem.value = asProblem(error);
+      conversation.problem.value = asProblem(error);
     });
   };
   const actions = (
@@ -64,7 +82,12 @@ function Unplugged({ conversation }: { conversation: Conversation }) {
       >
         <MicrophoneOptions />
       </select>
-      <button type="button" class="button" onClick={() => void goOn()}>
+      <button
+        type="button"
+        class="button"
+        disabled={conversation.opening.value}
+        onClick={() => void goOn()}
+      >
         Go on with it
       </button>
     </span>
@@ -79,18 +102,18 @@ function Unplugged({ conversation }: { conversation: Conversation }) {
 function Failed({ conversation }: { conversation: Conversation }) {
   const call = conversation.call.value;
   const error = call?.problem.value;
-  const unsent = call?.unsent();
-  const save = unsent && (
-    <a
+  const unsent = useMemo(() => call?.unsent() ?? null, [call]);
+  if (!call || !error) return null;
+  const rest = unsent && (
+    <button
+      type="button"
       class="button"
-      href={URL.createObjectURL(unsent)}
-      download={`${call?.callId.value}-rest.wav`}
+      onClick={() => save(`${call.callId.value}-rest.wav`, unsent)}
     >
       <Icon name="download" /> Save the sound that was not sent
-    </a>
+    </button>
   );
-  if (!error) return null;
-  return <Problem error={error} actions={save} />;
+  return <Problem error={error} actions={rest} />;
 }
 
 /** Where the words of this call's earlier parts are. */
@@ -98,7 +121,8 @@ export function EndedNotice({ conversation }: { conversation: Conversation }) {
   if (conversation.earlier.value.length === 0) return null;
   return (
     <Notice title="The server had closed the call while this page was away.">
-      Nothing is lost: it went on under another name. Before that:{" "}
+      Nothing is lost: it goes on under another name, and whoever reads along needs a new link.
+      Before that:{" "}
       {conversation.earlier.value.map((callId) => (
         <a key={callId} href={callLink(callId)}>
           {callId}

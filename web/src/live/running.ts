@@ -1,15 +1,17 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { asProblem } from "../api/http";
 import type { ApiError } from "../api/problem";
-import { openFile, type PlayedFile } from "../audio/file";
+import { openFile } from "../audio/file";
 import { openMicrophone } from "../audio/microphone";
 import { soundError } from "../audio/problems";
 import type { AudioSource, End, OnAudio } from "../audio/source";
+import { Joiner } from "../transcript/joining";
 import type { Rows } from "../transcript/rows";
 import { runningCall } from "../ui/running-call";
 import { type CallFormat, LiveCall } from "./call";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
+import { tellingRows } from "./telling-rows";
 
 export interface Wish {
   deviceId?: string | undefined;
@@ -18,105 +20,174 @@ export interface Wish {
   callId?: string | undefined;
 }
 
+/** What is one call for the server: all of a conversation, unless it was long without a server. */
+export class Part {
+  readonly captions = new Captions();
+  readonly second = signal<SecondTelling | null>(null);
+  readonly rows = tellingRows(this.captions, this.second);
+
+  /** `from`: seconds of the conversation at which it begins. */
+  constructor(readonly from: number) {}
+}
+
 /** A call of this page, from its first sound to its canonical transcript. */
 export class Conversation {
-  readonly captions = new Captions();
   readonly startedAt = Date.now();
-  readonly source = signal<AudioSource | PlayedFile | null>(null);
+  readonly source = signal<AudioSource | null>(null);
   readonly call = signal<LiveCall | null>(null);
-  readonly second = signal<SecondTelling | null>(null);
+  readonly parts = signal<readonly Part[]>([new Part(0)]);
+  readonly part: ReadonlySignal<Part> = computed(() => this.parts.value.at(-1) as Part);
+  readonly second = computed(() => this.part.value.second.value);
   /** Ids of the calls that this one was before, where it had to go on under another. */
-  readonly earlier = signal<string[]>([]);
+  readonly earlier = signal<readonly string[]>([]);
+  readonly channels = computed(
+    () => this.call.value?.format.channels ?? this.part.value.captions.channels.value,
+  );
   /** The device is gone; the call waits for another one. */
   readonly unplugged = signal(false);
+  /** A microphone or a file is being opened. */
+  readonly opening = signal(false);
   /** No more sound can be kept while the server is away. */
   readonly full = signal(false);
+  /** What went wrong with the sound. */
+  readonly problem = signal<ApiError | null>(null);
   /** The draft while people speak, then the canonical transcript. */
-  readonly rows: ReadonlySignal<Rows> = computed(() => {
-    const telling = this.second.value?.telling.value;
-    return telling?.state === "done" ? telling.table : this.captions.rows.value;
-  });
+  readonly rows: ReadonlySignal<Rows> = computed(() =>
+    this.joiner.join(this.parts.value.map(({ rows, from }) => ({ rows: rows.value, from }))),
+  );
+  private readonly joiner = new Joiner();
+  /** Whose sound counts: of a source that another has taken the place of, nothing does. */
+  private turn: object | null = null;
+  private stopped = false;
 
   constructor(readonly wish: Wish) {}
 
-  async listen(deviceId?: string): Promise<void> {
-    const channels = this.call.peek() ? this.captions.channels.peek() : this.wish.channels;
-    const wish = { deviceId, channels: channels === 2 ? 2 : 1 } as const;
-    this.begin(await openMicrophone(wish, this.hear));
+  /** Take a microphone; in a running call, in the place of the one that is gone. Throws ApiError. */
+  listen(deviceId?: string): Promise<void> {
+    const channels = this.call.peek()?.format.channels ?? this.wish.channels;
+    return this.open((onAudio) => openMicrophone({ deviceId, channels }, onAudio));
   }
 
-  async play(file: File, audible: boolean): Promise<void> {
-    this.begin(await openFile(file, audible, this.hear));
+  /** Throws ApiError. */
+  play(file: File, audible: boolean): Promise<void> {
+    return this.open((onAudio) => openFile(file, audible, onAudio));
   }
 
   stop(): void {
+    this.stopped = true;
     const source = this.source.peek();
     if (source && !this.unplugged.peek()) source.stop();
     else this.call.peek()?.stop();
   }
 
-  private begin(source: AudioSource): void {
-    this.source.value = source;
-    this.unplugged.value = false;
-    source.ended.then((end) => this.ended(source, end));
+  close(): void {
+    for (const { second } of this.parts.peek()) second.peek()?.close();
+  }
+
+  private async open(opened: (onAudio: OnAudio) => Promise<AudioSource>): Promise<void> {
+    if (this.opening.peek()) return;
+    const turn = {};
+    this.turn = turn;
+    this.opening.value = true;
+    this.problem.value = null;
+    try {
+      const source = await opened((...audio) => this.turn === turn && this.hear(...audio));
+      if (this.turn !== turn || this.stopped) {
+        source.stop(); // the call has ended while the browser asked
+        return;
+      }
+      this.source.value = source;
+      this.unplugged.value = false;
+      source.ended.then((end) => this.turn === turn && this.ended(end));
+    } finally {
+      this.opening.value = false;
+    }
   }
 
   /** The call begins with its first sound: only then is it known how many channels there are. */
-  private readonly hear: OnAudio = (pcm, channels, sampleRate) => {
+  private hear(...[pcm, channels, sampleRate]: Parameters<OnAudio>): void {
     const { language, callId } = this.wish;
-    const call = this.call.peek() ?? this.opened({ channels, sampleRate, language, callId });
+    const call = this.call.peek() ?? this.begun({ channels, sampleRate, language, callId });
     const { format } = call;
-    if (format.sampleRate !== sampleRate || format.channels !== channels) {
-      problem.value = soundError("rate_changed");
+    if (format.sampleRate !== sampleRate) this.refuse(soundError("rate_changed"));
+    else if (format.channels !== channels) this.refuse(soundError("channels_changed"));
+    else if (!call.send(pcm)) {
+      this.full.value = true;
       this.source.peek()?.stop();
-      this.unplugged.value = true;
-      return;
     }
-    if (call.send(pcm)) return;
-    this.full.value = true;
-    this.source.peek()?.stop();
-  };
+  }
 
-  private opened(format: CallFormat): LiveCall {
+  /** Another microphone is needed: this one does not fit the call. */
+  private refuse(error: ApiError): void {
+    this.problem.value = error;
+    this.release();
+    this.unplugged.value = true;
+  }
+
+  private release(): void {
+    this.turn = null;
+    this.source.peek()?.stop();
+  }
+
+  private begun(format: CallFormat): LiveCall {
     const call = new LiveCall(format, {
-      caption: (caption) => this.captions.heard(caption),
-      continued: (from) => {
-        this.earlier.value = [...this.earlier.peek(), from];
-        this.captions.goOn();
-      },
+      caption: (caption) => this.part.peek().captions.heard(caption),
+      continued: (from) => this.goOn(from),
     });
     this.call.value = call;
     const unsubscribe = call.state.subscribe((state) => {
-      runningCall.value = state === "over" || state === "failed" ? null : { since: this.startedAt };
-      if (state === "failed") this.source.peek()?.stop();
-      if (state === "over") this.second.value = new SecondTelling(call.callId.peek());
-      if (state === "over" || state === "failed") queueMicrotask(() => unsubscribe());
+      const over = state === "over" || state === "failed";
+      runningCall.value = !over;
+      if (!over) return;
+      this.release();
+      if (state === "over") this.tellAgain(call.callId.peek());
+      queueMicrotask(() => unsubscribe());
     });
     return call;
   }
 
-  private ended(source: AudioSource, end: End): void {
-    if (source !== this.source.peek()) return;
-    if (end === "unplugged") this.unplugged.value = true;
-    else if (!this.unplugged.peek()) this.call.peek()?.stop();
+  private goOn(from: string): void {
+    this.tellAgain(from);
+    this.earlier.value = [...this.earlier.peek(), from];
+    const before = this.part.peek();
+    this.parts.value = [...this.parts.peek(), new Part(before.from + before.captions.end)];
+  }
+
+  private tellAgain(callId: string): void {
+    this.part.peek().second.value = new SecondTelling(callId);
+  }
+
+  private ended(end: End): void {
+    const call = this.call.peek();
+    if (end === "broken") this.problem.value = soundError("broken");
+    if (end === "unplugged" && !this.stopped) this.unplugged.value = true;
+    else if (call) call.stop();
+    else this.giveUp();
+  }
+
+  /** The source has ended without a sound. */
+  private giveUp(): void {
+    if (!this.stopped) problem.value = this.problem.peek() ?? soundError("silent");
+    if (conversation.peek() === this) conversation.value = null;
   }
 }
 
 /** The conversation on the page; it goes on while other views are looked at. */
 export const conversation = signal<Conversation | null>(null);
+/** Why none could begin. */
 export const problem = signal<ApiError | null>(null);
 /** Whether a microphone or a file is being opened. */
 export const opening = signal(false);
 
 export async function begin(wish: Wish, file?: File, audible = true): Promise<void> {
-  if (opening.peek()) return;
+  if (opening.peek() || runningCall.peek()) return;
   const fresh = new Conversation(wish);
   problem.value = null;
   opening.value = true;
   try {
+    conversation.peek()?.close();
     if (file) await fresh.play(file, audible);
     else await fresh.listen(wish.deviceId);
-    conversation.peek()?.second.peek()?.close();
     conversation.value = fresh;
   } catch (error) {
     problem.value = asProblem(error);
@@ -126,7 +197,7 @@ export async function begin(wish: Wish, file?: File, audible = true): Promise<vo
 }
 
 export function clear(): void {
-  conversation.peek()?.second.peek()?.close();
+  conversation.peek()?.close();
   conversation.value = null;
 }
 

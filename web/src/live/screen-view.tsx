@@ -52,7 +52,7 @@ export function ScreenView({ callId, query }: ScreenProps) {
       </div>
       <Lines followed={followed} />
       <Trouble followed={followed} />
-      <SpokenAloud captions={followed.captions} />
+      <SpokenAloud rows={followed.captions.rows} />
       <Announcer />
     </main>
   );
@@ -77,9 +77,9 @@ function Lines({ followed }: { followed: Followed }) {
   useLayoutEffect(() => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight;
   });
-  const several = followed.captions.channels.value > 1;
+  const several = followed.channels.value > 1;
   return (
-    <div ref={box} class="lines">
+    <div ref={box} class="lines" lang={languageOf(followed)}>
       {shown.map((row) => (
         <p key={row.key} dir="auto" class={`${row.hand} channel-${row.channel % 2}`}>
           {several && <span class="who">{row.channel + 1}</span>}
@@ -89,6 +89,11 @@ function Lines({ followed }: { followed: Followed }) {
       {shown.length === 0 && <p class="partial">Captions appear here.</p>}
     </div>
   );
+}
+
+function languageOf({ call }: Followed): string | undefined {
+  const language = call.value?.language;
+  return language === "auto" ? undefined : language;
 }
 
 function Trouble({ followed }: { followed: Followed }) {

@@ -4,13 +4,13 @@ import { follow } from "../api/follow";
 import { asProblem, callPath, get, post } from "../api/http";
 import { ApiError } from "../api/problem";
 import type { Call, Job } from "../api/types";
+import type { Columns } from "../words/columns";
 import { readDifference } from "../words/reader";
-import { Table } from "../words/table";
 
 /** How far the canonical transcript is: share done (0 to 1), or what stands in its way. */
 export type Telling =
   | { state: "waiting"; share: number }
-  | { state: "done"; table: Table; changed: number; call: Call }
+  | { state: "done"; columns: Columns; changed: number; call: Call }
   | { state: "failed"; error: ApiError }
   | { state: "lost"; error: ApiError };
 
@@ -20,15 +20,16 @@ export class SecondTelling {
   private readonly current = signal<Telling>({ state: "waiting", share: 0 });
   private end = () => {};
 
+  /** With `told` whoever makes it follows the call already and passes status events on. */
   constructor(
     readonly callId: string,
     private readonly ticket?: string,
+    told = false,
   ) {
     this.telling = this.current;
-    this.wait();
+    if (!told) this.wait();
   }
 
-  /** Where the caller follows the call already, it passes its status events on. */
   async status({ status, done_s, total_s }: StatusEvent): Promise<void> {
     if (status === "done") await this.read();
     else if (status === "failed") await this.explain();
@@ -67,8 +68,7 @@ export class SecondTelling {
         readDifference(this.callId, "added", this.ticket),
         get<Call>(callPath(this.callId), { query }),
       ]);
-      const table = new Table(read.columns, "canonical", "added");
-      this.current.value = { state: "done", table, changed: read.added, call };
+      this.current.value = { state: "done", columns: read.columns, changed: read.added, call };
     } catch (error) {
       this.current.value = { state: "lost", error: asProblem(error) };
     }

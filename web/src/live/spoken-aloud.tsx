@@ -1,19 +1,25 @@
-import { useSignalEffect } from "@preact/signals";
+import { type ReadonlySignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import type { Rows } from "../transcript/rows";
 import { announce } from "../ui/announcer";
-import type { Captions } from "./captions";
 
 /** Has a screen reader say finals, and only them: a partial would be said again and again. */
-export function SpokenAloud({ captions }: { captions: Captions }) {
-  const said = useRef(new Set<string>());
+export function SpokenAloud({ rows }: { rows: ReadonlySignal<Rows> }) {
+  const said = useRef({ keys: new Set<string>(), before: 0 });
   useSignalEffect(() => {
-    const rows = captions.rows.value;
-    for (let index = Math.max(0, rows.length - 4); index < rows.length; index += 1) {
-      const row = rows.at(index);
-      if (row.hand !== "draft" || said.current.has(row.key)) continue;
-      said.current.add(row.key);
-      announce(row.words.map(({ text }) => text).join(" "));
+    const list = rows.value;
+    const { keys } = said.current;
+    // Rows before this one have been said; a long utterance may still wait behind shorter ones.
+    let before = Math.min(said.current.before, list.length);
+    for (let index = before; index < list.length; index += 1) {
+      const row = list.at(index);
+      if (row.hand === "draft" && !keys.has(row.key)) {
+        keys.add(row.key);
+        announce(row.words.map(({ text }) => text).join(" "));
+      }
+      if (index === before && keys.has(row.key)) before += 1;
     }
+    said.current.before = before;
   });
   return null;
 }

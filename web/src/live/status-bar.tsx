@@ -1,4 +1,5 @@
 import { captionsTicket } from "../api/follow";
+import { asProblem } from "../api/http";
 import { link } from "../router";
 import { CopyButton } from "../ui/copy";
 import { clock } from "../ui/format";
@@ -29,9 +30,10 @@ export function StatusBar({ conversation }: { conversation: Conversation }) {
       </span>
       {!over && <Elapsed since={conversation.startedAt} />}
       {!over && <Meter conversation={conversation} />}
+      {!over && <Played conversation={conversation} />}
       {!over && call && <Lag call={call} />}
       <span class="grow" />
-      {!over && call && <Share call={call} />}
+      {!over && call && <Share call={call} conversation={conversation} />}
       {over ? (
         <button type="button" class="button main" onClick={clear}>
           <Icon name="microphone" /> New call
@@ -55,6 +57,28 @@ function Elapsed({ since }: { since: number }) {
   return <span class="number elapsed">{clock((now.value - since) / 1000)}</span>;
 }
 
+/** How far a file is, and whether one hears it. */
+function Played({ conversation }: { conversation: Conversation }) {
+  const file = conversation.source.value?.file;
+  if (!file) return null;
+  const left = Number.isFinite(file.lengthS) ? file.lengthS - file.position.value : null;
+  return (
+    <>
+      {left !== null && <span class="number quiet small">{clock(left)} left</span>}
+      <label class="row small">
+        <input
+          type="checkbox"
+          checked={file.audible.value}
+          onChange={(event) => {
+            file.audible.value = event.currentTarget.checked;
+          }}
+        />
+        Hear it
+      </label>
+    </>
+  );
+}
+
 function Lag({ call }: { call: LiveCall }) {
   const lag = call.lagS.value;
   if (lag < 1) return null;
@@ -63,17 +87,21 @@ function Lag({ call }: { call: LiveCall }) {
 
 const LINK_S = 86_400; // the longest that the server gives
 
-function Share({ call }: { call: LiveCall }) {
+function Share({ call, conversation }: { call: LiveCall; conversation: Conversation }) {
   const callId = call.callId.value;
   const address = async (room: string) => {
     const ticket = await captionsTicket(callId, LINK_S);
     return new URL(`${link(`${room}/${callId}`)}?ticket=${ticket}`, document.baseURI).href;
   };
   const openScreen = async () => {
-    const opened = open("about:blank", "_blank");
-    const href = await address("screen").catch(() => null);
-    if (opened && href) opened.location.href = href;
-    else opened?.close();
+    const opened = open("about:blank", "_blank"); // at once: later the browser would not
+    try {
+      const href = await address("screen");
+      if (opened) opened.location.href = href;
+    } catch (error) {
+      opened?.close();
+      conversation.problem.value = asProblem(error);
+    }
   };
   return (
     <>

@@ -3,7 +3,7 @@ import type { RefObject } from "preact";
 import { useEffect } from "preact/hooks";
 
 const NEAR_END_PX = 48;
-const BY_HAND = ["wheel", "touchmove", "pointerdown"] as const;
+const BY_HAND_MS = 1000;
 const SCROLLING_KEYS = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " "]);
 
 /**
@@ -18,24 +18,34 @@ export function useFollowing(
   useEffect(() => {
     const element = scroller.current;
     if (!element || mode === "none") return;
-    let byHand = 0;
+    let byHand = Number.NEGATIVE_INFINITY;
     const touched = (event: Event) => {
-      if (event instanceof KeyboardEvent && !SCROLLING_KEYS.has(event.key)) return;
       byHand = event.timeStamp;
+    };
+    // On the scroll bar, that is: a click on a word is none.
+    const pressed = (event: Event) => {
+      if (event.target === element) touched(event);
+    };
+    // Keys that the page takes for itself do not scroll; whether it does is known afterwards.
+    const typed = (event: KeyboardEvent) => {
+      if (!SCROLLING_KEYS.has(event.key)) return;
+      setTimeout(() => {
+        if (!event.defaultPrevented) touched(event);
+      });
     };
     const scrolled = (event: Event) => {
       const left = element.scrollHeight - element.clientHeight - element.scrollTop;
       if (mode === "end" && left < NEAR_END_PX) following.value = true;
-      else if (event.timeStamp - byHand < 1000) following.value = false;
+      else if (event.timeStamp - byHand < BY_HAND_MS) following.value = false;
     };
-    for (const name of BY_HAND) element.addEventListener(name, touched, { passive: true });
-    element.addEventListener("keydown", touched);
-    element.addEventListener("scroll", scrolled, { passive: true });
-    return () => {
-      for (const name of BY_HAND) element.removeEventListener(name, touched);
-      element.removeEventListener("keydown", touched);
-      element.removeEventListener("scroll", scrolled);
-    };
+    const leaving = new AbortController();
+    const options = { passive: true, signal: leaving.signal };
+    element.addEventListener("wheel", touched, options);
+    element.addEventListener("touchmove", touched, options);
+    element.addEventListener("pointerdown", pressed, options);
+    element.addEventListener("keydown", typed, options);
+    element.addEventListener("scroll", scrolled, options);
+    return () => leaving.abort();
   }, [scroller, mode, following]);
   return following;
 }

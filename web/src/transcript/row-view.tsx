@@ -35,13 +35,7 @@ export class RowView extends Component<RowProps> {
       >
         <span class="when number">
           {playable ? (
-            <button
-              type="button"
-              class="from"
-              data-from
-              tabIndex={-1}
-              aria-label={`Play from ${time}`}
-            >
+            <button type="button" class="from" data-from aria-label={`Play from ${time}`}>
               {time}
             </button>
           ) : (

@@ -1,4 +1,4 @@
-import type { ReadonlySignal, Signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
 
 /** How a word stands to the other telling: it is new in this one, or only in the one before. */
 export type Mark = "added" | "removed";
@@ -33,14 +33,16 @@ export interface Row {
 
 /** Rows in reading order, fetched one by one: 100,000 words are never made at once. */
 export interface Rows {
+  /** What they come from: lists of one source differ in what was added or changed since. */
+  readonly source: object;
   readonly length: number;
   at(index: number): Row;
   /** The row's key, without making the row: a list asks for thousands at once. */
   keyAt(index: number): string;
-  /** The last row that has begun at a second; 0 before the first. */
-  rowAt(seconds: number): number;
   /** How many letters it has, spaces included; as cheaply. */
   lettersAt(index: number): number;
+  /** The last row that has begun at a second; 0 before the first. */
+  rowAt(seconds: number): number;
 }
 
 /** A word by its row's index and its own index in the row. */
@@ -50,6 +52,7 @@ export interface Place {
 }
 
 export const NO_ROWS: Rows = {
+  source: {},
   length: 0,
   at: none,
   keyAt: none,
@@ -65,18 +68,19 @@ function none(index: number): never {
 export interface TranscriptProps {
   rows: ReadonlySignal<Rows>;
   channels: number;
+  /** A language tag, for screen readers and hyphens; "auto" and null: not known. */
+  language?: string | null;
   /** One thread, or a column for each channel. */
   layout?: "thread" | "columns";
   /** The words that sound now. */
   sounding?: ReadonlySignal<readonly Place[]>;
-  /** Words that a search found; the first of `shown` is brought into view. */
+  /** Words that a search found. */
   found?: ReadonlySignal<readonly Place[]>;
+  /** The place that is brought into view. */
   shown?: ReadonlySignal<Place | null>;
   /** Keep what sounds, or what was said last, in view until the reader scrolls away. */
   following: "sound" | "end" | "none";
   /** Words below this probability are underlined; 0: none. */
-  /** Seconds of the first row in view: where a list begins that is shown anew, and kept current. */
-  place?: Signal<number>;
   unsureBelow?: number;
   onWord?: (word: Word, row: Row) => void;
 }

@@ -1,17 +1,23 @@
 import { signal } from "@preact/signals";
 
-const said = signal<{ text: string; number: number }>({ text: "", number: 0 });
+const KEPT = 8; // a screen reader says what is added; what was said may go
+
+const said = signal<readonly { text: string; number: number }[]>([]);
+let count = 0;
 
 /** Have a screen reader say something when it is done with what it says now. */
 export function announce(text: string): void {
-  said.value = { text, number: said.peek().number + 1 };
+  count += 1;
+  said.value = [...said.peek().slice(1 - KEPT), { text, number: count }];
 }
 
 /** The page's polite live region; one, so that announcements do not talk over each other. */
 export function Announcer() {
   return (
-    <div class="unseen" role="status" aria-live="polite">
-      <span key={said.value.number}>{said.value.text}</span>
+    <div class="unseen" role="log" aria-live="polite" aria-label="Announcements">
+      {said.value.map(({ text, number }) => (
+        <p key={number}>{text}</p>
+      ))}
     </div>
   );
 }

@@ -21,12 +21,19 @@ export function confirmed(question: Omit<Question, "answer">): Promise<boolean> 
   });
 }
 
+/** A view that is left takes its question with it. */
+function leave(): void {
+  asked.peek()?.answer(false);
+  asked.value = null;
+}
+
 export function Confirm() {
   const dialog = useRef<HTMLDialogElement>(null);
   const question = asked.value;
   useEffect(() => {
     if (question) dialog.current?.showModal();
   }, [question]);
+  useEffect(() => leave, []);
   if (!question) return null;
   const close = () => {
     question.answer(dialog.current?.returnValue === "yes");

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { asProblem } from "../api/http";
 import { announce } from "./announcer";
 import { Icon, type IconName } from "./icon";
 
@@ -9,31 +10,49 @@ interface CopyProps {
   icon?: IconName;
 }
 
-/** A button that copies, and says that it did or could not. */
+/** A button that copies, and says that it did or why it could not. */
 export function CopyButton({ text, label, icon = "copy" }: CopyProps) {
   const told = useSignal<string | null>(null);
   const copy = async () => {
-    told.value = (await copied(text)) ? "Copied" : "The browser did not allow it";
+    told.value = await copied(text);
     announce(told.value);
     setTimeout(() => {
       told.value = null;
-    }, 2500);
+    }, SHOWN_MS);
   };
   return (
     <button type="button" class="button" onClick={copy}>
-      <Icon name={told.value === "Copied" ? "check" : icon} /> {told.value ?? label}
+      <Icon name={told.value === COPIED ? "check" : icon} /> {told.value ?? label}
     </button>
   );
 }
 
-async function copied(text: CopyProps["text"]): Promise<boolean> {
+const SHOWN_MS = 2500;
+const COPIED = "Copied";
+const REFUSED = "The browser did not allow it";
+
+async function copied(text: CopyProps["text"]): Promise<string> {
+  const content = Promise.resolve(text());
   try {
-    const content = await text();
-    if (navigator.clipboard) await navigator.clipboard.writeText(content);
-    else return copiedByHand(content);
-    return true;
+    await written(content);
+    return COPIED;
   } catch {
-    return false;
+    return content.then(
+      () => REFUSED,
+      (error) => asProblem(error).message,
+    );
+  }
+}
+
+/** Browsers let a page copy at a click, and not a while after it: a text may come later. */
+async function written(content: Promise<string>): Promise<void> {
+  if (!navigator.clipboard) {
+    if (!copiedByHand(await content)) throw new Error(REFUSED);
+  } else if (typeof ClipboardItem === "undefined") {
+    await navigator.clipboard.writeText(await content);
+  } else {
+    const blob = content.then((text) => new Blob([text], { type: "text/plain" }));
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { useMemo, useRef } from "preact/hooks";
 import { Icon } from "./icon";
-import { type Shortcut, shortcuts, useShortcuts } from "./keys";
+import { type Shortcut, setSingleKeys, shortcuts, singleKeys, useShortcuts } from "./keys";
 
 /** The button and the dialog that tell which keys do what, here and now. */
 export function KeysHelp() {
@@ -35,6 +35,14 @@ export function KeysHelp() {
               ))}
             </tbody>
           </table>
+          <label class="row">
+            <input
+              type="checkbox"
+              checked={singleKeys.value}
+              onChange={(event) => setSingleKeys(event.currentTarget.checked)}
+            />
+            Single letters and signs do something
+          </label>
           <form method="dialog">
             <button type="submit" class="button">
               Close

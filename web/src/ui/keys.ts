@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { storedSetting, storeSetting } from "./settings";
 
 /** What a key does: `keys` as KeyboardEvent.key gives them, `label` as the help shows them. */
 export interface Shortcut {
@@ -11,6 +12,19 @@ export interface Shortcut {
 
 /** Those in force now, for the help. */
 export const shortcuts = signal<Shortcut[]>([]);
+
+const NAME = "twicetold.keys";
+
+/**
+ * Whether single letters and signs do something (WCAG 2.1.4). Where one speaks to the machine
+ * instead of typing, or hits keys by mistake, they had better not.
+ */
+export const singleKeys = signal(storedSetting(NAME) !== "off");
+
+export function setSingleKeys(on: boolean): void {
+  singleKeys.value = on;
+  storeSetting(NAME, on ? null : "off");
+}
 
 /** Shortcuts for as long as a component is shown. `list` is to be made once (useMemo) or kept. */
 export function useShortcuts(list: Shortcut[]): void {
@@ -26,6 +40,7 @@ addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
   const shortcut = shortcuts.peek().findLast(({ keys }) => keys.includes(event.key));
+  if (!singleKeys.peek() && event.key.length === 1 && event.key !== " ") return;
   if (!shortcut || isTakenBy(event.target, event.key)) return;
   event.preventDefault();
   shortcut.run(event);

@@ -1,4 +1,4 @@
 import { signal } from "@preact/signals";
 
-/** The call that this page is in, for the frame around the views; `since` as Date.now() gives it. */
-export const runningCall = signal<{ since: number } | null>(null);
+/** Whether a call of this page runs, for those who must not disturb it. */
+export const runningCall = signal(false);

@@ -1,5 +1,6 @@
 import { effect, signal } from "@preact/signals";
 import { Icon, type IconName } from "./icon";
+import { storedSetting, storeSetting } from "./settings";
 
 type Theme = "auto" | "light" | "dark";
 
@@ -13,11 +14,7 @@ const theme = signal<Theme>(stored());
 effect(() => {
   if (theme.value === "auto") delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = theme.value;
-  try {
-    localStorage.setItem(NAME, theme.value);
-  } catch {
-    // storage is closed to this page: the choice lasts as long as the tab
-  }
+  storeSetting(NAME, theme.value);
 });
 
 export function ThemeButton() {
@@ -33,10 +30,6 @@ export function ThemeButton() {
 }
 
 function stored(): Theme {
-  try {
-    const value = localStorage.getItem(NAME);
-    return value === "light" || value === "dark" ? value : "auto";
-  } catch {
-    return "auto";
-  }
+  const value = storedSetting(NAME);
+  return value === "light" || value === "dark" ? value : "auto";
 }

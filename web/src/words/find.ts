@@ -4,17 +4,22 @@ import { lastBefore } from "./table";
 
 const MOST_FOUND = 5000;
 
+/** Scripts that set no spaces: what is looked for may begin anywhere in what counts as a word. */
+const UNSPACED = /[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]/;
+
 /** Every word of every place where the words of `query` follow each other, the last one begun. */
 export function find(columns: Columns, query: string): Place[][] {
   const wanted = query.split(/\s+/).map(fold).filter(Boolean).join(" ");
   if (wanted === "") return [];
+  const anywhere = UNSPACED.test(wanted.charAt(0));
   const found: Place[][] = [];
   let from = 0;
   while (found.length < MOST_FOUND) {
     const at = columns.folded.indexOf(wanted, from);
     if (at < 0) break;
     from = at + 1;
-    if (at === 0 || columns.folded[at - 1] === " ") found.push(places(columns, at, wanted.length));
+    if (anywhere || at === 0 || columns.folded[at - 1] === " ")
+      found.push(places(columns, at, wanted.length));
   }
   return found;
 }

@@ -5,14 +5,17 @@ const MOST_KEPT = 600;
 
 /** Rows of a transcript in columns, made when they are asked for; the latest ones are kept. */
 export class Table implements Rows {
+  readonly source = this;
   readonly length: number;
   private readonly kept = new Map<number, Row>();
 
-  /** `marked`: show words that are new here, and with "all" also those that are gone. */
+  /** `marked`: show words that are new here, and with "all" also those that are gone. `keys`:
+   * where rows take the places of others. */
   constructor(
     readonly columns: Columns,
     private readonly hand: Hand,
     private readonly marked: "none" | "added" | "all" = "none",
+    private readonly keys?: readonly string[],
   ) {
     this.length = columns.channel.length;
   }
@@ -28,7 +31,7 @@ export class Table implements Rows {
   }
 
   keyAt(index: number): string {
-    return `${this.columns.version} ${index}`;
+    return this.keys?.[index] ?? `${this.columns.version} ${index}`;
   }
 
   lettersAt(index: number): number {

@@ -87,7 +87,11 @@ describe("exchange", () => {
 });
 
 describe("asProblem", () => {
-  it("does not show what a mistake of the page says", () => {
-    expect(asProblem(new TypeError("x is undefined")).message).toBe("The page made a mistake.");
+  it("does not show what a mistake of the page says, but to whoever looks for it", () => {
+    const reported = vi.fn();
+    vi.stubGlobal("reportError", reported);
+    const mistake = new TypeError("x is undefined");
+    expect(asProblem(mistake).message).toBe("The page made a mistake.");
+    expect(reported).toHaveBeenCalledWith(mistake);
   });
 });

@@ -135,6 +135,66 @@ describe("a live call", () => {
     expect(age).toBeLessThan(19);
   });
 
+  it("has the last finals of a call that closes before it goes on in another", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 3);
+    server.last.arrive();
+    server.call("a").finals.push("one");
+    server.last.tell(0);
+    server.cut();
+    Object.assign(server.call("a"), { open: false, closing: true });
+    await speak(call, 3, 20);
+    server.last.arrive(); // sound that it does not take: session_lost
+    await speak(call, 23, 20);
+    expect(continued).toEqual([]);
+    expect(server.last.underway).toEqual([]); // nothing is sent that would be refused
+    server.call("a").finals.push("two");
+    server.last.tell(1);
+    server.last.done();
+    await speak(call, 43, 20);
+    takeAll();
+    expect(shown).toEqual(["one", "two"]);
+    expect(continued).toEqual([["a", "a-part-2"]]);
+    expect([...server.call("a").held, ...server.call("a-part-2").held]).toEqual(upTo(63));
+  });
+
+  it("is over where the server closed it and holds all of it", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 3);
+    server.last.arrive();
+    server.last.ack();
+    server.reachable = false;
+    server.cut();
+    call.stop();
+    server.call("a").open = false;
+    server.reachable = true;
+    await vi.advanceTimersByTimeAsync(7000);
+    expect(call.state.value).toBe("over");
+    expect(continued).toEqual([]);
+  });
+
+  it("keeps an hour of sound, which a new call may catch up with, and no more", async () => {
+    server.reachable = false;
+    const call = await opened("a");
+    const minute = new Int16Array(60 * 16_000);
+    for (let n = 0; n < 60; n += 1) expect(call.send(minute)).toBe(true);
+    expect(call.send(piece(1))).toBe(false);
+    expect(call.keptS.value).toBe(3600);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(server.last.url.searchParams.get("age_s")).toBe("3600");
+  });
+
+  it("goes on under a name of its own where the first answer under the chosen one was lost", async () => {
+    server.reachable = false;
+    const call = await opened("mine");
+    server.calls.set("mine", {} as never); // it had been heard, and that was not told
+    server.reachable = true;
+    await speak(call, 0, 100);
+    expect(call.callId.value).toBe("mine-part-2");
+    takeAll();
+    expect(server.call("mine-part-2").held).toEqual(upTo(100));
+  });
+
   it("asks for another key when its own is taken back, and goes on with it", async () => {
     key.value = server.key = "old";
     const call = await opened("a");

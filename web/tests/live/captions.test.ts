@@ -62,14 +62,31 @@ describe("Captions", () => {
     expect(captions.rows.value.at(0)).toMatchObject({ failed: true, words: [] });
   });
 
-  it("go on after the last one when the call has another name", () => {
+  it("take back what came to no words", () => {
     const captions = new Captions();
     captions.heard(final(1, 0, "one"));
-    captions.goOn();
-    captions.heard(final(1, 0, "two"));
+    captions.heard({ type: "speech_started", channel: 0, utterance: 1, start: 3 });
+    captions.heard(partial(1, "um"));
+    captions.heard(final(2, 0, "two", 1));
+    captions.heard({ type: "no_words", channel: 0, utterance: 1 });
     expect(shown(captions)).toEqual(["draft: one", "draft: two"]);
-    expect(captions.rows.value.at(1).start).toBeCloseTo(0.9);
-    expect(captions.rows.value.at(1).words[0]?.start).toBeCloseTo(0.9);
+    expect([...captions.speaking.value]).toEqual([]);
+    captions.heard(final(3, 2, "three"));
+    captions.heard(partial(1, "hm", 1));
+    captions.heard(final(4, 1, "four", 1)); // places hold after a row has gone
+    expect(shown(captions)).toEqual(["draft: one", "draft: two", "draft: three", "draft: four"]);
+  });
+
+  it("take it back also where nobody said so: a later utterance begins, or the call ends", () => {
+    const captions = new Captions();
+    captions.heard(partial(0, "um"));
+    captions.heard(partial(0, "er", 1));
+    captions.heard(partial(1, "good"));
+    expect(shown(captions)).toEqual(["partial: er", "partial: good"]);
+    captions.heard({ type: "speech_started", channel: 1, utterance: 1, start: 5 });
+    expect(shown(captions)).toEqual(["partial: good"]);
+    captions.heard({ type: "done", call_id: "c", event: 0 });
+    expect(shown(captions)).toEqual([]);
   });
 
   it("see scripts without spaces", () => {

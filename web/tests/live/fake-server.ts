@@ -47,7 +47,9 @@ export class FakeServer {
 export class FakeCall {
   readonly held: number[] = [];
   readonly finals: string[] = [];
+  /** Takes sound. A call that does not is over, or about to be: then `closing`. */
   open = true;
+  closing = false;
   stopped = false;
   readonly session = `session-${Math.random()}`;
   constructor(readonly query: URLSearchParams) {}
@@ -103,6 +105,7 @@ export class FakeSocket {
   /** The server takes some of what is on its way, as it numbers it. */
   arrive(count = this.underway.length): void {
     for (const message of this.underway.splice(0, count)) {
+      if (!this.isOpen) return;
       if (!this.call) throw new Error("audio came before the server was ready");
       if (typeof message === "string") this.stop();
       else this.take(message);
@@ -123,6 +126,13 @@ export class FakeSocket {
     });
   }
 
+  /** The call is over, and all its finals were told. */
+  done(): void {
+    const id = this.url.searchParams.get("call_id");
+    this.say({ type: "done", call_id: id, event: this.call?.finals.length });
+    this.break();
+  }
+
   private accepted(): void {
     if (this.readyState !== 0) return;
     this.readyState = FakeSocket.OPEN;
@@ -137,7 +147,7 @@ export class FakeSocket {
     const id = this.url.searchParams.get("call_id");
     this.say({ type: "ready", call_id: id, session: call.session, next_seq: call.held.length });
     this.tell(Number(this.url.searchParams.get("event") ?? 0));
-    if (!call.open) this.say({ type: "done", call_id: id, event: call.finals.length });
+    if (!call.open && !call.closing) this.done();
   }
 
   private refusal(): { code: string; retryable: boolean } | null {
@@ -164,6 +174,12 @@ export class FakeSocket {
     const seq = new DataView(message.buffer, message.byteOffset).getUint32(0, true);
     const { call } = this;
     if (!call) return;
+    if (!call.open) {
+      const lost = { code: "session_lost", retryable: false };
+      this.say({ type: "error", message: "closed", hint: "", ...lost });
+      this.break();
+      return;
+    }
     if (seq !== call.held.length) throw new Error(`expected ${call.held.length} but got ${seq}`);
     call.held.push(new Int16Array(message.slice(4).buffer)[0] ?? -1);
   }
@@ -173,8 +189,6 @@ export class FakeSocket {
     this.call.stopped = true;
     this.call.open = false;
     this.ack();
-    const id = this.url.searchParams.get("call_id");
-    this.say({ type: "done", call_id: id, event: this.call.finals.length });
-    this.break();
+    this.done();
   }
 }

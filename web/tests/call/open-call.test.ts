@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Call } from "../../src/api/types";
+import type { ReadTranscript } from "../../src/words/reader";
+import { columns, segment } from "../words/making";
+
+const readTranscript = vi.fn<(callId: string, version: string) => Promise<ReadTranscript>>();
+vi.mock("../../src/words/reader", () => ({
+  readTranscript: (callId: string, version: string) => readTranscript(callId, version),
+  readDifference: (callId: string) => readTranscript(callId, "difference"),
+}));
+const { OpenCall } = await import("../../src/call/open-call");
+
+/** A stand-in for the server's stream of a call's events. */
+class FakeSource extends EventTarget {
+  static made: FakeSource[] = [];
+  closed = false;
+  onopen: (() => void) | null = null;
+  constructor(readonly url: URL) {
+    super();
+    FakeSource.made.push(this);
+  }
+  close(): void {
+    this.closed = true;
+  }
+  say(type: string, data: object): void {
+    this.dispatchEvent(new MessageEvent(type, { data: JSON.stringify({ type, ...data }) }));
+  }
+}
+
+let call: Partial<Call>;
+let answer: () => Response;
+const asked = vi.fn<(url: URL, request?: RequestInit) => Promise<Response>>();
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const requests = (path: RegExp) =>
+  asked.mock.calls.filter(([url]) => path.test(String(url))).length;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  FakeSource.made = [];
+  call = { call_id: "c", status: "transcribing", has_draft: true, canonical_revision: null };
+  answer = () => Response.json(call);
+  asked.mockReset().mockImplementation(async (url) => {
+    return String(url).includes("tickets") ? Response.json({ ticket: "t" }) : answer();
+  });
+  readTranscript.mockReset().mockImplementation(async () => {
+    return { columns: columns(segment("one two", 0)), added: 0, removed: 0 };
+  });
+  vi.stubGlobal("fetch", asked);
+  vi.stubGlobal("EventSource", FakeSource);
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+const done = { call_id: "c", event: 3 };
+const status = (now: string) => ({ call_id: "c", status: now, done_s: 5, total_s: 10 });
+
+describe("an open call", () => {
+  it("follows its second telling on one stream, and reads each version once", async () => {
+    const open = new OpenCall("c");
+    await open.open();
+    await settle();
+    const [source] = FakeSource.made;
+    source?.say("done", done); // which the server tells whoever follows a call that is over
+    await settle();
+    source?.say("status", status("transcribing"));
+    await settle();
+    expect(open.share.value).toBe(0.5);
+    expect(FakeSource.made).toHaveLength(1);
+    expect(source?.url.searchParams.get("after")).toBe(String(2 ** 31)); // no finals are asked for
+    expect(readTranscript.mock.calls).toEqual([["c", "draft"]]);
+    call = { ...call, status: "done", canonical_revision: "r" };
+    source?.say("status", status("done"));
+    await settle();
+    expect(readTranscript.mock.calls.at(-1)).toEqual(["c", "canonical"]);
+    expect(open.share.value).toBeNull();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(FakeSource.made).toHaveLength(1);
+    expect(requests(/calls\/c$/)).toBeLessThan(6);
+    open.close();
+  });
+
+  it("keeps the version that the reader has chosen", async () => {
+    call = { ...call, status: "done", canonical_revision: "r" };
+    const open = new OpenCall("c");
+    await open.open();
+    await open.show("draft");
+    await vi.advanceTimersByTimeAsync(31_000); // it looks again by itself
+    expect(requests(/calls\/c$/)).toBe(2);
+    expect(open.shown.value).toBe("draft");
+    open.close();
+  });
+
+  it("comes up by itself when the server is there again", async () => {
+    answer = () => {
+      throw new TypeError("refused");
+    };
+    const open = new OpenCall("c");
+    await open.open();
+    expect(open.problem.value?.code).toBe("unreachable");
+    answer = () => Response.json(call);
+    await vi.advanceTimersByTimeAsync(3100);
+    expect(open.problem.value).toBeNull();
+    expect(open.table.value?.length).toBe(1);
+    open.close();
+  });
+
+  it("leaves nothing running when it is closed while it opens", async () => {
+    let late: (response: Response) => void = () => {};
+    asked.mockImplementation(() => new Promise((resolve) => (late = resolve)));
+    const open = new OpenCall("c");
+    const opening = open.open();
+    open.close();
+    late(Response.json({ ...call, has_recording: true, length_s: 3 }));
+    await opening;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(FakeSource.made).toEqual([]);
+    expect(open.player.value).toBeNull();
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it("is gone when it was deleted, and is not asked for again", async () => {
+    const error = { code: "call_deleted", message: "m", hint: "h", retryable: false };
+    answer = () => Response.json({ error }, { status: 410 });
+    const open = new OpenCall("c");
+    await open.open();
+    expect(open.gone.value).toBe(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked).toHaveBeenCalledTimes(1);
+    open.close();
+  });
+});
