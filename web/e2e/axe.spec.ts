@@ -47,10 +47,26 @@ for (const { colorScheme, viewport } of APPEARANCES) {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) found.push(`#/${view} is ${wide} px too wide`);
     }
+    found.push(...(await tooWide(page, server, 2560)));
     found.push(...(await moments(page, server)));
     expect(found).toEqual([]);
     await server.stop();
   });
+}
+
+/** On a wall's screen nothing sticks out either. */
+async function tooWide(page: Page, server: Server, width: number): Promise<string[]> {
+  const before = page.viewportSize();
+  await page.setViewportSize({ width, height: 1440 });
+  const found: string[] = [];
+  for (const view of ["", "calls", "calls/long", "screen/told"]) {
+    await page.goto(`${server.url}/#/${view}`);
+    await expect(page.locator("h1").first()).toBeAttached();
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (over > 0) found.push(`#/${view} is ${over} px too wide at ${width} px`);
+  }
+  if (before) await page.setViewportSize(before);
+  return found;
 }
 
 /** What is on screen only while something happens. */

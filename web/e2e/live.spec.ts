@@ -57,6 +57,5 @@ test("a call with two broken connections is told twice, word for word", async ({
   expect(draft.segments.length).toBeGreaterThan(1);
   expect(await written(page, "canonical")).toEqual(texts(canonical));
   expect(await page.locator(".line.draft").count()).toBe(0);
-  expect(new Set(draft.segments.map(({ number }) => number)).size).toBe(draft.segments.length);
   proxy.stop();
 });

@@ -9,14 +9,17 @@ test("a recording that is dropped is transcribed, heard, read, searched and dele
 }) => {
   await page.goto(`${server.url}/#/calls`);
   await expect(page.getByRole("button", { name: "Upload", exact: true })).toBeVisible();
-  await page.getByLabel("Recordings to upload").setInputFiles([
-    {
-      name: "Gespräch № 1.flac",
-      mimeType: "audio/flac",
-      buffer: readFileSync(sample("hello.flac")),
-    },
-    { name: "nonsense.wav", mimeType: "audio/wav", buffer: Buffer.from("no sound at all") },
-  ]);
+  const hello = readFileSync(sample("hello.flac")).toString("base64");
+  const dropped = await page.evaluateHandle((content) => {
+    const files = new DataTransfer();
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    files.items.add(new File([bytes], "Gespräch № 1.flac", { type: "audio/flac" }));
+    files.items.add(new File(["no sound at all"], "nonsense.wav", { type: "audio/wav" }));
+    return files;
+  }, hello);
+  await page.dispatchEvent(".target", "dragenter", { dataTransfer: dropped });
+  await expect(page.getByText("Drop recordings to have them transcribed")).toBeVisible();
+  await page.dispatchEvent(".target", "drop", { dataTransfer: dropped });
   await expect(page.getByText("not sound in any format")).toBeVisible();
   const row = page.locator(".call-line", { hasText: "Gesprach-No-1" });
   await expect(row.locator(".badge", { hasText: "transcribed" })).toBeVisible({ timeout: 40_000 });

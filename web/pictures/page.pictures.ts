@@ -60,10 +60,12 @@ for (const theme of THEMES) {
     await page.getByLabel("Recording to play").setInputFiles(sampleWav("delivery.stereo"));
     await expect(page.locator(".line").first()).toBeVisible();
     const screen = await opened(browser, theme, `screen/${callId}`);
+    const follow = await opened(browser, theme, `follow/${callId}`);
     await page.waitForTimeout(SPOKEN_MS);
     await expect(page.locator(".line.partial").first()).toBeVisible();
     await taken(page, "live", theme, false);
     await taken(screen, "screen", theme);
+    await taken(follow, "follow", theme);
     await page.setViewportSize(NARROW);
     await taken(page, "live-phone", theme, false);
     await page.setViewportSize(WIDE);
@@ -71,6 +73,18 @@ for (const theme of THEMES) {
     await taken(page, "told-twice", theme);
   });
 }
+
+test("asking for a key", async ({ browser }) => {
+  const keyed = await Server.start({ settings: { live_hosts: 1, batch_hosts: 1 } });
+  await keyed.addTenant("acme");
+  for (const theme of THEMES) {
+    const page = await opened(browser, theme, "");
+    await page.goto(keyed.url);
+    await expect(page.getByLabel("Key", { exact: true })).toBeVisible();
+    await taken(page, "key", theme);
+  }
+  await keyed.stop();
+});
 
 test("calls, and one of them", async ({ browser }) => {
   for (const theme of THEMES) {

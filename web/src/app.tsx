@@ -86,13 +86,13 @@ function Tab(props: { to: string; at: Route["name"][]; children: ComponentChildr
 }
 
 function SignOut() {
-  const label = runningCall.value ? "Forget the key: end the call first" : "Forget the key";
+  const label = "Forget the key";
   return (
     <button
       type="button"
       class="button bare"
       aria-label={label}
-      title={label}
+      title={runningCall.value ? "End the call first" : label}
       disabled={runningCall.value}
       onClick={forgetKey}
     >
