@@ -7,6 +7,8 @@ import type { Call, Job } from "../api/types";
 import type { Columns } from "../words/columns";
 import { readDifference } from "../words/reader";
 
+const TRY_AGAIN_MS = 3000;
+
 /** How far the canonical transcript is: share done (0 to 1), or what stands in its way. */
 export type Telling =
   | { state: "waiting"; share: number }
@@ -19,6 +21,8 @@ export class SecondTelling {
   readonly telling: ReadonlySignal<Telling>;
   private readonly current = signal<Telling>({ state: "waiting", share: 0 });
   private end = () => {};
+  private closed = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   /** With `told` whoever makes it follows the call already and passes status events on. */
   constructor(
@@ -47,7 +51,13 @@ export class SecondTelling {
   }
 
   close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
     this.end();
+  }
+
+  private later(work: () => void): void {
+    if (!this.closed) this.timer = setTimeout(work, TRY_AGAIN_MS);
   }
 
   private wait(): void {
@@ -70,14 +80,21 @@ export class SecondTelling {
       ]);
       this.current.value = { state: "done", columns: read.columns, changed: read.added, call };
     } catch (error) {
-      this.current.value = { state: "lost", error: asProblem(error) };
+      const problem = asProblem(error);
+      this.current.value = { state: "lost", error: problem };
+      if (problem.retryable) this.later(() => void this.read());
     }
   }
 
   private async explain(): Promise<void> {
     const query = { ticket: this.ticket };
-    const call = await get<Call>(callPath(this.callId), { query }).catch(asProblem);
-    this.current.value = { state: "failed", error: call instanceof ApiError ? call : why(call) };
+    try {
+      const call = await get<Call>(callPath(this.callId), { query });
+      this.current.value = { state: "failed", error: why(call) };
+    } catch (error) {
+      this.current.value = { state: "lost", error: asProblem(error) };
+      this.later(() => void this.explain());
+    }
   }
 }
 
