@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "./support/fixtures";
 import { underPrefix } from "./support/proxy";
-import { Server, sample, seeded } from "./support/server";
+import { Server, sample, seeded, WORDLESS } from "./support/server";
 
 test("works under a path prefix", async ({ page, server }) => {
   await server.upload("prefixed", new Uint8Array(readFileSync(sample("hello.flac"))));
@@ -62,7 +62,7 @@ test("a key is asked for, tried, and kept; a link to follow needs none and gives
 });
 
 test("hostile text is text, in a call, in its search and in its name", async ({ page }) => {
-  const server = await Server.start({ folder: seeded("hostile") });
+  const server = await Server.start({ folder: seeded("hostile"), settings: WORDLESS });
   await page.goto(`${server.url}/#/calls/hostile`);
   await expect(page.getByText("<script>document.title=")).toBeVisible();
   await page.getByRole("button", { name: "Difference" }).click();
@@ -81,7 +81,7 @@ test("hostile text is text, in a call, in its search and in its name", async ({ 
 });
 
 test("a thousand calls are listed as one scrolls, and narrowed by filters", async ({ page }) => {
-  const server = await Server.start({ folder: seeded("many", "1000") });
+  const server = await Server.start({ folder: seeded("many", "1000"), settings: WORDLESS });
   await page.goto(`${server.url}/#/calls`);
   await expect(page.locator(".call-line")).toHaveCount(50);
   await page.mouse.move(400, 400);

@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "./support/fixtures";
-import { Server, seeded } from "./support/server";
+import { Server, seeded, WORDLESS } from "./support/server";
 
 const GB = 1_000_000_000;
 
@@ -25,7 +25,7 @@ test("a file that is too large is refused before any of it is sent", async ({ pa
 test("a call of ten hours starts at any second, and only what is heard is fetched", async ({
   page,
 }) => {
-  const server = await Server.start({ folder: seeded("long", "100000") });
+  const server = await Server.start({ folder: seeded("long", "100000"), settings: WORDLESS });
   const lengths: number[] = [];
   page.on("response", (response) => {
     if (!response.url().includes("/audio")) return;

@@ -106,6 +106,9 @@ export class Server {
   }
 }
 
+/** For what needs no words: engines that are there at once. */
+export const WORDLESS = { live_engine: "null", batch_engine: "null" };
+
 /** A data directory with calls in it: "hostile", "many COUNT" or "long WORDS". */
 export function seeded(...kind: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), "twicetold-e2e-"));
@@ -124,5 +127,15 @@ export function sampleWav(name: string, times = 1): string {
   const target = join(folder, `${name}.wav`);
   const source = sample(`${name}.flac`);
   execFileSync(PYTHON, [join(import.meta.dirname, "wav.py"), source, target, String(times)]);
+  return target;
+}
+
+/** The engine that reads the numbers of `countingWav` back. */
+export const COUNTING = { live_engine: "counter", batch_engine: "counter" };
+
+/** Numbers from 1 on as sound, five in two seconds with their pause; made once a run. */
+export function countingWav(count: number): string {
+  const target = join(mkdtempSync(join(tmpdir(), "twicetold-wav-")), "counting.wav");
+  execFileSync(PYTHON, [join(import.meta.dirname, "counting.py"), target, String(count)]);
   return target;
 }

@@ -27,10 +27,13 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
     if (!waveform || !container) return;
     let destroy = () => {};
     let left = false;
-    void drawn(container, waveform, player).then((end) => {
-      if (left) end();
-      else destroy = end;
-    });
+    drawn(container, waveform, player).then(
+      (end) => {
+        if (left) end();
+        else destroy = end;
+      },
+      () => {}, // the library could not be loaded; as above
+    );
     return () => {
       left = true;
       destroy();

@@ -36,10 +36,13 @@ function Plot({ calls }: { calls: Call[] }) {
     if (!element) return;
     let end = () => {};
     let left = false;
-    void plotted(element, calls).then((destroy) => {
-      if (left) destroy();
-      else end = destroy;
-    });
+    plotted(element, calls).then(
+      (destroy) => {
+        if (left) destroy();
+        else end = destroy;
+      },
+      () => {}, // the library could not be loaded; the line above the chart says the same in words
+    );
     return () => {
       left = true;
       end();
