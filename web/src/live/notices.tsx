@@ -154,6 +154,9 @@ export function SecondNotice({ second, mayOpen = true }: SecondProps) {
         </Notice>
       );
     case "done":
+      if (telling.columns.channel.length === 0) {
+        return <Notice title="The call is over. Nothing was said in it." actions={open} />;
+      }
       return (
         <Notice title={changes(telling.changed)} actions={open}>
           {telling.call.draft_wer !== null &&
