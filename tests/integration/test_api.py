@@ -34,6 +34,7 @@ from tests.integration.api_harness import (
 from twicetold.broker import Topic
 from twicetold.errors import CallDeleted
 from twicetold.gateway import deletion, recordings
+from twicetold.gateway import events as events_module
 from twicetold.queue import Job, JobState
 from twicetold.sessions import State
 from twicetold.speech.chunks import Finalize
@@ -343,6 +344,13 @@ async def stream(
 
     async with client.stream("GET", "/v1/calls/call-1/events") as response:
         yield events()
+
+
+async def test_a_silent_stream_says_that_it_is_alive(api: Api, monkeypatch: Any) -> None:
+    monkeypatch.setattr(events_module, "_KEEP_ALIVE_S", 0.05)
+    await live_call(api, KEY)
+    async with serving(api) as client, stream(client) as events:
+        assert [await anext(events) for _ in range(2)] == [(None, "alive", '{"type":"alive"}')] * 2
 
 
 async def test_a_follower_that_leaves_is_forgotten(api: Api) -> None:

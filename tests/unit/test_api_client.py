@@ -136,7 +136,7 @@ async def test_following_goes_on_after_the_last_final_when_the_stream_breaks(
             return stream(final(1), final(2))
         if len(after) == 2:
             raise httpx.ReadError("reset")
-        return stream(final(3), DONE, {"type": "never"})
+        return stream({"type": "alive"}, final(3), DONE, {"type": "never"})
 
     async with client_of(answer) as api:
         events = [event async for event in api.events("c")]

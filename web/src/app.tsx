@@ -1,6 +1,6 @@
-import { computed, useSignalEffect } from "@preact/signals";
+import { computed } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { forgetKey, key, keyWanted } from "./api/key";
 import { KeyForm } from "./key-form";
 import { link, type Route, route } from "./router";
@@ -13,22 +13,23 @@ import { runningCall } from "./ui/running-call";
 import { ThemeButton } from "./ui/theme";
 
 const name = computed(() => route.value.name);
-const place = computed(() => placeOf(route.value));
 
-/** What the window is called, and what changes when another view is opened. */
-function placeOf(route: Route): string {
+/** What the window is called. */
+function titleOf(route: Route): string {
   if ("callId" in route) return route.callId;
-  return route.name === "calls" ? "Calls" : "Live";
+  return { live: "Live", calls: "Calls", unknown: "Nothing here" }[route.name];
 }
 
 /** Screen readers begin to read a view that was opened; its name stands in the window's title. */
 function useArrival(): void {
-  const first = useRef(true);
-  useSignalEffect(() => {
-    document.title = `${place.value} · Twicetold`;
-    if (!first.current) document.getElementById("view")?.focus({ preventScroll: true });
-    first.current = false;
-  });
+  const title = titleOf(route.value);
+  const place = `${name.value} ${title}`;
+  const arrived = useRef(place);
+  useEffect(() => {
+    document.title = `${title} · Twicetold`;
+    if (arrived.current !== place) document.getElementById("view")?.focus({ preventScroll: true });
+    arrived.current = place;
+  }, [place, title]);
 }
 
 /** The frame of every view but the room's screen, which has the window to itself. */

@@ -66,6 +66,8 @@ class Captions:
             channel, utterance = event["channel"], event["utterance"]
             if utterance > self._settled.get(channel, -1):
                 self._partials[channel] = (utterance, event.get("text", ""))
+        elif kind == "no_words":
+            self._take_back(event["channel"], event["utterance"])
         elif kind == "lagging":
             self._lag(event["seconds"])
         elif kind == "gap":
@@ -78,14 +80,18 @@ class Captions:
     def _show_final(self, event: Mapping[str, Any]) -> None:
         channel = event["channel"]
         self._settled[channel] = max(event["utterance"], self._settled.get(channel, -1))
-        if self._partials.get(channel, (-1, ""))[0] <= event["utterance"]:
-            self._partials.pop(channel, None)
+        self._take_back(channel, event["utterance"])
         text = event["text"]
         if event.get("failed"):
             text = "(not understood; the recording is transcribed again after the call)"
         if text:
             self.finals += 1
             self._console.print(self._line(channel, event["start"], text), soft_wrap=True)
+
+    def _take_back(self, channel: int, utterance: int) -> None:
+        """The utterance is over: what was guessed of it goes."""
+        if self._partials.get(channel, (-1, ""))[0] <= utterance:
+            self._partials.pop(channel, None)
 
     def _lag(self, seconds: float) -> None:
         if self._live is None and seconds and not self._lag_s:

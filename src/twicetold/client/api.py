@@ -15,7 +15,7 @@ import httpx
 from twicetold.client.error import ServerError, server_error
 
 _UPLOAD_PIECE_BYTES = 256 * 1024
-_SILENCE_S = 60.0  # the server says every 15 s that it is still there
+_SILENCE_S = 60.0  # the server says every 5 s that it is still there
 _STREAM_ATTEMPTS = 6
 _OVER = ("done", "failed")
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 _MOST_WAITING = 256
 # What may be lost without a reader missing anything that counts.
-_FLEETING = (Kind.PARTIAL, Kind.SPEECH_STARTED, Kind.PROGRESS)
+_FLEETING = (Kind.PARTIAL, Kind.SPEECH_STARTED, Kind.NO_WORDS, Kind.PROGRESS)
 
 
 class Subscription:

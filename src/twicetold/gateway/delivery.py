@@ -24,7 +24,9 @@ from twicetold.transcripts import Call, Status
 # A running call says something every second (progress): after so long, look what was missed.
 _QUIET_S = 15.0
 _MOST_FRUITLESS_LOOKS = 3
-_UTTERANCE = re.compile(r'\{"type":"[a-z_]+",(?:"event":\d+,)?"channel":(\d+),"utterance":(\d+),')
+_UTTERANCE = re.compile(
+    r'\{"type":"[a-z_]+",(?:"event":\d+,)?"channel":(\d+),"utterance":(\d+)[,}]'
+)
 OVER = (Status.DONE, Status.FAILED)
 
 

@@ -41,12 +41,20 @@ def _make(path: Path) -> None:
 
 
 def _place(name: str, path: Path) -> None:
+    """Never in the place of what another process has made."""
     try:
-        os.link(name, path)  # unlike a rename, refuses to replace what another process has made
+        os.link(name, path)
     except FileExistsError:
         pass
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
             raise
-        if not path.exists():  # a file system without links
-            Path(name).rename(path)
+        _copy(name, path)  # a file system without links
+
+
+def _copy(name: str, path: Path) -> None:
+    """Raises nothing where another process was quicker; what a killed one has left is damaged."""
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(Path(name).read_bytes())

@@ -53,6 +53,16 @@ def beneath(captions: Captions) -> str:
     return written(screen)
 
 
+def test_what_came_to_no_words_is_taken_back() -> None:
+    with Captions(console(terminal=True), {}) as captions:
+        captions.show(partial("um", utterance=3))
+        captions.show(partial("er", utterance=2, channel=1))
+        captions.show({"type": "no_words", "channel": 0, "utterance": 3})
+        captions.show({"type": "no_words", "channel": 1, "utterance": 1})  # of an earlier one
+        assert "um" not in beneath(captions)
+        assert "er" in beneath(captions)
+
+
 def test_without_a_terminal_finals_are_plain_lines() -> None:
     screen = console(terminal=False)
     with Captions(screen, {0: "agent", 1: "caller"}) as captions:

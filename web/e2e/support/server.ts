@@ -122,11 +122,11 @@ export function sample(name: string): string {
 }
 
 /** A sample call as WAV, made once a run. */
-export function sampleWav(name: string, times = 1): string {
+export function sampleWav(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), "twicetold-wav-"));
   const target = join(folder, `${name}.wav`);
   const source = sample(`${name}.flac`);
-  execFileSync(PYTHON, [join(import.meta.dirname, "wav.py"), source, target, String(times)]);
+  execFileSync(PYTHON, [join(import.meta.dirname, "wav.py"), source, target]);
   return target;
 }
 

@@ -1,4 +1,4 @@
-"""A sound file as a WAV of 16 bit, for Chromium's microphone: ``python wav.py IN OUT [times]``."""
+"""A sound file as a WAV of 16 bit, for Chromium's microphone: ``python wav.py IN OUT``."""
 
 import sys
 import wave
@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 
-def main(source: str, target: str, times: str = "1") -> None:
+def main(source: str, target: str) -> None:
     with av.open(source) as container:
         pieces = [frame.to_ndarray() for frame in container.decode(audio=0)]
         stream = container.streams.audio[0]
@@ -23,8 +23,7 @@ def main(source: str, target: str, times: str = "1") -> None:
         file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
-        for _ in range(int(times)):
-            file.writeframes(sound.astype("<i2").tobytes())
+        file.writeframes(sound.astype("<i2").tobytes())
 
 
 main(*sys.argv[1:])

@@ -6,6 +6,7 @@ import type { Call, Ticket } from "./types";
 const NAMES = ["speech_started", "partial", "final", "no_words", "done", "status"] as const;
 /** After this one there is no final: for those who ask how a call stands, and not what was said. */
 export const NO_FINALS = 2 ** 31;
+const OWN_TICKET_S = 3600;
 const SILENCE_MS = 15_000; // a stream that stands says so every five seconds
 const WAITS_MS = [500, 1000, 2000, 5000];
 
@@ -61,7 +62,7 @@ class Following {
 
   async connect(): Promise<void> {
     try {
-      const ticket = this.ticket ?? (await freshTicket(this.callId));
+      const ticket = this.ticket ?? (await freshTicket(this.callId, OWN_TICKET_S));
       if (!this.over) this.open(ticket);
     } catch (error) {
       this.broken(asProblem(error));
@@ -107,7 +108,9 @@ class Following {
   /** An `error` event of the server's, which ends the stream. */
   private refused(event: MessageEvent<string>): void {
     this.leave();
-    this.broken(new ApiError(JSON.parse(event.data)));
+    const error = new ApiError(JSON.parse(event.data));
+    // A ticket of our own has run out: whether the key is good is told when a fresh one is asked for.
+    this.broken(this.ticket === null && error.code === "unauthorized" ? null : error);
   }
 
   /** The connection broke, or was refused, which an EventSource does not tell apart. */

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { asProblem, callPath, exchange, get, post, remove } from "../api/http";
-import type { ApiError } from "../api/problem";
+import { ApiError } from "../api/problem";
 import type { Call, Calls, Job, Jobs } from "../api/types";
 import { asQuery, type Filters, NO_FILTERS } from "./filters";
 
@@ -8,6 +8,7 @@ const PAGE = 50;
 const BUSY_MS = 2500;
 const QUIET_MS = 30_000;
 const MOST_RENEWED = 20;
+const GONE = ["call_deleted", "call_not_found"];
 
 /** The tenant's calls as the filters ask for them, page by page, the newest page kept fresh. */
 export class CallList {
@@ -47,7 +48,7 @@ export class CallList {
       const page = await this.newest();
       if (number !== this.asked) return;
       this.problem.value = null;
-      if (page) this.merge(page);
+      if (page) this.merge(page.calls, page.tag);
       this.loaded.value = true;
       await Promise.all([this.progress(), this.renew(this.busyBelow)]);
     } catch (error) {
@@ -100,16 +101,16 @@ export class CallList {
   }
 
   /** Null while nothing has changed. */
-  private async newest(): Promise<Calls | null> {
+  private async newest(): Promise<{ calls: Calls; tag: string } | null> {
     const query = { ...asQuery(this.filters ?? NO_FILTERS), limit: PAGE };
     const headers = this.tag ? { "If-None-Match": this.tag } : {};
     const answer = await exchange("GET", "v1/calls", { query, headers });
     if (answer.status === 304) return null;
-    this.tag = answer.headers.get("ETag") ?? "";
-    return (await answer.json()) as Calls;
+    return { calls: (await answer.json()) as Calls, tag: answer.headers.get("ETag") ?? "" };
   }
 
-  private merge(page: Calls): void {
+  private merge(page: Calls, tag: string): void {
+    this.tag = tag;
     const oldest = page.calls.at(-1)?.started_at ?? Number.NEGATIVE_INFINITY;
     const fresh = new Set(page.calls.map(({ call_id }) => call_id));
     const below = this.calls.value.filter(
@@ -121,15 +122,19 @@ export class CallList {
 
   /** Calls that the newest page does not tell of, each by itself. */
   private async renew(callIds: readonly string[]): Promise<void> {
-    const asking = callIds.slice(0, MOST_RENEWED).map((id) => get<Call>(callPath(id)));
-    const answers = await Promise.allSettled(asking);
-    const fresh = new Map(
-      answers.flatMap((answer) =>
-        answer.status === "fulfilled" ? [[answer.value.call_id, answer.value] as const] : [],
-      ),
+    const fresh = new Map<string, Call | null>();
+    await Promise.all(
+      callIds.slice(0, MOST_RENEWED).map(async (id) => {
+        const call = await get<Call>(callPath(id)).catch((error) => asProblem(error));
+        if (!(call instanceof ApiError)) fresh.set(id, call);
+        else if (GONE.includes(call.code)) fresh.set(id, null); // what else is wrong shows at the list
+      }),
     );
     if (fresh.size === 0) return;
-    this.calls.value = this.calls.value.map((call) => fresh.get(call.call_id) ?? call);
+    this.calls.value = this.calls.value.flatMap((call) => {
+      const now = fresh.get(call.call_id);
+      return now === null ? [] : [now ?? call];
+    });
   }
 
   private get busyBelow(): string[] {

@@ -17,8 +17,11 @@ export interface CallFormat {
 
 export interface CallHooks {
   caption(caption: Caption): void;
-  /** The server had closed the call (a sleeping laptop): it goes on under another id. */
-  continued(from: string, to: string): void;
+  /**
+   * The server had closed the call (a sleeping laptop): it goes on under another id. `heldS`:
+   * seconds of sound that the one before has.
+   */
+  continued(from: string, heldS: number): void;
 }
 
 const MOST_IN_FLIGHT_BYTES = 512 * 1024;
@@ -49,6 +52,7 @@ export class LiveCall {
   private readonly wrong = signal<ApiError | null>(null);
   private readonly id = signal("");
   private readonly keptBytes = signal(0);
+  private readonly secondBytes: number;
   private outbox: Outbox;
   private socket: WebSocket | null = null;
   private session: string | null = null;
@@ -76,6 +80,7 @@ export class LiveCall {
     this.problem = this.wrong;
     this.callId = this.id;
     const second = 2 * format.channels * format.sampleRate;
+    this.secondBytes = second;
     this.outbox = new Outbox(Math.min(MOST_KEPT_BYTES, MOST_KEPT_S * second));
     this.keptS = computed(() => this.keptBytes.value / second);
     this.unwatch = this.watch();
@@ -177,10 +182,11 @@ export class LiveCall {
         if (event.event > this.lastEvent) this.final(event);
         break;
       case "done":
-        this.done(event.event);
+        this.done(event);
         return;
       case "speech_started":
       case "partial":
+      case "no_words":
         this.hooks.caption(event);
         break;
     }
@@ -193,6 +199,7 @@ export class LiveCall {
     this.ready = true;
     this.failures = 0;
     this.awaySince.value = null;
+    this.lagS.value = 0; // where it is not, the server says so again
     this.wrong.value = null;
     this.now.value = this.stopping ? "stopping" : "live";
   }
@@ -206,11 +213,12 @@ export class LiveCall {
     this.hooks.caption(event);
   }
 
-  private done(lastEvent: number): void {
-    if (lastEvent > this.lastEvent) {
+  private done(done: Caption & { type: "done" }): void {
+    if (done.event > this.lastEvent) {
       if (this.socket) this.lost(this.socket);
       return;
     }
+    this.hooks.caption(done);
     this.goOn();
   }
 
@@ -249,11 +257,12 @@ export class LiveCall {
     }
     const from = this.id.value;
     this.id.value = continuedId(from);
+    const heldS = this.outbox.heldBytes / this.secondBytes;
     this.outbox = this.outbox.renumbered();
     this.session = null;
     this.draining = this.made = false;
     this.lastEvent = 0;
-    this.hooks.continued(from, this.id.value);
+    this.hooks.continued(from, heldS);
     this.leave();
     this.connect();
   }

@@ -9,7 +9,6 @@ const UNSPACED = /[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]/; // Thai, Lao, kana
  * for good, unless it comes to nothing.
  */
 export class Captions implements Rows {
-  readonly source = this;
   /** A new object after each event; the rows in it that did not change are the same. */
   readonly rows: ReadonlySignal<Rows>;
   /** Channels on which somebody speaks now. */
@@ -20,10 +19,18 @@ export class Captions implements Rows {
   private readonly places = new Map<string, number>();
   /** Of each channel the utterance whose partial has no final yet, by the key of its row. */
   private readonly unsettled = new Map<number, string>();
+  /** Of each channel the last utterance that has begun. */
+  private readonly begun = new Map<number, number>();
+  private origin: object = {};
   private readonly current = signal<Rows>(this);
 
   constructor() {
     this.rows = this.current;
+  }
+
+  /** Another one where a row has gone, and the others have moved. */
+  get source(): object {
+    return this.origin;
   }
 
   get length(): number {
@@ -51,41 +58,45 @@ export class Captions implements Rows {
     );
   }
 
-  /** Seconds at which the last of it ended. */
-  get end(): number {
-    return this.list.reduce((latest, { end }) => Math.max(latest, end), 0);
-  }
-
   heard(caption: Caption): void {
     switch (caption.type) {
-      case "speech_started":
-        this.speaks(caption.channel, true);
-        this.forget(caption.channel, keyOf(caption));
+      case "speech_started": // the final of the one before may still come
+        this.begins(caption);
         break;
       case "partial":
-        this.speaks(caption.channel, true);
+        this.begins(caption);
         this.partial(caption);
         break;
       case "final":
-        this.speaks(caption.channel, false);
+        this.ends(caption);
         this.final(caption);
         break;
       case "no_words":
-        this.speaks(caption.channel, false);
-        this.forget(caption.channel, "");
+        this.ends(caption);
+        if (this.unsettled.get(caption.channel) === keyOf(caption)) this.forget(caption.channel);
         break;
       case "done":
         this.speaking.value = new Set();
-        for (const channel of [...this.unsettled.keys()]) this.forget(channel, "");
+        for (const channel of [...this.unsettled.keys()]) this.forget(channel);
     }
+  }
+
+  private begins({ channel, utterance }: Utterance): void {
+    this.begun.set(channel, Math.max(utterance, this.begun.get(channel) ?? 0));
+    this.speaks(channel, true);
+  }
+
+  /** Unless the next one has begun meanwhile. */
+  private ends({ channel, utterance }: Utterance): void {
+    if (utterance >= (this.begun.get(channel) ?? 0)) this.speaks(channel, false);
   }
 
   private partial(partial: Partial): void {
     const at = placed(partial);
     const words = guessed(partial);
     if (words.length === 0) return;
-    this.forget(partial.channel, at.key);
     if (this.rowOf(at.key)?.hand === "draft") return; // it came too late
+    this.forget(partial.channel, at.key); // what went before would have its final by now
     this.unsettled.set(partial.channel, at.key);
     this.put({ ...at, hand: "partial", words, failed: false });
   }
@@ -119,13 +130,14 @@ export class Captions implements Rows {
   }
 
   /** A channel's partial that no final will follow; `but` is the row that may stay. */
-  private forget(channel: number, but: string): void {
+  private forget(channel: number, but = ""): void {
     const key = this.unsettled.get(channel);
     if (key === undefined || key === but) return;
     this.unsettled.delete(channel);
     const place = this.places.get(key);
     if (place === undefined) return;
     this.list.splice(place, 1);
+    this.origin = {};
     this.places.clear();
     this.list.forEach((row, at) => {
       this.places.set(row.key, at);
@@ -134,8 +146,7 @@ export class Captions implements Rows {
   }
 
   private tell(): void {
-    const { source } = this;
-    const { length } = this.list;
+    const { source, length } = this;
     this.current.value = {
       ...{ source, length },
       at: (index) => this.at(index),
@@ -154,7 +165,12 @@ export class Captions implements Rows {
   }
 }
 
-function keyOf({ channel, utterance }: { channel: number; utterance: number }): string {
+interface Utterance {
+  channel: number;
+  utterance: number;
+}
+
+function keyOf({ channel, utterance }: Utterance): string {
   return `live ${channel} ${utterance}`;
 }
 

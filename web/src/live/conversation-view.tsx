@@ -32,7 +32,7 @@ export function ConversationView({ conversation }: { conversation: Conversation 
       <StatusBar conversation={conversation} />
       <ConnectionNotice conversation={conversation} />
       <EndedNotice conversation={conversation} />
-      {second && <SecondNotice second={second} />}
+      {second && <SecondNotice second={second} silent={conversation.rows.value.length === 0} />}
       {conversation.rows.value.length === 0 && !second ? (
         <p class="hush">Say something. What is heard appears here.</p>
       ) : (
@@ -43,7 +43,7 @@ export function ConversationView({ conversation }: { conversation: Conversation 
           following="end"
         />
       )}
-      <SpokenAloud rows={conversation.rows} />
+      <SpokenAloud rows={conversation.rows} told={conversation.told} />
       <Confirm />
     </div>
   );

@@ -41,10 +41,17 @@ export function FollowView({ callId, query }: FollowProps) {
         </AwayNotice>
       )}
       {followed.second.value && (
-        <SecondNotice second={followed.second.value} mayOpen={ticket === null} />
+        <SecondNotice
+          second={followed.second.value}
+          mayOpen={ticket === null}
+          silent={followed.rows.value.length === 0}
+        />
       )}
       {followed.rows.value.length === 0 ? (
-        !error && <p class="hush">Nothing has been said yet. Captions appear here as they come.</p>
+        !error &&
+        !followed.second.value && (
+          <p class="hush">Nothing has been said yet. Captions appear here as they come.</p>
+        )
       ) : (
         <Transcript
           rows={followed.rows}
@@ -53,7 +60,7 @@ export function FollowView({ callId, query }: FollowProps) {
           following="end"
         />
       )}
-      <SpokenAloud rows={followed.rows} />
+      <SpokenAloud rows={followed.rows} told={followed.told} />
     </div>
   );
 }

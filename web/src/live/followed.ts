@@ -7,6 +7,7 @@ import type { Call } from "../api/types";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
 import { tellingRows } from "./telling-rows";
+import { Told } from "./told";
 
 /** Somebody else's call, read along: the same captions, and the canonical transcript after them. */
 export class Followed {
@@ -16,6 +17,7 @@ export class Followed {
   /** Date.now() when the connection broke; null while it stands. */
   readonly awaySince = signal<number | null>(Date.now());
   readonly rows = tellingRows(this.captions, this.second);
+  readonly told = new Told();
   /** The call as it stood at the beginning; null while unknown. */
   readonly call = signal<Call | null>(null);
   readonly channels = computed(() => this.call.value?.channels ?? this.captions.channels.value);

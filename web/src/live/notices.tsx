@@ -116,30 +116,43 @@ function Failed({ conversation }: { conversation: Conversation }) {
   return <Problem error={error} actions={rest} />;
 }
 
-/** Where the words of this call's earlier parts are. */
+/** What this call was before, and how that stands. */
 export function EndedNotice({ conversation }: { conversation: Conversation }) {
-  if (conversation.earlier.value.length === 0) return null;
+  const earlier = conversation.earlier.value;
+  if (earlier.length === 0) return null;
   return (
     <Notice title="The server had closed the call while this page was away.">
       Nothing is lost: it goes on under another name, and whoever reads along needs a new link.
       Before that:{" "}
-      {conversation.earlier.value.map((callId) => (
-        <a key={callId} href={callLink(callId)}>
-          {callId}
-        </a>
+      {earlier.map((second) => (
+        <span key={second.callId}>
+          <a href={callLink(second.callId)}>{second.callId}</a> (
+          {STATES[second.telling.value.state]}){" "}
+        </span>
       ))}
     </Notice>
   );
 }
 
+const STATES = {
+  waiting: "being transcribed again",
+  done: "told twice",
+  failed: "could not be transcribed again",
+  lost: "no answer",
+} as const;
+
 interface SecondProps {
   second: SecondTelling;
   /** Whether the reader may do more than read: not where a link led here. */
   mayOpen?: boolean;
+  /** Nobody has said a word in all of the call. */
+  silent?: boolean;
 }
 
+const SILENT = "The call is over. Nothing was said in it.";
+
 /** How far the second telling is. */
-export function SecondNotice({ second, mayOpen = true }: SecondProps) {
+export function SecondNotice({ second, mayOpen = true, silent = false }: SecondProps) {
   const telling = second.telling.value;
   const open = mayOpen && (
     <a class="button" href={callLink(second.callId)}>
@@ -154,12 +167,10 @@ export function SecondNotice({ second, mayOpen = true }: SecondProps) {
         </Notice>
       );
     case "done":
-      if (telling.columns.channel.length === 0) {
-        return <Notice title="The call is over. Nothing was said in it." actions={open} />;
-      }
       return (
-        <Notice title={changes(telling.changed)} actions={open}>
-          {telling.call.draft_wer !== null &&
+        <Notice title={silent ? SILENT : changes(telling.changed)} actions={open}>
+          {!silent &&
+            telling.call.draft_wer !== null &&
             `The draft had ${percent(telling.call.draft_wer)} of its words wrong, by the second telling.`}
         </Notice>
       );

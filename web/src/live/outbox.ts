@@ -14,6 +14,7 @@ export class Outbox {
   private first = 0;
   private next = 0;
   private bytes = 0;
+  private held = 0;
 
   constructor(private readonly mostBytes = MOST_KEPT_BYTES) {}
 
@@ -61,6 +62,11 @@ export class Outbox {
     return this.bytes;
   }
 
+  /** Bytes of audio that the server holds. */
+  get heldBytes(): number {
+    return this.held;
+  }
+
   /** What is kept, numbered from 0, for a call of its own. */
   renumbered(): Outbox {
     const fresh = new Outbox(this.mostBytes);
@@ -96,6 +102,7 @@ export class Outbox {
     const count = Math.min(Math.max(0, before - this.first), this.messages.length);
     for (const message of this.messages.splice(0, count)) {
       this.bytes -= message.byteLength - HEAD_BYTES;
+      this.held += message.byteLength - HEAD_BYTES;
     }
     this.first += count;
   }

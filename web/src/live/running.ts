@@ -12,6 +12,7 @@ import { type CallFormat, LiveCall } from "./call";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
 import { tellingRows } from "./telling-rows";
+import { Told } from "./told";
 
 export interface Wish {
   deviceId?: string | undefined;
@@ -38,8 +39,10 @@ export class Conversation {
   readonly parts = signal<readonly Part[]>([new Part(0)]);
   readonly part: ReadonlySignal<Part> = computed(() => this.parts.value.at(-1) as Part);
   readonly second = computed(() => this.part.value.second.value);
-  /** Ids of the calls that this one was before, where it had to go on under another. */
-  readonly earlier = signal<readonly string[]>([]);
+  /** The second tellings of what this call was before, where it had to go on under another id. */
+  readonly earlier = computed(() =>
+    this.parts.value.slice(0, -1).flatMap(({ second }) => second.value ?? []),
+  );
   readonly channels = computed(
     () => this.call.value?.format.channels ?? this.part.value.captions.channels.value,
   );
@@ -49,6 +52,8 @@ export class Conversation {
   readonly opening = signal(false);
   /** No more sound can be kept while the server is away. */
   readonly full = signal(false);
+  /** What the reader's screen reader was told. */
+  readonly told = new Told();
   /** What went wrong with the sound. */
   readonly problem = signal<ApiError | null>(null);
   /** The draft while people speak, then the canonical transcript. */
@@ -76,8 +81,10 @@ export class Conversation {
   stop(): void {
     this.stopped = true;
     const source = this.source.peek();
+    const call = this.call.peek();
     if (source && !this.unplugged.peek()) source.stop();
-    else this.call.peek()?.stop();
+    else if (call) call.stop();
+    else this.giveUp();
   }
 
   close(): void {
@@ -132,7 +139,7 @@ export class Conversation {
   private begun(format: CallFormat): LiveCall {
     const call = new LiveCall(format, {
       caption: (caption) => this.part.peek().captions.heard(caption),
-      continued: (from) => this.goOn(from),
+      continued: (from, heldS) => this.goOn(from, heldS),
     });
     this.call.value = call;
     const unsubscribe = call.state.subscribe((state) => {
@@ -146,11 +153,9 @@ export class Conversation {
     return call;
   }
 
-  private goOn(from: string): void {
+  private goOn(from: string, heldS: number): void {
     this.tellAgain(from);
-    this.earlier.value = [...this.earlier.peek(), from];
-    const before = this.part.peek();
-    this.parts.value = [...this.parts.peek(), new Part(before.from + before.captions.end)];
+    this.parts.value = [...this.parts.peek(), new Part(this.part.peek().from + heldS)];
   }
 
   private tellAgain(callId: string): void {
@@ -185,7 +190,6 @@ export async function begin(wish: Wish, file?: File, audible = true): Promise<vo
   problem.value = null;
   opening.value = true;
   try {
-    conversation.peek()?.close();
     if (file) await fresh.play(file, audible);
     else await fresh.listen(wish.deviceId);
     conversation.value = fresh;

@@ -52,7 +52,7 @@ export function ScreenView({ callId, query }: ScreenProps) {
       </div>
       <Lines followed={followed} />
       <Trouble followed={followed} />
-      <SpokenAloud rows={followed.captions.rows} />
+      <SpokenAloud rows={followed.captions.rows} told={followed.told} />
       <Announcer />
     </main>
   );

@@ -2,6 +2,7 @@ import { type ReadonlySignal, signal } from "@preact/signals";
 import type { StatusEvent } from "../api/events";
 import { follow } from "../api/follow";
 import { asProblem, callPath, get, post } from "../api/http";
+import { key } from "../api/key";
 import { ApiError } from "../api/problem";
 import type { Call, Job } from "../api/types";
 import type { Columns } from "../words/columns";
@@ -21,6 +22,7 @@ export class SecondTelling {
   readonly telling: ReadonlySignal<Telling>;
   private readonly current = signal<Telling>({ state: "waiting", share: 0 });
   private end = () => {};
+  private unsubscribe = () => {};
   private closed = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -43,28 +45,41 @@ export class SecondTelling {
   async retry(): Promise<void> {
     try {
       await post<Job>(callPath(this.callId, "/retry"));
+      if (this.closed) return;
       this.current.value = { state: "waiting", share: 0 };
       this.wait();
     } catch (error) {
-      this.current.value = { state: "lost", error: asProblem(error) };
+      this.current.value = { state: "failed", error: asProblem(error) };
     }
   }
 
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
+    this.unsubscribe();
     this.end();
   }
 
-  private later(work: () => void): void {
-    if (!this.closed) this.timer = setTimeout(work, TRY_AGAIN_MS);
+  /** Something stands in the way: it is tried again where that may help, or with another key. */
+  private lost(error: unknown, again: () => void): void {
+    if (this.closed) return;
+    const problem = asProblem(error);
+    this.current.value = { state: "lost", error: problem };
+    if (problem.retryable) this.timer = setTimeout(again, TRY_AGAIN_MS);
+    else if (problem.code === "unauthorized" && this.ticket === undefined) this.withKey(again);
+  }
+
+  private withKey(again: () => void): void {
+    const shown = key.peek();
+    this.unsubscribe();
+    this.unsubscribe = key.subscribe((now) => {
+      if (now !== shown && !this.closed) queueMicrotask(again);
+    });
   }
 
   private wait(): void {
     this.end();
-    const failed = (error: ApiError) => {
-      this.current.value = { state: "lost", error };
-    };
+    const failed = (error: ApiError) => this.lost(error, () => this.wait());
     const caption = (event: { type: string }) => {
       if (event.type === "status") void this.status(event as StatusEvent);
     };
@@ -80,9 +95,7 @@ export class SecondTelling {
       ]);
       this.current.value = { state: "done", columns: read.columns, changed: read.added, call };
     } catch (error) {
-      const problem = asProblem(error);
-      this.current.value = { state: "lost", error: problem };
-      if (problem.retryable) this.later(() => void this.read());
+      this.lost(error, () => void this.read());
     }
   }
 
@@ -92,8 +105,7 @@ export class SecondTelling {
       const call = await get<Call>(callPath(this.callId), { query });
       this.current.value = { state: "failed", error: why(call) };
     } catch (error) {
-      this.current.value = { state: "lost", error: asProblem(error) };
-      this.later(() => void this.explain());
+      this.lost(error, () => void this.explain());
     }
   }
 }

@@ -94,6 +94,7 @@ function Share({ call, conversation }: { call: LiveCall; conversation: Conversat
     return new URL(`${link(`${room}/${callId}`)}?ticket=${ticket}`, document.baseURI).href;
   };
   const openScreen = async () => {
+    conversation.problem.value = null;
     const opened = open("about:blank", "_blank"); // at once: later the browser would not
     try {
       const href = await address("screen");

@@ -39,14 +39,14 @@ class Joined implements Rows {
   }
 
   at(index: number): Row {
-    const [part, own] = this.placed(index);
+    const [part, own, number] = this.placed(index);
     const row = part.rows.at(own);
-    return part.from === 0 ? row : moved(row, part.from, this.keyAt(index));
+    return number === 0 ? row : moved(row, part.from, this.keyAt(index));
   }
 
   keyAt(index: number): string {
-    const [part, own] = this.placed(index);
-    return part.from === 0 ? part.rows.keyAt(own) : `${part.from} ${part.rows.keyAt(own)}`;
+    const [part, own, number] = this.placed(index);
+    return number === 0 ? part.rows.keyAt(own) : `${number} ${part.rows.keyAt(own)}`;
   }
 
   lettersAt(index: number): number {
@@ -60,13 +60,14 @@ class Joined implements Rows {
     return part ? (this.first[at] ?? 0) + part.rows.rowAt(seconds - part.from) : 0;
   }
 
-  private placed(index: number): [Part, number] {
+  /** The part, the row's index in it, and the part's number. */
+  private placed(index: number): [Part, number, number] {
     const at = this.first.findLastIndex((first, which) => {
       return first <= index && (this.parts[which]?.rows.length ?? 0) > 0;
     });
     const part = this.parts[at];
     if (!part) throw new RangeError(`there is no row ${index}`);
-    return [part, index - (this.first[at] ?? 0)];
+    return [part, index - (this.first[at] ?? 0), at];
   }
 }
 

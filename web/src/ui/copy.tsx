@@ -52,6 +52,7 @@ async function written(content: Promise<string>): Promise<void> {
     await navigator.clipboard.writeText(await content);
   } else {
     const blob = content.then((text) => new Blob([text], { type: "text/plain" }));
+    blob.catch(() => {}); // where the browser refuses before it looks at it
     await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
   }
 }

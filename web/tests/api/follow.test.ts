@@ -159,4 +159,41 @@ describe("follow", () => {
     expect([heard, away, failures]).toEqual([[], [], []]);
     expect(FakeSource.all).toHaveLength(1);
   });
+
+  it("gets another ticket where its own has run out, and tells nobody", async () => {
+    const end = follow("c", to);
+    await settled();
+    last().onopen?.();
+    const refusal = { code: "unauthorized", message: "m", hint: "h", retryable: false };
+    last().say("error", refusal);
+    await settled(1000);
+    expect(FakeSource.all).toHaveLength(2);
+    expect(failures).toEqual([]);
+    end();
+  });
+
+  it("ends where the ticket of a link has run out", async () => {
+    follow("c", to, "given");
+    await settled();
+    last().say("error", { code: "unauthorized", message: "m", hint: "h", retryable: false });
+    await settled(10_000);
+    expect(failures.map(({ code }) => code)).toEqual(["unauthorized"]);
+    expect(FakeSource.all).toHaveLength(1);
+  });
+
+  it("gives up a stream that has gone silent, and not one that says it is alive", async () => {
+    const end = follow("c", to, "given");
+    await settled();
+    last().onopen?.();
+    for (let turn = 0; turn < 6; turn += 1) {
+      await settled(5000);
+      last().say("alive", { type: "alive" });
+    }
+    expect(FakeSource.all).toHaveLength(1);
+    await settled(16_000);
+    expect(FakeSource.all).toHaveLength(2);
+    expect(FakeSource.all[0]?.closed).toBe(true);
+    expect(heard).toEqual([]); // a sign of life is no caption
+    end();
+  });
 });

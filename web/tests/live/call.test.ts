@@ -7,7 +7,8 @@ import { FakeServer } from "./fake-server";
 
 let server: FakeServer;
 let shown: string[];
-let continued: [string, string][];
+let continued: [from: string, heldS: number][];
+let kinds: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -15,6 +16,7 @@ beforeEach(() => {
   server.install();
   shown = [];
   continued = [];
+  kinds = [];
   key.value = null;
   keyWanted.value = false;
 });
@@ -31,8 +33,11 @@ async function opened(callId?: string): Promise<LiveCall> {
   const call = new LiveCall(
     { sampleRate: 16_000, channels: 1, callId },
     {
-      caption: (caption: Caption) => caption.type === "final" && shown.push(caption.text),
-      continued: (from, to) => continued.push([from, to]),
+      caption: (caption: Caption) => {
+        kinds.push(caption.type);
+        if (caption.type === "final") shown.push(caption.text);
+      },
+      continued: (from, heldS) => continued.push([from, heldS]),
     },
   );
   await settle();
@@ -67,6 +72,28 @@ describe("a live call", () => {
     server.last.arrive();
     expect(call.state.value).toBe("over");
     expect(server.call("a").held).toEqual(upTo(5));
+  });
+
+  it("passes on all that is told of an utterance, and that all was told", async () => {
+    const call = await opened("a");
+    const at = { channel: 0, utterance: 0 };
+    server.last.say({ type: "speech_started", ...at, start: 0 });
+    server.last.say({ type: "partial", ...at, start: 0, end: 1, text: "um" });
+    server.last.say({ type: "no_words", ...at });
+    server.last.say({ type: "something_new" });
+    call.stop();
+    server.last.arrive();
+    expect(kinds).toEqual(["speech_started", "partial", "no_words", "done"]);
+  });
+
+  it("forgets how far captions lagged when a new connection stands", async () => {
+    const call = await opened("a");
+    server.last.say({ type: "lagging", seconds: 8 });
+    expect(call.lagS.value).toBe(8);
+    server.cut();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(call.state.value).toBe("live");
+    expect(call.lagS.value).toBe(0);
   });
 
   it("keeps sound while the connection is lost and sends it when it stands again", async () => {
@@ -125,7 +152,7 @@ describe("a live call", () => {
     await speak(call, 4, 120);
     server.reachable = true;
     await speak(call, 124, 60);
-    expect(continued).toEqual([["a", "a-part-2"]]);
+    expect(continued).toEqual([["a", 0.3]]); // three pieces of a tenth of a second
     expect(call.callId.value).toBe("a-part-2");
     takeAll();
     const held = [...server.call("a").held, ...server.call("a-part-2").held];
@@ -154,7 +181,7 @@ describe("a live call", () => {
     await speak(call, 43, 20);
     takeAll();
     expect(shown).toEqual(["one", "two"]);
-    expect(continued).toEqual([["a", "a-part-2"]]);
+    expect(continued).toEqual([["a", 0.3]]);
     expect([...server.call("a").held, ...server.call("a-part-2").held]).toEqual(upTo(63));
   });
 

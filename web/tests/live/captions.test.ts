@@ -77,16 +77,35 @@ describe("Captions", () => {
     expect(shown(captions)).toEqual(["draft: one", "draft: two", "draft: three", "draft: four"]);
   });
 
-  it("take it back also where nobody said so: a later utterance begins, or the call ends", () => {
+  it("take it back also where nobody said so: a later one has words, or the call ends", () => {
     const captions = new Captions();
     captions.heard(partial(0, "um"));
     captions.heard(partial(0, "er", 1));
     captions.heard(partial(1, "good"));
     expect(shown(captions)).toEqual(["partial: er", "partial: good"]);
-    captions.heard({ type: "speech_started", channel: 1, utterance: 1, start: 5 });
-    expect(shown(captions)).toEqual(["partial: good"]);
-    captions.heard({ type: "done", call_id: "c", event: 0 });
-    expect(shown(captions)).toEqual([]);
+    captions.heard(final(1, 1, "hello", 1));
+    expect(shown(captions)).toEqual(["partial: good", "draft: hello"]);
+    captions.heard({ type: "done", call_id: "c", event: 1 });
+    expect(shown(captions)).toEqual(["draft: hello"]);
+  });
+
+  it("hold an utterance in its place where the next one begins before its final", () => {
+    const captions = new Captions();
+    const begins = (utterance: number): Caption => {
+      return { type: "speech_started", channel: 0, utterance, start: utterance };
+    };
+    captions.heard(partial(0, "a long monologue"));
+    captions.heard(partial(0, "yes", 1));
+    const { source } = captions.rows.value;
+    captions.heard(begins(1)); // it was cut, and goes on
+    expect(shown(captions)).toEqual(["partial: a long monologue", "partial: yes"]);
+    captions.heard(final(1, 0, "a long monologue is"));
+    expect(shown(captions)).toEqual(["draft: a long monologue is", "partial: yes"]);
+    expect([...captions.speaking.value]).toEqual([0, 1]); // for the next one has begun
+    captions.heard({ type: "no_words", channel: 0, utterance: 0 }); // of one that is settled
+    expect(captions.rows.value.source).toBe(source);
+    captions.heard({ type: "no_words", channel: 1, utterance: 0 });
+    expect(captions.rows.value.source).not.toBe(source); // rows have moved
   });
 
   it("see scripts without spaces", () => {

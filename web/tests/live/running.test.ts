@@ -149,19 +149,21 @@ describe("a conversation", () => {
   it("keeps the words of its earlier part where it goes on under another name", async () => {
     const [talk] = await talking();
     const id = talk.call.value?.callId.value ?? "";
+    server.last.arrive();
+    server.last.ack();
     server.call(id).finals.push("one");
     server.last.tell(0);
     server.call(id).open = false;
     server.calls.delete(id); // the record is gone
     server.last.break();
     await vi.waitFor(() => expect(talk.parts.value).toHaveLength(2), { timeout: 3000 });
-    expect(talk.earlier.value).toEqual([id]);
+    expect(talk.earlier.value.map(({ callId }) => callId)).toEqual([id]);
     expect(talk.rows.value.length).toBe(1);
     talk.part.value.captions.heard({
       ...{ type: "final", event: 1, channel: 0, utterance: 0, start: 0, end: 1 },
       ...{ text: "two", words: [] },
     });
     expect(talk.rows.value.length).toBe(2);
-    expect(talk.rows.value.at(1).start).toBe(1); // after the first
+    expect(talk.rows.value.at(1).start).toBe(0.1); // where the sound of the first ends
   });
 });

@@ -51,6 +51,16 @@ describe("Joiner", () => {
     expect(joiner.join(parts(told)).source).not.toBe(before);
   });
 
+  it("tells parts apart that begin at the same second", () => {
+    const joined = new Joiner().join([
+      { rows: table("one"), from: 0 },
+      { rows: table("two"), from: 0 },
+      { rows: table("three"), from: 0 },
+    ]);
+    expect(new Set([0, 1, 2].map((at) => joined.keyAt(at))).size).toBe(3);
+    expect(new Set([0, 1, 2].map((at) => joined.at(at).key)).size).toBe(3);
+  });
+
   it("finds every row wherever parts begin", () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.constantFrom("x", "y z"), { maxLength: 4 })), (texts) => {
