@@ -46,8 +46,10 @@ bench: .venv/.ready ## the measurements of docs/benchmarks.md; without ARGS it n
 	$(RUN)/python -m benchmarks $(ARGS)
 
 dist: page ## the wheel and the source archive, with the page in them
+	@rm -rf dist
 	$(UV) build --quiet --out-dir dist
 	@$(PYTHON) -m zipfile -l dist/*.whl | grep -q twicetold/page/index.html || { echo "The wheel lacks the page."; exit 1; }
+	@! tar tzf dist/*.tar.gz | grep -q node_modules || { echo "The source archive holds what others have written."; exit 1; }
 
 clean: ## forget all that was installed
 	rm -rf .venv .cache dist web/node_modules src/twicetold/page

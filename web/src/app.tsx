@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { forgetKey, key, keyWanted } from "./api/key";
 import { KeyForm } from "./key-form";
 import { link, type Route, route } from "./router";
-import { Announcer } from "./ui/announcer";
+import { Announcer, hush } from "./ui/announcer";
 import { Icon } from "./ui/icon";
 import { KeysHelp } from "./ui/keys-help";
 import { Lazy } from "./ui/lazy";
@@ -27,8 +27,10 @@ function useArrival(): void {
   const arrived = useRef(place);
   useEffect(() => {
     document.title = `${title} · Twicetold`;
-    if (arrived.current !== place) document.getElementById("view")?.focus({ preventScroll: true });
+    if (arrived.current === place) return;
     arrived.current = place;
+    hush();
+    document.getElementById("view")?.focus({ preventScroll: true });
   }, [place, title]);
 }
 

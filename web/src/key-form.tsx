@@ -35,12 +35,25 @@ export function KeyForm() {
         </p>
       )}
       <p>
-        Whoever runs it makes one with <code>twicetold tenants add NAME</code>. It says whose calls
-        you see.
+        {key.value === null ? (
+          <>
+            Whoever runs it makes one with <code>twicetold tenants add NAME</code>. It says whose
+            calls you see.
+          </>
+        ) : (
+          "It was replaced or taken back: ask whoever runs the server for the new one."
+        )}
       </p>
       <label class="field">
         Key
-        <input name="key" type="password" required autocomplete="current-password" size={36} />
+        <input
+          name="key"
+          type="password"
+          required
+          autocomplete="current-password"
+          size={36}
+          autofocus
+        />
       </label>
       <label class="row">
         <input name="remember" type="checkbox" /> Remember it in this browser

@@ -51,8 +51,8 @@ class BothTellings:
         await self._show_both(server.url, call_id, time.monotonic() - began)
         if not finals:
             raise EngineFailed("The live pass heard no words.", "Is there speech in the file?")
-        _show_addresses(server.url, call_id)
         if not self.once:
+            _show_addresses(server.url, call_id)
             note("The server stays up until Ctrl-C.")
             await stopped.wait()
 
@@ -87,7 +87,7 @@ class BothTellings:
             raise EngineFailed("The draft was not compared with the canonical transcript.")
         figures = {
             "call": f"{clock(length_s)}, transcribed again in {took_s:.1f} s",
-            "draft ≠ canonical": f"{wer:.1%} of the words ({call['draft_wer_normaliser']})",
+            "draft ≠ canonical": f"{wer:.1%} of the words",
         }
         if self.reference is not None:
             figures["draft word errors"] = f"{self.reference.wer(draft):.1%} against the script"

@@ -27,6 +27,7 @@ export class Server {
     const sets = Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
     const args = ["serve", "--port", String(port), "--data-dir", home, ...sets];
     const server = spawn(TWICETOLD, args, { cwd: home, stdio: ["ignore", "pipe", "pipe"] });
+    process.once("exit", () => server.kill("SIGKILL"));
     server.stderr.pipe(createWriteStream(join(home, "server.log"), { flags: "a" }));
     for await (const line of createInterface(server.stdout)) {
       const url = /https?:\/\/\S+/.exec(line)?.[0];

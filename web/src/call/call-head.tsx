@@ -2,6 +2,7 @@ import type { Call } from "../api/types";
 import { go, link } from "../router";
 import { confirmed } from "../ui/confirm";
 import { CopyButton } from "../ui/copy";
+import { deletion } from "../ui/deletion";
 import { clock, moment, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { save } from "../ui/save";
@@ -67,12 +68,7 @@ function Actions({ call, open }: { call: Call; open: OpenCall }) {
 }
 
 async function deleted(open: OpenCall): Promise<void> {
-  const sure = await confirmed({
-    title: `Delete ${open.callId}?`,
-    text: "Its sound, both transcripts and all else that is kept of it go, for good.",
-    verb: "Delete it",
-    keep: "Keep it",
-  });
+  const sure = await confirmed(deletion(open.callId, open.call.peek()?.status));
   if (sure && (await open.remove())) go(link("calls"));
 }
 

@@ -18,6 +18,9 @@ export function FindBar({ finding, differences }: { finding: Finding; difference
           onInput={(event) => finding.ask(event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter") finding.turn(event.shiftKey ? -1 : 1);
+            if (event.key !== "Escape") return;
+            event.preventDefault(); // what was found stays; its keys are the view's again
+            event.currentTarget.blur();
           }}
         />
       </label>

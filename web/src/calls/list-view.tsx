@@ -1,18 +1,29 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { asProblem } from "../api/http";
 import type { ApiError } from "../api/problem";
 import type { Call } from "../api/types";
 import { callLink, link } from "../router";
 import { confirmed } from "../ui/confirm";
+import { deletion } from "../ui/deletion";
 import { clock, moment, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
+import { type Shortcut, useShortcuts } from "../ui/keys";
 import { Problem } from "../ui/notice";
 import type { CallList } from "./call-list";
 
 /** The list; it goes on as one scrolls. */
 export function ListView({ list, filtered }: { list: CallList; filtered: boolean }) {
   const calls = list.calls.value;
+  useShortcuts(
+    useMemo<Shortcut[]>(
+      () => [
+        { keys: ["ArrowDown"], label: "↓", does: "next call", run: () => move(1) },
+        { keys: ["ArrowUp"], label: "↑", does: "call before", run: () => move(-1) },
+      ],
+      [],
+    ),
+  );
   const failed = calls.filter(({ status }) => status === "failed");
   const problem = useSignal<ApiError | null>(null);
   const attempt = (work: Promise<void>) => {
@@ -49,7 +60,7 @@ export function ListView({ list, filtered }: { list: CallList; filtered: boolean
             call={call}
             share={list.shares.value.get(call.call_id)}
             onRetry={() => attempt(list.retry(call.call_id))}
-            onDelete={() => attempt(asked(list, call.call_id))}
+            onDelete={() => attempt(asked(list, call))}
           />
         ))}
       </ul>
@@ -71,9 +82,7 @@ function Line({ call, share, onRetry, onDelete }: LineProps) {
   return (
     <li class="call-line">
       <span class="name">
-        <a href={target} onKeyDown={moved}>
-          {id}
-        </a>
+        <a href={target}>{id}</a>
         <span class="quiet small">
           {[call.language, call.channels > 1 ? `${call.channels} channels` : null, call.source]
             .filter(Boolean)
@@ -170,24 +179,15 @@ function More({ list }: { list: CallList }) {
   return <div ref={end} class="end" />;
 }
 
-/** Arrows go from call to call. */
-function moved(event: KeyboardEvent): void {
-  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const target = event.target as HTMLElement;
-  if (!by || !target.matches(".name a")) return;
+/** From the call that has the focus to its neighbour; to the first or last where none has it. */
+function move(by: 1 | -1): void {
   const links = [...document.querySelectorAll<HTMLElement>(".call-line .name a")];
-  event.preventDefault();
-  links[links.indexOf(target) + by]?.focus();
+  const at = links.indexOf(document.activeElement as HTMLElement);
+  links.at(at < 0 ? (by > 0 ? 0 : -1) : Math.max(0, Math.min(at + by, links.length - 1)))?.focus();
 }
 
-async function asked(list: CallList, callId: string): Promise<void> {
-  const sure = await confirmed({
-    title: `Delete ${callId}?`,
-    text: "Its sound, both transcripts and all else that is kept of it go, for good.",
-    verb: "Delete it",
-    keep: "Keep it",
-  });
-  if (sure) await list.remove(callId);
+async function asked(list: CallList, { call_id: callId, status }: Call): Promise<void> {
+  if (await confirmed(deletion(callId, status))) await list.remove(callId);
 }
 
 async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals";
+import { idOf, numbered } from "../api/call-id";
 import { address, authorization } from "../api/http";
 import { askForKey } from "../api/key";
 import { ApiError, problemIn, unreachable } from "../api/problem";
@@ -8,7 +9,6 @@ import { size } from "../ui/format";
 const AT_ONCE = 2;
 const MOST_NAMES = 50;
 const MIB = 1024 * 1024;
-const LONGEST_ID = 128;
 
 export type UploadState = "waiting" | "sending" | "sent" | "failed";
 
@@ -39,9 +39,8 @@ export class Upload {
     }
     const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
     this.request = request;
-    const query = { started_at: Math.round(this.file.lastModified / 1000) };
     const path = `v1/recordings/${encodeURIComponent(this.callId.value)}`;
-    request.open("PUT", address(path, query));
+    request.open("PUT", address(path));
     for (const [name, value] of Object.entries(authorization()))
       request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", this.file.type || "application/octet-stream");
@@ -128,29 +127,6 @@ addEventListener("beforeunload", (event) => {
 
 function isIn(...states: UploadState[]) {
   return ({ state }: Upload) => states.includes(state.value);
-}
-
-/** A call id made of a file's name, whatever script that is in. */
-export function idOf(name: string): string {
-  const stem = name.replace(/\.[A-Za-z0-9]{1,5}$/, "").normalize("NFKD");
-  const plain = stem.replaceAll(/\p{M}/gu, "").replaceAll(/[^A-Za-z0-9._-]+/g, "-");
-  const id = plain
-    .replace(/^[^A-Za-z0-9]+/, "")
-    .replace(/-+$/, "")
-    .slice(0, LONGEST_ID);
-  return id || `upload-${stamp(name)}`;
-}
-
-export function numbered(id: string, number: number): string {
-  const tail = `-${number}`;
-  return id.slice(0, LONGEST_ID - tail.length) + tail;
-}
-
-/** A short name for what has none in Latin letters; the same for the same name. */
-function stamp(name: string): string {
-  let hash = 7;
-  for (const letter of name) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 2_147_483_647;
-  return hash.toString(36);
 }
 
 /** What can be told of a file before a byte of it is sent. */

@@ -1,5 +1,6 @@
-import { useSignal } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { callLink } from "../router";
 import { size } from "../ui/format";
 import { Icon } from "../ui/icon";
@@ -10,33 +11,50 @@ interface TargetProps {
   children: ComponentChildren;
 }
 
-/** The whole view takes files. */
+/** The whole window takes files: one that misses would have the browser leave the page for it. */
 export function DropTarget({ onFiles, children }: TargetProps) {
-  const over = useSignal(0);
-  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+  const over = useDrops(onFiles);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the button Upload does the same
-    <div
-      class={over.value > 0 ? "target over" : "target"}
-      onDragEnter={(event) => {
-        if (hasFiles(event)) over.value += 1;
-      }}
-      onDragLeave={(event) => {
-        if (hasFiles(event)) over.value = Math.max(0, over.value - 1);
-      }}
-      onDragOver={(event) => {
-        if (hasFiles(event)) event.preventDefault();
-      }}
-      onDrop={(event) => {
-        event.preventDefault();
-        over.value = 0;
-        onFiles([...(event.dataTransfer?.files ?? [])]);
-      }}
-    >
+    <div class="target">
       {children}
-      {over.value > 0 && <p class="veil">Drop recordings to have them transcribed</p>}
+      {over.value && <p class="veil">Drop recordings to have them transcribed</p>}
     </div>
   );
+}
+
+/** Whether files are held over the window. */
+function useDrops(onFiles: (files: File[]) => void): ReadonlySignal<boolean> {
+  const depth = useSignal(0); // the pointer enters an element before it leaves the one around it
+  const give = useRef(onFiles);
+  give.current = onFiles;
+  useEffect(() => {
+    const leaving = new AbortController();
+    const on = (
+      name: "dragenter" | "dragleave" | "dragover" | "drop",
+      does: (e: DragEvent) => void,
+    ) =>
+      addEventListener(
+        name,
+        (event) => {
+          if (event.dataTransfer?.types.includes("Files")) does(event);
+        },
+        { signal: leaving.signal },
+      );
+    on("dragenter", () => {
+      depth.value += 1;
+    });
+    on("dragleave", () => {
+      depth.value = Math.max(0, depth.value - 1);
+    });
+    on("dragover", (event) => event.preventDefault());
+    on("drop", (event) => {
+      event.preventDefault();
+      depth.value = 0;
+      give.current([...(event.dataTransfer?.files ?? [])]);
+    });
+    return () => leaving.abort();
+  }, [depth]);
+  return useComputed(() => depth.value > 0);
 }
 
 export function UploadList({ uploads }: { uploads: Uploads }) {

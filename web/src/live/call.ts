@@ -1,9 +1,9 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { continuedId, newCallId } from "../api/call-id";
 import type { Caption, LiveEvent } from "../api/events";
 import { address } from "../api/http";
 import { askForKey, key } from "../api/key";
 import { ApiError } from "../api/problem";
-import { continuedId, newCallId } from "./call-id";
 import { MOST_KEPT_BYTES, Outbox } from "./outbox";
 
 export type CallState = "connecting" | "live" | "away" | "stopping" | "over" | "failed";

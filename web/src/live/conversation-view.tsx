@@ -25,6 +25,7 @@ export function ConversationView({ conversation }: { conversation: Conversation 
     ),
   );
   const second = conversation.second.value;
+  const failed = conversation.call.value?.state.value === "failed";
   const language = conversation.wish.language ?? server.value?.language ?? null;
   return (
     <div class="conversation">
@@ -33,8 +34,8 @@ export function ConversationView({ conversation }: { conversation: Conversation 
       <ConnectionNotice conversation={conversation} />
       <EndedNotice conversation={conversation} />
       {second && <SecondNotice second={second} silent={conversation.rows.value.length === 0} />}
-      {conversation.rows.value.length === 0 && !second ? (
-        <p class="hush">Say something. What is heard appears here.</p>
+      {conversation.rows.value.length === 0 ? (
+        !second && !failed && <p class="hush">Say something. What is heard appears here.</p>
       ) : (
         <Transcript
           rows={conversation.rows}

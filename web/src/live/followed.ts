@@ -33,7 +33,8 @@ export class Followed {
         this.awaySince.value = broken ? (this.awaySince.peek() ?? Date.now()) : null;
       },
       failed: (error: ApiError) => {
-        this.problem.value = ticket !== null && error.code === "unauthorized" ? stale() : error;
+        const isStale = ticket !== null && error.code === "unauthorized";
+        this.problem.value = isStale ? stale() : error.code === "call_not_found" ? none() : error;
       },
     };
     this.end = follow(callId, to, ticket);
@@ -64,7 +65,16 @@ function stale(): ApiError {
   return new ApiError({
     code: "unauthorized",
     message: "This link does not open the call any more.",
-    hint: "Links to follow a call end after some hours; ask whoever sent it for a new one.",
+    hint: "Such links end after a day, or when the key behind them is replaced; ask whoever sent it for a new one.",
+    retryable: false,
+  });
+}
+
+function none(): ApiError {
+  return new ApiError({
+    code: "call_not_found",
+    message: "There is no such call.",
+    hint: "It was deleted, or it has not begun.",
     retryable: false,
   });
 }

@@ -24,8 +24,7 @@ export function ConnectionNotice({ conversation }: { conversation: Conversation 
     <>
       {call && call.awaySince.value !== null && state !== "over" && (
         <AwayNotice since={call.awaySince.value} title="Connection lost" quietMs={QUIET_MS}>
-          Go on talking: what you say is kept here and sent when the server is back.{" "}
-          <span aria-hidden="true">{clock(call.keptS.value)} so far.</span>
+          Go on talking: what you say is kept here and sent when the server is back.
         </AwayNotice>
       )}
       {conversation.unplugged.value && state !== "over" && (
@@ -55,7 +54,7 @@ export function AwayNotice({ since, title, quietMs, children }: AwayProps) {
   const now = useNow();
   const away = now.value - since;
   if (away < quietMs) return null;
-  const clocked = <span aria-hidden="true">{clock(away / 1000)}</span>;
+  const clocked = <span aria-hidden="true">for {clock(away / 1000)}</span>;
   return (
     <Notice tone="warn" title={`${title}.`} actions={clocked}>
       {children}
@@ -169,9 +168,9 @@ export function SecondNotice({ second, mayOpen = true, silent = false }: SecondP
     case "done":
       return (
         <Notice title={silent ? SILENT : changes(telling.changed)} actions={open}>
-          {!silent &&
+          {telling.changed > 0 &&
             telling.call.draft_wer !== null &&
-            `The draft had ${percent(telling.call.draft_wer)} of its words wrong, by the second telling.`}
+            `${percent(telling.call.draft_wer)} of the words differ.`}
         </Notice>
       );
     case "failed": {

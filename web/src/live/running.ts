@@ -1,12 +1,14 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { asProblem } from "../api/http";
-import type { ApiError } from "../api/problem";
+import { asProblem, callPath, get } from "../api/http";
+import { ApiError } from "../api/problem";
+import type { Call } from "../api/types";
 import { openFile } from "../audio/file";
 import { openMicrophone } from "../audio/microphone";
 import { soundError } from "../audio/problems";
 import type { AudioSource, End, OnAudio } from "../audio/source";
 import { Joiner } from "../transcript/joining";
 import type { Rows } from "../transcript/rows";
+import { hush } from "../ui/announcer";
 import { runningCall } from "../ui/running-call";
 import { type CallFormat, LiveCall } from "./call";
 import { Captions } from "./captions";
@@ -190,6 +192,7 @@ export async function begin(wish: Wish, file?: File, audible = true): Promise<vo
   problem.value = null;
   opening.value = true;
   try {
+    if (wish.callId) await refuseTaken(wish.callId);
     if (file) await fresh.play(file, audible);
     else await fresh.listen(wish.deviceId);
     conversation.value = fresh;
@@ -200,7 +203,25 @@ export async function begin(wish: Wish, file?: File, audible = true): Promise<vo
   }
 }
 
+/** Before anybody says a word: a name is used once. Throws ApiError. */
+async function refuseTaken(callId: string): Promise<void> {
+  try {
+    await get<Call>(callPath(callId));
+  } catch (error) {
+    const { code } = asProblem(error);
+    if (code === "call_not_found") return;
+    if (code !== "call_deleted") throw error;
+  }
+  throw new ApiError({
+    code: "name_taken",
+    message: `There is, or was, a call of the name ${callId}.`,
+    hint: "A name is used once: choose another one, or leave it empty.",
+    retryable: true,
+  });
+}
+
 export function clear(): void {
+  hush();
   conversation.peek()?.close();
   conversation.value = null;
 }

@@ -1,5 +1,5 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { Row } from "../transcript/rows";
 import { Announcer } from "../ui/announcer";
 import { Icon } from "../ui/icon";
@@ -68,18 +68,14 @@ function Tool(props: { label: string; run: () => void; children: preact.Componen
 
 /** What was said last, at the lower edge; the canonical text is for readers, not for a room. */
 function Lines({ followed }: { followed: Followed }) {
-  const box = useRef<HTMLDivElement>(null);
   const rows = followed.captions.rows.value;
   const shown: Row[] = [];
   for (let at = Math.max(0, rows.length - SHOWN_ROWS); at < rows.length; at += 1) {
     shown.push(rows.at(at));
   }
-  useLayoutEffect(() => {
-    if (box.current) box.current.scrollTop = box.current.scrollHeight;
-  });
   const several = followed.channels.value > 1;
   return (
-    <div ref={box} class="lines" lang={languageOf(followed)}>
+    <div class="lines" lang={languageOf(followed)}>
       {shown.map((row) => (
         <p key={row.key} dir="auto" class={`${row.hand} channel-${row.channel % 2}`}>
           {several && <span class="who">{row.channel + 1}</span>}

@@ -6,7 +6,7 @@ import { key } from "../api/key";
 import { ApiError } from "../api/problem";
 import type { Call, Job } from "../api/types";
 import type { Columns } from "../words/columns";
-import { readDifference } from "../words/reader";
+import { readDifference, readTranscript } from "../words/reader";
 
 const TRY_AGAIN_MS = 3000;
 
@@ -88,11 +88,10 @@ export class SecondTelling {
 
   private async read(): Promise<void> {
     try {
-      const query = { ticket: this.ticket };
-      const [read, call] = await Promise.all([
-        readDifference(this.callId, "added", this.ticket),
-        get<Call>(callPath(this.callId), { query }),
-      ]);
+      const call = await get<Call>(callPath(this.callId), { query: { ticket: this.ticket } });
+      const read = call.has_draft
+        ? await readDifference(this.callId, "added", this.ticket)
+        : await readTranscript(this.callId, "canonical", this.ticket);
       this.current.value = { state: "done", columns: read.columns, changed: read.added, call };
     } catch (error) {
       this.lost(error, () => void this.read());

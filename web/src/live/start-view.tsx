@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
+import { tidied } from "../api/call-id";
 import { server } from "../api/server";
 import { link } from "../router";
 import { Icon } from "../ui/icon";
@@ -12,11 +13,14 @@ import { begin, opening, problem, type Wish } from "./running";
 export function StartView() {
   const form = useRef<HTMLFormElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const wish = () => wished(form.current);
+  const talk = (file?: File, audible?: boolean) => {
+    const wish = wished(form.current);
+    if (wish) void begin(wish, file, audible);
+  };
   useShortcuts(
     useMemo<Shortcut[]>(
       () => [
-        { keys: ["m"], label: "m", does: "talk", run: () => void begin(wished(form.current)) },
+        { keys: ["m"], label: "m", does: "talk", run: () => talk() },
         { keys: ["o"], label: "o", does: "open a file", run: () => picker.current?.click() },
       ],
       [],
@@ -36,16 +40,11 @@ export function StartView() {
         <section class="way sheet" aria-labelledby="talk">
           <h2 id="talk">With a microphone</h2>
           <MicrophoneChoice />
-          <button
-            type="button"
-            class="button main"
-            disabled={opening.value}
-            onClick={() => void begin(wish())}
-          >
+          <button type="button" class="button main" disabled={opening.value} onClick={() => talk()}>
             <Icon name="microphone" /> Talk
           </button>
         </section>
-        <FileWay wish={wish} picker={picker} />
+        <FileWay play={talk} picker={picker} />
         <More />
       </form>
       <p class="quiet">
@@ -75,11 +74,16 @@ function MicrophoneChoice() {
   );
 }
 
-function FileWay(props: { wish: () => Wish; picker: { current: HTMLInputElement | null } }) {
+interface FileProps {
+  play: (file: File, audible: boolean) => void;
+  picker: { current: HTMLInputElement | null };
+}
+
+function FileWay(props: FileProps) {
   const over = useSignal(false);
   const audible = useSignal(true);
   const play = (file: File | undefined) => {
-    if (file) void begin(props.wish(), file, audible.value);
+    if (file) props.play(file, audible.value);
   };
   const dropped = (event: DragEvent) => {
     event.preventDefault();
@@ -147,6 +151,7 @@ function More() {
             placeholder={server.value?.language ?? "en"}
             size={8}
             pattern="auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+            title="Two or three small letters: en, de, pt-BR; or auto"
           />
         </label>
         <label class="field grow">
@@ -155,8 +160,10 @@ function More() {
             name="call"
             placeholder="one is made up"
             maxLength={128}
-            pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
             title="Letters, digits, '.', '_' and '-'; used once"
+            onChange={(event) => {
+              event.currentTarget.value = tidied(event.currentTarget.value);
+            }}
           />
         </label>
       </div>
@@ -164,13 +171,20 @@ function More() {
   );
 }
 
-function wished(form: HTMLFormElement | null): Wish {
+/** Null where something is not as it must be, which the browser then says. */
+function wished(form: HTMLFormElement | null): Wish | null {
+  if (form && !form.checkValidity()) {
+    const more = form.querySelector("details");
+    if (more) more.open = true;
+    form.reportValidity();
+    return null;
+  }
   const fields = form ? new FormData(form) : new FormData();
   const text = (name: string) => String(fields.get(name) ?? "").trim() || undefined;
   return {
     deviceId: text("device"),
     channels: text("channels") === "2" ? 2 : 1,
     language: text("language"),
-    callId: text("call"),
+    callId: tidied(text("call") ?? "") || undefined,
   };
 }

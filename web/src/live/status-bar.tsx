@@ -108,7 +108,7 @@ function Share({ call, conversation }: { call: LiveCall; conversation: Conversat
     <>
       <CopyButton icon="link" label="Link to follow" text={() => address("follow")} />
       <button type="button" class="button wide-only" onClick={() => void openScreen()}>
-        <Icon name="screen" /> Screen
+        <Icon name="screen" /> Large type
       </button>
     </>
   );

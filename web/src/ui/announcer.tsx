@@ -11,6 +11,11 @@ export function announce(text: string): void {
   said.value = [...said.peek().slice(1 - KEPT), { text, number: count }];
 }
 
+/** What was said belongs to another view. */
+export function hush(): void {
+  said.value = [];
+}
+
 /** The page's polite live region; one, so that announcements do not talk over each other. */
 export function Announcer() {
   return (

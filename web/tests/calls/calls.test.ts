@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { idOf, numbered } from "../../src/api/call-id";
 import type { Hit } from "../../src/api/types";
 import { asQuery, filtersLink, filtersOf, isFiltered, NO_FILTERS } from "../../src/calls/filters";
 import { byCall, pieces } from "../../src/calls/searching";
-import { idOf, numbered, refusal } from "../../src/calls/upload";
+import { refusal } from "../../src/calls/upload";
 import { parse } from "../../src/router";
 
 describe("filters", () => {

@@ -51,7 +51,9 @@ beforeEach(() => {
   server.install();
   conversation.value = null;
   runningCall.value = false;
-  vi.stubGlobal("fetch", () => new Promise(() => {}));
+  vi.stubGlobal("fetch", async () =>
+    Response.json({ error: { code: "call_not_found", message: "", hint: "" } }, { status: 404 }),
+  );
 });
 
 async function talking(

@@ -3,17 +3,23 @@ import { ApiError } from "../../src/api/problem";
 import { columns, segment } from "../words/making";
 
 const readDifference = vi.fn();
-vi.mock("../../src/words/reader", () => ({ readDifference: () => readDifference() }));
+const readTranscript = vi.fn();
+vi.mock("../../src/words/reader", () => ({
+  readDifference: () => readDifference(),
+  readTranscript: () => readTranscript(),
+}));
 const { SecondTelling } = await import("../../src/live/second-telling");
 
 const status = (now: "transcribing" | "done" | "failed") =>
   ({ type: "status", call_id: "c", status: now, done_s: 30, total_s: 120 }) as const;
 
+function answering(call: object): void {
+  vi.stubGlobal("fetch", async () => Response.json(call));
+}
+
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal("fetch", async () =>
-    Response.json({ error: "why", error_code: "x", error_hint: "h" }),
-  );
+  answering({ error: "why", error_code: "x", error_hint: "h", has_draft: true });
 });
 
 afterEach(() => {
@@ -33,6 +39,15 @@ describe("the second telling", () => {
     expect(second.telling.value.state).toBe("lost");
     await vi.advanceTimersByTimeAsync(3100);
     expect(second.telling.value).toMatchObject({ state: "done", changed: 1 });
+    second.close();
+  });
+
+  it("is all there is of a recording that nobody spoke live", async () => {
+    answering({ has_draft: false });
+    readTranscript.mockResolvedValue({ columns: columns(segment("ink", 0)), added: 0, removed: 0 });
+    const second = new SecondTelling("c", "ticket", true);
+    await second.status(status("done"));
+    expect(second.telling.value).toMatchObject({ state: "done", changed: 0 });
     second.close();
   });
 

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
-import { continuedId, newCallId } from "../../src/live/call-id";
+import { continuedId, newCallId, tidied } from "../../src/api/call-id";
 
 const VALID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
@@ -14,4 +15,16 @@ it("counts the parts of a call that had to go on", () => {
   expect(continuedId("talk-part-2")).toBe("talk-part-3");
   expect(continuedId("talk-part-9")).toBe("talk-part-10");
   expect(continuedId("x".repeat(128))).toMatch(VALID);
+});
+
+it("makes a name of whatever somebody writes", () => {
+  expect(tidied("Jörg's 1st call!")).toBe("Jorg-s-1st-call");
+  expect(tidied("  ..hello ")).toBe("hello");
+  expect(tidied("通話")).toBe("");
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 300 }), (name) => {
+      const id = tidied(name);
+      return (id === "" || VALID.test(id)) && tidied(id) === id;
+    }),
+  );
 });
