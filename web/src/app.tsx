@@ -14,6 +14,11 @@ import { ThemeButton } from "./ui/theme";
 
 const name = computed(() => route.value.name);
 
+/** Whoever came by a link, and has no key to go anywhere else with. */
+const isGuest = computed(
+  () => "query" in route.value && route.value.query.has("ticket") && key.value === null,
+);
+
 /** What the window is called. */
 function titleOf(route: Route): string {
   if ("callId" in route) return route.callId;
@@ -54,7 +59,7 @@ export function App() {
         <a class="wordmark" href={link("")} aria-label="Twicetold, start">
           Twice<b>told</b>
         </a>
-        <nav aria-label="Views">
+        <nav aria-label="Views" hidden={isGuest.value}>
           <Tab to="" at={["live"]}>
             Live
           </Tab>
@@ -62,6 +67,7 @@ export function App() {
             Calls
           </Tab>
         </nav>
+        <span class="grow" />
         {runningCall.value && name.value !== "live" && (
           <a class="badge live" href={link("")}>
             call running

@@ -37,7 +37,7 @@ export function ReadingBar({ call, open, layout, unsure }: BarProps) {
         ))}
       </fieldset>
       {call.channels > 1 && (
-        <fieldset class="choice">
+        <fieldset class="choice layout">
           <legend class="unseen">Layout</legend>
           {(["thread", "columns"] as const).map((kind) => (
             <button

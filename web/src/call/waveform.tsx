@@ -10,6 +10,7 @@ const HEIGHT_PX = 56;
 export function WaveformView({ callId, player }: { callId: string; player: Player }) {
   const box = useRef<HTMLDivElement>(null);
   const peaks = useSignal<Waveform | null>(null);
+  const missing = useSignal(false);
   useEffect(() => {
     const leaving = new AbortController();
     const path = callPath(callId, "/waveform");
@@ -17,10 +18,12 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
       (waveform) => {
         peaks.value = waveform;
       },
-      () => {}, // without it there is still the slider
+      () => {
+        missing.value = !leaving.signal.aborted; // there is still the slider
+      },
     );
     return () => leaving.abort();
-  }, [callId, peaks]);
+  }, [callId, peaks, missing]);
   useSignalEffect(() => {
     const waveform = peaks.value;
     const container = box.current;
@@ -39,7 +42,7 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
       destroy();
     };
   });
-  return <div ref={box} class="waveform" aria-hidden="true" />;
+  return <div ref={box} class="waveform" hidden={missing.value} aria-hidden="true" />;
 }
 
 /** The library comes when the first waveform does. */

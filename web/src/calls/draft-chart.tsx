@@ -21,8 +21,7 @@ export function DraftChart({ calls }: { calls: readonly Call[] }) {
       }}
     >
       <summary class="small quiet">
-        In half of the last {scored.length} calls the draft differs in {percent(median)} of the
-        words or less
+        Median difference: {percent(median)} of the words, over {scored.length} calls
       </summary>
       {open.value && <Plot calls={scored} />}
     </details>
@@ -59,13 +58,23 @@ async function plotted(element: HTMLElement, calls: Call[]): Promise<() => void>
   ]);
   const colour = getComputedStyle(element).color;
   const axis = { stroke: colour, grid: { show: false }, ticks: { show: false } };
+  const highest = Math.max(...calls.map(({ draft_wer }) => draft_wer ?? 0), 0.01);
   const chart = new UPlot(
     {
       width: element.clientWidth,
       height: HEIGHT_PX,
       legend: { show: false },
       cursor: { y: false },
-      axes: [axis, { ...axis, values: (_, ticks) => ticks.map((tick) => percent(tick)), size: 60 }],
+      scales: { y: { range: [0, highest * 1.08] } },
+      axes: [
+        { ...axis, size: 30, space: 120, values: (_, ticks) => ticks.map(time(calls)) },
+        {
+          ...axis,
+          size: 60,
+          splits: [0, highest / 2, highest],
+          values: (_, ticks) => ticks.map(percent),
+        },
+      ],
       series: [
         {},
         { stroke: colour, paths: () => null, points: { show: true, size: 7, fill: colour } },
@@ -86,6 +95,15 @@ async function plotted(element: HTMLElement, calls: Call[]): Promise<() => void>
     resized.disconnect();
     chart.destroy();
   };
+}
+
+/** Ticks by the clock of the list; by the day where there are several. */
+function time(calls: Call[]): (unix: number) => string {
+  const days = ((calls.at(-1)?.started_at ?? 0) - (calls[0]?.started_at ?? 0)) / 86_400;
+  const wish: Intl.DateTimeFormatOptions =
+    days > 1 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
+  const format = new Intl.DateTimeFormat(undefined, wish);
+  return (unix) => format.format(unix * 1000);
 }
 
 function middle(values: number[]): number {

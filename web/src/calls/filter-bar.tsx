@@ -1,17 +1,11 @@
+import { useSignal } from "@preact/signals";
 import type { RefObject } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useId, useMemo, useRef } from "preact/hooks";
 import { replace } from "../router";
 import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
-import { type Filters, filtersLink, isFiltered, NO_FILTERS } from "./filters";
+import { type Filters, filtersLink, isFiltered, NO_FILTERS, STATES } from "./filters";
 
-const STATES = [
-  ["live", "running"],
-  ["recorded", "recorded"],
-  ["transcribing", "transcribing again"],
-  ["done", "told twice"],
-  ["failed", "failed"],
-] as const;
 const SOURCES = [
   ["live", "spoken live"],
   ["upload", "uploaded"],
@@ -91,11 +85,28 @@ interface NarrowProps {
 }
 
 function Narrow({ filters, set }: NarrowProps) {
+  const open = useSignal(isFiltered(filters));
+  const panel = useId();
   return (
-    <details class="narrow" open={isFiltered(filters)}>
-      <summary class="button">Filter</summary>
-      <div class="row">
-        <Choice name="State" value={filters.status} of={STATES} set={(status) => set({ status })} />
+    <>
+      <button
+        type="button"
+        class="button"
+        aria-expanded={open.value}
+        aria-controls={panel}
+        onClick={() => {
+          open.value = !open.value;
+        }}
+      >
+        Filter
+      </button>
+      <div class="row narrow" id={panel} hidden={!open.value}>
+        <Choice
+          name="State"
+          value={filters.status}
+          of={Object.entries(STATES)}
+          set={(status) => set({ status })}
+        />
         <Choice
           name="Source"
           value={filters.source}
@@ -121,7 +132,7 @@ function Narrow({ filters, set }: NarrowProps) {
           Clear
         </button>
       </div>
-    </details>
+    </>
   );
 }
 

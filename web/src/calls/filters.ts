@@ -1,3 +1,4 @@
+import type { Status } from "../api/types";
 import { link } from "../router";
 
 /** What the list shows, as it stands in the address. */
@@ -10,6 +11,15 @@ export interface Filters {
   from: string;
   to: string;
 }
+
+/** The states of a call in the page's words. */
+export const STATES: Record<Status, string> = {
+  live: "running",
+  recorded: "waiting",
+  transcribing: "transcribing",
+  done: "transcribed",
+  failed: "failed",
+};
 
 export const NO_FILTERS: Filters = { q: "", status: "", source: "", id: "", from: "", to: "" };
 const NAMES = ["q", "status", "source", "id", "from", "to"] as const;

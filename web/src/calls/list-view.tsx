@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
 import { Problem } from "../ui/notice";
 import type { CallList } from "./call-list";
+import { STATES } from "./filters";
 
 /** The list; it goes on as one scrolls. */
 export function ListView({ list, filtered }: { list: CallList; filtered: boolean }) {
@@ -89,15 +90,15 @@ function Line({ call, share, onRetry, onDelete }: LineProps) {
             .join(" · ")}
         </span>
       </span>
-      <span class="quiet">{moment(call.started_at)}</span>
-      <span class="number">
+      <span class="quiet when">{moment(call.started_at)}</span>
+      <span class="number length">
         <span class="unseen">Length </span>
         {call.length_s === null ? "–" : clock(call.length_s)}
       </span>
-      <span>
+      <span class="state">
         <State call={call} share={share} />
       </span>
-      <span class="number">
+      <span class="number difference">
         <span class="unseen">The draft differs in </span>
         {call.draft_wer === null ? <span class="quiet">–</span> : <Differs wer={call.draft_wer} />}
       </span>
@@ -126,19 +127,20 @@ function Line({ call, share, onRetry, onDelete }: LineProps) {
 }
 
 const BADGES = {
-  live: ["live", "running"],
-  recorded: ["busy", "waiting"],
-  transcribing: ["busy", "transcribing"],
-  done: ["done", "told twice"],
-  failed: ["failed", "failed"],
+  live: "live",
+  recorded: "busy",
+  transcribing: "busy",
+  done: "done",
+  failed: "failed",
 } as const;
 
 function State({ call, share }: { call: Call; share: number | undefined }) {
-  const [kind, words] = BADGES[call.status];
-  const once = call.status === "done" && !call.has_draft;
+  const twice = call.status === "done" && call.has_draft;
   return (
     <>
-      <span class={`badge ${kind}`}>{once ? "transcribed" : words}</span>
+      <span class={`badge ${BADGES[call.status]}`}>
+        {twice ? "told twice" : STATES[call.status]}
+      </span>
       {call.status === "transcribing" && share !== undefined && (
         <progress aria-label="Transcribing again" value={share} max={1} />
       )}

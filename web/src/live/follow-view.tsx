@@ -25,10 +25,11 @@ export function FollowView({ callId, query }: FollowProps) {
     <div class="conversation">
       <div class="status sheet">
         <h1 class="grow call-name">{callId}</h1>
+        <Stage followed={followed} />
         <a class="button" href={`${link(`screen/${callId}`)}?${query}`}>
           <Icon name="screen" /> Large type
         </a>
-        {ticket === null && (
+        {ticket === null && !followed.second.value && (
           <a class="button" href={callLink(callId)}>
             Open the call
           </a>
@@ -63,6 +64,12 @@ export function FollowView({ callId, query }: FollowProps) {
       <SpokenAloud rows={followed.rows} told={followed.told} />
     </div>
   );
+}
+
+function Stage({ followed }: { followed: Followed }) {
+  if (followed.second.value) return <span class="badge done">over</span>;
+  if (followed.call.value?.status !== "live" || followed.problem.value) return null;
+  return <span class="badge live">live</span>;
 }
 
 export function useFollowed(callId: string, ticket: string | null): Followed {

@@ -10,7 +10,7 @@ import { save } from "../ui/save";
 import { useNow } from "../ui/ticking";
 import { MicrophoneOptions } from "./microphone-options";
 import type { Conversation } from "./running";
-import type { SecondTelling } from "./second-telling";
+import type { SecondTelling, Telling } from "./second-telling";
 
 const QUIET_MS = 1200; // a blink of the network is not worth a notice
 
@@ -167,7 +167,7 @@ export function SecondNotice({ second, mayOpen = true, silent = false }: SecondP
       );
     case "done":
       return (
-        <Notice title={silent ? SILENT : changes(telling.changed)} actions={open}>
+        <Notice title={silent ? SILENT : changes(telling)} actions={open}>
           {telling.changed > 0 &&
             telling.call.draft_wer !== null &&
             `${percent(telling.call.draft_wer)} of the words differ.`}
@@ -186,7 +186,8 @@ export function SecondNotice({ second, mayOpen = true, silent = false }: SecondP
   }
 }
 
-function changes(count: number): string {
+function changes({ changed: count, call }: Extract<Telling, { state: "done" }>): string {
+  if (!call.has_draft) return "Transcribed.";
   if (count === 0) return "Told twice: not a word was changed.";
   return count === 1 ? "Told twice: one word is new." : `Told twice: ${count} words are new.`;
 }

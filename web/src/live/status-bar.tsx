@@ -28,9 +28,9 @@ export function StatusBar({ conversation }: { conversation: Conversation }) {
       <span class={`badge ${over ? "done" : state === "live" ? "live" : "busy"}`}>
         {WORDS[state]}
       </span>
-      {!over && <Elapsed since={conversation.startedAt} />}
+      {!over && <Elapsed conversation={conversation} />}
       {!over && <Meter conversation={conversation} />}
-      {!over && <Played conversation={conversation} />}
+      {!over && <Audible conversation={conversation} />}
       {!over && call && <Lag call={call} />}
       <span class="grow" />
       {!over && call && <Share call={call} conversation={conversation} />}
@@ -52,30 +52,36 @@ export function StatusBar({ conversation }: { conversation: Conversation }) {
   );
 }
 
-function Elapsed({ since }: { since: number }) {
+/** How long it runs; a file says how long that will be. */
+function Elapsed({ conversation }: { conversation: Conversation }) {
   const now = useNow();
-  return <span class="number elapsed">{clock((now.value - since) / 1000)}</span>;
+  const file = conversation.source.value?.file;
+  const elapsedS = (now.value - conversation.startedAt) / 1000;
+  return (
+    <span class="number elapsed">
+      {clock(file ? file.position.value : elapsedS)}
+      {file && Number.isFinite(file.lengthS) && (
+        <span class="quiet small"> of {clock(file.lengthS)}</span>
+      )}
+    </span>
+  );
 }
 
-/** How far a file is, and whether one hears it. */
-function Played({ conversation }: { conversation: Conversation }) {
+/** Whether one hears the file that is played. */
+function Audible({ conversation }: { conversation: Conversation }) {
   const file = conversation.source.value?.file;
   if (!file) return null;
-  const left = Number.isFinite(file.lengthS) ? file.lengthS - file.position.value : null;
   return (
-    <>
-      {left !== null && <span class="number quiet small">{clock(left)} left</span>}
-      <label class="row small">
-        <input
-          type="checkbox"
-          checked={file.audible.value}
-          onChange={(event) => {
-            file.audible.value = event.currentTarget.checked;
-          }}
-        />
-        Hear it
-      </label>
-    </>
+    <label class="row small">
+      <input
+        type="checkbox"
+        checked={file.audible.value}
+        onChange={(event) => {
+          file.audible.value = event.currentTarget.checked;
+        }}
+      />
+      Hear it
+    </label>
   );
 }
 
