@@ -114,7 +114,8 @@ class Settings:
         default=10.0, metadata=_range("How long a gateway owns a call unrenewed.", 0.2, 120)
     )
     finalize_after_s: float = field(
-        default=2.0, metadata=_range("So long without audio ends an utterance.", 0.2, 60)
+        default=2.0,
+        metadata=_range("So long without audio ends an utterance, but for a broken word.", 0.2, 60),
     )
     idle_timeout_s: float = field(
         default=60.0, metadata=_range("A client silent for so long is let go.", 0.5, 3600)

@@ -45,6 +45,13 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield served
 
 
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that tells soon what was said, and waits long for its clients."""
+    with serving(tmp_path_factory.mktemp("patient") / "data", finalize_after_s=0.4) as served:
+        yield served
+
+
 # --- captions ------------------------------------------------------------------------------
 
 
@@ -541,13 +548,46 @@ async def test_a_call_that_is_left_is_finished(hasty: Served) -> None:
 async def test_silence_of_the_client_ends_an_utterance(hasty: Served) -> None:
     """Nothing comes for ``finalize_after_s``: what was said is not kept waiting."""
     sound, numbers = talk(1, 6, group=6)
-    spoken = int((0.17 * 3 - 0.02) * RATE) * 2
+    spoken = int((0.17 * 3 - 0.05) * RATE) * 2
+    breath = bytes(int(0.3 * RATE) * 2)  # not the endpointer's silence, and the end of a word
     async with call(hasty, "silence") as client:
-        await client.play(sound[:spoken])
+        await client.play(sound[:spoken] + breath)
         assert words([await client.until("final")]) == numbers[:3]
         await client.play(sound[spoken:])
         assert words(await client.finish()) == numbers
-    assert await recording(hasty, "silence") == sound
+    assert await recording(hasty, "silence") == sound[:spoken] + breath + sound[spoken:]
+
+
+IN_A_WORD = [0.17 * 2 + 0.06, 0.17 * 20 + 0.06, 0.17 * 20 + 0.14]  # s; the last between two
+
+
+@pytest.mark.parametrize("said", IN_A_WORD)
+async def test_sound_that_stalls_in_a_word_goes_on_in_it(patient: Served, said: float) -> None:
+    sound, numbers = talk(1, 24, group=24)
+    spoken = int(said * RATE) * 2
+    async with call(patient, f"stalls-{said:.2f}") as client:
+        await client.play(sound[:spoken])
+        await asyncio.sleep(0.8)
+        await client.play(sound[spoken:])
+        assert words(await client.finish()) == numbers
+
+
+@pytest.mark.parametrize("said", IN_A_WORD)
+async def test_a_line_that_breaks_in_a_word_goes_on_in_it(patient: Served, said: float) -> None:
+    """Longer than ``finalize_after_s``: earlier words are told meanwhile, and none is lost."""
+    sound, numbers = talk(1, 24, group=24)
+    spoken, name = int(said * RATE) * 2, f"breaks-{said:.2f}"
+    async with call(patient, name) as client:
+        await client.play(sound[:spoken])
+        await client.acked(client.next_seq - 1)
+        client.cut()
+    await asyncio.sleep(0.8)
+    async with call(patient, name, session=client.session, event=0) as again:
+        if said > 2:
+            told = words([await again.until("final")])
+            assert 0 < len(told) < said / 0.17
+        await again.play(sound[spoken:])
+        assert words(await again.finish()) == numbers
 
 
 async def test_a_client_is_told_that_captions_lag(

@@ -1,15 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
 import { microphone, QUIET } from "../e2e/support/browser";
-import { PYTHON, Server } from "../e2e/support/server";
+import { PYTHON, Server, temporary } from "../e2e/support/server";
 import { report, summary } from "./support/results";
 import { watch } from "./support/watching";
 
 const MINUTES = Number(process.env["BENCH_TALK_MINUTES"] ?? 2);
-const wav = join(mkdtempSync(join(tmpdir(), "twicetold-count-")), "counting.wav");
+const wav = join(temporary(), "counting.wav");
 const COUNT = `
 import sys, wave
 from twicetold.engines.counter import render

@@ -1,14 +1,12 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "./support/fixtures";
-import { Server, seeded, WORDLESS } from "./support/server";
+import { Server, seeded, temporary, WORDLESS } from "./support/server";
 
 const GB = 1_000_000_000;
 
 test("a file that is too large is refused before any of it is sent", async ({ page, server }) => {
-  const folder = mkdtempSync(join(tmpdir(), "twicetold-large-"));
-  const path = join(folder, "five-gigabytes.wav");
+  const path = join(temporary(), "five-gigabytes.wav");
   const file = openSync(path, "w");
   ftruncateSync(file, 5 * GB);
   closeSync(file);
@@ -19,7 +17,6 @@ test("a file that is too large is refused before any of it is sent", async ({ pa
   await page.getByLabel("Recordings to upload").setInputFiles(path);
   await expect(page.locator(".uploads [role=alert]")).toContainText("5.0 GB");
   expect(sent).not.toContain("PUT");
-  rmSync(folder, { recursive: true });
 });
 
 test("a call of ten hours starts at any second, and only what is heard is fetched", async ({

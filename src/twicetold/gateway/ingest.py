@@ -15,7 +15,7 @@ from twicetold.broker import Broker, Topic
 from twicetold.errors import TwicetoldError
 from twicetold.gateway.intake import Intake
 from twicetold.sessions import Changes, Sessions, State
-from twicetold.speech.chunks import AudioChunk, Close, Finalize
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, Pause
 from twicetold.speech.identity import CallKey
 
 # A position is a row's change and an ack a message: nearly as dear as the audio between two
@@ -114,11 +114,17 @@ class Ingest:
             message = Finalize(self._epoch, self.sample).to_bytes()
             await self._broker.publish(Topic.AUDIO, self._key, message)
 
-    async def finalize_if_ours(self) -> None:
+    async def pause(self) -> None:
+        """No sound comes for now; the next may go on in the middle of a word."""
+        if self._lost is None:
+            message = Pause(self._epoch, self.sample).to_bytes()
+            await self._broker.publish(Topic.AUDIO, self._key, message)
+
+    async def pause_if_ours(self) -> None:
         """After a disconnect: only if nobody has resumed the call meanwhile."""
         record = await self._sessions.load(self._key)
         if record is not None and record.epoch == self._epoch and record.state is State.OPEN:
-            await self.finalize()
+            await self.pause()
 
     async def stop(self, last_seq: int) -> None:
         """The client has sent all: publish the rest and the close."""

@@ -258,12 +258,12 @@ class Connection:
         return self._behind_s + sent_s - (self._loop.time() - self._began) - _MOST_AHEAD_S
 
     async def _leave(self, ingest: Ingest) -> None:
-        """The client broke off: whoever was speaking has finished, unless it comes back at once."""
+        """The client broke off: what was said is told, unless it comes back at once."""
         try:
             await ingest.leave()
             if self._close_code != _SERVER_STOPS and not self._finalized:
                 await asyncio.sleep(self._settings.finalize_after_s)
-                await ingest.finalize_if_ours()
+                await ingest.pause_if_ours()
         except TwicetoldError as error:
             log.info("call_left", reason=error.code)
         finally:
@@ -358,7 +358,7 @@ class Connection:
                 self._last_audio = self._last_message = now
             if now - self._last_audio >= self._settings.finalize_after_s and not self._finalized:
                 self._finalized = True
-                await ingest.finalize()
+                await ingest.pause()
             if now - self._last_message >= self._settings.idle_timeout_s:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
             if now - ingest.renewed_at >= self._settings.lease_s / 3:

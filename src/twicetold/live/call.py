@@ -16,7 +16,14 @@ from twicetold.live.ledger import Ledger
 from twicetold.live.session import CallSession, SameSound, SessionState
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.sessions import Record
-from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, parse_log_message
+from twicetold.speech.chunks import (
+    AudioChunk,
+    Close,
+    Finalize,
+    LogMessage,
+    Pause,
+    parse_log_message,
+)
 from twicetold.speech.events import Caption, NoWords, Partial, Progress, SpeechStarted
 from twicetold.speech.transcript import Hypothesis, Word
 
@@ -113,7 +120,7 @@ class LiveCall:
             message = parse_log_message(delivery.value)
             self._hold(delivery, message)
             if not isinstance(message, AudioChunk):
-                await self._judge()  # what was said before a finalize or close counts
+                await self._judge()  # what was said before a mark or close counts
             if self._session.state is not SessionState.CLOSED:
                 self._perform(self._session.receive(message))
             if isinstance(message, Close):
@@ -132,7 +139,7 @@ class LiveCall:
         receipt = Delivery(delivery.partition, delivery.position, delivery.key, b"")
         if isinstance(message, AudioChunk):
             self._held.append((receipt, message.end_sample))
-        elif isinstance(message, Finalize):
+        elif isinstance(message, Finalize | Pause):
             self._held.append((receipt, message.sample))
         else:
             self._held.append((receipt, sys.maxsize if isinstance(message, Close) else 0))

@@ -10,6 +10,8 @@ from twicetold.live.sound import SoundBuffer
 from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, quietest
 
 _RELEASE = 0.35  # speech goes on while it is at least this likely
+_WORD_OVER_S = 0.2  # of silence; within a word there is less
+_MOST_OPEN_S = 2.0  # of what was said last stays open where sound breaks off
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class End:
     """The utterance is over. Its words lie before ``end_sample``; all sound before
     ``boundary`` is dealt with once its final is stored.
 
-    ``cut`` says that a monologue was cut after the fact: the stream has heard past the
-    cut, and words after it belong to the next utterance.
+    ``cut`` says that speech was cut after the fact, a monologue or one that broke off: the
+    stream has heard past the cut, and words after it belong to the next utterance.
     """
 
     channel: int
@@ -122,7 +124,7 @@ class Endpointer:
                 elif isinstance(event, Ended):
                     actions += self._end(self._sample(event.frame))
             if self._begun is not None and self.judged - self._begun >= self._longest:
-                actions += self._cut()
+                actions += self._cut((self._begun + self.judged) // 2)
         actions += self._hear(self.judged)
         self._sound.forget(self.needed)
         return actions
@@ -139,6 +141,17 @@ class Endpointer:
         self._gate_origin = self.judged
         self._sound.forget(self.needed)
         return actions
+
+    def pause(self) -> list[Action]:
+        """No sound comes for now. What was said is ended here, but for a word that may be
+        broken off: what was said since the last breath goes on when sound does."""
+        silence = self._gate.silence_frames * self._frame
+        if self._begun is None or silence >= int(_WORD_OVER_S * self._rate):
+            return self.flush()
+        most_open = int(_MOST_OPEN_S * self._rate)
+        if self.judged - self._begun <= most_open:
+            return self._hear(self.judged)
+        return self._cut(self.judged - most_open)
 
     def _sample(self, frame: int) -> int:
         return self._gate_origin + frame * self._frame
@@ -166,12 +179,12 @@ class Endpointer:
         self._begun, self.floor = None, boundary
         return actions
 
-    def _cut(self) -> list[Action]:
-        """End a monologue at its quietest place in the second half; what follows is a new one."""
+    def _cut(self, earliest: int) -> list[Action]:
+        """End the utterance at its quietest place from there on; what follows is a new one."""
         assert self._begun is not None
         actions = self._hear(self.judged)
         loudness = self._loudness(self._begun, self.judged)
-        frame = quietest(loudness, len(loudness) // 2, len(loudness))
+        frame = quietest(loudness, (earliest - self._begun) // self._frame, len(loudness))
         cut = self._begun + frame * self._frame
         actions.append(End(self.channel, self.utterance, cut, cut, cut=True))
         self.floor = self._begun = self._heard = cut

@@ -7,7 +7,7 @@ that was taken over may still have written a little; the higher epoch wins.
 
 from __future__ import annotations
 
-from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open, Pause
 
 _MOST_HELD = 256
 
@@ -22,7 +22,7 @@ class Sequencer:
         self._floor = floor
         self.closed = False
         self._epoch = 0
-        self._held: list[AudioChunk | Finalize] = []
+        self._held: list[AudioChunk | Finalize | Pause] = []
 
     def accept(self, message: LogMessage) -> list[LogMessage]:
         """Messages that are due, in order. Nothing is due once a Close was."""
@@ -37,7 +37,7 @@ class Sequencer:
             return [message]
         return self._in_order(message)
 
-    def _in_order(self, message: AudioChunk | Finalize) -> list[LogMessage]:
+    def _in_order(self, message: AudioChunk | Finalize | Pause) -> list[LogMessage]:
         if self.position is None:
             self.position = max(self._floor, _first_sample(message))
         if _first_sample(message) > self.position:
@@ -55,9 +55,9 @@ class Sequencer:
                     progress = True
         return due
 
-    def _take(self, message: AudioChunk | Finalize) -> list[LogMessage]:
+    def _take(self, message: AudioChunk | Finalize | Pause) -> list[LogMessage]:
         assert self.position is not None
-        if isinstance(message, Finalize):
+        if not isinstance(message, AudioChunk):
             # One that was sent again after more sound had come would end a later utterance.
             return [message] if message.sample == self.position else []
         if message.end_sample <= self.position:
@@ -67,5 +67,5 @@ class Sequencer:
         return [rest]
 
 
-def _first_sample(message: AudioChunk | Finalize) -> int:
+def _first_sample(message: AudioChunk | Finalize | Pause) -> int:
     return message.first_sample if isinstance(message, AudioChunk) else message.sample

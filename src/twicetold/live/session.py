@@ -13,7 +13,7 @@ import numpy as np
 
 from twicetold.live.endpointing import Action, Endpointer, EndpointSettings
 from twicetold.live.ordering import Sequencer
-from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Pause
 
 SameSound = Callable[[bytes], bool | None]
 
@@ -77,6 +77,9 @@ class CallSession:
                 self._hear(due)
             elif isinstance(due, Finalize):
                 actions += self._flush(all_of_it=False)
+            elif isinstance(due, Pause):
+                for endpointer in self._endpointers:
+                    actions += endpointer.pause()
             elif isinstance(due, Close):
                 actions += self._flush(all_of_it=True)
                 self.state = SessionState.CLOSED

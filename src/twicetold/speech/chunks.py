@@ -1,4 +1,4 @@
-"""What travels in the ``audio`` topic: a call's opening, audio, finalize and close, in order.
+"""What travels in the ``audio`` topic: a call's opening, audio, marks and close, in order.
 
 The wire form is a kind byte, a fixed head, and a body; the tenant and the call are
 the message's key. Positions count samples per channel from the start of the call.
@@ -15,7 +15,7 @@ from twicetold.speech.transcript import Final
 
 _AUDIO = struct.Struct("<BIQIB")  # kind, epoch, first_sample, rate, channels
 _MARK = struct.Struct("<BIQ")  # kind, epoch, sample
-_KIND_OPEN, _KIND_AUDIO, _KIND_FINALIZE, _KIND_CLOSE = 1, 2, 3, 4
+_KIND_OPEN, _KIND_AUDIO, _KIND_FINALIZE, _KIND_CLOSE, _KIND_PAUSE = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,17 @@ class Finalize:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """No sound has come for a while after ``sample``; it may go on in the middle of a word."""
+
+    epoch: int
+    sample: int
+
+    def to_bytes(self) -> bytes:
+        return _MARK.pack(_KIND_PAUSE, self.epoch, self.sample)
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The call has ended at ``sample``; nothing follows."""
 
@@ -95,7 +106,7 @@ class Close:
         return _MARK.pack(_KIND_CLOSE, self.epoch, self.sample)
 
 
-LogMessage = Open | AudioChunk | Finalize | Close
+LogMessage = Open | AudioChunk | Finalize | Pause | Close
 
 
 def parse_log_message(value: bytes) -> LogMessage:
@@ -110,11 +121,13 @@ def parse_log_message(value: bytes) -> LogMessage:
             return Open(epoch=epoch, **json.loads(value[_MARK.size :]))
         if kind == _KIND_FINALIZE:
             return Finalize(epoch, sample)
+        if kind == _KIND_PAUSE:
+            return Pause(epoch, sample)
         if kind == _KIND_CLOSE:
             return Close(epoch, sample)
     except (struct.error, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"damaged log message of kind {kind}") from error
-    raise ValueError(f"expected a log message of kind 1 to 4 but got {kind}")
+    raise ValueError(f"expected a log message of kind 1 to 5 but got {kind}")
 
 
 @dataclass(frozen=True, slots=True)

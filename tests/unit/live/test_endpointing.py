@@ -131,6 +131,46 @@ def test_flush_takes_the_rest_of_a_frame_along_at_the_close() -> None:
     assert heard(actions) == [(0, sound(10 * FRAME + 7))]
 
 
+def test_what_breaks_off_goes_on_after_the_last_breath() -> None:
+    loudness = [1_000] * 200
+    loudness[150:152] = [10, 10]  # a breath, 1.6 s before the sound breaks off
+    target = endpointer()
+    actions = run(target, [True] * 200, loudness) + target.pause()
+    (end,) = [action for action in actions if isinstance(action, End)]
+    assert end.cut
+    assert 150 * FRAME <= end.end_sample <= 152 * FRAME
+    target.append(sound(10 * FRAME))
+    actions += target.judge([0.9] * 10) + target.flush()
+    _, second = heard(actions)
+    assert second[0] == end.end_sample == end.boundary
+    assert second[0] + len(second[1]) // 2 == 210 * FRAME
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers(0, 200))
+def test_a_pause_loses_no_sound_of_what_goes_on(speech: list[bool], more: int) -> None:
+    target = endpointer(max_utterance_s=3.0)
+    actions = run(target, speech) + target.pause()
+    assert target.judged - target.needed <= 2 * RATE + FRAME  # a second pause changes nothing
+    assert [action for action in target.pause() if isinstance(action, End)] == []
+    target.append(sound(more * FRAME))
+    actions += target.judge([0.9] * more) + target.flush()
+    ends = [action for action in actions if isinstance(action, End)]
+    begins = [action for action in actions if isinstance(action, Begin)]
+    assert len(begins) == len(ends)
+    for end, begin in zip(ends, begins[1:], strict=False):
+        assert begin.start_sample >= end.boundary
+        if end.cut:
+            assert begin.start_sample == end.end_sample
+
+
+def test_a_pause_ends_what_is_followed_by_silence() -> None:
+    target = endpointer()
+    actions = run(target, [True] * 20 + [False] * 7) + target.pause()
+    (end,) = [action for action in actions if isinstance(action, End)]
+    assert not end.cut
+    assert not target.speaking
+
+
 def test_a_long_silence_keeps_little_in_memory() -> None:
     target = endpointer()
     run(target, [False] * 1_000)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twicetold.live.ordering import Sequencer
-from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open, Pause
 
 pytestmark = pytest.mark.unit
 
@@ -54,6 +54,7 @@ def test_a_gateway_that_was_taken_over_is_not_heard() -> None:
 def test_finalize_counts_only_where_it_was_meant() -> None:
     sequencer = Sequencer()
     sequencer.accept(chunk(0, 10))
+    assert sequencer.accept(Pause(1, 10)) == [Pause(1, 10)]
     assert sequencer.accept(Finalize(1, 10)) == [Finalize(1, 10)]
     sequencer.accept(chunk(10, 20))
     assert sequencer.accept(Finalize(1, 10)) == []

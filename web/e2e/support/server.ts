@@ -117,6 +117,13 @@ export function seeded(...kind: string[]): string {
   return folder;
 }
 
+/** A folder that goes when the run does. */
+export function temporary(): string {
+  const folder = mkdtempSync(join(tmpdir(), "twicetold-e2e-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /** A sample call's file. */
 export function sample(name: string): string {
   return join(ROOT, "samples/calls", name);
@@ -124,8 +131,7 @@ export function sample(name: string): string {
 
 /** A sample call as WAV, made once a run. */
 export function sampleWav(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "twicetold-wav-"));
-  const target = join(folder, `${name}.wav`);
+  const target = join(temporary(), `${name}.wav`);
   const source = sample(`${name}.flac`);
   execFileSync(PYTHON, [join(import.meta.dirname, "wav.py"), source, target]);
   return target;
@@ -136,7 +142,7 @@ export const COUNTING = { live_engine: "counter", batch_engine: "counter" };
 
 /** Numbers from 1 on as sound, five in two seconds with their pause; made once a run. */
 export function countingWav(count: number): string {
-  const target = join(mkdtempSync(join(tmpdir(), "twicetold-wav-")), "counting.wav");
+  const target = join(temporary(), "counting.wav");
   execFileSync(PYTHON, [join(import.meta.dirname, "counting.py"), target, String(count)]);
   return target;
 }
