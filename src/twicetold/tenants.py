@@ -167,7 +167,7 @@ class Tenants:
         """The tenants as the file has them now, written back at the end; one process at a time."""
         if self._path is None:
             raise SettingError("tenants_file got nothing; it takes a path.")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
         directory = os.open(self._path.parent, os.O_RDONLY)
         try:
             fcntl.flock(directory, fcntl.LOCK_EX)

@@ -259,7 +259,7 @@ def _url(listening: socket.socket) -> str:
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold the data directory for this process alone. Raises DataDirectoryLocked."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(0o700, parents=True, exist_ok=True)  # what people said, for no other user
         file = (data_dir / "lock").open("a+")
     except OSError as error:
         hint = "Choose another directory with --data-dir."

@@ -273,6 +273,7 @@ def test_a_port_or_a_data_directory_in_use_is_named(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
     with serving(tmp_path / "data", environ) as url:
+        assert (tmp_path / "data").stat().st_mode & 0o77 == 0  # for no other user
         port = url.rpartition(":")[2]
         taken = run(environ, "serve", "--port", port, "--data-dir", str(tmp_path / "b"), code=1)
         assert f"port {port}" in taken.stderr

@@ -33,7 +33,7 @@ from tests.integration.api_harness import (
 
 from twicetold.broker import Topic
 from twicetold.errors import CallDeleted
-from twicetold.gateway import deletion, recordings
+from twicetold.gateway import deletion, recordings, upload
 from twicetold.gateway import events as events_module
 from twicetold.queue import Job, JobState
 from twicetold.sessions import State
@@ -757,3 +757,16 @@ async def test_stale_uploads_are_removed_at_the_start(tmp_path: Path) -> None:
         os.utime(directory / name, (moment, moment))
     async with running_api(tmp_path):
         assert [path.name for path in directory.iterdir()] == ["new"]
+
+
+async def test_what_was_too_young_at_the_start_is_removed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "_STALE_S", 0.2)
+    directory = tmp_path / "store" / "uploads"
+    async with running_api(tmp_path):
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "left").write_bytes(b"x")
+        async with asyncio.timeout(10):
+            while any(directory.iterdir()):
+                await asyncio.sleep(0.05)

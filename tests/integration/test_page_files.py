@@ -42,6 +42,18 @@ async def test_a_browser_gets_the_page_and_a_program_the_links(api: Api) -> None
     assert (await api.client.head("/", headers=BROWSER)).status_code == 200
 
 
+async def test_a_link_with_what_messengers_add_to_it_opens_the_page(api: Api) -> None:
+    seen = await api.client.get("/?fbclid=abc", headers=BROWSER)
+    assert seen.headers["content-type"].startswith("text/html")
+    assert (await api.client.get("/favicon.svg?x")).status_code == 200
+    assert (await api.client.get("/?fbclid=abc")).json()["error"]["code"] == "bad_parameter"
+    assert (await api.client.get("/v1/calls?fbclid=abc", headers=BROWSER)).status_code == 400
+
+
+async def test_a_name_longer_than_any_disk_takes_is_not_there(api: Api) -> None:
+    assert (await api.client.get(f"/assets/{'a' * 300}.js")).status_code == 404
+
+
 async def test_every_answer_has_a_nonce_of_its_own_that_the_policy_names(api: Api) -> None:
     nonces = set()
     for _ in range(2):

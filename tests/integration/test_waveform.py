@@ -6,8 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.integration.api_harness import Api, running_api, tone
+
+from twicetold.errors import Unavailable
+from twicetold.gateway.waveform import Waveforms
+from twicetold.speech.identity import CallKey
+from twicetold.speech.loudness import Loudness
 
 pytestmark = pytest.mark.integration
 
@@ -74,3 +80,31 @@ async def test_a_damaged_recording_says_so(api: Api, tmp_path: Path) -> None:
     answer = await api.client.get("/v1/calls/call-1/waveform")
     assert answer.json()["error"]["code"] == "not_audio"
     assert kept(tmp_path) == []
+
+
+async def test_one_tenants_many_do_not_keep_another_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_api(tmp_path) as api:
+        waveforms = Waveforms(api.platform)
+        go_on, begun = asyncio.Event(), list[str]()
+
+        async def held(self: Waveforms, key: CallKey, recording: str, kept: str) -> Loudness:
+            begun.append(key.tenant)
+            await go_on.wait()
+            return Loudness(np.zeros((0, 1), np.uint8), 0.0)
+
+        monkeypatch.setattr(Waveforms, "_measure", held)
+        many = [
+            asyncio.create_task(waveforms.of(CallKey("many", f"call-{n}"), "r", f"c{n}"))
+            for n in range(17)
+        ]
+        await asyncio.wait(many, return_when=asyncio.FIRST_COMPLETED)
+        other = asyncio.create_task(waveforms.of(CallKey("other", "call-1"), "r", "c"))
+        while begun != ["many", "other"]:
+            await asyncio.sleep(0)
+        go_on.set()
+        answers = await asyncio.gather(*many, other, return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, Unavailable)]
+        assert len(refused) == 1
+        assert answers[-1] not in refused

@@ -34,14 +34,14 @@ from twicetold.gateway.edge import Edge
 from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.parameters import known_parameters
 from twicetold.gateway.ticket_secret import ticket_secret
-from twicetold.gateway.upload import remove_stale_uploads
+from twicetold.gateway.upload import remove_stale_uploads, sweep_uploads
 
 _DESCRIPTION = (
     "Speech to text, told twice: captions while people speak, a better transcript when the call "
     "is over. Errors are `{error: {code, message, hint, retryable}}`; times are Unix seconds, "
     "lengths and positions seconds of audio. `GET /v1/live` is a WebSocket."
 )
-_PUBLIC = (health.router, reference.router, page.router)
+_PUBLIC = (health.router, reference.router)
 _PRIVATE = (
     calls.router,
     transcript.router,
@@ -88,6 +88,7 @@ def create_app(platform: Platform) -> FastAPI:
         app.include_router(router, dependencies=[Depends(known_parameters)])
     for router in _PRIVATE:
         app.include_router(router, dependencies=[Depends(known_parameters), Security(_bearer)])
+    app.include_router(page.router)
     app.include_router(live.router)
     app.add_middleware(Edge)
     return app
@@ -98,10 +99,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     hub: CaptionHub = app.state.captions
     hub.start()
     app.state.deletions.start()
-    await asyncio.to_thread(remove_stale_uploads, app.state.platform.store)
+    store = app.state.platform.store
+    await asyncio.to_thread(remove_stale_uploads, store)
+    sweeping = asyncio.create_task(sweep_uploads(store))
     try:
         yield
     finally:
+        sweeping.cancel()
         await app.state.waveforms.aclose()
         await app.state.deletions.aclose()
         await hub.aclose()

@@ -76,7 +76,7 @@ class LiveRequest:
             if name not in _PARAMETERS:
                 shown = name[:40].encode("unicode_escape").decode()
                 known = ", ".join(sorted(_PARAMETERS))
-                raise BadParameter(f"There is no parameter {shown!r}.", f"It takes {known}.")
+                raise BadParameter(f"There is no parameter '{shown}'.", f"It takes {known}.")
         encoding = _encoding(query.get("encoding", Encoding.PCM))
         return cls(
             call_id=check_identifier(query.get("call_id") or _new_call_id(), "call_id"),
@@ -99,7 +99,7 @@ def _encoding(value: str) -> Encoding:
         return Encoding(value)
     except ValueError:
         shown = value[:40].encode("unicode_escape").decode()
-        raise UnsupportedEncoding(f"The encoding {shown!r} is not known.") from None
+        raise UnsupportedEncoding(f"The encoding '{shown}' is not known.") from None
 
 
 def _rate(value: str | None, encoding: Encoding) -> int:
@@ -112,7 +112,7 @@ def _rate(value: str | None, encoding: Encoding) -> int:
     if rate is None or rate not in rates:
         shown = value[:40].encode("unicode_escape").decode()
         known = ", ".join(str(rate) for rate in rates)
-        raise UnsupportedRate(f"sample_rate {shown!r} is not supported.", f"It takes {known}.")
+        raise UnsupportedRate(f"sample_rate '{shown}' is not supported.", f"It takes {known}.")
     return rate
 
 
@@ -123,7 +123,7 @@ def _number(query: Mapping[str, str], name: str, default: int, low: int, high: i
     number = whole_number(value, low, high)
     if number is None:
         shown = value[:40].encode("unicode_escape").decode()
-        raise BadParameter(f"{name} got {shown!r}.", f"It takes a whole number, {low} to {high}.")
+        raise BadParameter(f"{name} got '{shown}'.", f"It takes a whole number, {low} to {high}.")
     return number
 
 

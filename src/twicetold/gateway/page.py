@@ -43,7 +43,7 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _ENCODINGS = {"br": ".br", "gzip": ".gz"}  # the build lays them beside each text
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # no way out of the folder
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}")  # no way out of the folder
 _MISSING = """<h1>Twicetold</h1>
 <p>The server runs, but its page was not built. In a checkout <code>make page</code> builds it;
 a released wheel brings it along.</p>

@@ -11,12 +11,13 @@ from fastapi import Request
 from fastapi.params import Query
 
 from twicetold.errors import BadParameter
+from twicetold.gateway.page import wants_page
 from twicetold.gateway.problems import shown
 
 
 async def known_parameters(request: Request) -> None:
-    """Dependency of every route. Raises BadParameter."""
-    if not request.query_params:
+    """Dependency of every route of the API. Raises BadParameter."""
+    if not request.query_params or _asks_for_page(request):
         return
     known = _described(request.scope["endpoint"])
     for name in request.query_params:
@@ -26,6 +27,11 @@ async def known_parameters(request: Request) -> None:
         takes = f"It takes {', '.join(known)}." if known else "It takes none."
         hint = f"Did you mean {near[0]}?" if near else takes
         raise BadParameter(f"There is no parameter {shown(name)}.", hint)
+
+
+def _asks_for_page(request: Request) -> bool:
+    """To a link to the page messengers and mailers add parameters of their own."""
+    return wants_page(request) and request.scope["route"].path == "/"
 
 
 @cache

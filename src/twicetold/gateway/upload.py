@@ -111,6 +111,13 @@ def remove_stale_uploads(store: LocalStore) -> None:
                 log.info("upload.stale_removed", name=path.name)
 
 
+async def sweep_uploads(store: LocalStore) -> None:
+    """What was too young to be stale when a server took a killed one's place is so later."""
+    while True:
+        await asyncio.sleep(_STALE_S)
+        await asyncio.to_thread(remove_stale_uploads, store)
+
+
 async def _blocks(pieces: AsyncIterator[bytes], limit_mib: int) -> AsyncIterator[bytes]:
     """The body in blocks worth a thread's while. Raises UploadTooLarge."""
     block, size = bytearray(), 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import Annotated
+from weakref import WeakValueDictionary
 
 import obstore
 import structlog
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 router = APIRouter(tags=["calls"])
 
 _AT_ONCE = 2  # decoding takes a core each
-_MOST_WAITING = 32
+_MOST_WAITING = 16  # of one tenant, whose recordings are measured one at a time
 
 
 class Waveforms:
@@ -35,7 +36,8 @@ class Waveforms:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._room = asyncio.Semaphore(_AT_ONCE)
-        self._measuring: dict[str, asyncio.Task[Loudness]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._measuring: dict[tuple[str, str], asyncio.Task[Loudness]] = {}
 
     async def of(self, key: CallKey, recording: str, content: str) -> Loudness:
         """``content`` changes with the recording's bytes. Raises what the decoder raises, and
@@ -44,13 +46,14 @@ class Waveforms:
         found = await self._kept(kept)
         if found is not None:
             return found
-        task = self._measuring.get(kept)
+        name = (key.tenant, kept)
+        task = self._measuring.get(name)
         if task is None:
-            if len(self._measuring) >= _MOST_WAITING:
-                raise Unavailable("Too many recordings are being measured.")
-            task = asyncio.create_task(self._measure(key, recording, kept))
-            self._measuring[kept] = task
-            task.add_done_callback(lambda _: self._measuring.pop(kept))
+            if sum(tenant == key.tenant for tenant, _ in self._measuring) >= _MOST_WAITING:
+                raise Unavailable("Too many of your recordings are being measured.")
+            task = asyncio.create_task(self._in_turn(key, recording, kept))
+            self._measuring[name] = task
+            task.add_done_callback(lambda _: self._measuring.pop(name))
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
@@ -69,14 +72,22 @@ class Waveforms:
             log.warning("waveform_damaged")  # measured again, and written over
             return None
 
+    async def _in_turn(self, key: CallKey, recording: str, kept: str) -> Loudness:
+        """Tenants wait for their own recordings before they wait for a core: none for another's
+        hundred."""
+        turn = self._turns.get(key.tenant)
+        if turn is None:
+            turn = self._turns[key.tenant] = asyncio.Lock()
+        async with turn, self._room:
+            return await self._measure(key, recording, kept)
+
     async def _measure(self, key: CallKey, recording: str, kept: str) -> Loudness:
         platform = self._platform
-        async with self._room:
-            decoding = await platform.decoder.open_file(local_path(platform.store, recording))
-            async with contextlib.aclosing(decoding):
-                meter = LoudnessMeter(decoding.info.rate, decoding.info.channels)
-                async for pcm in decoding.blocks():
-                    meter.hear(pcm)
+        decoding = await platform.decoder.open_file(local_path(platform.store, recording))
+        async with contextlib.aclosing(decoding):
+            meter = LoudnessMeter(decoding.info.rate, decoding.info.channels)
+            async for pcm in decoding.blocks():
+                meter.hear(pcm)
         loudness = meter.finish()
         await self._keep(key, kept, loudness)
         return loudness

@@ -16,7 +16,7 @@ def check_identifier(value: str, name: str) -> str:
     """Return ``value`` if it may name a tenant or a call; raise BadIdentifier if not."""
     if not _IDENTIFIER.match(value):
         shown = value[:40].encode("unicode_escape").decode("ascii")
-        raise BadIdentifier(f"{name} {shown!r} is not a valid identifier.")
+        raise BadIdentifier(f"{name} '{shown}' is not a valid identifier.")
     return value
 
 
