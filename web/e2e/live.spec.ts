@@ -54,7 +54,7 @@ test("a call with two broken connections is told twice, word for word", async ({
   const draft = await server.get<TranscriptBody>(`${path}?version=draft`);
   const canonical = await server.get<TranscriptBody>(`${path}?version=canonical`);
   expect(draftOnScreen).toEqual(texts(draft));
-  expect(draft.segments.length).toBeGreaterThan(1);
+  expect(texts(draft).join(" ").split(" ").length).toBeGreaterThan(10);
   expect(await written(page, "canonical")).toEqual(texts(canonical));
   expect(await page.locator(".line.draft").count()).toBe(0);
   proxy.stop();

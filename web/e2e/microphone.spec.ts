@@ -1,5 +1,7 @@
+import type { Call, TranscriptBody } from "../src/api/types";
 import { microphone, QUIET } from "./support/browser";
 import { expect, test } from "./support/fixtures";
+import { CuttingProxy } from "./support/proxy";
 import { numbers, upTo } from "./support/reading";
 import { COUNTING, countingWav, Server } from "./support/server";
 
@@ -28,6 +30,57 @@ test("a server that is killed and started again loses no word", async ({ page })
   const heard = await numbers(page);
   expect(heard).toEqual(upTo(heard.length));
   expect(heard.length).toBeGreaterThan(20);
+  await server.stop();
+});
+
+test("a line that is away for long, in the middle of a word, loses none of the draft", async ({
+  page,
+}) => {
+  const server = await Server.start({ settings: { ...COUNTING, finalize_after_s: 0.5 } });
+  const proxy = new CuttingProxy(server.url);
+  await page.goto(await proxy.start());
+  await page.getByRole("button", { name: "Talk" }).click();
+  for (let cut = 0; cut < 3; cut += 1) {
+    await expect(page.locator(".line.partial").first()).toBeVisible({ timeout: 20_000 });
+    proxy.cut();
+    await page.waitForTimeout(1300); // longer than the server waits for the rest of a word
+    proxy.restore();
+    await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 15_000 });
+    await page.waitForTimeout(700);
+  }
+  await page.getByRole("button", { name: "End the call" }).click();
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  const [call] = (await server.get<{ calls: Call[] }>("calls")).calls;
+  const draft = await server.get<TranscriptBody>(`calls/${call?.call_id}/transcript?version=draft`);
+  const heard = draft.segments.flatMap(({ words }) => words.map(({ text }) => Number(text)));
+  expect(heard).toEqual(upTo(heard.length));
+  expect(heard.length).toBeGreaterThan(10);
+  await server.stop();
+  proxy.stop();
+});
+
+test("a call that is ended while the server is away is sent whole when it is back", async ({
+  page,
+}) => {
+  let server = await Server.start({ settings: COUNTING });
+  const port = Number(new URL(server.url).port);
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Talk" }).click();
+  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  await server.kill();
+  await page.waitForTimeout(2000);
+  await page.getByRole("button", { name: "End the call" }).click();
+  await expect(page.getByText("The call is ended.")).toBeVisible();
+  await expect(page.getByText("Go on talking")).toBeHidden();
+  await expect(page.getByRole("button", { name: "End the call" })).toBeDisabled();
+  const saving = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save the sound that was not sent" }).click();
+  expect((await saving).suggestedFilename()).toMatch(/-rest\.wav$/);
+  server = await Server.start({ port, folder: server.folder, settings: COUNTING });
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  const heard = await numbers(page);
+  expect(heard).toEqual(upTo(heard.length));
+  expect(heard.length).toBeGreaterThan(8);
   await server.stop();
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Call, TranscriptBody } from "../src/api/types";
 import { expect, test } from "./support/fixtures";
-import { sample } from "./support/server";
+import { Server, sample, WORDLESS } from "./support/server";
 
 test("a recording that is dropped is transcribed, heard, read, searched and deleted", async ({
   page,
@@ -101,4 +101,39 @@ test("a call that is deleted twice is gone once", async ({ page, server }) => {
   await expect(page).toHaveURL(/#\/calls$/);
   await page.goto(`${server.url}/#/calls/twice`);
   await expect(page.getByText("There is no such call.")).toBeVisible();
+});
+
+test("recordings of one name become calls of their own, each sent once", async ({ page }) => {
+  const server = await Server.start({ settings: WORDLESS });
+  const sent: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "PUT") sent.push(new URL(request.url()).pathname);
+  });
+  await page.goto(`${server.url}/#/calls`);
+  const sound = readFileSync(sample("hello.flac"));
+  const files = Array.from({ length: 5 }, (_, at) => ({
+    name: "audio.flac",
+    mimeType: "audio/flac",
+    buffer: Buffer.concat([sound, Buffer.alloc(at)]),
+  }));
+  await page.getByLabel("Recordings to upload").setInputFiles(files);
+  await expect(page.locator(".uploads .badge.done")).toHaveCount(5);
+  expect(sent.length).toBe(5);
+  expect(new Set(sent).size).toBe(5);
+  await server.stop();
+});
+
+test("an upload is not taken for sent where somebody else says that all is well", async ({
+  page,
+}) => {
+  const server = await Server.start({ settings: WORDLESS });
+  await page.goto(`${server.url}/#/calls`);
+  await page.route("**/v1/recordings/**", (route) => route.fulfill({ body: "<h1>Sign in</h1>" }));
+  await page.getByLabel("Recordings to upload").setInputFiles(sample("hello.flac"));
+  await expect(page.locator(".uploads")).toContainText("is not one of Twicetold's");
+  await expect(page.locator(".uploads .badge.done")).toHaveCount(0);
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.locator(".uploads .badge.done")).toHaveCount(1);
+  await server.stop();
 });

@@ -1,5 +1,5 @@
 import { askForKey, key } from "./key";
-import { ApiError, problemOf, unreachable } from "./problem";
+import { ApiError, bodyOf, problemOf, unreachable } from "./problem";
 
 /** The address of something of this server, wherever a proxy has put it. */
 export function address(
@@ -32,11 +32,11 @@ export interface Asking {
 
 /** GET as JSON. Throws ApiError, or the signal's AbortError. */
 export async function get<T>(path: string, asking: Asking = {}): Promise<T> {
-  return (await exchange("GET", path, asking)).json() as Promise<T>;
+  return bodyOf<T>(await exchange("GET", path, asking));
 }
 
 export async function post<T>(path: string, body?: unknown, asking: Asking = {}): Promise<T> {
-  return (await exchange("POST", path, asking, body)).json() as Promise<T>;
+  return bodyOf<T>(await exchange("POST", path, asking, body));
 }
 
 export async function remove(path: string, asking: Asking = {}): Promise<void> {

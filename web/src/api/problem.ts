@@ -18,11 +18,11 @@ export class ApiError extends Error implements Problem {
   }
 }
 
-export function unreachable(): ApiError {
+export function unreachable(next = "The page tries again by itself."): ApiError {
   return new ApiError({
     code: "unreachable",
     message: "The server does not answer.",
-    hint: "Is it running, and is this machine connected? The page tries again by itself.",
+    hint: `Is it running, and is this machine connected? ${next}`,
     retryable: true,
   });
 }
@@ -31,6 +31,18 @@ export function unreachable(): ApiError {
 export async function problemOf(response: Response): Promise<ApiError> {
   const body: unknown = await response.json().catch(() => null);
   return new ApiError(problemIn(body) ?? foreign(response.status), response.status);
+}
+
+/** The JSON of an answer that should hold some. Throws ApiError where it is somebody else's. */
+export async function bodyOf<T>(response: Response): Promise<T> {
+  const body: unknown = await response.json().catch((error) => {
+    if (error instanceof SyntaxError) return null;
+    throw error instanceof TypeError ? unreachable() : error; // broken off; or by whoever asked
+  });
+  if (typeof body !== "object" || body === null) {
+    throw new ApiError(foreign(response.status), response.status);
+  }
+  return body as T;
 }
 
 /** The `error` of a body of the API, if that is what it is. */
@@ -42,7 +54,8 @@ export function problemIn(body: unknown): Problem | null {
   return { code, message, hint, retryable };
 }
 
-function foreign(status: number): Problem {
+/** An answer that is not the API's: a proxy's page, say. */
+export function foreign(status: number): Problem {
   return {
     code: "unexpected_answer",
     message: `The answer (HTTP ${status}) is not one of Twicetold's.`,

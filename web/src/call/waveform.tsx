@@ -1,10 +1,11 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { callPath, get } from "../api/http";
+import { asProblem, callPath, get } from "../api/http";
 import type { Waveform } from "../api/types";
 import type { Player } from "./player";
 
 const HEIGHT_PX = 56;
+const TRY_AGAIN_MS = 5000;
 
 /** The recording's loudness, to be seen and clicked; the slider below it says the same in words. */
 export function WaveformView({ callId, player }: { callId: string; player: Player }) {
@@ -13,8 +14,7 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
   const missing = useSignal(false);
   useEffect(() => {
     const leaving = new AbortController();
-    const path = callPath(callId, "/waveform");
-    get<Waveform>(path, { query: { points: 1600 }, signal: leaving.signal }).then(
+    asked(callId, leaving.signal).then(
       (waveform) => {
         peaks.value = waveform;
       },
@@ -43,6 +43,19 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
     };
   });
   return <div ref={box} class="waveform" hidden={missing.value} aria-hidden="true" />;
+}
+
+/** Asked for until it is there: it is measured when it is first wanted. Throws what will stay so. */
+async function asked(callId: string, signal: AbortSignal): Promise<Waveform> {
+  const path = callPath(callId, "/waveform");
+  while (true) {
+    try {
+      return await get<Waveform>(path, { query: { points: 1600 }, signal });
+    } catch (error) {
+      if (signal.aborted || !asProblem(error).retryable) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+  }
 }
 
 /** The library comes when the first waveform does. */

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { asProblem, callPath, exchange, get, post, remove } from "../api/http";
-import { ApiError } from "../api/problem";
+import { ApiError, bodyOf } from "../api/problem";
 import type { Call, Calls, Job, Jobs } from "../api/types";
 import { asQuery, type Filters, NO_FILTERS } from "./filters";
 
@@ -106,7 +106,7 @@ export class CallList {
     const headers = this.tag ? { "If-None-Match": this.tag } : {};
     const answer = await exchange("GET", "v1/calls", { query, headers });
     if (answer.status === 304) return null;
-    return { calls: (await answer.json()) as Calls, tag: answer.headers.get("ETag") ?? "" };
+    return { calls: await bodyOf<Calls>(answer), tag: answer.headers.get("ETag") ?? "" };
   }
 
   private merge(page: Calls, tag: string): void {

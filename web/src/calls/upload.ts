@@ -1,13 +1,13 @@
 import { computed, signal } from "@preact/signals";
-import { idOf, numbered } from "../api/call-id";
 import { address, authorization } from "../api/http";
 import { askForKey } from "../api/key";
-import { ApiError, problemIn, unreachable } from "../api/problem";
+import { ApiError, foreign, problemIn, unreachable } from "../api/problem";
 import { askServer, server } from "../api/server";
 import { size } from "../ui/format";
+import { Names } from "./names";
 
 const AT_ONCE = 2;
-const MOST_NAMES = 50;
+const MOST_NAMES = 5;
 const MIB = 1024 * 1024;
 
 export type UploadState = "waiting" | "sending" | "sent" | "failed";
@@ -23,9 +23,10 @@ export class Upload {
 
   constructor(
     readonly file: File,
+    private readonly names: Names,
     private readonly changed: () => void,
   ) {
-    this.callId.value = idOf(file.name);
+    this.callId.value = names.first(file);
   }
 
   async send(attempt = 1): Promise<void> {
@@ -47,8 +48,8 @@ export class Upload {
     request.upload.onprogress = ({ loaded, total }) => {
       this.share.value = total > 0 ? loaded / total : 0;
     };
-    request.onload = () => this.answered(request, attempt);
-    request.onerror = () => this.end("failed", unreachable());
+    request.onload = () => void this.answered(request, attempt);
+    request.onerror = () => this.end("failed", unreachable("Then send it again."));
     request.send(this.file);
   }
 
@@ -64,18 +65,24 @@ export class Upload {
     this.changed();
   }
 
-  private answered(request: XMLHttpRequest, attempt: number): void {
-    if (request.status === 200 || request.status === 202) {
+  private async answered(request: XMLHttpRequest, attempt: number): Promise<void> {
+    const { status } = request;
+    const body = parsed(request.responseText);
+    if ((status === 200 || status === 202) && isCall(body, this.callId.peek())) {
       this.share.value = 1;
       this.end("sent", null);
       return;
     }
-    const error = problemOfText(request);
+    const error = new ApiError(problemIn(body) ?? { ...foreign(status), retryable: true }, status);
     askForKey(error);
-    if ([409, 410].includes(error.status) && attempt < MOST_NAMES) {
-      this.callId.value = numbered(idOf(this.file.name), attempt + 1);
-      void this.send(attempt + 1); // another call has or had that name
-    } else this.end("failed", error);
+    if (![409, 410].includes(status) || attempt >= MOST_NAMES) {
+      this.end("failed", error);
+      return;
+    }
+    const other = await this.names.other(this.file); // another call has or had that name
+    if (this.state.peek() !== "sending") return; // cancelled meanwhile
+    this.callId.value = other;
+    void this.send(attempt + 1);
   }
 
   private end(state: UploadState, problem: ApiError | null): void {
@@ -88,12 +95,13 @@ export class Upload {
 
 /** Files on their way, a few at once, in the order they were given. */
 export class Uploads {
+  private readonly names = new Names();
   readonly all = signal<readonly Upload[]>([]);
   /** How many have arrived. */
   readonly arrived = computed(() => this.all.value.filter(isIn("sent")).length);
 
   add(files: Iterable<File>): void {
-    const fresh = [...files].map((file) => new Upload(file, () => this.next()));
+    const fresh = [...files].map((file) => new Upload(file, this.names, () => this.next()));
     this.all.value = [...this.all.value, ...fresh];
     this.next();
   }
@@ -149,18 +157,15 @@ function cancelled(): ApiError {
   return new ApiError({ code: "cancelled", message: "Not sent.", hint: "", retryable: true });
 }
 
-function problemOfText(request: XMLHttpRequest): ApiError {
-  let body: unknown = null;
+function parsed(text: string): unknown {
   try {
-    body = JSON.parse(request.responseText);
+    return JSON.parse(text);
   } catch {
-    // a proxy's page: told below
+    return null; // a proxy's page
   }
-  const problem = problemIn(body) ?? {
-    code: "unexpected_answer",
-    message: `The answer (HTTP ${request.status}) is not one of Twicetold's.`,
-    hint: "Something between this page and the server answered; ask whoever runs the server.",
-    retryable: true,
-  };
-  return new ApiError(problem, request.status);
+}
+
+/** A proxy may answer as if all were well: what was sent must be told of as the call it is now. */
+function isCall(body: unknown, callId: string): boolean {
+  return typeof body === "object" && body !== null && "call_id" in body && body.call_id === callId;
 }

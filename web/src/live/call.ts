@@ -4,6 +4,7 @@ import type { Caption, LiveEvent } from "../api/events";
 import { address } from "../api/http";
 import { askForKey, key } from "../api/key";
 import { ApiError } from "../api/problem";
+import { Since } from "../api/since";
 import { MOST_KEPT_BYTES, Outbox } from "./outbox";
 
 export type CallState = "connecting" | "live" | "away" | "stopping" | "over" | "failed";
@@ -45,8 +46,10 @@ export class LiveCall {
   readonly lagS = signal(0);
   /** Seconds of audio that the server is not known to hold. */
   readonly keptS: ReadonlySignal<number>;
-  /** Date.now() when the connection broke; null while it stands. */
-  readonly awaySince = signal<number | null>(null);
+  /** When the connection broke; null while it stands. */
+  readonly awaySince = signal<Since | null>(null);
+  /** No more sound is taken: what is kept is sent, however long the server is away. */
+  readonly ending: ReadonlySignal<boolean>;
 
   private readonly now = signal<CallState>("connecting");
   private readonly wrong = signal<ApiError | null>(null);
@@ -58,11 +61,12 @@ export class LiveCall {
   private session: string | null = null;
   private lastEvent = 0;
   private failures = 0;
-  private retryAt = 0;
-  private heardAt = 0;
+  private left = new Since();
+  private waitMs = 0;
+  private heardAt = new Since();
   private shownKey: string | null = null;
   private ready = false;
-  private stopping = false;
+  private readonly stopping = signal(false);
   private stopSent = false;
   /** Whether the id is one that was made up. */
   private made: boolean;
@@ -79,6 +83,7 @@ export class LiveCall {
     this.state = this.now;
     this.problem = this.wrong;
     this.callId = this.id;
+    this.ending = this.stopping;
     const second = 2 * format.channels * format.sampleRate;
     this.secondBytes = second;
     this.outbox = new Outbox(Math.min(MOST_KEPT_BYTES, MOST_KEPT_S * second));
@@ -89,7 +94,7 @@ export class LiveCall {
 
   /** Audio as it is spoken. False where the page can keep no more: nothing of it was taken. */
   send(pcm: Int16Array): boolean {
-    if (this.isOver || this.stopping) return true;
+    if (this.isOver || this.stopping.peek()) return true;
     const taken = this.outbox.push(pcm);
     this.tick();
     return taken;
@@ -98,9 +103,21 @@ export class LiveCall {
   /** The call is over once all that is kept has been sent. */
   stop(): void {
     if (this.isOver) return;
-    this.stopping = true;
+    this.stopping.value = true;
     if (this.now.value === "live") this.now.value = "stopping";
     this.tick();
+  }
+
+  /** Wait no longer for a server that does not come back. What it holds it transcribes. */
+  giveUp(): void {
+    if (this.isOver) return;
+    this.wrong.value = new ApiError({
+      code: "given_up",
+      message: "The rest was not sent.",
+      hint: "What the server has of the call it transcribes; save the rest here.",
+      retryable: false,
+    });
+    this.end("failed");
   }
 
   /** What the server does not hold, as WAV; null where it holds everything. */
@@ -118,11 +135,11 @@ export class LiveCall {
     this.keptBytes.value = this.outbox.keptBytes;
     if (this.isOver) return;
     if (!this.socket) {
-      if (Date.now() >= this.retryAt) this.connect();
+      if (this.left.ago >= this.waitMs) this.connect();
       return;
     }
     const waitsForServer = !this.ready || !this.outbox.isEmpty || this.stopSent;
-    if (waitsForServer && Date.now() - this.heardAt > SILENCE_MS) this.lost(this.socket);
+    if (waitsForServer && this.heardAt.ago > SILENCE_MS) this.lost(this.socket);
     else if (this.ready) this.sendOn(this.socket);
   }
 
@@ -133,10 +150,10 @@ export class LiveCall {
       if (!message) break;
       socket.send(message);
     }
-    if (this.stopping && !this.stopSent && this.outbox.allSent) {
+    if (this.stopping.peek() && !this.stopSent && this.outbox.allSent) {
       socket.send('{"type":"stop"}');
       this.stopSent = true;
-      this.heardAt = Date.now();
+      this.heardAt = new Since();
     }
   }
 
@@ -151,7 +168,7 @@ export class LiveCall {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.ready = this.stopSent = false;
-    this.heardAt = Date.now();
+    this.heardAt = new Since();
     socket.onmessage = ({ data }) => socket === this.socket && this.heard(JSON.parse(data));
     socket.onclose = () => this.lost(socket);
     socket.onerror = () => this.lost(socket);
@@ -164,7 +181,7 @@ export class LiveCall {
   }
 
   private heard(event: LiveEvent): void {
-    this.heardAt = Date.now();
+    this.heardAt = new Since();
     switch (event.type) {
       case "ready":
         this.begin(event.session, event.next_seq);
@@ -201,7 +218,7 @@ export class LiveCall {
     this.awaySince.value = null;
     this.lagS.value = 0; // where it is not, the server says so again
     this.wrong.value = null;
-    this.now.value = this.stopping ? "stopping" : "live";
+    this.now.value = this.stopping.peek() ? "stopping" : "live";
   }
 
   private final(event: Caption & { type: "final" }): void {
@@ -251,7 +268,7 @@ export class LiveCall {
 
   /** The call is over for the server. What it does not hold becomes a call of its own. */
   private goOn(): void {
-    if (this.stopping && this.outbox.isEmpty) {
+    if (this.stopping.peek() && this.outbox.isEmpty) {
       this.end("over");
       return;
     }
@@ -270,12 +287,13 @@ export class LiveCall {
   private lost(socket: WebSocket): void {
     if (socket !== this.socket || this.isOver) return;
     this.leave();
-    this.awaySince.value ??= Date.now();
+    this.left = new Since();
+    this.awaySince.value ??= this.left;
     this.now.value = this.session === null && this.failures === 0 ? "connecting" : "away";
     const wait = WAITS_MS[Math.min(this.failures, WAITS_MS.length - 1)] ?? 0;
     this.failures += 1;
-    this.retryAt = Date.now() + wait * (0.75 + Math.random() / 2);
-    setTimeout(() => this.tick(), this.retryAt - Date.now() + 1);
+    this.waitMs = wait * (0.75 + Math.random() / 2);
+    setTimeout(() => this.tick(), this.waitMs + 1);
   }
 
   private leave(): void {
@@ -295,7 +313,7 @@ export class LiveCall {
   /** Come back at once when the network, the reader, or another key does. */
   private watch(): () => void {
     const again = () => {
-      this.retryAt = 0;
+      this.waitMs = 0;
       this.tick();
     };
     const interval = setInterval(() => this.tick(), 1000);

@@ -52,7 +52,7 @@ export function ConversationView({ conversation }: { conversation: Conversation 
 
 /** A key is pressed by mistake more easily than a button. */
 async function ended(conversation: Conversation): Promise<void> {
-  if (!runningCall.peek()) return;
+  if (!runningCall.peek() || conversation.call.peek()?.ending.peek()) return;
   const sure = await confirmed({
     title: "End the call?",
     text: "Nothing more is recorded; its recording is transcribed again.",

@@ -3,6 +3,7 @@ import type { Caption } from "../api/events";
 import { follow } from "../api/follow";
 import { callPath, get } from "../api/http";
 import { ApiError } from "../api/problem";
+import { Since } from "../api/since";
 import type { Call } from "../api/types";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
@@ -14,8 +15,8 @@ export class Followed {
   readonly captions = new Captions();
   readonly second = signal<SecondTelling | null>(null);
   readonly problem = signal<ApiError | null>(null);
-  /** Date.now() when the connection broke; null while it stands. */
-  readonly awaySince = signal<number | null>(Date.now());
+  /** When the connection broke; null while it stands. */
+  readonly awaySince = signal<Since | null>(new Since());
   readonly rows = tellingRows(this.captions, this.second);
   readonly told = new Told();
   /** The call as it stood at the beginning; null while unknown. */
@@ -30,7 +31,7 @@ export class Followed {
     const to = {
       caption: (caption: Caption) => this.heard(caption),
       away: (broken: boolean) => {
-        this.awaySince.value = broken ? (this.awaySince.peek() ?? Date.now()) : null;
+        this.awaySince.value = broken ? (this.awaySince.peek() ?? new Since()) : null;
       },
       failed: (error: ApiError) => {
         const isStale = ticket !== null && error.code === "unauthorized";

@@ -1,13 +1,14 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
 import { asProblem } from "../api/http";
+import type { Since } from "../api/since";
 import { callLink } from "../router";
 import { clock, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { Notice, Problem } from "../ui/notice";
 import { save } from "../ui/save";
-import { useNow } from "../ui/ticking";
+import { useAgo } from "../ui/ticking";
+import type { LiveCall } from "./call";
 import { MicrophoneOptions } from "./microphone-options";
 import type { Conversation } from "./running";
 import type { SecondTelling, Telling } from "./second-telling";
@@ -22,11 +23,7 @@ export function ConnectionNotice({ conversation }: { conversation: Conversation 
   if (state === "failed") return <Failed conversation={conversation} />;
   return (
     <>
-      {call && call.awaySince.value !== null && state !== "over" && (
-        <AwayNotice since={call.awaySince.value} title="Connection lost" quietMs={QUIET_MS}>
-          Go on talking: what you say is kept here and sent when the server is back.
-        </AwayNotice>
-      )}
+      {call && state !== "over" && <Away call={call} />}
       {conversation.unplugged.value && state !== "over" && (
         <Unplugged conversation={conversation} />
       )}
@@ -40,21 +37,65 @@ export function ConnectionNotice({ conversation }: { conversation: Conversation 
   );
 }
 
+function Away({ call }: { call: LiveCall }) {
+  const since = call.awaySince.value;
+  if (since === null) return null;
+  const rest = call.keptS.value > 0 && <SaveRest call={call} />;
+  if (!call.ending.value) {
+    return (
+      <AwayNotice since={since} title="Connection lost" quietMs={QUIET_MS} actions={rest}>
+        Go on talking: what you say is kept here and sent when the server is back.
+      </AwayNotice>
+    );
+  }
+  const actions = (
+    <>
+      {rest}
+      <button type="button" class="button" onClick={() => call.giveUp()}>
+        Do not wait
+      </button>
+    </>
+  );
+  return (
+    <AwayNotice since={since} title="Connection lost" quietMs={0} actions={actions}>
+      The call is ended. What the server does not have yet is kept here and sent when it is back.
+    </AwayNotice>
+  );
+}
+
+/** The sound that the server does not hold, as a file. */
+function SaveRest({ call }: { call: LiveCall }) {
+  const saved = () => {
+    const rest = call.unsent();
+    if (rest) save(`${call.callId.value}-rest.wav`, rest);
+  };
+  return (
+    <button type="button" class="button" onClick={saved}>
+      <Icon name="download" /> Save the sound that was not sent
+    </button>
+  );
+}
+
 interface AwayProps {
-  /** Date.now() when it broke. */
-  since: number;
+  /** When it broke. */
+  since: Since;
   title: string;
   /** A shorter break is not worth a notice. */
   quietMs: number;
+  actions?: ComponentChildren;
   children: ComponentChildren;
 }
 
 /** A connection that is away. Its clock is for the eye: a screen reader would say every second. */
-export function AwayNotice({ since, title, quietMs, children }: AwayProps) {
-  const now = useNow();
-  const away = now.value - since;
+export function AwayNotice({ since, title, quietMs, actions, children }: AwayProps) {
+  const away = useAgo(since);
   if (away < quietMs) return null;
-  const clocked = <span aria-hidden="true">for {clock(away / 1000)}</span>;
+  const clocked = (
+    <>
+      <span aria-hidden="true">for {clock(away / 1000)}</span>
+      {actions}
+    </>
+  );
   return (
     <Notice tone="warn" title={`${title}.`} actions={clocked}>
       {children}
@@ -101,18 +142,8 @@ function Unplugged({ conversation }: { conversation: Conversation }) {
 function Failed({ conversation }: { conversation: Conversation }) {
   const call = conversation.call.value;
   const error = call?.problem.value;
-  const unsent = useMemo(() => call?.unsent() ?? null, [call]);
   if (!call || !error) return null;
-  const rest = unsent && (
-    <button
-      type="button"
-      class="button"
-      onClick={() => save(`${call.callId.value}-rest.wav`, unsent)}
-    >
-      <Icon name="download" /> Save the sound that was not sent
-    </button>
-  );
-  return <Problem error={error} actions={rest} />;
+  return <Problem error={error} actions={call.keptS.value > 0 && <SaveRest call={call} />} />;
 }
 
 /** What this call was before, and how that stands. */

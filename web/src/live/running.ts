@@ -1,6 +1,7 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { asProblem, callPath, get } from "../api/http";
 import { ApiError } from "../api/problem";
+import { Since } from "../api/since";
 import type { Call } from "../api/types";
 import { openFile } from "../audio/file";
 import { openMicrophone } from "../audio/microphone";
@@ -35,7 +36,7 @@ export class Part {
 
 /** A call of this page, from its first sound to its canonical transcript. */
 export class Conversation {
-  readonly startedAt = Date.now();
+  readonly started = new Since();
   readonly source = signal<AudioSource | null>(null);
   readonly call = signal<LiveCall | null>(null);
   readonly parts = signal<readonly Part[]>([new Part(0)]);

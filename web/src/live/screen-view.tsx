@@ -1,10 +1,11 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import type { Since } from "../api/since";
 import type { Row } from "../transcript/rows";
 import { Announcer } from "../ui/announcer";
 import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
-import { useNow } from "../ui/ticking";
+import { useAgo } from "../ui/ticking";
 import { useFollowed } from "./follow-view";
 import type { Followed } from "./followed";
 import "./screen.css";
@@ -93,12 +94,15 @@ function languageOf({ call }: Followed): string | undefined {
 }
 
 function Trouble({ followed }: { followed: Followed }) {
-  const now = useNow();
   const error = followed.problem.value;
   const since = followed.awaySince.value;
   if (error) return <p class="trouble">{`${error.message} ${error.hint}`}</p>;
   if (followed.second.value) return <p class="trouble">The call is over.</p>;
-  if (since === null || now.value - since < 2000) return null;
+  return since && <Away since={since} />;
+}
+
+function Away({ since }: { since: Since }) {
+  if (useAgo(since) < 2000) return null;
   return <p class="trouble">No connection; it is tried again.</p>;
 }
 

@@ -4,7 +4,7 @@ import { link } from "../router";
 import { CopyButton } from "../ui/copy";
 import { clock } from "../ui/format";
 import { Icon } from "../ui/icon";
-import { useNow } from "../ui/ticking";
+import { useAgo } from "../ui/ticking";
 import type { LiveCall } from "./call";
 import { Meter } from "./meter";
 import { type Conversation, clear } from "./running";
@@ -23,14 +23,15 @@ export function StatusBar({ conversation }: { conversation: Conversation }) {
   const call = conversation.call.value;
   const state = call?.state.value ?? "connecting";
   const over = state === "over" || state === "failed";
+  const ending = over || (call?.ending.value ?? false);
   return (
     <div class="status sheet">
       <span class={`badge ${over ? "done" : state === "live" ? "live" : "busy"}`}>
         {WORDS[state]}
       </span>
-      {!over && <Elapsed conversation={conversation} />}
-      {!over && <Meter conversation={conversation} />}
-      {!over && <Audible conversation={conversation} />}
+      {!ending && <Elapsed conversation={conversation} />}
+      {!ending && <Meter conversation={conversation} />}
+      {!ending && <Audible conversation={conversation} />}
       {!over && call && <Lag call={call} />}
       <span class="grow" />
       {!over && call && <Share call={call} conversation={conversation} />}
@@ -42,7 +43,7 @@ export function StatusBar({ conversation }: { conversation: Conversation }) {
         <button
           type="button"
           class="button main"
-          disabled={state === "stopping"}
+          disabled={ending}
           onClick={() => conversation.stop()}
         >
           <Icon name="stop" /> End the call
@@ -54,9 +55,8 @@ export function StatusBar({ conversation }: { conversation: Conversation }) {
 
 /** How long it runs; a file says how long that will be. */
 function Elapsed({ conversation }: { conversation: Conversation }) {
-  const now = useNow();
   const file = conversation.source.value?.file;
-  const elapsedS = (now.value - conversation.startedAt) / 1000;
+  const elapsedS = useAgo(conversation.started) / 1000;
   return (
     <span class="number elapsed">
       {clock(file ? file.position.value : elapsedS)}

@@ -1,14 +1,16 @@
-import { type ReadonlySignal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { Since } from "../api/since";
 
-/** Date.now(), four times a second for as long as the component is shown. */
-export function useNow(): ReadonlySignal<number> {
-  const now = useSignal(Date.now());
+/** Milliseconds since then, counted on four times a second for as long as the component is shown. */
+export function useAgo(since: Since): number {
+  const beat = useSignal(0);
   useEffect(() => {
     const timer = setInterval(() => {
-      now.value = Date.now();
+      beat.value += 1;
     }, 250);
     return () => clearInterval(timer);
-  }, [now]);
-  return now;
+  }, [beat]);
+  beat.value;
+  return since.ago;
 }

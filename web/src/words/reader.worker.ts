@@ -1,4 +1,4 @@
-import { problemIn, problemOf, unreachable } from "../api/problem";
+import { bodyOf, problemIn, problemOf, unreachable } from "../api/problem";
 import type { Problem, TranscriptBody } from "../api/types";
 import { buffersOf, type Columns, columnsOf, segmentOf } from "./columns";
 import { difference } from "./diff";
@@ -39,7 +39,7 @@ async function fetched(url: string, headers: Record<string, string>): Promise<Co
     throw unreachable();
   });
   if (!response.ok) throw await problemOf(response);
-  const body = (await response.json()) as TranscriptBody;
+  const body = await bodyOf<TranscriptBody>(response);
   return columnsOf(body.segments.map(segmentOf), body.version, body.revision);
 }
 

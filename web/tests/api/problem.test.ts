@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { problemIn, problemOf } from "../../src/api/problem";
+import { bodyOf, problemIn, problemOf } from "../../src/api/problem";
 
 const problem = { code: "call_not_found", message: "None.", hint: "Look.", retryable: false };
 
@@ -26,5 +26,19 @@ describe("problemOf", () => {
     const error = await problemOf(new Response("<h1>Bad Gateway</h1>", { status: 502 }));
     expect(error).toMatchObject({ code: "unexpected_answer", status: 502, retryable: true });
     expect(error.message).not.toContain("<h1>");
+  });
+});
+
+describe("bodyOf", () => {
+  it.each(["<html>sign in</html>", "", "null", "7"])(
+    "does not take %j for an answer",
+    async (text) => {
+      await expect(bodyOf(new Response(text))).rejects.toMatchObject({ code: "unexpected_answer" });
+    },
+  );
+
+  it("says so where the answer breaks off", async () => {
+    const broken = { json: () => Promise.reject(new TypeError("network")) } as Response;
+    await expect(bodyOf(broken)).rejects.toMatchObject({ code: "unreachable" });
   });
 });

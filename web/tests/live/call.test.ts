@@ -9,6 +9,7 @@ let server: FakeServer;
 let shown: string[];
 let continued: [from: string, heldS: number][];
 let kinds: string[];
+const calls: LiveCall[] = [];
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -22,6 +23,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  for (const call of calls.splice(0)) call.giveUp(); // so that none comes to the next test's server
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
@@ -40,6 +42,7 @@ async function opened(callId?: string): Promise<LiveCall> {
       continued: (from, heldS) => continued.push([from, heldS]),
     },
   );
+  calls.push(call);
   await settle();
   return call;
 }
@@ -113,6 +116,50 @@ describe("a live call", () => {
     server.last.ack();
     expect(call.keptS.value).toBe(0);
     expect(server.call("a").held).toEqual(upTo(93));
+  });
+
+  it("ends while the server is away: what is kept is sent, or not waited for", async () => {
+    const call = await opened("a");
+    await speak(call, 0, 3);
+    server.cut(1);
+    server.reachable = false;
+    await speak(call, 3, 5);
+    call.stop();
+    expect(call.ending.value).toBe(true);
+    expect(call.send(piece(9))).toBe(true);
+    expect(call.state.value).toBe("away");
+    expect(call.unsent()?.size).toBe(44 + 8 * 3200); // the server has confirmed none of it
+    server.reachable = true;
+    await vi.advanceTimersByTimeAsync(10_000);
+    server.last.arrive();
+    expect(call.state.value).toBe("over");
+    expect(server.call("a").held).toEqual(upTo(8));
+  });
+
+  it("waits no longer for a server that does not come back, once it is told so", async () => {
+    const call = await opened("a");
+    server.reachable = false;
+    server.cut();
+    await speak(call, 0, 3);
+    call.stop();
+    call.giveUp();
+    expect(call.state.value).toBe("failed");
+    expect(call.problem.value?.code).toBe("given_up");
+    expect(call.unsent()?.size).toBe(44 + 3 * 3200);
+    const connections = server.sockets.length;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(server.sockets.length).toBe(connections);
+  });
+
+  it("comes back where the clock was set back meanwhile", async () => {
+    const call = await opened("a");
+    server.cut();
+    server.reachable = false;
+    await speak(call, 0, 10);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    server.reachable = true;
+    await speak(call, 10, 60);
+    expect(call.state.value).toBe("live");
   });
 
   it("comes back by its audio alone, where timers sleep as in a hidden tab", async () => {
