@@ -558,7 +558,7 @@ async def test_silence_of_the_client_ends_an_utterance(hasty: Served) -> None:
     assert await recording(hasty, "silence") == sound[:spoken] + breath + sound[spoken:]
 
 
-IN_A_WORD = [0.17 * 2 + 0.06, 0.17 * 20 + 0.06, 0.17 * 20 + 0.14]  # s; the last between two
+IN_A_WORD = [0.05, 0.17 * 2 + 0.06, 0.17 * 20 + 0.06, 0.17 * 20 + 0.14]  # s; the last between two
 
 
 @pytest.mark.parametrize("said", IN_A_WORD)
@@ -588,6 +588,17 @@ async def test_a_line_that_breaks_in_a_word_goes_on_in_it(patient: Served, said:
             assert 0 < len(told) < said / 0.17
         await again.play(sound[spoken:])
         assert words(await again.finish()) == numbers
+
+
+async def test_who_comes_back_and_says_nothing_is_told_what_was_said(patient: Served) -> None:
+    sound, numbers = talk(1, 24, group=24)
+    async with call(patient, "quiet-again") as client:
+        await client.play(sound[: int(0.17 * 20.5 * RATE) * 2])
+        await client.acked(client.next_seq - 1)
+        client.cut()
+    async with call(patient, "quiet-again", session=client.session, event=0) as again:
+        told = words([await again.until("final")])
+        assert told == numbers[: len(told)]
 
 
 async def test_a_client_is_told_that_captions_lag(

@@ -54,6 +54,7 @@ test("a key is asked for, tried, and kept; a link to follow needs none and gives
   await guest.goto(`${server.url}/#/follow/ours?ticket=${ticket}`);
   await expect(guest.getByRole("heading", { name: "ours" })).toBeVisible();
   await expect(guest.getByRole("button", { name: "Go on" })).toBeHidden();
+  await expect(guest.getByRole("navigation")).toHaveCount(0);
   const sound = await fetch(`${server.url}/v1/calls/ours/audio?ticket=${ticket}`);
   expect(sound.status).toBe(401);
   await guest.goto(`${server.url}/#/follow/ours?ticket=acme~1~captions~00`);

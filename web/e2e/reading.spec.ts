@@ -24,6 +24,9 @@ test("a recording that is dropped is transcribed, heard, read, searched and dele
   const row = page.locator(".call-line", { hasText: "Gesprach-No-1" });
   await expect(row.locator(".badge", { hasText: "transcribed" })).toBeVisible({ timeout: 40_000 });
 
+  const busy = { code: "unavailable", message: "Busy.", hint: "", retryable: true };
+  const refusal = { status: 503, json: { error: busy } };
+  await page.route("**/waveform?*", (route) => route.fulfill(refusal), { times: 1 });
   await row.getByRole("link").click();
   const { segments } = await server.get<TranscriptBody>("calls/Gesprach-No-1/transcript");
   const [first] = segments;
@@ -36,7 +39,7 @@ test("a recording that is dropped is transcribed, heard, read, searched and dele
   const position = page.getByRole("slider", { name: "Position" });
   const last = segments.at(-1)?.words.at(-1)?.start ?? 0;
   await expect.poll(async () => Number(await position.inputValue())).toBeGreaterThan(last - 0.2);
-  await expect(page.locator(".waveform canvas").first()).toBeAttached();
+  await expect(page.locator(".waveform canvas").first()).toBeAttached(); // asked for again
 
   await page.keyboard.press("/");
   await page.keyboard.type("bill");

@@ -2,6 +2,7 @@ import { computed } from "@preact/signals";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { forgetKey, key, keyWanted } from "./api/key";
+import { askAsGuest, server } from "./api/server";
 import { KeyForm } from "./key-form";
 import { link, type Route, route } from "./router";
 import { Announcer, hush } from "./ui/announcer";
@@ -16,7 +17,11 @@ const name = computed(() => route.value.name);
 
 /** Whoever came by a link, and has no key to go anywhere else with. */
 const isGuest = computed(
-  () => "query" in route.value && route.value.query.has("ticket") && key.value === null,
+  () =>
+    "query" in route.value &&
+    route.value.query.has("ticket") &&
+    key.value === null &&
+    server.value === null,
 );
 
 /** What the window is called. */
@@ -42,6 +47,9 @@ function useArrival(): void {
 /** The frame of every view but the room's screen, which has the window to itself. */
 export function App() {
   useArrival();
+  useEffect(() => {
+    if (isGuest.value) void askAsGuest();
+  }, [isGuest.value]);
   if (name.value === "screen") {
     return (
       <Guard>

@@ -106,6 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
         await app.state.waveforms.aclose()
         await app.state.deletions.aclose()
         await hub.aclose()

@@ -97,7 +97,7 @@ class Connection:
         self._first_sample = 0
         self._behind_s = 0.0  # what a resumed call may catch up; never positive
         self._pushed_back_since: float | None = None
-        self._finalized = True
+        self._told_all = True
         self._tasks: set[asyncio.Task[None]] = websocket.app.state.live_tasks
         self._worked_through = 0
         self._lagging = False
@@ -151,6 +151,7 @@ class Connection:
     ) -> None:
         record = entry.record
         self._over = entry.over
+        self._told_all = not entry.resumed or entry.over
         ingest = Ingest(
             self._platform.broker,
             self._platform.sessions,
@@ -215,7 +216,7 @@ class Connection:
                 audio = inbound.audio(data)
                 await ingest.feed(seq, audio)
                 self._last_audio = self._loop.time()
-                self._finalized = False
+                self._told_all = False
                 await self._keep_pace(ingest)
             else:
                 await self._command(inbound, ingest, message.get("text") or "")
@@ -227,7 +228,7 @@ class Connection:
         if command is Command.FINALIZE:
             await ingest.finalize()
         else:
-            self._finalized = True
+            self._told_all = True
             # To its end, also where the client leaves meanwhile: it has said that this was all.
             self._stopping = self._spawn(ingest.stop(inbound.next_seq - 1))
             self._stopping.add_done_callback(_retrieved)
@@ -261,7 +262,7 @@ class Connection:
         """The client broke off: what was said is told, unless it comes back at once."""
         try:
             await ingest.leave()
-            if self._close_code != _SERVER_STOPS and not self._finalized:
+            if self._close_code != _SERVER_STOPS and not self._told_all:
                 await asyncio.sleep(self._settings.finalize_after_s)
                 await ingest.pause_if_ours()
         except TwicetoldError as error:
@@ -356,8 +357,8 @@ class Connection:
                 continue
             if self._pushing_back:
                 self._last_audio = self._last_message = now
-            if now - self._last_audio >= self._settings.finalize_after_s and not self._finalized:
-                self._finalized = True
+            if now - self._last_audio >= self._settings.finalize_after_s and not self._told_all:
+                self._told_all = True
                 await ingest.pause()
             if now - self._last_message >= self._settings.idle_timeout_s:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")

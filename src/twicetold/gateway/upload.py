@@ -26,6 +26,7 @@ log = structlog.get_logger()
 _WRITE_BYTES = 1024 * 1024
 _STALE_S = 3600.0
 _MIB = 1024 * 1024
+_receiving: set[Path] = set()  # by this process: a client may stall for an hour
 _DIRECTORY = "uploads"  # beside the recordings: renaming into place stays within one disk
 
 
@@ -47,6 +48,7 @@ async def received(
     Raises UploadTooLarge, EmptyAudio, DiskFull or Unavailable.
     """
     path = local_path(store, f"{_DIRECTORY}/{secrets.token_hex(16)}{suffix}")
+    _receiving.add(path)
     try:
         with _named_errors():
             file = await asyncio.to_thread(_create, path)
@@ -64,6 +66,7 @@ async def received(
             raise EmptyAudio("The upload is empty.")
         yield Received(path, digest.hexdigest(), size)
     finally:
+        _receiving.discard(path)
         await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
 
 
@@ -104,11 +107,15 @@ def remove_stale_uploads(store: LocalStore) -> None:
     directory = local_path(store, _DIRECTORY)
     if not directory.is_dir():
         return
-    for path in directory.iterdir():
-        with contextlib.suppress(FileNotFoundError):
+    for path in set(directory.iterdir()) - _receiving:
+        try:
             if time.time() - path.stat().st_mtime > _STALE_S:
                 path.unlink()
                 log.info("upload.stale_removed", name=path.name)
+        except FileNotFoundError:
+            pass  # it came to its end meanwhile
+        except OSError as error:
+            log.warning("upload.stale_stays", name=path.name, reason=error.strerror)
 
 
 async def sweep_uploads(store: LocalStore) -> None:

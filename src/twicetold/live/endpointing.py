@@ -58,7 +58,14 @@ class End:
     cut: bool = False
 
 
-Action = Begin | Hear | End
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Sound of the running utterance may be long in coming: its engine may turn to others."""
+
+    channel: int
+
+
+Action = Begin | Hear | End | Rest
 
 
 class Endpointer:
@@ -143,15 +150,23 @@ class Endpointer:
         return actions
 
     def pause(self) -> list[Action]:
-        """No sound comes for now. What was said is ended here, but for a word that may be
-        broken off: what was said since the last breath goes on when sound does."""
-        silence = self._gate.silence_frames * self._frame
-        if self._begun is None or silence >= int(_WORD_OVER_S * self._rate):
-            return self.flush()
+        """No sound comes for now. What silence follows is ended here; where a word may be
+        broken off, what was said since the longest dip of the last two seconds goes on when
+        sound does."""
+        if self._begun is None:
+            return []
+        if self._gate.silence_frames * self._frame >= int(_WORD_OVER_S * self._rate):
+            return [
+                action
+                for event in self._gate.flush()
+                for action in self._end(self._sample(event.frame))
+            ]
         most_open = int(_MOST_OPEN_S * self._rate)
-        if self.judged - self._begun <= most_open:
-            return self._hear(self.judged)
-        return self._cut(self.judged - most_open)
+        if self.judged - self._begun > most_open:
+            actions = self._cut(self.judged - most_open)
+        else:
+            actions = self._hear(self.judged)
+        return [*actions, Rest(self.channel)]
 
     def _sample(self, frame: int) -> int:
         return self._gate_origin + frame * self._frame
@@ -173,6 +188,7 @@ class Endpointer:
         if self._begun is None:
             return []
         actions = self._hear(self.judged)
+        silence_sample = max(silence_sample, self._begun)  # after a cut it may lie before
         # The next utterance's pre-roll may reach back to here, not into this one's words.
         boundary = max(silence_sample, self.judged - self._pre_roll)
         actions.append(End(self.channel, self.utterance, silence_sample, boundary))
@@ -180,11 +196,14 @@ class Endpointer:
         return actions
 
     def _cut(self, earliest: int) -> list[Action]:
-        """End the utterance at its quietest place from there on; what follows is a new one."""
+        """End the utterance at its quietest place from there on; what follows is a new one.
+        The silence that it ends in is no place: a word may have just begun to follow it."""
         assert self._begun is not None
         actions = self._hear(self.judged)
         loudness = self._loudness(self._begun, self.judged)
-        frame = quietest(loudness, (earliest - self._begun) // self._frame, len(loudness))
+        first = (earliest - self._begun) // self._frame
+        last = max(first + 1, len(loudness) - self._gate.silence_frames)
+        frame = quietest(loudness, first, last)
         cut = self._begun + frame * self._frame
         actions.append(End(self.channel, self.utterance, cut, cut, cut=True))
         self.floor = self._begun = self._heard = cut

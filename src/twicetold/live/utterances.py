@@ -16,7 +16,7 @@ import structlog
 
 from twicetold.engines import Stream, StreamingTranscriber
 from twicetold.errors import EngineFailed, EngineHostDied
-from twicetold.live.endpointing import Action, Begin, End, Hear
+from twicetold.live.endpointing import Action, Begin, End, Hear, Rest
 from twicetold.speech.transcript import Hypothesis
 
 log = structlog.get_logger()
@@ -118,6 +118,8 @@ class ChannelRunner:
             await self._attempt(self._utterance)
         elif isinstance(action, Hear):
             await self._hear(action.pcm)
+        elif isinstance(action, Rest):
+            await self._drop_stream()  # heard again from its first sample when it goes on
         else:
             await self._finish(action)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twicetold.live.endpointing import Action, Begin, End, Endpointer, EndpointSettings, Hear
+from twicetold.live.endpointing import Action, Begin, End, Endpointer, EndpointSettings, Hear, Rest
 
 pytestmark = pytest.mark.unit
 
@@ -146,21 +146,59 @@ def test_what_breaks_off_goes_on_after_the_last_breath() -> None:
     assert second[0] + len(second[1]) // 2 == 210 * FRAME
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers(0, 200))
-def test_a_pause_loses_no_sound_of_what_goes_on(speech: list[bool], more: int) -> None:
-    target = endpointer(max_utterance_s=3.0)
-    actions = run(target, speech) + target.pause()
-    assert target.judged - target.needed <= 2 * RATE + FRAME  # a second pause changes nothing
-    assert [action for action in target.pause() if isinstance(action, End)] == []
-    target.append(sound(more * FRAME))
-    actions += target.judge([0.9] * more) + target.flush()
-    ends = [action for action in actions if isinstance(action, End)]
+WORDS = st.lists(st.tuples(st.integers(4, 40), st.integers(1, 40)), min_size=1, max_size=12)
+
+
+@settings(deadline=None, max_examples=200)
+@given(WORDS, st.sets(st.integers(0, 960), max_size=5))
+def test_pauses_cut_no_word(words: list[tuple[int, int]], pauses: set[int]) -> None:
+    """Wherever sound breaks off, each word lies whole in one utterance once sound went on."""
+    flags = [flag for word, gap in words for flag in [True] * word + [False] * gap]
+    target = endpointer()
+    actions: list[Action] = []
+    for number, flag in enumerate(flags):
+        target.append(np.full(FRAME, 1_000 if flag else 0, dtype="<i2").tobytes())
+        actions += target.judge([0.9 if flag else 0.0])
+        if number in pauses:
+            actions += target.pause()
+            assert not [action for action in target.pause() if not isinstance(action, Rest)]
+    actions += target.flush(all_of_it=True)
+    spans = [(start, start + len(pcm) // 2) for start, pcm in heard(actions)]
+    at = 0
+    for word, gap in words:
+        assert any(start <= at and at + word * FRAME <= end for start, end in spans)
+        at += (word + gap) * FRAME
     begins = [action for action in actions if isinstance(action, Begin)]
-    assert len(begins) == len(ends)
+    ends = [action for action in actions if isinstance(action, End)]
+    for begin, end in zip(begins, ends, strict=True):
+        assert begin.start_sample <= end.end_sample <= end.boundary
     for end, begin in zip(ends, begins[1:], strict=False):
         assert begin.start_sample >= end.boundary
-        if end.cut:
-            assert begin.start_sample == end.end_sample
+
+
+def test_what_breaks_off_in_silence_opens_nothing_for_it() -> None:
+    """The longest dip is the silence at the end: it is not where something new begins."""
+    flags = [True] * 100 + [False] * 1 + [True] * 30 + [False] * 6
+    target = endpointer()
+    actions = run(target, flags, [1_000 if flag else 0 for flag in flags]) + target.pause()
+    end, begin = (next(a for a in actions if isinstance(a, kind)) for kind in (End, Begin))
+    assert end.cut
+    assert end.end_sample // FRAME == 100
+    assert [a.start_sample for a in actions if isinstance(a, Begin)] == [
+        begin.start_sample,
+        end.end_sample,
+    ]
+
+
+def test_a_soft_beginning_before_a_break_is_the_next_utterances() -> None:
+    """After a pause as after any end, the pre-roll reaches back into the silence."""
+    target = endpointer()
+    actions = run(target, [True] * 20 + [False] * 9) + target.pause()
+    target.append(sound(20 * FRAME))
+    actions += target.judge([0.9] * 20)
+    first, second = (action for action in actions if isinstance(action, Begin))
+    assert first.start_sample == 0
+    assert second.start_sample < 29 * FRAME
 
 
 def test_a_pause_ends_what_is_followed_by_silence() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from twicetold.live.endpointing import Action, Begin, End, EndpointSettings, Hear
 from twicetold.live.session import CallSession, SessionState
-from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open, Pause
 
 pytestmark = pytest.mark.unit
 
@@ -96,6 +96,29 @@ def test_finalize_ends_what_is_being_said() -> None:
     ends = [action for action in actions if isinstance(action, End)]
     assert len(ends) == 1
     assert ends[0].boundary == target.judged
+
+
+def test_a_pause_ends_one_channel_and_leaves_the_other_in_its_word() -> None:
+    left = np.concatenate([loud(0.7), quiet(0.3), loud(1)])
+    right = np.concatenate([quiet(0.5), loud(1.5)])
+    log = chunks(stereo(left, right), 2)
+    actions = feed(session(2), [*log[:5], Pause(1, RATE), *log[5:]])
+    ends = [action for action in actions if isinstance(action, End)]
+    assert [end.channel for end in ends] == [0]
+    begins = [action.channel for action in actions if isinstance(action, Begin)]
+    assert begins == [0, 1, 0]
+
+
+@pytest.mark.parametrize("said", [0.1, 0.5, 1.7])
+def test_a_successor_hears_whole_what_a_pause_left_open(said: float) -> None:
+    """It begins at a boundary in the middle of speech, and meets the pause again."""
+    log = chunks(loud(said + 1))
+    paused = [*chunks(loud(said)), Pause(1, int(said * RATE)), *log]
+    for floor in (0, int(0.05 * RATE)):
+        actions = feed(session(1, boundaries=(floor,), utterances=(1,)), paused)
+        (begin,) = [action for action in actions if isinstance(action, Begin)]
+        assert begin.start_sample <= max(floor, FRAME)
+        assert not [action for action in actions if isinstance(action, End)]
 
 
 def test_a_successor_goes_on_at_each_channels_boundary() -> None:

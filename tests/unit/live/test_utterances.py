@@ -10,7 +10,7 @@ import pytest
 
 from twicetold.engines import EngineInfo, Stream
 from twicetold.errors import EngineHostDied
-from twicetold.live.endpointing import Begin, End, Hear
+from twicetold.live.endpointing import Begin, End, Hear, Rest
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.speech.transcript import Hypothesis, Word
 
@@ -107,6 +107,23 @@ async def test_sound_reaches_the_stream_in_order_and_the_end_is_told_once() -> N
     assert engine.finished == [b"aabbcc"]
     assert channel.ends == [(1, False, "6")]
     assert channel.runner.backlog_samples == 0
+
+
+async def test_an_utterance_that_rests_leaves_its_engine_to_others_and_is_heard_whole() -> None:
+    engine = FakeEngine()
+    async with running(engine) as channel:
+        channel.runner.put(Begin(0, 1, 0, 0))
+        channel.runner.put(Hear(0, b"aabb"))
+        channel.runner.put(Rest(0))
+        await channel.runner.drained.wait()
+        assert engine.closed == 1
+        channel.runner.put(Hear(0, b"cc"))
+        channel.runner.put(Rest(0))
+        channel.runner.put(Rest(0))
+        channel.runner.put(End(0, 1, 10, 10))
+        await channel.runner.drained.wait()
+    assert engine.finished == [b"aabbcc"]
+    assert channel.ends == [(1, False, "6")]
 
 
 @pytest.mark.parametrize("deaths", [1, 2])

@@ -19,13 +19,13 @@ export function callPath(callId: string, rest = ""): string {
 }
 
 export function authorization(shown = key.value): Record<string, string> {
-  return shown === null ? {} : { Authorization: `Bearer ${shown}` };
+  return shown === null || shown === "" ? {} : { Authorization: `Bearer ${shown}` };
 }
 
 export interface Asking {
   query?: Record<string, string | number | undefined>;
   signal?: AbortSignal;
-  /** Another key than the page's, to be tried. */
+  /** Another key than the page's, to be tried; empty: none. */
   key?: string;
   headers?: Record<string, string>;
 }

@@ -1,6 +1,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { asProblem, callPath, get } from "../api/http";
+import { callPath, get } from "../api/http";
+import { ApiError } from "../api/problem";
 import type { Waveform } from "../api/types";
 import type { Player } from "./player";
 
@@ -52,7 +53,7 @@ async function asked(callId: string, signal: AbortSignal): Promise<Waveform> {
     try {
       return await get<Waveform>(path, { query: { points: 1600 }, signal });
     } catch (error) {
-      if (signal.aborted || !asProblem(error).retryable) throw error;
+      if (!(error instanceof ApiError && error.retryable)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
   }

@@ -80,7 +80,7 @@ export class Upload {
       return;
     }
     const other = await this.names.other(this.file); // another call has or had that name
-    if (this.state.peek() !== "sending") return; // cancelled meanwhile
+    if (this.request !== request) return; // cancelled, or sent again, meanwhile
     this.callId.value = other;
     void this.send(attempt + 1);
   }

@@ -111,10 +111,11 @@ export class LiveCall {
   /** Wait no longer for a server that does not come back. What it holds it transcribes. */
   giveUp(): void {
     if (this.isOver) return;
+    const rest = !this.outbox.isEmpty;
     this.wrong.value = new ApiError({
       code: "given_up",
-      message: "The rest was not sent.",
-      hint: "What the server has of the call it transcribes; save the rest here.",
+      message: rest ? "Not all of the call was sent." : "The end of the call was not sent.",
+      hint: this.isKnown ? "What the server has of it is transcribed when it is back." : "",
       retryable: false,
     });
     this.end("failed");
@@ -124,6 +125,11 @@ export class LiveCall {
   unsent(): Blob | null {
     if (this.outbox.isEmpty) return null;
     return this.outbox.toWav(this.format.sampleRate, this.format.channels);
+  }
+
+  /** Whether the server has a call of this id that is ours. */
+  get isKnown(): boolean {
+    return this.session !== null;
   }
 
   private get isOver(): boolean {

@@ -24,7 +24,7 @@ export function ConnectionNotice({ conversation }: { conversation: Conversation 
   return (
     <>
       {call && state !== "over" && <Away call={call} />}
-      {conversation.unplugged.value && state !== "over" && (
+      {conversation.unplugged.value && state !== "over" && !call?.ending.value && (
         <Unplugged conversation={conversation} />
       )}
       {conversation.full.value && (
@@ -143,7 +143,17 @@ function Failed({ conversation }: { conversation: Conversation }) {
   const call = conversation.call.value;
   const error = call?.problem.value;
   if (!call || !error) return null;
-  return <Problem error={error} actions={call.keptS.value > 0 && <SaveRest call={call} />} />;
+  const actions = (
+    <>
+      {call.keptS.value > 0 && <SaveRest call={call} />}
+      {error.code === "given_up" && call.isKnown && (
+        <a class="button" href={callLink(call.callId.value)}>
+          Open the call
+        </a>
+      )}
+    </>
+  );
+  return <Problem error={error} actions={actions} />;
 }
 
 /** What this call was before, and how that stands. */

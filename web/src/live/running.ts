@@ -210,7 +210,7 @@ async function refuseTaken(callId: string): Promise<void> {
     await get<Call>(callPath(callId));
   } catch (error) {
     const { code } = asProblem(error);
-    if (code === "call_not_found") return;
+    if (code === "call_not_found" || code === "unreachable") return; // it is kept meanwhile
     if (code !== "call_deleted") throw error;
   }
   throw new ApiError({

@@ -146,6 +146,7 @@ describe("a live call", () => {
     expect(call.state.value).toBe("failed");
     expect(call.problem.value?.code).toBe("given_up");
     expect(call.unsent()?.size).toBe(44 + 3 * 3200);
+    expect(call.problem.value?.message).toContain("Not all");
     const connections = server.sockets.length;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(server.sockets.length).toBe(connections);

@@ -67,6 +67,27 @@ async function talking(
   return [conversation.value, microphone];
 }
 
+describe("beginning", () => {
+  it("does not open the microphone under a name that a call has or had", async () => {
+    const gone = { error: { code: "call_deleted", message: "", hint: "" } };
+    for (const answer of [() => Response.json({}), () => Response.json(gone, { status: 410 })]) {
+      vi.stubGlobal("fetch", async () => answer());
+      await begin({ channels: 1, callId: "taken" });
+      expect(problem.value?.code).toBe("name_taken");
+    }
+    expect(opened).toEqual([]);
+    expect(conversation.value).toBeNull();
+  });
+
+  it("waits for no server to begin, under whatever name", async () => {
+    vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("no network")));
+    await begin({ channels: 1, callId: "named" });
+    expect(problem.value).toBeNull();
+    expect(opened.length).toBe(1);
+    conversation.value?.stop();
+  });
+});
+
 describe("a conversation", () => {
   it("waits for another microphone where one is pulled out, and hears that one alone", async () => {
     const [talk, first] = await talking(2);
