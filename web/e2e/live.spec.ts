@@ -42,7 +42,7 @@ test("a call with two broken connections is told twice, word for word", async ({
     await expect(page.getByText(/Connection lost/)).toBeHidden({ timeout: 15_000 });
     await page.waitForTimeout(1500);
   }
-  await page.waitForTimeout(9_000); // the recording is over, and what it ends with is heard
+  await page.waitForTimeout(2_500); // the recording is over, and what it ends with is heard
   await page.getByRole("button", { name: "End the call" }).click();
   await expect(page.getByText("Transcribing again…")).toBeVisible({ timeout: 20_000 });
   const draftOnScreen = await written(page, "draft");
