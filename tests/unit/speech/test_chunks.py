@@ -31,9 +31,7 @@ def test_messages_are_read_as_they_were_written(message: LogMessage) -> None:
     assert parse_log_message(message.to_bytes()) == message
 
 
-@pytest.mark.parametrize(
-    "value", [b"", b"\0", b"\6" + bytes(12), b"\2\0", b"\1{"]
-)
+@pytest.mark.parametrize("value", [b"", b"\0", b"\6" + bytes(12), b"\2\0", b"\1{"])
 def test_what_is_no_message_is_refused(value: bytes) -> None:
     with pytest.raises(ValueError, match="log message"):
         parse_log_message(value)
