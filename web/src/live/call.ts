@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { continuedId, newCallId } from "../api/call-id";
 import type { Caption, LiveEvent } from "../api/events";
 import { address } from "../api/http";
@@ -6,6 +6,7 @@ import { askForKey, key } from "../api/key";
 import { ApiError } from "../api/problem";
 import { Since } from "../api/since";
 import { MOST_KEPT_BYTES, Outbox } from "./outbox";
+import { onReturn } from "./returning";
 
 export type CallState = "connecting" | "live" | "away" | "stopping" | "over" | "failed";
 
@@ -88,7 +89,15 @@ export class LiveCall {
     this.secondBytes = second;
     this.outbox = new Outbox(Math.min(MOST_KEPT_BYTES, MOST_KEPT_S * second));
     this.keptS = computed(() => this.keptBytes.value / second);
-    this.unwatch = this.watch();
+    const interval = setInterval(() => this.tick(), 1000);
+    const unwatch = onReturn(() => {
+      this.waitMs = 0;
+      this.tick();
+    });
+    this.unwatch = () => {
+      clearInterval(interval);
+      unwatch();
+    };
     this.connect();
   }
 
@@ -314,30 +323,5 @@ export class LiveCall {
     this.keptBytes.value = this.outbox.keptBytes;
     this.unwatch();
     this.leave();
-  }
-
-  /** Come back at once when the network, the reader, or another key does. */
-  private watch(): () => void {
-    const again = () => {
-      this.waitMs = 0;
-      this.tick();
-    };
-    const interval = setInterval(() => this.tick(), 1000);
-    addEventListener("online", again);
-    addEventListener("pageshow", again);
-    document.addEventListener("visibilitychange", again);
-    let first = true;
-    const unsubscribe = effect(() => {
-      key.value;
-      if (!first) queueMicrotask(again);
-      first = false;
-    });
-    return () => {
-      clearInterval(interval);
-      removeEventListener("online", again);
-      removeEventListener("pageshow", again);
-      document.removeEventListener("visibilitychange", again);
-      unsubscribe();
-    };
   }
 }
