@@ -110,15 +110,15 @@ class Ingest:
 
     async def finalize(self) -> None:
         """Whoever is speaking is taken to have finished."""
-        if self._lost is None:
-            message = Finalize(self._epoch, self.sample).to_bytes()
-            await self._broker.publish(Topic.AUDIO, self._key, message)
+        await self._mark(Finalize(self._epoch, self.sample))
 
     async def pause(self) -> None:
         """No sound comes for now; the next may go on in the middle of a word."""
+        await self._mark(Pause(self._epoch, self.sample))
+
+    async def _mark(self, mark: Finalize | Pause) -> None:
         if self._lost is None:
-            message = Pause(self._epoch, self.sample).to_bytes()
-            await self._broker.publish(Topic.AUDIO, self._key, message)
+            await self._broker.publish(Topic.AUDIO, self._key, mark.to_bytes())
 
     async def pause_if_ours(self) -> None:
         """After a disconnect: only if nobody has resumed the call meanwhile."""

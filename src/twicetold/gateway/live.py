@@ -97,7 +97,7 @@ class Connection:
         self._first_sample = 0
         self._behind_s = 0.0  # what a resumed call may catch up; never positive
         self._pushed_back_since: float | None = None
-        self._told_all = True
+        self._told_all = True  # of what was said: nothing is due where no more sound comes
         self._tasks: set[asyncio.Task[None]] = websocket.app.state.live_tasks
         self._worked_through = 0
         self._lagging = False

@@ -26,6 +26,7 @@ from twicetold.errors import (
     UnsupportedRate,
 )
 from twicetold.gateway.parameters import whole_number
+from twicetold.gateway.problems import shown
 from twicetold.media.resampling import USUAL_RATES
 from twicetold.speech.identity import check_identifier, check_language
 
@@ -74,9 +75,8 @@ class LiveRequest:
         """Raises BadParameter, BadIdentifier, UnsupportedEncoding or UnsupportedRate."""
         for name in query:
             if name not in _PARAMETERS:
-                shown = name[:40].encode("unicode_escape").decode()
                 known = ", ".join(sorted(_PARAMETERS))
-                raise BadParameter(f"There is no parameter '{shown}'.", f"It takes {known}.")
+                raise BadParameter(f"There is no parameter {shown(name)}.", f"It takes {known}.")
         encoding = _encoding(query.get("encoding", Encoding.PCM))
         return cls(
             call_id=check_identifier(query.get("call_id") or _new_call_id(), "call_id"),
@@ -98,8 +98,7 @@ def _encoding(value: str) -> Encoding:
     try:
         return Encoding(value)
     except ValueError:
-        shown = value[:40].encode("unicode_escape").decode()
-        raise UnsupportedEncoding(f"The encoding '{shown}' is not known.") from None
+        raise UnsupportedEncoding(f"The encoding {shown(value)} is not known.") from None
 
 
 def _rate(value: str | None, encoding: Encoding) -> int:
@@ -110,9 +109,8 @@ def _rate(value: str | None, encoding: Encoding) -> int:
     rates = (8_000, 16_000) if encoding is Encoding.MULAW else USUAL_RATES
     rate = whole_number(value, min(rates), max(rates))
     if rate is None or rate not in rates:
-        shown = value[:40].encode("unicode_escape").decode()
         known = ", ".join(str(rate) for rate in rates)
-        raise UnsupportedRate(f"sample_rate '{shown}' is not supported.", f"It takes {known}.")
+        raise UnsupportedRate(f"sample_rate {shown(value)} is not supported.", f"It takes {known}.")
     return rate
 
 
@@ -122,8 +120,9 @@ def _number(query: Mapping[str, str], name: str, default: int, low: int, high: i
         return default
     number = whole_number(value, low, high)
     if number is None:
-        shown = value[:40].encode("unicode_escape").decode()
-        raise BadParameter(f"{name} got '{shown}'.", f"It takes a whole number, {low} to {high}.")
+        raise BadParameter(
+            f"{name} got {shown(value)}.", f"It takes a whole number, {low} to {high}."
+        )
     return number
 
 

@@ -197,7 +197,7 @@ class Endpointer:
 
     def _cut(self, earliest: int) -> list[Action]:
         """End the utterance at its quietest place from there on; what follows is a new one.
-        The silence that it ends in is no place: a word may have just begun to follow it."""
+        Not in the silence that it ends in: nothing would be left there to go on."""
         assert self._begun is not None
         actions = self._hear(self.judged)
         loudness = self._loudness(self._begun, self.judged)

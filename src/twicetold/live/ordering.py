@@ -11,6 +11,8 @@ from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Ope
 
 _MOST_HELD = 256
 
+Placed = AudioChunk | Finalize | Pause  # what has its place among the samples
+
 
 class Sequencer:
     """Feed ``accept`` each message in the order of the log; it returns what may be used now."""
@@ -22,7 +24,7 @@ class Sequencer:
         self._floor = floor
         self.closed = False
         self._epoch = 0
-        self._held: list[AudioChunk | Finalize | Pause] = []
+        self._held: list[Placed] = []
 
     def accept(self, message: LogMessage) -> list[LogMessage]:
         """Messages that are due, in order. Nothing is due once a Close was."""
@@ -37,7 +39,7 @@ class Sequencer:
             return [message]
         return self._in_order(message)
 
-    def _in_order(self, message: AudioChunk | Finalize | Pause) -> list[LogMessage]:
+    def _in_order(self, message: Placed) -> list[LogMessage]:
         if self.position is None:
             self.position = max(self._floor, _first_sample(message))
         if _first_sample(message) > self.position:
@@ -55,7 +57,7 @@ class Sequencer:
                     progress = True
         return due
 
-    def _take(self, message: AudioChunk | Finalize | Pause) -> list[LogMessage]:
+    def _take(self, message: Placed) -> list[LogMessage]:
         assert self.position is not None
         if not isinstance(message, AudioChunk):
             # One that was sent again after more sound had come would end a later utterance.
@@ -67,5 +69,5 @@ class Sequencer:
         return [rest]
 
 
-def _first_sample(message: AudioChunk | Finalize | Pause) -> int:
+def _first_sample(message: Placed) -> int:
     return message.first_sample if isinstance(message, AudioChunk) else message.sample

@@ -26,8 +26,8 @@ export function tidied(name: string): string {
     .replaceAll(/[^A-Za-z0-9._-]+/g, "-");
   return plain
     .replace(/^[^A-Za-z0-9]+/, "")
-    .replace(/-+$/, "")
-    .slice(0, LONGEST_ID);
+    .slice(0, LONGEST_ID)
+    .replace(/-+$/, "");
 }
 
 export function numbered(id: string, number: number): string {

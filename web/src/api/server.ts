@@ -7,7 +7,8 @@ export const server = signal<Tenant | null>(null);
 
 /** Where a link led here without a key: whether the server takes everybody. It asks for none. */
 export async function askAsGuest(): Promise<void> {
-  server.value ??= await get<Tenant>("v1/tenant", { key: "" }).catch(() => null);
+  const found = await get<Tenant>("v1/tenant", { key: "" }).catch(() => null);
+  if (found) server.value = found;
 }
 
 /** Ask once; a server that does not answer is asked again by the next view. */
