@@ -8,7 +8,7 @@ abandoned call), ``finals`` and ``captions`` (live worker; batch workers add the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -30,7 +30,8 @@ class Group(StrEnum):
 
 
 class Delivery(NamedTuple):
-    """One message for a group. ``position`` grows within its partition."""
+    """One message for a group. ``position`` grows within its partition, which may carry one call
+    or many; a call's messages are all in one."""
 
     partition: str
     position: int
@@ -73,14 +74,20 @@ class Consumer(Protocol):
 
     def resume(self, partition: str) -> None: ...
 
-    async def aclose(self) -> None: ...
+    def rewind(self, partition: str) -> None:
+        """Give the partition up and take it again: Revoked, Assigned, and all from the group's
+        position follow. A partition that is not this consumer's (any more) is left alone."""
+
+    async def aclose(self) -> None:
+        """Leave the group: what was released is noted first, so that the next one goes on there."""
 
 
 class Listener(Protocol):
     """Follows single calls in a topic without a position, from now on."""
 
     async def add(self, key: CallKey) -> None:
-        """Returns once positioned: every message of ``key`` published after that is received."""
+        """Returns once positioned: every message of ``key`` published after that is received, and
+        perhaps some that were published a moment before."""
 
     def remove(self, key: CallKey) -> None: ...
 
@@ -94,12 +101,48 @@ class Listener(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Coordination(Protocol):
+    """What a broker without consumer groups has the session store keep: who lives, who holds
+    which partition, and the groups' positions. Times are by the store's clock."""
+
+    async def beat(
+        self, group: str, member: str, ttl_s: float, wanted: Collection[str]
+    ) -> tuple[list[str], set[str]]:
+        """The member lives, and holds what it wants, for ``ttl_s`` from now.
+
+        Returns all members that live, sorted, and which of the ``wanted`` partitions it holds:
+        those that were free, had run out, or were its own already.
+        """
+
+    async def yield_up(self, group: str, member: str, partitions: Collection[str]) -> None:
+        """Let go of partitions that the member holds; others may take them at once."""
+
+    async def leave(self, group: str, member: str) -> None:
+        """The member is gone, and holds nothing."""
+
+    async def positions(self, group: str) -> dict[str, int]:
+        """Per partition, the lowest position that is still needed."""
+
+    async def advance(self, group: str, positions: Mapping[str, int]) -> None:
+        """Move positions up. One that is lower than what is stored changes nothing: whoever
+        released it, the work was done."""
+
+
 class Broker(Protocol):
+    async def start(self) -> None:
+        """Connect, and see that what is there is as it must be. Retries what may pass, for as
+        long as it takes, and logs which address does not answer. Raises SettingError where a
+        person must mend something, CorruptLog where the log is damaged."""
+
+    async def check(self) -> None:
+        """Whether it answers now. Raises Unavailable."""
+
     def publish(self, topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
         """Hand over one message; awaiting the result waits until the broker has it.
 
         Messages of a key keep the order of the calls to ``publish``, awaited or not.
-        Raises DiskFull (nothing of the message is kept) or CorruptLog.
+        While the broker is away the result waits. Raises DiskFull (nothing of the message is
+        kept), CorruptLog, Overloaded at once while too much waits, or Unavailable once closed.
         """
 
     def consume(self, topic: Topic, group: Group) -> Consumer:
@@ -108,7 +151,8 @@ class Broker(Protocol):
     def listen(self, topic: Topic) -> Listener: ...
 
     async def forget(self, key: CallKey) -> None:
-        """Remove all that is kept of a call. A call that is not known is not an error."""
+        """Remove all that is kept of a call, at once or, where a log is shared by many, when its
+        retention runs out. A call that is not known is not an error."""
 
     async def aclose(self) -> None:
         """Make what was published durable and stop. Consumers and listeners end."""

@@ -103,6 +103,10 @@ class FileBroker(Broker):
 
     # --- the port --------------------------------------------------------------
 
+    async def check(self) -> None:
+        if not self._started or self._closed:
+            raise Unavailable("The broker is not running.", "The server is starting or stopping.")
+
     def publish(self, topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
         """Write, as the port says. Raises Overloaded at once while too much waits for the disk.
 

@@ -126,6 +126,12 @@ class FileConsumer:
             subscription.resume()
             self._go_on(subscription)
 
+    def rewind(self, partition: str) -> None:
+        subscription = self._subscriptions.get(partition)
+        if subscription is not None:
+            self.detach(subscription.partition)
+            self.attach(subscription.partition)
+
     async def aclose(self) -> None:
         self.close()
 
