@@ -13,12 +13,12 @@ from obstore.store import LocalStore
 from twicetold.broker import Consumer, Delivery
 from twicetold.broker.file import FileBroker
 from twicetold.live.call_recorder import CallRecorder, Carriers
-from twicetold.live.inbox import Inbox
+from twicetold.live.inbox import Inbox, Item
 from twicetold.live.recorder import Recorder
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Record, State
 from twicetold.sessions.sqlite import SqliteSessions
-from twicetold.speech.chunks import AudioChunk, Close, Open
+from twicetold.speech.chunks import AudioChunk, Close, Open, parse_log_message
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path, recording_key
 from twicetold.transcripts.sqlite import SqliteTranscripts
@@ -47,6 +47,15 @@ class Releases(Consumer):
 
     def resume(self, partition: str) -> None:
         """See pause."""
+
+    def rewind(self, partition: str) -> None:
+        """Nothing is read."""
+
+    def hold(self) -> None:
+        """As a valve: see pause."""
+
+    def free(self) -> None:
+        """See hold."""
 
     async def aclose(self) -> None:
         """Nothing is held."""
@@ -96,11 +105,17 @@ async def carriers(directory: Path) -> AsyncIterator[Carriers]:
             await carrier.aclose()
 
 
+def inbox_of(consumer: Releases, deliveries: list[Delivery]) -> Inbox:
+    inbox = Inbox(consumer)
+    for delivery in deliveries:
+        message = parse_log_message(delivery.value)
+        inbox.put(Item(delivery._replace(value=b""), message, len(delivery.value)))
+    return inbox
+
+
 async def record_call(to: Carriers, deliveries: list[Delivery]) -> Releases:
     consumer = Releases()
-    inbox = Inbox(consumer, "p")
-    for delivery in deliveries:
-        inbox.put(delivery)
+    inbox = inbox_of(consumer, deliveries)
     await asyncio.wait_for(CallRecorder(KEY, to, consumer, inbox).run(), 30)
     return consumer
 
@@ -131,9 +146,7 @@ async def test_parts_become_the_recording_where_only_the_close_is_left_to_read(
         await to.sessions.create(record(), 10)
         log = log_of(120)
         consumer = Releases()
-        inbox = Inbox(consumer, "p")
-        for delivery in log[:-1]:
-            inbox.put(delivery)
+        inbox = inbox_of(consumer, log[:-1])
         dying = asyncio.create_task(CallRecorder(KEY, to, consumer, inbox).run())
         async with asyncio.timeout(20):
             while len(consumer.released) < len(log) - 1:
@@ -170,3 +183,23 @@ async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: 
         await asyncio.gather(recorder, return_exceptions=True)
         assert held is not None
         assert held.state is State.OPEN
+
+
+async def test_a_recorder_that_slept_through_the_end_writes_nothing_over_the_recording(
+    tmp_path: Path,
+) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(130)
+        consumer = Releases()
+        inbox = inbox_of(consumer, log[:-1])
+        slept = asyncio.create_task(CallRecorder(KEY, to, consumer, inbox).run())
+        async with asyncio.timeout(20):
+            while not inbox.empty:
+                await asyncio.sleep(0.01)
+        await record_call(to, log)  # by another one meanwhile, which takes the parts away
+        inbox.put(Item(log[-1]._replace(value=b""), Close(1, 130 * RATE), 13))
+        await asyncio.wait_for(slept, 60)
+        assert recorded(to) == sound(130)
+        assert len(await to.queue.jobs()) == 1
+        assert consumer.released == {delivery.position for delivery in log}

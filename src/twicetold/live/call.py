@@ -22,7 +22,6 @@ from twicetold.speech.chunks import (
     Finalize,
     LogMessage,
     Pause,
-    parse_log_message,
 )
 from twicetold.speech.events import Caption, NoWords, Partial, Progress, SpeechStarted
 from twicetold.speech.transcript import Hypothesis, Word
@@ -105,6 +104,19 @@ class LiveCall:
         await self._ledger.close(self._session.position)
         self.release_all()
 
+    @property
+    def lag_s(self) -> float:
+        """Seconds of audio that were read and have not been heard yet."""
+        return max(0, self._session.position - self._heard) / self._rate
+
+    @property
+    def _heard(self) -> int:
+        """All sound before this sample has been worked through, on every channel."""
+        return min(
+            self._session.judged if runner.waiting_since is None else runner.waiting_since
+            for runner in self._runners
+        )
+
     def release_all(self) -> None:
         while self._held:
             self._consumer.release(self._held.popleft()[0])
@@ -116,15 +128,12 @@ class LiveCall:
                 runner.fail_next = True
 
     async def _step(self) -> None:
-        for delivery in await self.inbox.take(self._most_taken_bytes):
-            message = parse_log_message(delivery.value)
-            self._hold(delivery, message)
+        for receipt, message, _ in await self.inbox.take(self._most_taken_bytes):
+            self._hold(receipt, message)
             if not isinstance(message, AudioChunk):
                 await self._judge()  # what was said before a mark or close counts
             if self._session.state is not SessionState.CLOSED:
                 self._perform(self._session.receive(message))
-            if isinstance(message, Close):
-                break
         await self._judge()
         await self._wait_for_room()
         self._release()
@@ -134,9 +143,8 @@ class LiveCall:
             for runner in self._runners:
                 runner.fail_next = False
 
-    def _hold(self, delivery: Delivery, message: LogMessage) -> None:
-        """Remember what to release, without its sound, and the sample up to which it is needed."""
-        receipt = Delivery(delivery.partition, delivery.position, delivery.key, b"")
+    def _hold(self, receipt: Delivery, message: LogMessage) -> None:
+        """Remember what to release, and the sample up to which it is needed."""
         if isinstance(message, AudioChunk):
             self._held.append((receipt, message.end_sample))
         elif isinstance(message, Finalize | Pause):
@@ -220,11 +228,7 @@ class LiveCall:
         now, (told, moment) = self._loop.time(), self._progress
         if now - moment < _PROGRESS_INTERVAL_S:
             return
-        heard = [
-            self._session.judged if runner.waiting_since is None else runner.waiting_since
-            for runner in self._runners
-        ]
-        sample = min(heard)
+        sample = self._heard
         if sample > told:
             self._progress = (sample, now)
             self._ledger.caption(Caption.of(Progress(sample, self._rate)))

@@ -10,8 +10,8 @@ from pathlib import Path
 from obstore.store import LocalStore
 
 from twicetold.broker import Broker, Consumer, Delivery, Topic
-from twicetold.errors import CallDeleted, SessionLost
-from twicetold.live.inbox import Inbox
+from twicetold.errors import CallDeleted, Corrupt, SessionLost
+from twicetold.live.inbox import Inbox, Item, drain
 from twicetold.live.ledger import persist, persist_value
 from twicetold.live.ordering import Sequencer
 from twicetold.live.recording import (
@@ -25,7 +25,7 @@ from twicetold.live.recording import (
 from twicetold.live.spool import PART_S, Spool
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
-from twicetold.speech.chunks import AudioChunk, Close, Open, parse_log_message
+from twicetold.speech.chunks import AudioChunk, Close, Open
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import NewCall, Status, Transcripts
 
@@ -62,8 +62,8 @@ class CallRecorder:
             await self._tidy()
             return
         while not self._sequencer.closed:
-            for delivery in await self.inbox.take(_TAKE_BYTES):
-                await self._take(delivery)
+            for item in await self.inbox.take(_TAKE_BYTES):
+                await self._take(item)
         await self._finish()
 
     async def _stands(self) -> bool:
@@ -86,16 +86,12 @@ class CallRecorder:
     async def _tidy(self) -> None:
         """The recording is there: let go of what it was made from."""
         await persist(lambda: remove_parts(self._to.store, self._key))
-        while True:
-            for delivery in await self.inbox.take(_TAKE_BYTES):
-                self._consumer.release(delivery)
-                if isinstance(parse_log_message(delivery.value), Close):
-                    return
+        self._release(keep_last=False)
+        await drain(self._consumer, self.inbox)
 
-    async def _take(self, delivery: Delivery) -> None:
-        message = parse_log_message(delivery.value)
-        receipt = Delivery(delivery.partition, delivery.position, delivery.key, b"")
-        self._unreleased.append(receipt)
+    async def _take(self, item: Item) -> None:
+        message = item.message
+        self._unreleased.append(item.receipt)
         if isinstance(message, Open):
             await persist(lambda: self._begin(message))
         if isinstance(message, AudioChunk) and self._spool is None:
@@ -159,9 +155,16 @@ class CallRecorder:
         recording: Recording | None = None
         if self._layout is not None:
             rate, channels = self._layout
-            recording = await persist_value(
-                lambda: assemble(self._to.store, self._key, rate, channels)
-            )
+            try:
+                recording = await persist_value(
+                    lambda: assemble(self._to.store, self._key, rate, channels)
+                )
+            except Corrupt:
+                # We slept while another recorder finished, and took the parts away?
+                if not await persist_value(self._stands):
+                    raise
+                await self._tidy()
+                return
         await persist(lambda: self._hand_over(recording))
         await persist(lambda: remove_parts(self._to.store, self._key))
         self._release(keep_last=False)
@@ -183,6 +186,19 @@ class CallRecorder:
             )
         with contextlib.suppress(SessionLost):  # the transcript is made all the same
             await self._to.sessions.swap(self._key, {}, {"recorded": True})
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds of audio that were read and are not gathered yet."""
+        rate, channels = self._layout or (0, 0)
+        return self.inbox.size_bytes / (2 * rate * channels) if rate else 0.0
+
+    def keep_first(self) -> None:
+        """Give up, but for the first message that was not released: while it stays, the next
+        start reads the call again from there."""
+        for receipt in self._unreleased[1:]:
+            self._consumer.release(receipt)
+        del self._unreleased[1:]
 
     async def discard(self) -> None:
         """Forget what was gathered; the call was deleted."""

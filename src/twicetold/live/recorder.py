@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
-from twicetold.broker import Consumer, Delivery, Group, Revoked, Topic
+from twicetold.broker import Consumer, Delivery, Group, Topic
 from twicetold.errors import (
     CallDeleted,
     CallNotFound,
@@ -18,10 +18,11 @@ from twicetold.errors import (
     TwicetoldError,
 )
 from twicetold.live.call_recorder import CallRecorder, Carriers
-from twicetold.live.inbox import Inbox
+from twicetold.live.dispatch import Dispatcher, Fate
+from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import persist, persist_value
 from twicetold.sessions import Record, State
-from twicetold.speech.chunks import Close, Ended, parse_finals_message, parse_log_message
+from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 from twicetold.transcripts.agreement import settle_draft_wer
@@ -29,7 +30,6 @@ from twicetold.transcripts.agreement import settle_draft_wer
 log = structlog.get_logger()
 
 _SWEEP_INTERVAL_S = 5.0
-_DRAIN_BYTES = 1024 * 1024
 
 
 class Recorder:
@@ -38,8 +38,7 @@ class Recorder:
     def __init__(self, carriers: Carriers, *, abandon_after_s: float) -> None:
         self._to = carriers
         self._abandon_after_s = abandon_after_s
-        self._inboxes: dict[CallKey, Inbox] = {}
-        self._tasks: dict[CallKey, asyncio.Task[None]] = {}
+        self._calls: dict[CallKey, CallRecorder] = {}
         self._beside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -56,58 +55,35 @@ class Recorder:
     # --- audio ------------------------------------------------------------------
 
     async def _record(self) -> None:
-        consumer = self._to.broker.consume(Topic.AUDIO, Group.RECORD)
-        try:
-            while batch := await consumer.receive():
-                for item in batch:
-                    if isinstance(item, Delivery):
-                        self._dispatch(consumer, item)
-                    elif isinstance(item, Revoked):
-                        self._let_go(item.partition)
-        finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-            await consumer.aclose()
+        self._audio = self._to.broker.consume(Topic.AUDIO, Group.RECORD)
+        await Dispatcher(self._audio, self._run_call).run()
 
-    def _dispatch(self, consumer: Consumer, delivery: Delivery) -> None:
-        key = delivery.key
-        inbox = self._inboxes.get(key)
-        if inbox is None:
-            inbox = self._inboxes[key] = Inbox(consumer, delivery.partition)
-            self._tasks[key] = asyncio.create_task(self._run_call(key, consumer, inbox))
-        inbox.put(delivery)
-
-    def _let_go(self, partition: str) -> None:
-        for key, inbox in list(self._inboxes.items()):
-            if inbox.partition == partition:
-                self._tasks[key].cancel()
-
-    async def _run_call(self, key: CallKey, consumer: Consumer, inbox: Inbox) -> None:
-        bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
-        call = CallRecorder(key, self._to, consumer, inbox)
+    async def _run_call(self, key: CallKey, inbox: Inbox) -> Fate:
+        call = self._calls[key] = CallRecorder(key, self._to, self._audio, inbox)
         try:
             await call.run()
             await self._forget_log_when_over(key)
         except CallDeleted:
             await call.discard()
-            await _drain(consumer, inbox)
+            await drain(self._audio, inbox)
         except asyncio.CancelledError:
-            # The partition is gone (its call was deleted), or the server stops and another
-            # start reads the log again: what was gathered on the way is not left lying about.
+            # The partition has gone (to another recorder, or with its call), or the server stops:
+            # whoever gets it reads again; what was gathered on the way is not left lying about.
             await call.leave()
-            self._inboxes.pop(key, None)
-            self._tasks.pop(key, None)
             raise
         except Exception:
-            # Its inbox stays and fills, so that nothing is released: the log keeps the audio,
-            # and the next start tries again.
+            # The log keeps its audio, and the next start tries again; other calls go on.
             log.exception("recording_stopped")
-            return
+            call.keep_first()
+            return Fate.BROKEN
         finally:
-            structlog.contextvars.reset_contextvars(**bound)
-        self._inboxes.pop(key, None)
-        self._tasks.pop(key, None)
+            if self._calls.get(key) is call:
+                del self._calls[key]
+        return Fate.OVER
+
+    def lags(self) -> list[float]:
+        """Per running call, the seconds of audio that were read and are not gathered yet."""
+        return [call.lag_s for call in self._calls.values()]
 
     # --- finals -----------------------------------------------------------------
 
@@ -127,13 +103,14 @@ class Recorder:
     async def _save(self, key: CallKey, deliveries: list[Delivery], consumer: Consumer) -> None:
         """Finals go to the draft, then from the record, then are let go; all may be repeated."""
         try:
-            await self._save_messages(key, [parse_finals_message(d.value) for d in deliveries])
+            await self._save_messages(key, _ours(deliveries))
         except (SessionLost, CallDeleted, CallNotFound) as error:
             log.info("finals_of_no_call", call=str(key), code=error.code)
         except Exception:
-            # Not released: the next start tries again. Other calls go on.
+            # The first is not released, so that the next start reads from there and tries again;
+            # other calls go on.
             log.exception("draft_not_saved", call=str(key))
-            return
+            deliveries = deliveries[1:]
         for delivery in deliveries:
             consumer.release(delivery)
 
@@ -237,9 +214,13 @@ class Recorder:
         await persist(lambda: self._to.broker.publish(Topic.AUDIO, record.key, close.to_bytes()))
 
 
-async def _drain(consumer: Consumer, inbox: Inbox) -> None:
-    while True:
-        for delivery in await inbox.take(_DRAIN_BYTES):
-            consumer.release(delivery)
-            if isinstance(parse_log_message(delivery.value), Close):
-                return
+def _ours(deliveries: list[Delivery]) -> list[Final | Ended]:
+    """What they say; what is not ours, or of a newer version, is told and passed over."""
+    messages: list[Final | Ended] = []
+    for delivery in deliveries:
+        try:
+            messages.append(parse_finals_message(delivery.value))
+        except ValueError:
+            partition, position = delivery.partition, delivery.position
+            log.warning("foreign_message", partition=partition, position=position)
+    return messages

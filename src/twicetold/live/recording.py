@@ -20,6 +20,7 @@ from twicetold.speech.wav import wav_head
 from twicetold.storage import part_key, parts_prefix, recording_key, sync_object
 
 _PIECE_BYTES = 1024 * 1024
+_TRIED_AGAIN = "Its parts are kept; the next start of the server tries again."
 
 T = TypeVar("T")
 
@@ -51,7 +52,8 @@ async def assemble(store: LocalStore, key: CallKey, rate: int, channels: int) ->
     """Stream the parts into one WAV, check its length, and return it; None where there are none.
 
     The file appears under its name only when it is whole, and is on the disk when this returns.
-    Raises DiskFull or Unavailable, and Corrupt where the length comes out wrong.
+    Raises DiskFull or Unavailable, and Corrupt where a part is missing or the length comes out
+    wrong.
     """
     return await _in_thread(_assemble, store, key, rate, channels)
 
@@ -103,6 +105,7 @@ def _assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Reco
     total = sum(sizes.values())
     if total == 0:
         return None
+    _check_whole(key, sizes, part_bytes(rate, channels))
     head = wav_head(rate, channels, total)
     target = recording_key(key)
     digest = hashlib.sha256()
@@ -111,10 +114,17 @@ def _assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Reco
             digest.update(piece)
             writer.write(piece)
     if store.head(target)["size"] != len(head) + total:
-        hint = "Its parts are kept; the next start of the server tries again."
-        raise Corrupt(f"The recording of {key.call_id} came out at a wrong length.", hint)
+        raise Corrupt(f"The recording of {key.call_id} came out at a wrong length.", _TRIED_AGAIN)
     sync_object(store, target)
     return Recording(target, digest.hexdigest(), total / (2 * channels * rate))
+
+
+def _check_whole(key: CallKey, sizes: dict[int, int], full: int) -> None:
+    """All parts from the first on, all but the last one full: a recorder that slept while another
+    one finished would find what it wrote itself since, and nothing before."""
+    numbers = sorted(sizes)
+    if numbers != list(range(len(numbers))) or any(sizes[n] != full for n in numbers[:-1]):
+        raise Corrupt(f"Parts of the recording of {key.call_id} are missing.", _TRIED_AGAIN)
 
 
 def _pieces(store: LocalStore, key: CallKey, head: bytes, numbers: list[int]) -> Iterator[bytes]:

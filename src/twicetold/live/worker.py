@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
-from twicetold.broker import Assigned, Broker, Consumer, Delivery, Group, Revoked, Topic
+from twicetold.broker import Broker, Group, Topic
 from twicetold.engines import StreamingTranscriber, VoiceActivity
 from twicetold.errors import Conflict, SessionLost
 from twicetold.live.call import LiveCall, LiveSettings
 from twicetold.live.detection import Detector
-from twicetold.live.inbox import Inbox
-from twicetold.live.ledger import Ledger
+from twicetold.live.dispatch import Dispatcher, Fate
+from twicetold.live.inbox import Inbox, drain
+from twicetold.live.ledger import Ledger, persist_value
 from twicetold.live.session import SameSound
 from twicetold.sessions import Sessions, State
-from twicetold.speech.chunks import Close, parse_log_message
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
 
 log = structlog.get_logger()
-
-_DRAIN_BYTES = 1024 * 1024
 
 
 class LiveWorker:
@@ -40,101 +36,77 @@ class LiveWorker:
         self._broker, self._sessions, self._engine = broker, sessions, engine
         self._detector = Detector(activity)
         self._settings, self._same_sound = settings, same_sound
-        self._inboxes: dict[CallKey, Inbox] = {}
-        self._tasks: dict[CallKey, asyncio.Task[None]] = {}
+        self._calls: dict[CallKey, LiveCall] = {}
 
     async def run(self) -> None:
-        consumer = self._broker.consume(Topic.AUDIO, Group.LIVE)
+        self._consumer = self._broker.consume(Topic.AUDIO, Group.LIVE)
         try:
-            while batch := await consumer.receive():
-                for item in batch:
-                    if isinstance(item, Delivery):
-                        self._dispatch(consumer, item)
-                    elif isinstance(item, Revoked):
-                        self._let_go(item.partition)
-                    else:
-                        assert isinstance(item, Assigned)
+            await Dispatcher(self._consumer, self._run_call).run()
         finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-            await consumer.aclose()
             self._detector.close()
 
-    def _dispatch(self, consumer: Consumer, delivery: Delivery) -> None:
-        inbox = self._inboxes.get(delivery.key)
-        if inbox is None:
-            inbox = self._inboxes[delivery.key] = Inbox(consumer, delivery.partition)
-            task = asyncio.create_task(self._run(delivery.key, consumer, inbox))
-            self._tasks[delivery.key] = task
-        inbox.put(delivery)
+    def lags(self) -> list[float]:
+        """Per running call, the seconds of audio that were read and have not been heard yet."""
+        return [call.lag_s for call in self._calls.values()]
 
-    def _let_go(self, partition: str) -> None:
-        for key, inbox in list(self._inboxes.items()):
-            if inbox.partition == partition:
-                self._tasks[key].cancel()
-
-    async def _run(self, key: CallKey, consumer: Consumer, inbox: Inbox) -> None:
-        bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
+    async def _run_call(self, key: CallKey, inbox: Inbox) -> Fate:
+        fate = Fate.OVER
         try:
-            await self._run_call(key, consumer, inbox)
+            await self._hear(key, inbox)
         except* SessionLost:
             log.warning("session_lost")
             self._say_lost(key)
-            await _drain(consumer, inbox)
+            await drain(self._consumer, inbox)
         except* Conflict as conflicts:
             log.info("call_taken_over", code=_codes(conflicts))
+            fate = Fate.TAKEN
         except* Exception as errors:
             log.exception("live_pass_given_up", exc_info=errors)
-            await self._go_deaf(key, consumer, inbox)
-        finally:
-            structlog.contextvars.reset_contextvars(**bound)
-            self._inboxes.pop(key, None)
-            self._tasks.pop(key, None)
+            fate = await self._go_deaf(key, inbox)
+        return fate
 
-    async def _run_call(self, key: CallKey, consumer: Consumer, inbox: Inbox) -> None:
-        record = await self._sessions.load(key)
+    async def _hear(self, key: CallKey, inbox: Inbox) -> None:
+        record = await persist_value(lambda: self._sessions.load(key))
         if record is None:
             raise SessionLost(f"The record of call {key.call_id} is gone.")
         ledger = Ledger(self._broker, self._sessions, record, self._engine.info.name)
         if record.state is State.CLOSED:
-            # The worker before us died between closing the call and saying so.
-            await ledger.say_ended(record.next_sample)
-            await _drain(consumer, inbox)
+            # The worker before us may have died between closing the call and saying so.
+            if await drain(self._consumer, inbox):
+                await ledger.say_ended(record.next_sample)
             return
-        call = LiveCall(
+        call = self._calls[key] = LiveCall(
             record,
             ledger,
-            consumer,
+            self._consumer,
             inbox,
             self._engine,
             self._detector,
             self._settings,
             self._same_sound,
         )
-        await call.run()
+        try:
+            await call.run()
+        finally:
+            if self._calls.get(key) is call:
+                del self._calls[key]
 
     def _say_lost(self, key: CallKey) -> None:
         lost = SessionLost("The call's record is gone; its live captions end here.")
         failed = Failed(lost.code, lost.message, lost.hint, lost.retryable)
         self._broker.publish(Topic.CAPTIONS, key, Caption.of(failed).to_bytes())
 
-    async def _go_deaf(self, key: CallKey, consumer: Consumer, inbox: Inbox) -> None:
+    async def _go_deaf(self, key: CallKey, inbox: Inbox) -> Fate:
         """Give up the live captions of one call; its recording and canonical text go on."""
-        await _drain(consumer, inbox)
-        record = await self._sessions.load(key)
+        await drain(self._consumer, inbox, idle_s=None)
+        record = await persist_value(lambda: self._sessions.load(key))
         if record is not None:
             ledger = Ledger(self._broker, self._sessions, record, self._engine.info.name)
-            await ledger.close(record.next_sample)
-
-
-async def _drain(consumer: Consumer, inbox: Inbox) -> None:
-    """Release the call's messages unheard, up to and with its close."""
-    while True:
-        for delivery in await inbox.take(_DRAIN_BYTES):
-            consumer.release(delivery)
-            if isinstance(parse_log_message(delivery.value), Close):
-                return
+            try:
+                await ledger.close(record.next_sample)
+            except Conflict:
+                return Fate.TAKEN
+        return Fate.OVER
 
 
 def _codes(errors: BaseExceptionGroup[Conflict]) -> list[str]:

@@ -13,10 +13,10 @@ from twicetold.errors import EngineFailed
 from twicetold.live.call import LiveCall, LiveSettings
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import EndpointSettings
-from twicetold.live.inbox import Inbox
+from twicetold.live.inbox import Inbox, Item
 from twicetold.live.ledger import Ledger
 from twicetold.sessions import Record, State
-from twicetold.speech.chunks import AudioChunk, Close, parse_finals_message
+from twicetold.speech.chunks import AudioChunk, Close, Finalize, parse_finals_message
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Hypothesis
 
@@ -96,11 +96,11 @@ class Carrier:
     def release(self, delivery: Delivery) -> None:
         self.released += 1
 
-    def pause(self, partition: str) -> None:
+    def hold(self) -> None:
         """What was put is in memory already."""
 
-    def resume(self, partition: str) -> None:
-        """See pause."""
+    def free(self) -> None:
+        """See hold."""
 
 
 def live_call(carrier: Carrier, engine: HungEngine) -> LiveCall:
@@ -118,7 +118,7 @@ def live_call(carrier: Carrier, engine: HungEngine) -> LiveCall:
         record,
         Ledger(carrier, carrier, record, "fake"),  # type: ignore[arg-type]
         carrier,  # type: ignore[arg-type]
-        Inbox(carrier, "p"),  # type: ignore[arg-type]
+        Inbox(carrier),
         engine,
         Detector(AllSpeech()),
         LiveSettings(EndpointSettings()),
@@ -134,11 +134,13 @@ async def test_an_engine_that_hangs_costs_its_utterance_and_not_the_call() -> No
     step = RATE // 4
     for number in range(4 * seconds):
         chunk = AudioChunk(1, number * step, RATE, 1, b"\1\0" * step)
-        call.inbox.put(Delivery("p", number, KEY, chunk.to_bytes()))
-    call.inbox.put(Delivery("p", 4 * seconds, KEY, Close(1, seconds * RATE).to_bytes()))
+        call.inbox.put(Item(Delivery("p", number, KEY, b""), chunk, 2 * step))
+    call.inbox.put(Item(Delivery("p", 4 * seconds, KEY, b""), Close(1, seconds * RATE), 13))
+    late = Finalize(1, seconds * RATE)  # of a gateway that woke after the end
+    call.inbox.put(Item(Delivery("p", 4 * seconds + 1, KEY, b""), late, 13))
     await asyncio.sleep(0.1)
     engine.enough.set()
     await asyncio.wait_for(running, 10)
     assert [final.failed for final in carrier.finals] == [True]
     assert carrier.states == [State.CLOSED]
-    assert carrier.released == 4 * seconds + 1
+    assert carrier.released == 4 * seconds + 2
