@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from twicetold.broker import Assigned, Broker, Consumer, Delivery, Group, Listener, Revoked, Topic
+from twicetold.broker.keys import encode_key, partition_of
+from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
 OpenBroker = Callable[[], Awaitable[Broker]]
+Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 PATIENCE_S = 20.0
 QUIET_S = 0.15  # how long "nothing comes" is watched for
@@ -62,6 +66,12 @@ async def hear(
     return found
 
 
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
 def values_of(deliveries: list[Delivery], key: CallKey | None = None) -> list[bytes]:
     return [each.value for each in deliveries if key is None or each.key == key]
 
@@ -73,13 +83,22 @@ def numbered(count: int, size: int = 40) -> list[bytes]:
 class BrokerContract:
     """Inherit, and give the fixture ``open_broker``."""
 
+    partitions: int | None = None  # that many calls share; None: each call has its own
+
     @pytest.fixture
     def key(self) -> CallKey:
         return CallKey("tenant", f"call-{uuid.uuid4().hex}")
 
     @pytest.fixture
-    def other_key(self) -> CallKey:
-        return CallKey("tenant", f"call-{uuid.uuid4().hex}")
+    def other_key(self, key: CallKey) -> CallKey:
+        """A call in another partition, where partitions carry many."""
+        while True:
+            other = CallKey("tenant", f"call-{uuid.uuid4().hex}")
+            if self.partitions is None or self._partition(other) != self._partition(key):
+                return other
+
+    def _partition(self, key: CallKey) -> int:
+        return partition_of(encode_key(key), self.partitions or 1)
 
     # --- publish ---------------------------------------------------------------
 
@@ -379,7 +398,23 @@ class BrokerContract:
         await broker.aclose()
         assert await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_S) == [[], []]
 
-    # --- forget ----------------------------------------------------------------
+    # --- forget and check --------------------------------------------------------
+
+    async def test_forget_of_an_unknown_call_is_no_error(
+        self, open_broker: OpenBroker, key: CallKey
+    ) -> None:
+        await (await open_broker()).forget(key)
+
+    async def test_check_says_whether_it_answers(self, open_broker: OpenBroker) -> None:
+        broker = await open_broker()
+        await broker.check()
+        await broker.aclose()
+        with pytest.raises(Unavailable):
+            await broker.check()
+
+
+class OwnPartitions(BrokerContract):
+    """The contract where each call has a partition, which goes when the call is forgotten."""
 
     async def test_forget_revokes_the_partition_and_its_messages(
         self, open_broker: OpenBroker, key: CallKey, other_key: CallKey
@@ -396,11 +431,6 @@ class BrokerContract:
         again = await open_broker()
         found = await collect(again.consume(Topic.AUDIO, Group.LIVE), 1)
         assert values_of(found) == [b"stays"]
-
-    async def test_forget_of_an_unknown_call_is_no_error(
-        self, open_broker: OpenBroker, key: CallKey
-    ) -> None:
-        await (await open_broker()).forget(key)
 
     async def test_forget_lets_the_call_begin_anew(
         self, open_broker: OpenBroker, key: CallKey
@@ -424,3 +454,90 @@ class BrokerContract:
         again = await open_broker()
         found = await collect(again.consume(Topic.AUDIO, Group.LIVE), 2)
         assert values_of(found) == [b"new 1", b"new 2"]
+
+
+class SharedPartitions(BrokerContract):
+    """The contract where each of ``partitions`` carries many calls, and members share them."""
+
+    @pytest.fixture
+    def neighbour(self, key: CallKey) -> CallKey:
+        """Another call in the partition of ``key``."""
+        while True:
+            other = CallKey("other", f"call-{uuid.uuid4().hex}")
+            if self._partition(other) == self._partition(key):
+                return other
+
+    async def test_a_partition_waits_for_the_slowest_of_its_calls(
+        self, open_broker: OpenBroker, key: CallKey, neighbour: CallKey
+    ) -> None:
+        broker = await open_broker()
+        consumer = broker.consume(Topic.AUDIO, Group.LIVE)
+        for value in numbered(6):
+            await broker.publish(Topic.AUDIO, key, value)
+            await broker.publish(Topic.AUDIO, neighbour, value)
+        found = await collect(consumer, 12)
+        for delivery in found:
+            if delivery.key == neighbour or delivery.value in numbered(6)[:2]:
+                consumer.release(delivery)
+        await consumer.aclose()
+        again = await collect(broker.consume(Topic.AUDIO, Group.LIVE), 8)
+        assert values_of(again, key) == numbered(6)[2:]
+
+    async def test_members_share_the_partitions_and_take_over_from_one_that_leaves(
+        self, open_broker: OpenBroker
+    ) -> None:
+        broker = await open_broker()
+        keys = [CallKey("tenant", f"call-{number}") for number in range(40)]
+        first = broker.consume(Topic.AUDIO, Group.LIVE)
+        seen: dict[str, list[CallKey]] = {"first": [], "second": []}
+        shares: dict[str, set[str]] = {"first": set(), "second": set()}
+
+        async def read(name: str, consumer: Consumer) -> None:
+            while batch := await consumer.receive():
+                for item in batch:
+                    if isinstance(item, Delivery):
+                        assert item.partition in shares[name]
+                        seen[name].append(item.key)
+                        consumer.release(item)
+                    elif isinstance(item, Assigned):
+                        shares[name].add(item.partition)
+                    else:
+                        shares[name].discard(item.partition)
+
+        readers = [asyncio.create_task(read("first", first))]
+        await until(lambda: len(shares["first"]) == self.partitions)
+        second = broker.consume(Topic.AUDIO, Group.LIVE)
+        readers.append(asyncio.create_task(read("second", second)))
+        await until(lambda: shares["second"] and not shares["first"] & shares["second"])
+        await until(lambda: len(shares["first"] | shares["second"]) == self.partitions)
+        for key in keys:
+            await broker.publish(Topic.AUDIO, key, b"one")
+        await until(lambda: len(seen["first"] + seen["second"]) >= len(keys))
+        assert sorted(seen["first"] + seen["second"]) == sorted(keys)
+        assert seen["first"]
+        assert seen["second"]
+        await first.aclose()
+        await until(lambda: len(shares["second"]) == self.partitions)
+        for key in keys:
+            await broker.publish(Topic.AUDIO, key, b"two")
+        await until(lambda: len(seen["first"] + seen["second"]) >= 2 * len(keys))
+        assert sorted(seen["first"] + seen["second"]) == sorted(keys * 2)
+        await second.aclose()
+        await asyncio.gather(*readers)
+
+    async def test_publish_waits_in_order_for_a_broker_that_is_away(
+        self, open_broker: OpenBroker, key: CallKey, outage: Outage
+    ) -> None:
+        broker = await open_broker()
+        consumer = broker.consume(Topic.AUDIO, Group.LIVE)
+        await publish_all(broker, Topic.AUDIO, key, numbered(30)[:10])
+        await collect(consumer, 10)
+        async with outage():
+            waiting = [broker.publish(Topic.AUDIO, key, value) for value in numbered(30)[10:]]
+            await asyncio.sleep(0.3)
+            assert not any(asyncio.ensure_future(each).done() for each in waiting)
+            with pytest.raises(Unavailable):
+                await broker.check()
+        await asyncio.gather(*waiting)
+        assert values_of(await collect(consumer, 20)) == numbered(30)[10:]
+        await broker.check()

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contracts.broker_contract import BrokerContract, OpenBroker
+from tests.contracts.broker_contract import OpenBroker, OwnPartitions
 
 from twicetold.broker.file import FileBroker
 
 pytestmark = pytest.mark.contracts
 
 
-class TestFileBroker(BrokerContract):
+class TestFileBroker(OwnPartitions):
     @pytest.fixture
     async def open_broker(self, tmp_path: Path) -> AsyncIterator[OpenBroker]:
         async with contextlib.AsyncExitStack() as stack:

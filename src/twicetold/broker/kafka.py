@@ -1,0 +1,125 @@
+"""The broker in Kafka: three topics, keyed by tenant and call, each partition carrying many calls.
+
+librdkafka (confluent-kafka) does the network in threads of its own; each producer, group member
+and listener here has one Python thread that polls it. What is published waits there while Kafka
+is away, up to a bound, and is sent once, in order (idempotent producer).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer as KafkaClient
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from twicetold.broker import Broker, Consumer, Group, Listener, Topic
+from twicetold.broker.kafka_consumer import KafkaConsumer
+from twicetold.broker.kafka_listener import KafkaListener
+from twicetold.broker.kafka_options import KafkaOptions
+from twicetold.broker.kafka_producer import KafkaProducer
+from twicetold.broker.kafka_topics import prepare_topics
+from twicetold.broker.keys import encode_key, partition_of
+from twicetold.errors import Unavailable
+from twicetold.speech.identity import CallKey
+
+_log = structlog.get_logger()
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_CHECK_S = 1.5
+_GROUPS = {
+    Topic.AUDIO: (Group.LIVE, Group.RECORD),
+    Topic.FINALS: (Group.RECORD,),
+}
+
+
+class KafkaBroker(Broker):
+    """``url`` is ``kafka://host:port,…/prefix?partitions=12&retention_h=24``."""
+
+    def __init__(self, url: str) -> None:
+        """Raises SettingError."""
+        self._options = KafkaOptions.parse(url)
+        self._topics = {topic: self._options.topic(topic) for topic in Topic}
+        self._producer: KafkaProducer | None = None
+        self._members: set[KafkaConsumer] = set()
+        self._listeners: set[KafkaListener] = set()
+        self._last_error = ""
+        self._closed = False
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._delivered: asyncio.Future[None] = loop.create_future()
+        self._delivered.set_result(None)  # one for all captions: they are never waited for
+        wait_s = _FIRST_WAIT_S
+        while True:
+            # A new one each time: an address that was wrong a moment ago may be right now.
+            self._admin = AdminClient(self._options.client(self._note))
+            try:
+                await asyncio.to_thread(prepare_topics, self._admin, self._options)
+                break
+            except KafkaException as error:
+                reason = self._last_error or str(error.args[0])
+                told = {"url": self._options.url.shown, "error": reason, "again_in_s": wait_s}
+                _log.warning("kafka_unreachable", **told)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        self._producer = KafkaProducer(self._options)
+
+    async def check(self) -> None:
+        if self._producer is None or self._closed:
+            raise Unavailable("The broker is not running.", "The server is starting or stopping.")
+        try:
+            await asyncio.to_thread(self._admin.list_topics, self._topics[Topic.AUDIO], _CHECK_S)
+        except KafkaException:
+            raise Unavailable(
+                "Kafka does not answer.", "What was acknowledged is kept; it goes on by itself."
+            ) from None
+        if not all(member.joined for member in self._members):
+            raise Unavailable("The consumer group is being joined.", "Wait a moment.")
+
+    def publish(self, topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
+        if self._producer is None:
+            raise Unavailable("The broker is not running.", "The server is starting.")
+        if not isinstance(value, bytes):
+            raise TypeError(f"expected bytes to publish but got {type(value).__name__}")
+        raw = encode_key(key)
+        partition = partition_of(raw, self._options.partitions)
+        if topic is Topic.CAPTIONS:
+            self._producer.pass_on(self._topics[topic], partition, raw, value)
+            return self._delivered
+        return self._producer.publish(self._topics[topic], partition, raw, value)
+
+    def consume(self, topic: Topic, group: Group) -> Consumer:
+        if group not in _GROUPS.get(topic, ()):
+            raise ValueError(f"expected a topic that group {group} reads but got {topic}")
+        client = KafkaClient(self._options.member(topic, group, self._note))
+        member = KafkaConsumer(client, self._topics[topic], closed=self._members.discard)
+        self._members.add(member)
+        return member
+
+    def listen(self, topic: Topic) -> Listener:
+        client = KafkaClient(self._options.listener(self._note))
+        listener = KafkaListener(
+            client, self._topics[topic], self._options.partitions, closed=self._listeners.discard
+        )
+        self._listeners.add(listener)
+        return listener
+
+    async def forget(self, key: CallKey) -> None:
+        """A shared log forgets by its retention alone."""
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        closing: list[Any] = [*self._members, *self._listeners]
+        await asyncio.gather(*(each.aclose() for each in closing))
+        if self._producer is not None:
+            await self._producer.aclose()
+
+    def _note(self, error: KafkaError) -> None:
+        """librdkafka mends what it can; ``start`` and ``check`` say what is the matter."""
+        self._last_error = error.str()

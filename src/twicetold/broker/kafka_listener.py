@@ -1,0 +1,145 @@
+"""Following single calls in a Kafka topic: every partition from its end on, without a group."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import Consumer as KafkaClient
+from confluent_kafka import KafkaException, TopicPartition
+
+from twicetold.broker.keys import encode_key
+from twicetold.errors import Unavailable
+from twicetold.speech.identity import CallKey
+
+_log = structlog.get_logger()
+
+_POLL_S = 0.1
+_MOST_AT_ONCE = 500
+_RESOLVE_S = 5.0
+_MOST_WAITING_BYTES = 4 * 1024 * 1024
+
+Heard = list[tuple[CallKey, bytes]]
+
+
+class KafkaListener:
+    """Ready once it knows where each partition ends; from then on it misses nothing."""
+
+    def __init__(
+        self,
+        client: KafkaClient,
+        topic: str,
+        partitions: int,
+        *,
+        closed: Callable[[KafkaListener], None],
+    ) -> None:
+        self._client, self._topic, self._partitions = client, topic, partitions
+        self._on_closed = closed
+        self._loop = asyncio.get_running_loop()
+        self._keys: dict[bytes, CallKey] = {}  # read by the thread, changed by the loop
+        self._wanted: set[CallKey] = set()  # the same for the loop: some were heard, then removed
+        self._waiting: deque[tuple[CallKey, bytes]] = deque()
+        self._waiting_bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._positioned: asyncio.Future[None] = self._loop.create_future()
+        self._closed = False
+        self._thread = threading.Thread(target=self._main, name="kafka-listen", daemon=True)
+        self._thread.start()
+
+    async def add(self, key: CallKey) -> None:
+        """Raises Unavailable once closed."""
+        await asyncio.shield(self._positioned)
+        if self._closed:
+            raise Unavailable("The broker is closed.", "The server is stopping.")
+        self._keys[encode_key(key)] = key
+        self._wanted.add(key)
+
+    def remove(self, key: CallKey) -> None:
+        self._keys.pop(encode_key(key), None)
+        self._wanted.discard(key)
+
+    async def receive(self) -> Heard:
+        while not self._closed:
+            if self._waiting:
+                heard, self._waiting = list(self._waiting), deque()
+                self._waiting_bytes = 0
+                if wanted := [each for each in heard if each[0] in self._wanted]:
+                    return wanted
+                continue
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        return []
+
+    async def aclose(self) -> None:
+        self._close()
+        await asyncio.to_thread(self._thread.join)
+
+    def _close(self) -> None:
+        self._closed = True
+        if not self._positioned.done():
+            self._positioned.set_result(None)
+        self._wake()
+        self._on_closed(self)
+
+    def _take(self, heard: Heard) -> None:
+        for each in heard:
+            self._waiting.append(each)
+            self._waiting_bytes += len(each[1])
+        while self._waiting_bytes > _MOST_WAITING_BYTES:
+            self._waiting_bytes -= len(self._waiting.popleft()[1])
+        self._wake()
+
+    def _ready(self) -> None:
+        if not self._positioned.done():
+            self._positioned.set_result(None)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # --- in the thread ---------------------------------------------------------------
+
+    def _main(self) -> None:
+        while not self._closed and not self._position():
+            pass
+        self._call(self._ready)
+        while not self._closed:
+            first = self._client.poll(_POLL_S)
+            if first is not None:
+                self._sort([first, *self._client.consume(_MOST_AT_ONCE, 0)])
+        self._client.close()
+
+    def _position(self) -> bool:
+        """Read every partition from its present end on; False where that is not known yet."""
+        begin = []
+        try:
+            for number in range(self._partitions):
+                place = TopicPartition(self._topic, number)
+                _, end = self._client.get_watermark_offsets(place, _RESOLVE_S)
+                begin.append(TopicPartition(self._topic, number, end))
+        except KafkaException as error:
+            _log.warning("kafka_listener_waits", error=error.args[0].str())
+            self._client.poll(_POLL_S)
+            return False
+        self._client.assign(begin)
+        return True
+
+    def _sort(self, messages: list) -> None:  # type: ignore[type-arg]
+        heard: Heard = []
+        for message in messages:
+            if (error := message.error()) is not None:
+                _log.warning("kafka_fetch_failed", topic=self._topic, error=error.str())
+                continue
+            key = self._keys.get(message.key() or b"")
+            if key is not None:
+                heard.append((key, message.value() or b""))
+        if heard:
+            self._call(self._take, heard)
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone
+            self._loop.call_soon_threadsafe(function, *arguments)

@@ -1,0 +1,50 @@
+"""The broker's contract over Kafka, on a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.contracts.broker_contract import OpenBroker, Outage, SharedPartitions
+
+from twicetold.broker.kafka import KafkaBroker
+
+pytestmark = pytest.mark.contracts
+
+
+@pytest.fixture
+def kafka_url() -> str:
+    """Topics of its own for each test."""
+    return f"kafka://{os.environ['DEVKAFKA']}/t-{uuid.uuid4().hex[:12]}?partitions=4"
+
+
+class TestKafkaBroker(SharedPartitions):
+    partitions = 4
+
+    @pytest.fixture
+    async def open_broker(self, kafka_url: str) -> AsyncIterator[OpenBroker]:
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def open_one() -> KafkaBroker:
+                broker = KafkaBroker(kafka_url)
+                await broker.start()
+                stack.push_async_callback(broker.aclose)
+                return broker
+
+            yield open_one
+
+    @pytest.fixture
+    def outage(self) -> Outage:
+        @contextlib.asynccontextmanager
+        async def stopped() -> AsyncIterator[None]:
+            pid = int(os.environ["DEVKAFKA_PID"])
+            os.kill(pid, 19)
+            try:
+                yield
+            finally:
+                os.kill(pid, 18)
+
+        return stopped
