@@ -203,3 +203,17 @@ async def test_a_recorder_that_slept_through_the_end_writes_nothing_over_the_rec
         assert recorded(to) == sound(130)
         assert len(await to.queue.jobs()) == 1
         assert consumer.released == {delivery.position for delivery in log}
+
+
+async def test_what_the_log_has_lost_becomes_silence_of_the_same_length(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(130)  # a chunk is 0.2 s; the first message opens the call
+        await record_call(to, [log[0], *log[16:351], *log[401:]])
+        whole, second = sound(130), 2 * RATE
+        lost = [slice(0, 3 * second), slice(70 * second, 80 * second)]
+        for stretch in lost:
+            whole = (
+                whole[: stretch.start] + bytes(stretch.stop - stretch.start) + whole[stretch.stop :]
+            )
+        assert recorded(to) == whole

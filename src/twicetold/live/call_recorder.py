@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from obstore.store import LocalStore
 
 from twicetold.broker import Broker, Consumer, Delivery, Topic
@@ -28,6 +29,8 @@ from twicetold.sessions import Sessions
 from twicetold.speech.chunks import AudioChunk, Close, Open
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import NewCall, Status, Transcripts
+
+log = structlog.get_logger()
 
 _TAKE_BYTES = 512 * 1024
 _LAST_EPOCH = 2**32 - 1
@@ -54,12 +57,14 @@ class CallRecorder:
         self._spool: Spool | None = None
         self._layout: tuple[int, int] | None = None  # rate, channels
         self._part = 0
+        self._next = 0  # the sample behind the last one gathered
         self._unreleased: list[Delivery] = []
 
     async def run(self) -> None:
         """Until the recording is complete and its job queued. Raises CallDeleted."""
         if await persist_value(self._stands):
             await self._tidy()
+            await drain(self._consumer, self.inbox)
             return
         while not self._sequencer.closed:
             for item in await self.inbox.take(_TAKE_BYTES):
@@ -87,7 +92,6 @@ class CallRecorder:
         """The recording is there: let go of what it was made from."""
         await persist(lambda: remove_parts(self._to.store, self._key))
         self._release(keep_last=False)
-        await drain(self._consumer, self.inbox)
 
     async def _take(self, item: Item) -> None:
         message = item.message
@@ -99,7 +103,20 @@ class CallRecorder:
             await persist(self._resume)
         for due in self._sequencer.accept(message):
             if isinstance(due, AudioChunk):
+                await self._fill(due.first_sample)
                 await self._record(due.pcm)
+                self._next = due.end_sample
+
+    async def _fill(self, sample: int) -> None:
+        """Silence up to the sample, where the log has lost what was there: times stay true."""
+        missing = sample - self._next
+        if missing <= 0:
+            return
+        assert self._layout is not None
+        rate, channels = self._layout
+        log.error("sound_missing", seconds=round(missing / rate, 3), at_s=self._next / rate)
+        for at in range(0, missing, rate):
+            await self._record(bytes(min(rate, missing - at) * 2 * channels))
 
     async def _begin(self, message: Open) -> None:
         await self._to.transcripts.begin_call(
@@ -122,7 +139,8 @@ class CallRecorder:
         self._part = sum(1 for size in sizes.values() if size == full)
         path = self._to.spool_dir / self._key.tenant / self._key.call_id
         self._spool = Spool(path, full)
-        self._sequencer = Sequencer(self._part * PART_S * rate)
+        self._next = self._part * PART_S * rate
+        self._sequencer = Sequencer(self._next)
 
     async def _record(self, pcm: bytes) -> None:
         spool = self._spool

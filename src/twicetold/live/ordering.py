@@ -2,14 +2,17 @@
 
 Every consumer of the audio topic decides alike, because the rules use nothing but the
 messages: a resumed gateway sends again from the last acknowledged sample, and a gateway
-that was taken over may still have written a little; the higher epoch wins.
+that was taken over may still have written a little; the higher epoch wins. What is ahead waits
+for what is missing, which a resumed gateway may still send. A hole that stays (retention has run
+out over a part of the log) is leapt over: the chunk behind it begins later than the last ended.
 """
 
 from __future__ import annotations
 
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open, Pause
 
-_MOST_HELD = 256
+_MOST_HELD = 4_096
+_MOST_HELD_BYTES = 2 * 1024 * 1024  # more than a gateway has under way
 
 Placed = AudioChunk | Finalize | Pause  # what has its place among the samples
 
@@ -25,9 +28,11 @@ class Sequencer:
         self.closed = False
         self._epoch = 0
         self._held: list[Placed] = []
+        self._held_bytes = 0
 
     def accept(self, message: LogMessage) -> list[LogMessage]:
-        """Messages that are due, in order. Nothing is due once a Close was."""
+        """Messages that are due, in order. Nothing is due once a Close was, which throws away what
+        is held behind it: that was never acknowledged."""
         if self.closed or message.epoch < self._epoch:
             return []
         self._epoch = message.epoch
@@ -35,26 +40,43 @@ class Sequencer:
             return [message]
         if isinstance(message, Close):
             self.closed = True
+            owed = self._leap_to(message.sample)
             self._held.clear()
-            return [message]
+            return [*owed, message]
         return self._in_order(message)
 
     def _in_order(self, message: Placed) -> list[LogMessage]:
         if self.position is None:
             self.position = max(self._floor, _first_sample(message))
-        if _first_sample(message) > self.position:
-            if len(self._held) < _MOST_HELD:
-                self._held.append(message)
+        if _first_sample(message) <= self.position:
+            return self._take(message) + self._due_of_held()
+        self._held.append(message)
+        self._held_bytes += _size_bytes(message)
+        if len(self._held) < _MOST_HELD and self._held_bytes < _MOST_HELD_BYTES:
             return []
-        due: list[LogMessage] = self._take(message)
-        progress = bool(due)
+        return self._leap_to(max(_first_sample(held) for held in self._held) + 1)
+
+    def _due_of_held(self) -> list[LogMessage]:
+        """Held messages that what was taken has reached, and those that these reach."""
+        assert self.position is not None
+        due: list[LogMessage] = []
+        progress = True
         while progress and self._held:
             progress = False
             for held in sorted(self._held, key=_first_sample):
                 if _first_sample(held) <= self.position:
                     self._held.remove(held)
+                    self._held_bytes -= _size_bytes(held)
                     due += self._take(held)
                     progress = True
+        return due
+
+    def _leap_to(self, sample: int) -> list[LogMessage]:
+        """Give up on what is missing before that sample."""
+        due: list[LogMessage] = []
+        while self._held and (first := min(map(_first_sample, self._held))) < sample:
+            self.position = first
+            due += self._due_of_held()
         return due
 
     def _take(self, message: Placed) -> list[LogMessage]:
@@ -71,3 +93,7 @@ class Sequencer:
 
 def _first_sample(message: Placed) -> int:
     return message.first_sample if isinstance(message, AudioChunk) else message.sample
+
+
+def _size_bytes(message: Placed) -> int:
+    return len(message.pcm) if isinstance(message, AudioChunk) else 0

@@ -51,6 +51,7 @@ class CallSession:
         self._sequencer = Sequencer(min(self._boundaries))
         self._same_sound = same_sound
         self._endpointers: list[Endpointer] = []
+        self._expected = 0  # the sample behind the last chunk
 
     @property
     def position(self) -> int:
@@ -74,7 +75,7 @@ class CallSession:
         actions: list[Action] = []
         for due in self._sequencer.accept(message):
             if isinstance(due, AudioChunk):
-                self._hear(due)
+                actions += self._hear(due)
             elif isinstance(due, Finalize):
                 actions += self._flush(all_of_it=False)
             elif isinstance(due, Pause):
@@ -99,20 +100,33 @@ class CallSession:
             for action in endpointer.flush(all_of_it=all_of_it)
         ]
 
-    def _hear(self, chunk: AudioChunk) -> None:
+    def _hear(self, chunk: AudioChunk) -> list[Action]:
         if chunk.channels != self.channels or chunk.rate != self.rate:
             raise RuntimeError(
                 f"expected {self.channels} channels at {self.rate} Hz"
                 f" but got {chunk.channels} at {chunk.rate}"
             )
+        actions: list[Action] = []
         if self.state is SessionState.WAITING:
             self._start(chunk.first_sample)
+        elif chunk.first_sample > self._expected:
+            actions = self._begin_behind_hole(chunk.first_sample)
+        self._expected = chunk.end_sample
         for channel, (endpointer, pcm) in enumerate(
             zip(self._endpointers, self._split(chunk.pcm), strict=True)
         ):
             # A successor's log begins at the lowest boundary; this channel may be further on.
             skip = max(0, self._boundaries[channel] - chunk.first_sample)
             endpointer.append(pcm[2 * skip :] if skip else pcm)
+        return actions
+
+    def _begin_behind_hole(self, sample: int) -> list[Action]:
+        """The log has lost what came before: nobody's words go on across it."""
+        actions = self._flush(all_of_it=True)
+        self._utterances = tuple(each.utterance for each in self._endpointers)
+        self._endpointers = []
+        self._start(sample)
+        return actions
 
     def _start(self, first_sample: int) -> None:
         self.state = SessionState.RUNNING

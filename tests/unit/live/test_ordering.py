@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twicetold.live import ordering
 from twicetold.live.ordering import Sequencer
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open, Pause
 
@@ -74,6 +75,28 @@ def test_close_throws_away_what_is_held_and_ends_it() -> None:
     assert sequencer.accept(Close(2, 10)) == [Close(2, 10)]
     assert sequencer.closed
     assert sequencer.accept(chunk(10, 20, epoch=2)) == []
+
+
+def test_a_hole_before_the_close_is_leapt_over() -> None:
+    sequencer = Sequencer()
+    assert heard(sequencer, [chunk(0, 10), chunk(40, 50), chunk(20, 30)]) == SOUND[:20]
+    due = sequencer.accept(Close(1, 50))
+    assert due == [chunk(20, 30), chunk(40, 50), Close(1, 50)]
+
+
+def test_only_what_the_close_counts_is_leapt_to() -> None:
+    sequencer = Sequencer()
+    heard(sequencer, [chunk(0, 10), chunk(20, 30), chunk(40, 50)])
+    assert sequencer.accept(Close(1, 30)) == [chunk(20, 30), Close(1, 30)]
+
+
+def test_a_hole_that_stays_does_not_hold_the_call_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "_MOST_HELD_BYTES", 60)
+    sequencer = Sequencer()
+    ahead: list[LogMessage] = [chunk(20, 30), chunk(30, 40), chunk(40, 50)]
+    assert heard(sequencer, [chunk(0, 10), *ahead[:2]]) == SOUND[:20]
+    assert sequencer.accept(ahead[2]) == ahead
+    assert heard(sequencer, [chunk(50, 60), chunk(10, 20)]) == SOUND[100:120]
 
 
 def test_a_log_that_begins_later_is_taken_up_where_it_begins() -> None:

@@ -135,6 +135,21 @@ def test_a_successor_goes_on_at_each_channels_boundary() -> None:
     assert all(begin.start_sample >= boundary for begin in begins if begin.channel == 0)
 
 
+def test_a_hole_in_the_log_ends_what_was_said_and_begins_behind_it() -> None:
+    target = session()
+    sound = np.concatenate([quiet(1), loud(2), quiet(1), loud(2), quiet(1)])
+    pieces = chunks(sound)
+    actions = feed(target, [*pieces[:13], *pieces[22:], Close(1, len(sound))])
+    begun = [action.start_sample for action in actions if isinstance(action, Begin)]
+    ended = [action.end_sample for action in actions if isinstance(action, End)]
+    assert [action.utterance for action in actions if isinstance(action, Begin)] == [1, 2]
+    assert begun[0] < RATE
+    assert ended[0] == 13 * RATE // 5
+    assert begun[1] == 22 * RATE // 5
+    assert abs(ended[1] - 6 * RATE) <= FRAME
+    assert target.state is SessionState.CLOSED
+
+
 def test_sound_of_another_layout_is_refused() -> None:
     target = session()
     with pytest.raises(RuntimeError, match="expected 1 channels at 8000 Hz but got 2 at 8000"):
