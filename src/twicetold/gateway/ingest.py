@@ -1,7 +1,8 @@
 """Steps of "Ingest": publish, then write the position, then acknowledge up to it.
 
 Owns one connection's hold on a call: its epoch and its lease. A gateway that was taken over
-loses the comparison and stops.
+loses the comparison and stops. While the broker or the session store is away the call waits, and
+with it its client; a gateway whose lease is half gone publishes nothing until it is renewed.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import math
 from collections import deque
 from collections.abc import Callable
 
+import structlog
+
 from twicetold.broker import Broker, Topic
-from twicetold.errors import TwicetoldError
+from twicetold.errors import Conflict, TwicetoldError
 from twicetold.gateway.intake import Intake
 from twicetold.sessions import Changes, Sessions, State
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, Pause
 from twicetold.speech.identity import CallKey
+
+log = structlog.get_logger()
 
 # A position is a row's change and an ack a message: nearly as dear as the audio between two
 # of them. With many calls they come less often (about 200 a second in a process, each call
@@ -26,6 +31,8 @@ _LONGEST_ACK_INTERVAL_S = 1.0
 _ACK_INTERVAL_PER_CALL_S = 0.005
 _TICK_S = 0.05
 _MOST_IN_FLIGHT_BYTES = 1024 * 1024
+_MOST_OF_ALL_CALLS_BYTES = 48 * 1024 * 1024  # less than any broker takes before it says no
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 2.0
 _LARGEST_CHUNK_S = 0.25
 GAP_S = 5.0
 
@@ -76,6 +83,7 @@ class Ingest:
         self.renewed_at = self._loop.time()  # every position that is written renews the lease
         self._lost: TwicetoldError | None = None
         self._stopping = False
+        self.feeding = False  # whether the client waits for us
 
     @property
     def rate(self) -> int:
@@ -91,9 +99,13 @@ class Ingest:
         """Take one message's audio. Returns once it is on its way; waits while too much is."""
         if self._lost is not None:
             raise self._lost
-        if self._loop.time() - self.renewed_at > self._lease_s / 2:
-            await self.renew()
-        await self._send(await self._intake.feed(seq, audio))
+        self.feeding = True
+        try:
+            if self._loop.time() - self.renewed_at > self._lease_s / 2:
+                await self.renew()
+            await self._send(await self._intake.feed(seq, audio))
+        finally:
+            self.feeding = False
 
     async def fill_gap(self) -> float:
         """Where a container starts afresh: lay silence over the stretch in which the connection
@@ -110,21 +122,23 @@ class Ingest:
 
     async def finalize(self) -> None:
         """Whoever is speaking is taken to have finished."""
-        await self._mark(Finalize(self._epoch, self.sample))
+        self._mark(Finalize(self._epoch, self.sample))
 
     async def pause(self) -> None:
         """No sound comes for now; the next may go on in the middle of a word."""
-        await self._mark(Pause(self._epoch, self.sample))
+        self._mark(Pause(self._epoch, self.sample))
 
-    async def _mark(self, mark: Finalize | Pause) -> None:
+    def _mark(self, mark: Finalize | Pause) -> None:
         if self._lost is None:
-            await self._broker.publish(Topic.AUDIO, self._key, mark.to_bytes())
+            self._hand_over(mark.to_bytes(), 0)
+            self._schedule()
 
     async def pause_if_ours(self) -> None:
         """After a disconnect: only if nobody has resumed the call meanwhile."""
         record = await self._sessions.load(self._key)
         if record is not None and record.epoch == self._epoch and record.state is State.OPEN:
             await self.pause()
+            await self._settled()
 
     async def stop(self, last_seq: int) -> None:
         """The client has sent all: publish the rest and the close."""
@@ -132,14 +146,26 @@ class Ingest:
         await self._settled()
         await self._end_writing()
         self._position = (last_seq + 1, self._published)
-        await self._write({"state": State.CLOSING})
+        await self._until_written({"state": State.CLOSING})
         close = Close(self._epoch, self.sample)
         await self._broker.publish(Topic.AUDIO, self._key, close.to_bytes())
 
     async def renew(self) -> None:
-        """Extend the lease and write the position with it."""
+        """Extend the lease and write the position with it; waits while the store is away."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        self.keep_lease()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        if self._lost is not None:
+            raise self._lost
+
+    def keep_lease(self) -> None:
+        """Have the position and the lease written, beside whoever asks."""
         self._collect()
-        await self._write({})
+        idle = self._writing is None or self._writing.done()
+        if idle and self._lost is None and not self._stopping:
+            self._writing = self._loop.create_task(self._write_quietly())
 
     async def leave(self) -> None:
         """The client is gone: note how far it came and let the lease end, so that it may
@@ -169,15 +195,19 @@ class Ingest:
                 await self._note_at_once()
         self._collect()
         self._schedule()
-        if self._in_flight > _MOST_IN_FLIGHT_BYTES:
+        share = _MOST_OF_ALL_CALLS_BYTES // max(1, self._live_calls())
+        if self._in_flight > min(_MOST_IN_FLIGHT_BYTES, share):
             await self._settled()
 
     def _publish(self, pcm: bytes) -> None:
         chunk = AudioChunk(self._epoch, self.sample, self._intake.rate, self._channels, pcm)
         self.sample = chunk.end_sample
-        self._in_flight += len(pcm)
-        handed = self._broker.publish(Topic.AUDIO, self._key, chunk.to_bytes())
-        self._sent.append((asyncio.ensure_future(handed), self.sample, len(pcm)))
+        self._hand_over(chunk.to_bytes(), len(pcm))
+
+    def _hand_over(self, message: bytes, size: int) -> None:
+        handed = self._broker.publish(Topic.AUDIO, self._key, message)
+        self._in_flight += size
+        self._sent.append((asyncio.ensure_future(handed), self.sample, size))
 
     def _collect(self) -> None:
         """See what the broker has by now, and move the position to what that covers.
@@ -221,11 +251,36 @@ class Ingest:
 
     async def _write_quietly(self) -> None:
         try:
-            await self._write({})
+            await self._until_written({})
         except TwicetoldError as error:
             self._lose(error)
         else:
             self._schedule()
+
+    async def _until_written(self, changes: Changes) -> None:
+        """While the store is away the call waits. Raises Conflict once it is another's."""
+        delay_s = _FIRST_DELAY_S
+        unsure = False  # whether an answer that was lost may have been a yes
+        while True:
+            try:
+                return await self._write(changes)
+            except Conflict:
+                if not (unsure and await self._is_written(changes)):
+                    raise
+                return None
+            except TwicetoldError as error:
+                if not error.retryable:
+                    raise
+                unsure = True
+                log.warning("position_waits", code=error.code, delay_s=delay_s)
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+    async def _is_written(self, changes: Changes) -> bool:
+        """Whether the record has come to what we wanted, by us."""
+        record = await self._sessions.load(self._key)
+        state = changes.get("state")
+        return record is not None and record.epoch == self._epoch and record.state is state
 
     async def _write(self, changes: Changes) -> None:
         started, (next_seq, next_sample) = self._loop.time(), self._position

@@ -328,7 +328,7 @@ class Connection:
         """Beside whoever asks: a client that does not read must not hold up the lease."""
         if self._telling_lag is not None and not self._telling_lag.done():
             return
-        seconds = max(0, ingest.published - self._worked_through) / ingest.rate
+        seconds = max(0, ingest.sample - self._worked_through) / ingest.rate
         behind = seconds >= self._settings.lag_notice_s
         now = self._loop.time()
         if behind and now - self._lag_told >= _LAG_TOLD_EVERY_S:
@@ -355,7 +355,7 @@ class Connection:
                 raise Unauthorized("The key of this connection was replaced or taken back.")
             if inbound.stopped:
                 continue
-            if self._pushing_back:
+            if self._pushing_back or ingest.feeding:
                 self._last_audio = self._last_message = now
             if now - self._last_audio >= self._settings.finalize_after_s and not self._told_all:
                 self._told_all = True
@@ -363,7 +363,7 @@ class Connection:
             if now - self._last_message >= self._settings.idle_timeout_s:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
             if now - ingest.renewed_at >= self._settings.lease_s / 3:
-                await ingest.renew()
+                ingest.keep_lease()
             self._tell_lag(ingest)
 
     def _fail(self, error: TwicetoldError) -> None:

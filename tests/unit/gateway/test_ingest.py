@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from twicetold.broker import Topic
-from twicetold.errors import DiskFull, TwicetoldError
+from twicetold.errors import DiskFull, SwapLost, TwicetoldError, Unavailable
 from twicetold.gateway.ingest import Ingest, ack_interval_s
 from twicetold.gateway.intake import SampleIntake
 from twicetold.gateway.live_protocol import LiveRequest
+from twicetold.sessions import State
 from twicetold.speech.identity import CallKey
 
 pytestmark = pytest.mark.unit
@@ -33,13 +35,28 @@ class FakeBroker:
 
 
 class FakeSessions:
-    """A test double: keeps the positions that were written."""
+    """A test double: keeps the positions that were written; may be away, or lose its answers."""
 
     def __init__(self) -> None:
         self.positions: list[int] = []
+        self.away = 0  # swaps that do not arrive
+        self.unanswered = 0  # swaps that do, and are not answered
+        self.state, self.epoch = State.OPEN, 1
 
     async def swap(self, key: CallKey, expected: Any, changes: Any) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("away, says the test")
+        if expected["epoch"] != self.epoch or expected["state"] is not self.state:
+            raise SwapLost("another's, says the test")
+        self.state = changes.get("state", self.state)
         self.positions.append(changes["next_seq"])
+        if self.unanswered:
+            self.unanswered -= 1
+            raise Unavailable("no answer, says the test")
+
+    async def load(self, key: CallKey) -> Any:
+        return SimpleNamespace(state=self.state, epoch=self.epoch)
 
 
 class Desk:
@@ -94,6 +111,59 @@ async def test_nothing_behind_a_hole_counts() -> None:
     assert desk.acks == []
     with pytest.raises(DiskFull):
         await desk.ingest.feed(3, PCM)
+    desk.ingest.close()
+
+
+async def test_a_call_waits_for_a_store_that_is_away_and_goes_on() -> None:
+    desk = Desk()
+    desk.sessions.away = 2
+    await desk.ingest.feed(0, PCM)
+    desk.broker.handed[0].set_result(None)
+    await asyncio.sleep(0.9)
+    assert desk.acks == [0]
+    assert desk.lost == []
+    desk.ingest.close()
+
+
+async def test_a_lease_that_is_half_gone_is_renewed_before_anything_is_published() -> None:
+    desk = Desk()
+    desk.sessions.away = 2
+    desk.ingest.renewed_at -= 10
+    feeding = asyncio.create_task(desk.ingest.feed(0, PCM))
+    await asyncio.sleep(0.05)
+    assert desk.broker.handed == []
+    assert desk.ingest.feeding
+    await asyncio.wait_for(feeding, 5)
+    assert len(desk.broker.handed) == 1
+    assert not desk.ingest.feeding
+    desk.ingest.close()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_stop_whose_answer_was_lost_is_said_once_unless_the_call_was_taken(
+    taken: bool,
+) -> None:
+    desk = Desk()
+    desk.sessions.unanswered = 1
+    stopping = asyncio.create_task(desk.ingest.stop(0))
+    await asyncio.sleep(0.05)
+    assert desk.sessions.state is State.CLOSING
+    if taken:
+        desk.sessions.epoch = 2
+        with pytest.raises(SwapLost):
+            await asyncio.wait_for(stopping, 5)
+        return
+    while not desk.broker.handed:
+        await asyncio.sleep(0.01)
+    desk.broker.handed[0].set_result(None)
+    await asyncio.wait_for(stopping, 5)
+    assert len(desk.broker.handed) == 1
+
+
+async def test_a_pause_waits_for_nobody() -> None:
+    desk = Desk()
+    await asyncio.wait_for(desk.ingest.pause(), 1)
+    assert len(desk.broker.handed) == 1
     desk.ingest.close()
 
 
