@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME...] [--data DIR]``: run measurements, one after another.
+"""``python -m benchmarks [NAME...] [--OPTION VALUE]``: run measurements, one after another.
 
 Without a name it lists them. Each writes ``benchmarks/results/NAME.json`` and prints what it
 wrote; docs/benchmarks.md says what the figures mean and what they should be.
@@ -33,20 +33,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *NAMES], default=[])
     parser.add_argument("--data", type=Path, help="Folder of real speech; default: the samples.")
-    given = parser.parse_args()
-    if not given.names:
+    parser.add_argument("--broker", help="chaos: kafka, rabbitmq, or file for one process.")
+    parser.add_argument("--strikes", type=int, help="chaos: how often something dies.")
+    parser.add_argument("--overlapping", type=int, help="chaos: how many more die together.")
+    parser.add_argument("--seed", type=int, help="chaos: who dies when.")
+    given = vars(parser.parse_args())
+    names = given.pop("names")
+    if not names:
         for name in NAMES:
             print(name)
-    for name in given.names:
-        print(f"{name}:", json.dumps(_run(name, given.data), indent=2))
+    for name in names:
+        print(f"{name}:", json.dumps(_run(name, given), indent=2))
 
 
-def _run(name: str, data: Path | None) -> dict[str, Any]:
+def _run(name: str, given: dict[str, Any]) -> dict[str, Any]:
     module = importlib.import_module(f"benchmarks.{name}")
-    options = {"data": data} if "data" in inspect.signature(module.run).parameters else {}
-    if data is not None and not options:
-        print(f"{name} takes no --data.", file=sys.stderr)
-    figures: dict[str, Any] = module.run(**options)
+    known = inspect.signature(module.run).parameters
+    asked = {option: value for option, value in given.items() if value is not None}
+    for option in asked.keys() - known.keys():
+        print(f"{name} takes no --{option}.", file=sys.stderr)
+    figures: dict[str, Any] = module.run(**{o: v for o, v in asked.items() if o in known})
     return figures
 
 

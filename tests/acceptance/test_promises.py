@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from benchmarks import chaos
+from benchmarks import chaos_one as chaos
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
