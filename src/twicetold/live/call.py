@@ -104,10 +104,9 @@ class LiveCall:
         await self._ledger.close(self._session.position)
         self.release_all()
 
-    @property
-    def lag_s(self) -> float:
-        """Seconds of audio that were read and have not been heard yet."""
-        return max(0, self._session.position - self._heard) / self._rate
+    def lag_s(self, published: int = 0) -> float:
+        """Seconds of audio that were read, or are known to be published, and not heard yet."""
+        return max(0, max(published, self._session.position) - self._heard) / self._rate
 
     @property
     def _heard(self) -> int:

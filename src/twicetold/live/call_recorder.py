@@ -205,11 +205,16 @@ class CallRecorder:
         with contextlib.suppress(SessionLost):  # the transcript is made all the same
             await self._to.sessions.swap(self._key, {}, {"recorded": True})
 
-    @property
-    def lag_s(self) -> float:
-        """Seconds of audio that were read and are not gathered yet."""
-        rate, channels = self._layout or (0, 0)
-        return self.inbox.size_bytes / (2 * rate * channels) if rate else 0.0
+    async def lag_s(self) -> float:
+        """Seconds of audio that were published and are not gathered yet. Raises Unavailable where
+        the session store is asked, for a call that is far behind, and away."""
+        if self._layout is None:
+            return 0.0
+        rate, channels = self._layout
+        unread_s = self.inbox.size_bytes / (2 * rate * channels)
+        record = await self._to.sessions.load(self._key) if self.inbox.full else None
+        published = record.next_sample if record is not None else 0
+        return max(unread_s, (published - self._next) / rate)
 
     def keep_first(self) -> None:
         """Give up, but for the first message that was not released: while it stays, the next

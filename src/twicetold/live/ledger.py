@@ -78,6 +78,12 @@ class Ledger:
             await self._publish(final)
         self._inherited = ()
 
+    async def leave(self) -> None:
+        """In order: that we had the call, and give it up, says nothing against its sound."""
+        if self.takeovers:
+            before = self.takeovers - 1
+            await self._sessions.swap(self.key, {"owner": self.owner}, {"takeovers": before})
+
     async def calm(self) -> None:
         """The worker has outlived what it took over: earlier deaths were not this sound's fault."""
         async with self._writing:

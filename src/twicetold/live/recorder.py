@@ -81,9 +81,9 @@ class Recorder:
                 del self._calls[key]
         return Fate.OVER
 
-    def lags(self) -> list[float]:
-        """Per running call, the seconds of audio that were read and are not gathered yet."""
-        return [call.lag_s for call in self._calls.values()]
+    async def lags(self) -> list[float]:
+        """Per running call, as ``CallRecorder.lag_s``."""
+        return [await call.lag_s() for call in list(self._calls.values())]
 
     # --- finals -----------------------------------------------------------------
 

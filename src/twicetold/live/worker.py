@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from twicetold.broker import Broker, Group, Topic
 from twicetold.engines import StreamingTranscriber, VoiceActivity
-from twicetold.errors import Conflict, SessionLost
+from twicetold.errors import Conflict, SessionLost, TwicetoldError
 from twicetold.live.call import LiveCall, LiveSettings
 from twicetold.live.detection import Detector
 from twicetold.live.dispatch import Dispatcher, Fate
@@ -18,6 +20,8 @@ from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
 
 log = structlog.get_logger()
+
+_LEAVE_S = 1.0
 
 
 class LiveWorker:
@@ -45,9 +49,16 @@ class LiveWorker:
         finally:
             self._detector.close()
 
-    def lags(self) -> list[float]:
-        """Per running call, the seconds of audio that were read and have not been heard yet."""
-        return [call.lag_s for call in self._calls.values()]
+    async def lags(self) -> list[float]:
+        """Per running call, the seconds of audio that were published and are not heard yet. Raises
+        Unavailable where the session store is asked, for calls that are far behind, and away."""
+        return [await self._lag_s(key, call) for key, call in list(self._calls.items())]
+
+    async def _lag_s(self, key: CallKey, call: LiveCall) -> float:
+        if not call.inbox.full:
+            return call.lag_s()
+        record = await self._sessions.load(key)  # the log holds more than was read
+        return call.lag_s(record.next_sample if record is not None else 0)
 
     async def _run_call(self, key: CallKey, inbox: Inbox) -> Fate:
         fate = Fate.OVER
@@ -87,6 +98,9 @@ class LiveWorker:
         )
         try:
             await call.run()
+        except asyncio.CancelledError:
+            await _leave(ledger)
+            raise
         finally:
             if self._calls.get(key) is call:
                 del self._calls[key]
@@ -107,6 +121,15 @@ class LiveWorker:
             except Conflict:
                 return Fate.TAKEN
         return Fate.OVER
+
+
+async def _leave(ledger: Ledger) -> None:
+    """The partition goes, or we do. Not to be waited for long: the next one is waiting too."""
+    try:
+        async with asyncio.timeout(_LEAVE_S):
+            await ledger.leave()
+    except (TwicetoldError, TimeoutError) as error:
+        log.info("call_left_in_a_hurry", reason=type(error).__name__)
 
 
 def _codes(errors: BaseExceptionGroup[Conflict]) -> list[str]:
