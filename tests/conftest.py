@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.carriers.kafka_server import KafkaServer
     from tests.carriers.rabbitmq_server import RabbitServer
+    from tests.carriers.redis_server import RedisServer
 
 
 @pytest.fixture(scope="session")
@@ -27,4 +28,12 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]
     from tests.carriers.rabbitmq_server import RabbitServer
 
     with RabbitServer(tmp_path_factory.mktemp("rabbitmq")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    from tests.carriers.redis_server import RedisServer
+
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server

@@ -67,6 +67,7 @@ class ServerProcess(ABC):
     def stop(self) -> None:
         """Orderly, as an administrator would; killed if that takes more than 30 s."""
         self._signal(signal.SIGTERM)
+        self.wake()
         self._gone(STOP_S)
 
     def kill(self) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import aio_pika
 import pytest
+import redis
 from aio_pika.abc import AbstractIncomingMessage
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
+from tests.carriers.redis_server import RedisServer, needs_redis
 
 pytestmark = pytest.mark.integration
 
@@ -38,9 +40,19 @@ async def test_rabbitmq_keeps_what_it_confirmed_when_it_is_killed(tmp_path: Path
         assert await _streamed(server, stream, len(WORDS)) == WORDS
 
 
-@needs_kafka()
+@needs_redis()
+def test_redis_keeps_what_it_confirmed_when_it_is_killed(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.set("word", "one")
+        server.restart()
+        with redis.Redis.from_url(server.url) as client:
+            assert client.get("word") == b"one"
+
+
+@needs_redis()
 def test_a_paused_server_answers_nobody_until_it_wakes(tmp_path: Path) -> None:
-    with KafkaServer(tmp_path) as server:
+    with RedisServer(tmp_path) as server:
         server.pause()
         assert not server.answers()
         server.wake()
