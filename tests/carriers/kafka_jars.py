@@ -89,8 +89,10 @@ def _check(jars: Path) -> None:
 
 
 def main() -> int:
-    """Says what went wrong in one line; the tests then say what was not run."""
+    """Says in a line or two what went wrong; the tests then say what was not run."""
     try:
+        if java() is None:
+            raise RuntimeError(lack())
         fetch()
     except RuntimeError as error:
         sys.stderr.write(f"Kafka for tests: {error}\n")

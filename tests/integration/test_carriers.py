@@ -10,7 +10,7 @@ import aio_pika
 import pytest
 import redis
 from aio_pika.abc import AbstractIncomingMessage
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
@@ -83,14 +83,8 @@ def _produce(server: KafkaServer, topic: str, values: list[bytes]) -> None:
 
 
 def _consumed(server: KafkaServer, topic: str, number: int) -> list[bytes | None]:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": server.address,
-            "group.id": topic,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    consumer.subscribe([topic])
+    consumer = Consumer({"bootstrap.servers": server.address, "group.id": topic})
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     try:
         return [message.value() for message in consumer.consume(number, timeout=20)]
     finally:
