@@ -22,7 +22,9 @@ page: .venv/.ready ## build the page that the server shows to browsers
 
 test: test-python test-page ## all tests
 
+# On real servers where there are any; CARRIERS=require makes the absence of one a failure.
 test-python: .venv/.ready
+	@$(RUN)/python -m tests.carriers.kafka_jars || true
 	$(RUN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
 # In Chromium where there is one; PAGE_E2E=require makes its absence a failure.

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.contracts.broker_contract import OpenBroker, Outage, SharedPartitions
 
 from twicetold.broker.kafka import KafkaBroker
 
-pytestmark = pytest.mark.contracts
+pytestmark = [pytest.mark.contracts, needs_kafka()]
 
 
 @pytest.fixture
-def kafka_url() -> str:
+def kafka_url(kafka: KafkaServer) -> str:
     """Topics of its own for each test."""
-    return f"kafka://{os.environ['DEVKAFKA']}/t-{uuid.uuid4().hex[:12]}?partitions=4"
+    return f"{kafka.url}/t-{uuid.uuid4().hex[:12]}?partitions=4"
 
 
 class TestKafkaBroker(SharedPartitions):
@@ -37,14 +37,13 @@ class TestKafkaBroker(SharedPartitions):
             yield open_one
 
     @pytest.fixture
-    def outage(self) -> Outage:
+    def outage(self, kafka: KafkaServer) -> Outage:
         @contextlib.asynccontextmanager
         async def stopped() -> AsyncIterator[None]:
-            pid = int(os.environ["DEVKAFKA_PID"])
-            os.kill(pid, 19)
+            kafka.pause()
             try:
                 yield
             finally:
-                os.kill(pid, 18)
+                kafka.wake()
 
         return stopped
