@@ -68,7 +68,8 @@ class Settings:
         default="file://", metadata=_url("The log that carries audio and captions.", "file://")
     )
     sessions: str = field(
-        default="sqlite://", metadata=_url("The record of running calls.", "sqlite://")
+        default="sqlite://",
+        metadata=_url("The record of running calls.", "sqlite:// or redis://host:6379/0"),
     )
     queue: str = field(
         default="sqlite://", metadata=_url("The queue of recordings to transcribe.", "sqlite://")

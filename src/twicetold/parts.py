@@ -13,7 +13,29 @@ from twicetold.engines.registry import engine_info, open_activity, open_batch, o
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 
-__all__ = ["engine_info", "open_activity", "open_batch", "open_decoder", "open_live"]
+__all__ = [
+    "engine_info",
+    "open_activity",
+    "open_batch",
+    "open_decoder",
+    "open_live",
+    "try_sessions",
+]
+
+
+async def try_sessions(url: str) -> str | None:
+    """Where the calls that run are kept, once that was tried; None in the data directory. Raises
+    what opening it would."""
+    if not url.startswith(("redis://", "rediss://")):
+        return None
+    from twicetold.sessions.redis import RedisSessions, shown  # an extra
+
+    store = RedisSessions(url)
+    try:
+        await store.check()
+    finally:
+        await store.aclose()
+    return shown(url)
 
 
 @asynccontextmanager

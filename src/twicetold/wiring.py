@@ -140,7 +140,7 @@ async def carriers(settings: Settings) -> AsyncIterator[Platform]:
         stack.enter_context(locked(settings.data_dir))
         decoder = PyAvDecoder()
         stack.push_async_callback(decoder.aclose)
-        sessions = _open_sessions(settings)
+        sessions = await _open_sessions(settings)
         stack.push_async_callback(sessions.aclose)
         queue = _open_queue(settings)
         stack.push_async_callback(queue.aclose)
@@ -284,9 +284,20 @@ def _open_broker(settings: Settings) -> FileBroker:
     return FileBroker(settings.data_dir / "log")
 
 
-def _open_sessions(settings: Settings) -> Sessions:
-    _only(settings.sessions, "sessions", "sqlite://")
-    return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+async def _open_sessions(settings: Settings) -> Sessions:
+    if settings.sessions == "sqlite://":
+        return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+    if not settings.sessions.startswith(("redis://", "rediss://")):
+        raise _unknown(settings.sessions, "sessions", "sqlite://, redis:// or rediss://")
+    from twicetold.sessions.redis import RedisSessions  # an extra
+
+    store = RedisSessions(settings.sessions)
+    try:
+        await store.check()
+    except BaseException:
+        await store.aclose()
+        raise
+    return store
 
 
 def _open_queue(settings: Settings) -> SqliteQueue:
@@ -301,7 +312,12 @@ def _open_transcripts(settings: Settings) -> Transcripts:
 
 def _only(url: str, name: str, known: str) -> None:
     if url != known:
-        raise SettingError(f"{name} got {url!r}; it takes {known}.")
+        raise _unknown(url, name, known)
+
+
+def _unknown(url: str, name: str, known: str) -> SettingError:
+    """Names the scheme alone: the rest of a URL may hold a password."""
+    return SettingError(f"{name} got {url.partition('://')[0]}://…; it takes {known}.")
 
 
 def _arrivals(platform: Platform) -> Arrivals:
