@@ -205,8 +205,12 @@ def _lock_holder(lock: Path) -> str | None:
 async def _sessions(settings: Settings) -> Found:
     from twicetold.parts import try_sessions
 
-    where = await try_sessions(settings.sessions)
-    return Found(f"{where} keeps what it confirms" if where else "in the data directory")
+    where = await try_sessions(settings.sessions, settings.data_dir)
+    if where is None:
+        return Found("in the data directory")
+    if "volatile=accepted" in settings.sessions:
+        return Found(f"{where} answers, and may lose running calls, as volatile=accepted allows")
+    return Found(f"{where} keeps what it confirms")
 
 
 async def _port(settings: Settings) -> Found:

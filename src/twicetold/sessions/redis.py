@@ -7,223 +7,206 @@ synced at each write, and no key thrown away where memory is short. ``check`` as
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
 
 from twicetold.errors import (
     CallInUse,
-    MissingExtra,
+    CorruptDatabase,
     SessionLost,
     SettingError,
     SwapLost,
     Unavailable,
 )
 from twicetold.sessions import Changes, Expected, Record, State
+from twicetold.sessions import redis_scripts as scripts
 from twicetold.sessions.fields import (
     FIELDS,
-    LISTS,
+    NUMBERS,
+    Stored,
     changed,
-    compact,
     comparison,
+    final_body,
+    final_of,
     record_of,
+    seconds,
     stored,
 )
-from twicetold.sessions.redis_scripts import CREATE, LEASED, SWAP
+from twicetold.sessions.redis_address import parsed
+from twicetold.sessions.redis_check import examine
+from twicetold.sessions.redis_coordination import RedisCoordination
+from twicetold.sessions.redis_link import Command, Link, Refused, Script
+from twicetold.sessions.redis_rewriting import Rewriting
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 
-try:
-    from redis import asyncio as redis
-    from redis import exceptions
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-except ImportError as error:
-    raise MissingExtra(
-        "sessions=redis:// needs the package redis.", "pip install 'twicetold[redis]'"
-    ) from error
+log = structlog.get_logger()
 
-_WANTED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-_TIMEOUT_S = 5.0
-_WAITS_S = (0.05, 0.25, 1.0)  # between tries; within a lease, which is renewed every third of it
-_AT_ONCE = 500  # records that one pipeline loads
-_UNFINISHED = "twicetold:unfinished"
+_AT_ONCE = 500  # records that one question loads
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _FINAL = "final:"
-_TEXTS = frozenset({"language", "encoding", "token_hash", "gateway", "state", *LISTS})
+_SWAP, _LEASED = Script(scripts.SWAP), Script(scripts.LEASED)
+_SWEEP, _REMOVE = Script(scripts.SWEEP), Script(scripts.REMOVE)
 
 
 class RedisSessions:
-    """Sessions in the Redis at ``url``: ``redis://`` or ``rediss://[user:password@]host[:port][/n]``,
-    with ``?volatile=accepted`` where it may lose calls. Connects at the first use."""
+    """Sessions in the Redis at ``url``; see ``redis_address`` for what that takes."""
 
-    def __init__(self, url: str) -> None:
-        """Raises SettingError for a URL that is none."""
-        address, self._volatile = _parsed(url)
-        try:
-            self._redis = redis.from_url(
-                address,
-                decode_responses=True,
-                retry=Retry(NoBackoff(), 0),  # we try again ourselves, and say when it was
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
-            )
-        except ValueError as error:
-            raise SettingError(f"sessions got a URL that Redis does not take: {error}.") from error
-        self._name = shown(url)
-        self._create = self._redis.register_script(CREATE)
-        self._swap = self._redis.register_script(SWAP)
-        self._leased = self._redis.register_script(LEASED)
+    def __init__(self, url: str, installation: str) -> None:
+        """``installation`` is whose database it is: that of another is refused, a free one becomes
+        ours; "" refuses every installation's and takes none. Connects at the first use.
+
+        Raises SettingError for a URL that is none.
+        """
+        self._address, self._installation = parsed(url), installation
+        self._link = Link(self._address)
+        self._rewriting = Rewriting(self._link)
+        self.coordination = RedisCoordination(self._link, self._address.prefix)
+        self._unfinished = f"{self._address.prefix}:unfinished"
+
+    @property
+    def name(self) -> str:
+        """Which Redis it is, without a password."""
+        return str(self._address)
+
+    async def start(self) -> None:
+        """A server that is full is as good as any: calls go on in it, and removing frees it."""
+        if self._address.volatile:
+            log.warning("running_calls_may_be_lost", where=self.name, why="volatile=accepted")
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                await self.check()
+            except Unavailable as error:
+                full = isinstance(error, Refused) and error.kind == "full"
+                log.warning("sessions_do_not_answer", reason=error.message, hint=error.hint)
+                if full:
+                    return
+            else:
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def check(self) -> None:
-        """Raises SettingError where the server may forget what it has confirmed, Unavailable."""
-        if self._volatile:
-            return
+        """Raises SettingError also where the server may forget what it has confirmed, or holds
+        another installation's calls."""
         try:
-            found = await self._ask(lambda: self._redis.config_get(*_WANTED))
-        except _Refused as error:
-            raise SettingError(
-                f"{self._name} does not say how it keeps data ({error.__cause__}).",
-                "Where you know that it is append-only, synced at each write and evicts "
-                "nothing, add ?volatile=accepted to the URL.",
-            ) from error
-        weak = [name for name, wish in _WANTED.items() if found.get(name) != wish]
-        if weak:
-            sets = "; ".join(f"CONFIG SET {name} {_WANTED[name]}" for name in weak)
-            has = ", ".join(f"{name} is {found.get(name)}" for name in weak)
-            raise SettingError(
-                f"{self._name} may forget running calls: {has}.",
-                f"In redis-cli: {sets}; CONFIG REWRITE. Or accept the loss: ?volatile=accepted.",
-            )
+            self._rewriting.needed = await examine(self._link, self._address, self._installation)
+        except Refused as refused:
+            if refused.kind in ("mend", "foreign"):
+                raise SettingError(refused.message, refused.hint) from refused
+            raise
 
     async def create(self, record: Record, lease_s: float) -> None:
+        """One whose answer was lost is told from a rival's by its token."""
         fields = {name: stored(name, getattr(record, name)) for name in FIELDS}
-        finals = _finals(record.finals)
-        unfinished = record.state is not State.CLOSED or not record.recorded
-        about: list[str | int] = [_op(), _member(record.key), _us(lease_s), int(unfinished)]
-        args = [*about, *_flat({**fields, **finals})]
-        if not await self._ask(lambda: self._create(keys=_keys(record.key), args=args)):
+        begin = ("EVAL", scripts.CREATE, 2, self._hash(record.key), self._unfinished)
+        about = (record.token_hash, _member(record.key), _us("lease_s", lease_s))
+        state = (str(fields["state"]), str(fields["recorded"]))
+        rest: Command = (*about, *state, *_flat({**fields, **_finals(record.finals)}))
+        if not await self._asked(record.key, (*begin, 0, *rest), later=(*begin, 1, *rest)):
             raise CallInUse(f"The call {record.key} exists already.")
 
     async def load(self, key: CallKey) -> Record | None:
-        found = await self._ask(lambda: self._redis.hgetall(_hash(key)))
-        return _record(key, found) if found else None
+        found = await self._asked(key, ("HGETALL", self._hash(key)))
+        return self._record(key, _pairs(found)) if found else None
 
     async def swap(self, key: CallKey, expected: Expected, changes: Changes) -> None:
-        """Raises TypeError for a field that is not one of the port's, ValueError where
-        ``event`` is given and is not the added final's."""
         compared, fields = comparison(expected, changes), changed(changes)
-        final = changes.get("add_final")
-        if final is not None:
-            fields |= _finals([final])
-        lease_s = changes.get("lease_s")
-        trim = changes.get("trim_finals")
-        args = [
-            _op(),
+        if "add_final" in changes:
+            fields |= _finals([changes["add_final"]])
+        args: list[str | int] = [
             _member(key),
-            "" if lease_s is None else _us(lease_s),
-            "" if trim is None else trim,
+            _us("lease_s", changes["lease_s"]) if "lease_s" in changes else "",
+            str(stored("trim_finals", changes["trim_finals"])) if "trim_finals" in changes else "",
             len(compared),
             *_flat(compared),
             *_flat(fields),
         ]
-        done = await self._ask(lambda: self._swap(keys=_keys(key), args=args))
+        keys = (self._hash(key), self._unfinished)
+        try:
+            done = await self._link.run(_SWAP, keys, args, repeatable=False)
+        except Refused as refused:
+            raise self._named(key, refused) from refused
         if done == 0:
             raise SwapLost(f"Another process owns the call {key} now.")
         if done < 0:
             raise SessionLost(f"The session of the call {key} is gone.")
 
     async def leased(self, key: CallKey) -> bool:
-        """False also where there is no record."""
-        return bool(await self._ask(lambda: self._leased(keys=[_hash(key)])))
+        return bool(await self._link.run(_LEASED, (self._hash(key),), ()))
 
     async def sweep(self, abandoned_after_s: float) -> list[Record]:
-        seconds, microseconds = await self._ask(self._redis.time)
-        latest = seconds * 1_000_000 + microseconds - _us(abandoned_after_s)
+        age = (_us("abandoned_after_s", abandoned_after_s),)
+        latest, members = await self._link.run(_SWEEP, (self._unfinished,), age)
         return [
             record
-            for record, lease_until in await self._all()
-            if record.state is not State.CLOSED and lease_until <= latest
+            for record, lease_until in await self._records(members)
+            if record.state is not State.CLOSED and lease_until <= int(latest)
         ]
 
     async def unfinished(self) -> list[Record]:
-        return [record for record, _ in await self._all()]
+        members = await self._link.ask(("ZRANGE", self._unfinished, 0, -1))
+        return [record for record, _ in await self._records(members)]
 
     async def remove(self, key: CallKey) -> None:
-        async def work() -> None:
-            async with self._redis.pipeline(transaction=True) as both:
-                both.delete(_hash(key))
-                both.srem(_UNFINISHED, _member(key))
-                await both.execute()
-
-        await self._ask(work)
+        """What was said stays in Redis's append-only file for ten minutes at most."""
+        await self._link.run(_REMOVE, (self._hash(key), self._unfinished), (_member(key),))
+        self._rewriting.ask()
 
     async def aclose(self) -> None:
-        await self._redis.aclose()
+        await self._rewriting.aclose()
+        await self._link.aclose()
 
-    async def _all(self) -> list[tuple[Record, int]]:
-        """The unfinished calls, each with the end of its lease."""
-        members = sorted(await self._ask(lambda: self._redis.smembers(_UNFINISHED)))
-        found: list[dict[str, str]] = []
+    async def _records(self, members: list[str]) -> list[tuple[Record, int]]:
+        """Records, each with the end of its lease; a damaged one is reported and left out."""
+        records: list[tuple[Record, int]] = []
         for at in range(0, len(members), _AT_ONCE):
-            found += await self._ask(partial(self._hashes, members[at : at + _AT_ONCE]))
-        pairs = zip(members, found, strict=True)
-        return [
-            (_record(_key(member), fields), int(fields["lease_until"]))
-            for member, fields in pairs
-            if fields  # removed meanwhile
-        ]
+            keys = [_key(member) for member in members[at : at + _AT_ONCE]]
+            found = await self._link.ask_each([("HGETALL", self._hash(key)) for key in keys])
+            for key, answer in zip(keys, found, strict=True):
+                try:
+                    records += self._leased_record(key, answer)
+                except CorruptDatabase as error:
+                    log.error("session_damaged", reason=error.message, hint=error.hint)  # noqa: TRY400
+        return records
 
-    async def _hashes(self, members: list[str]) -> list[dict[str, str]]:
-        async with self._redis.pipeline(transaction=False) as some:
-            for member in members:
-                some.hgetall(_hash(_key(member)))
-            return cast("list[dict[str, str]]", await some.execute())
+    def _leased_record(self, key: CallKey, answer: Any) -> list[tuple[Record, int]]:
+        if isinstance(answer, Refused):
+            raise self._named(key, answer)
+        fields = _pairs(answer)
+        if not fields:  # removed meanwhile
+            return []
+        return [(self._record(key, fields), int(fields["lease_until"]))]
 
-    async def _ask(self, work: Callable[[], Any]) -> Any:
-        """Again where the connection turns out to be dead, as all are after a restart; to be
-        repeated changes nothing. Raises Unavailable."""
-        for wait_s in (*_WAITS_S, None):
-            try:
-                return await work()
-            except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-                if wait_s is None:
-                    raise Unavailable(f"{self._name} does not answer: {error}") from error
-                await self._redis.connection_pool.disconnect(inuse_connections=False)
-                await asyncio.sleep(wait_s)
-            except exceptions.ResponseError as error:
-                raise _Refused(f"{self._name} refuses to write: {error}") from error
-        raise AssertionError("unreachable")
+    def _record(self, key: CallKey, found: dict[str, str]) -> Record:
+        try:
+            finals = [final_of(body) for name, body in found.items() if name.startswith(_FINAL)]
+            values = {name: _value(name, found[name]) for name in (*FIELDS, "lease_until")}
+            return record_of(key, values, tuple(sorted(finals, key=lambda final: final.event)))
+        except (KeyError, ValueError, TypeError) as error:
+            raise self._damaged(key) from error
 
+    async def _asked(self, key: CallKey, command: Command, later: Command | None = None) -> Any:
+        try:
+            return await self._link.ask(command, later=later)
+        except Refused as refused:
+            raise self._named(key, refused) from refused
 
-class _Refused(Unavailable):
-    """Redis is there and does not do it: out of memory, out of disk, a replica."""
+    def _named(self, key: CallKey, refused: Refused) -> Exception:
+        return self._damaged(key) if refused.kind == "foreign" else refused
 
+    def _damaged(self, key: CallKey) -> CorruptDatabase:
+        return CorruptDatabase(
+            f"{self.name} holds no whole record under the key {self._hash(key)}.",
+            "Nothing was changed. Whatever wrote it should use another database number or prefix; "
+            "redis-cli DEL with that key ends the call, whose transcript is made all the same.",
+        )
 
-def shown(url: str) -> str:
-    """Which Redis that is, without a password."""
-    parts = urlsplit(url)
-    return f"Redis at {parts.hostname or 'localhost'}:{parts.port or 6379}"
-
-
-def _parsed(url: str) -> tuple[str, bool]:
-    """The address for the library, and whether loss is accepted."""
-    parts = urlsplit(url)
-    query = parse_qs(parts.query, keep_blank_values=True)
-    volatile = query.pop("volatile", [])
-    if query or volatile not in ([], ["accepted"]):
-        raise SettingError("sessions=redis:// takes no parameter but volatile=accepted.")
-    return urlunsplit(parts._replace(query="")), bool(volatile)
-
-
-def _hash(key: CallKey) -> str:
-    return f"twicetold:session:{_member(key)}"
-
-
-def _keys(key: CallKey) -> list[str]:
-    return [_hash(key), _UNFINISHED]
+    def _hash(self, key: CallKey) -> str:
+        return f"{self._address.prefix}:call:{_member(key)}"
 
 
 def _member(key: CallKey) -> str:
@@ -235,33 +218,24 @@ def _key(member: str) -> CallKey:
     return CallKey(tenant, call_id)
 
 
-def _op() -> str:
-    """A name for one change."""
-    return secrets.token_hex(8)
+def _us(name: str, value: float) -> int:
+    return round(seconds(name, value) * 1_000_000)
 
 
-def _us(seconds: float) -> int:
-    return round(seconds * 1_000_000)
+def _pairs(flat: list[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _flat(fields: dict[str, object]) -> list[str]:
-    """Names and values in turn, as text; None is not a value of any field."""
+def _flat(fields: Mapping[str, Stored]) -> list[str]:
+    """Names and values in turn, as text."""
     return [text for name, value in fields.items() for text in (name, str(value))]
 
 
-def _finals(finals: Iterable[Final]) -> dict[str, object]:
-    return {f"{_FINAL}{final.event}": compact(final.to_dict()) for final in finals}
+def _finals(finals: Iterable[Final]) -> dict[str, Stored]:
+    return {f"{_FINAL}{final.event}": final_body(final) for final in finals}
 
 
-def _record(key: CallKey, found: dict[str, str]) -> Record:
-    finals = [
-        Final.from_dict(json.loads(body)) for name, body in found.items() if name.startswith(_FINAL)
-    ]
-    fields: dict[str, Any] = {name: _value(name, found[name]) for name in FIELDS}
-    return record_of(key, fields, tuple(sorted(finals, key=lambda final: final.event)))
-
-
-def _value(name: str, text: str) -> object:
-    if name in _TEXTS:
-        return text
-    return float(text) if name == "started_at" else int(text)
+def _value(name: str, text: str) -> Stored:
+    if name in NUMBERS or name in ("recorded", "lease_until"):
+        return int(text)
+    return float(text) if name == "started_at" else text

@@ -6,7 +6,6 @@ whether the comparison held. Finals are touched only by ``add_final`` and ``trim
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +16,18 @@ from typing import Any
 from twicetold.database import Database
 from twicetold.errors import CallInUse, SessionLost, SwapLost
 from twicetold.sessions import Changes, Expected, Record
-from twicetold.sessions.fields import FIELDS, changed, compact, comparison, record_of, stored
+from twicetold.sessions.fields import (
+    FIELDS,
+    changed,
+    comparison,
+    final_body,
+    final_of,
+    record_of,
+    seconds,
+    stored,
+)
+from twicetold.sessions.sqlite_coordination import SCHEMA as COORDINATION_SCHEMA
+from twicetold.sessions.sqlite_coordination import SqliteCoordination
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 
@@ -71,8 +81,17 @@ class SqliteSessions:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
-        self._database = Database(path, _SCHEMA, extra_pragmas=("secure_delete=ON",))
+        schema = _SCHEMA + COORDINATION_SCHEMA
+        self._database = Database(path, schema, extra_pragmas=("secure_delete=ON",))
         self._clock = clock
+        self.coordination = SqliteCoordination(self._database, clock)
+
+    async def start(self) -> None:
+        """The file is open."""
+
+    async def check(self) -> None:
+        """By a transaction that writes nothing: whether it may write is what others can prevent."""
+        await self._database.write(lambda _: None)
 
     async def create(self, record: Record, lease_s: float) -> None:
         marks = ", ".join("?" * (len(FIELDS) + 3))
@@ -80,12 +99,14 @@ class SqliteSessions:
             f"INSERT INTO sessions ({_ROW}, lease_until) VALUES ({marks}) ON CONFLICT DO NOTHING"
         )
         values = [stored(name, getattr(record, name)) for name in FIELDS]
+        finals = [_final_row(record.key, final) for final in record.finals]
+        duration_s = seconds("lease_s", lease_s)
 
         def work(db: sqlite3.Connection) -> None:
-            lease_until = self._clock() + lease_s
+            lease_until = self._clock() + duration_s
             if not db.execute(insert, (*record.key, *values, lease_until)).rowcount:
                 raise CallInUse(f"The call {record.key} exists already.")
-            db.executemany(_ADD_FINAL, [_final_row(record.key, final) for final in record.finals])
+            db.executemany(_ADD_FINAL, finals)
 
         await self._database.write(work)
 
@@ -94,17 +115,14 @@ class SqliteSessions:
         return records[0] if records else None
 
     async def swap(self, key: CallKey, expected: Expected, changes: Changes) -> None:
-        """Raises TypeError for a field that is not one of the port's, ValueError where
-        ``event`` is given and is not the added final's."""
         compared, fields = comparison(expected, changes), changed(changes)
-        final = changes.get("add_final")
-        trim = changes.get("trim_finals")
+        row = _final_row(key, changes["add_final"]) if "add_final" in changes else None
+        trim = stored("trim_finals", changes["trim_finals"]) if "trim_finals" in changes else None
+        lease_s = seconds("lease_s", changes["lease_s"]) if "lease_s" in changes else None
         names, values = [*fields], [*fields.values()]
-        lease_s = changes.get("lease_s")
         if lease_s is not None:
             names.append("lease_until")
         statement = _swap_statement(tuple(names), tuple(compared))
-        row = None if final is None else _final_row(key, final)
 
         def work(db: sqlite3.Connection) -> None:
             lease = () if lease_s is None else (self._clock() + lease_s,)
@@ -120,8 +138,6 @@ class SqliteSessions:
         await self._database.write(work)
 
     async def leased(self, key: CallKey) -> bool:
-        """False also where there is no record."""
-
         def work(db: sqlite3.Connection) -> bool:
             found = db.execute(f"SELECT lease_until FROM sessions WHERE {_THE_CALL}", key)
             row = found.fetchone()
@@ -175,14 +191,14 @@ def _lost(db: sqlite3.Connection, key: CallKey) -> SwapLost | SessionLost:
 
 
 def _final_row(key: CallKey, final: Final) -> tuple[object, ...]:
-    return (*key, final.event, compact(final.to_dict()))
+    return (*key, final.event, final_body(final))
 
 
 def _finals(db: sqlite3.Connection, key: CallKey) -> tuple[Final, ...]:
     bodies: Iterable[tuple[str]] = db.execute(
         f"SELECT body FROM finals WHERE {_THE_CALL} ORDER BY event", key
     )
-    return tuple(Final.from_dict(json.loads(body)) for (body,) in bodies)
+    return tuple(final_of(body) for (body,) in bodies)
 
 
 def _record(row: tuple[Any, ...], finals: tuple[Final, ...]) -> Record:
