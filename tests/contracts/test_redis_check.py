@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 import redis
 from structlog.testing import capture_logs
-from tests.contracts.redis_server import DURABLE, RedisServer, free_port, needs_redis
-from tests.contracts.sessions_contract import KEY, LONG_S, final, record
 
-from twicetold.errors import SettingError, TwicetoldError, Unavailable
-from twicetold.sessions import redis_link
-from twicetold.sessions.redis import RedisSessions
-from twicetold.sessions.redis_words import PERMISSIONS
+pytest.register_assert_rewrite("tests.contracts.sessions_contract")
+
+from tests.contracts.redis_server import DURABLE, RedisServer, free_port, needs_redis  # noqa: E402
+from tests.contracts.sessions_contract import KEY, LONG_S, final, record  # noqa: E402
+
+from twicetold.errors import SettingError, TwicetoldError, Unavailable  # noqa: E402
+from twicetold.sessions import redis_link  # noqa: E402
+from twicetold.sessions.redis import RedisSessions  # noqa: E402
+from twicetold.sessions.redis_words import PERMISSIONS  # noqa: E402
 
 pytestmark = [pytest.mark.contracts, needs_redis()]
 

@@ -106,9 +106,10 @@ class Sessions(Protocol):
     async def swap(self, key: CallKey, expected: Expected, changes: Changes) -> None:
         """Compare and change in one step. Raises SwapLost, or SessionLost if there is no record.
 
-        Raises Unavailable where the store did not answer: the change may then have been made, or
-        may yet be, and the message says which. It is not repeated here, for a second try would
-        take the first for a rival's: a writer that goes on reads the record and writes from there.
+        Raises Unavailable where the store did not answer: the change may then have been made (the
+        message says so where it may), and will not be made later. It is not repeated here, for a
+        second try would take the first for a rival's: a writer that goes on, and loses, reads the
+        record and writes from there.
 
         Raises TypeError for a field that is not one of the port's or a value of another type,
         ValueError for a value that cannot be stored, and where ``event`` is given and is not the

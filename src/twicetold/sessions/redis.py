@@ -36,6 +36,7 @@ from twicetold.sessions.fields import (
 )
 from twicetold.sessions.redis_address import parsed
 from twicetold.sessions.redis_check import examine
+from twicetold.sessions.redis_clock import ServerClock
 from twicetold.sessions.redis_coordination import RedisCoordination
 from twicetold.sessions.redis_link import Command, Link, Refused, Script
 from twicetold.sessions.redis_rewriting import Rewriting
@@ -47,6 +48,7 @@ log = structlog.get_logger()
 _AT_ONCE = 500  # records that one question loads
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _FINAL = "final:"
+_DIFFERS, _GONE, _LATE = 0, -1, -2
 _SWAP, _LEASED = Script(scripts.SWAP), Script(scripts.LEASED)
 _SWEEP, _REMOVE = Script(scripts.SWEEP), Script(scripts.REMOVE)
 
@@ -62,6 +64,7 @@ class RedisSessions:
         """
         self._address, self._installation = parsed(url), installation
         self._link = Link(self._address)
+        self._clock = ServerClock(self._link)
         self._rewriting = Rewriting(self._link)
         self.coordination = RedisCoordination(self._link, self._address.prefix)
         self._unfinished = f"{self._address.prefix}:unfinished"
@@ -125,15 +128,25 @@ class RedisSessions:
             *_flat(compared),
             *_flat(fields),
         ]
+        done = await self._swapped(key, args)
+        if done == _LATE:  # or the server's clock has leapt, which is known now
+            done = await self._swapped(key, args)
+        if done == _LATE:
+            raise Unavailable(f"{self.name} is too slow; nothing was changed.")
+        if done == _DIFFERS:
+            raise SwapLost(f"Another process owns the call {key} now.")
+        if done == _GONE:
+            raise SessionLost(f"The session of the call {key} is gone.")
+
+    async def _swapped(self, key: CallKey, args: list[str | int]) -> int:
         keys = (self._hash(key), self._unfinished)
+        timely = [await self._clock.deadline_us(), *args]
         try:
-            done = await self._link.run(_SWAP, keys, args, repeatable=False)
+            now_us, done = await self._link.run(_SWAP, keys, timely, repeatable=False)
         except Refused as refused:
             raise self._named(key, refused) from refused
-        if done == 0:
-            raise SwapLost(f"Another process owns the call {key} now.")
-        if done < 0:
-            raise SessionLost(f"The session of the call {key} is gone.")
+        self._clock.learn(now_us)
+        return int(done)
 
     async def leased(self, key: CallKey) -> bool:
         return bool(await self._link.run(_LEASED, (self._hash(key),), ()))

@@ -70,8 +70,12 @@ class Link:
             encoding_errors="surrogateescape",  # what others wrote under our keys
             socket_timeout=None,  # one deadline is kept here; theirs makes a task for each write
             socket_connect_timeout=_TRY_S,
-            socket_keepalive_options=_keepalive(),
         )
+
+    @property
+    def deadline_s(self) -> float:
+        """After so long a call that may not be repeated is given up."""
+        return _DEADLINE_S
 
     async def ask(
         self, command: Command, *, repeatable: bool = True, later: Command | None = None
@@ -142,8 +146,7 @@ class Link:
         except OSError as error:  # ours, of the timeout, as well
             raise _Unreached from error
         try:
-            latest = loop.time() + _TRY_S
-            async with asyncio.timeout_at(latest if repeatable else max(latest, deadline)):
+            async with asyncio.timeout_at(loop.time() + _TRY_S if repeatable else deadline):
                 return await self._exchange(connection, commands)
         except _ANSWERS as error:
             raise refusal(self.name, error) from error
@@ -151,8 +154,7 @@ class Link:
             if repeatable:
                 raise _Unreached from error
             raise Unavailable(
-                f"{self.name} was asked and did not answer: what it was asked for may have "
-                "happened, or may yet."
+                f"{self.name} was asked and did not answer: it may have happened all the same."
             ) from error
         except exceptions.RedisError as error:
             raise refusal(self.name, error) from error
@@ -196,15 +198,3 @@ def _why_not(name: str, error: exceptions.RedisError) -> Exception:
 
 def _passing(answer: object) -> bool:
     return isinstance(answer, Refused) and answer.kind == "passing"
-
-
-def _keepalive() -> dict[int, int]:
-    """What is sent into a cut line is given up before its writer goes on: it must not arrive a
-    minute later, when the line is whole again. A dead server is noticed as fast."""
-    wanted = {
-        "TCP_USER_TIMEOUT": round(_DEADLINE_S * 1000),
-        "TCP_KEEPIDLE": 5,
-        "TCP_KEEPINTVL": 2,
-        "TCP_KEEPCNT": 3,
-    }
-    return {getattr(socket, name): most for name, most in wanted.items() if hasattr(socket, name)}

@@ -42,42 +42,45 @@ if ARGV[5] ~= 'closed' or ARGV[6] ~= '1' then list(KEYS[2], ARGV[3], ARGV[5], le
 return 1
 """
 
-# KEYS as above. ARGV: member, lease or '', last final to forget or '', how many values are
-# compared, field, value, …, then those that change. Gives 1, 0 where one differs, -1 without
-# a record. What is left of a finished call is written anew, which lets Redis pack it.
+# KEYS as above. ARGV: when its writer gives up, member, lease or '', last final to forget or '',
+# how many values are compared, field, value, …, then those that change. Gives the time, and 1,
+# 0 where a value differs, -1 without a record, -2 where it came too late and nothing was changed.
+# What is left of a finished call is written anew, which lets Redis pack it.
 SWAP = f"""#!lua flags=allow-oom
 {_NOW}{_SET}
-if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-local compared = 4 + 2 * tonumber(ARGV[4])
-for at = 5, compared, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[at]) ~= ARGV[at + 1] then return 0 end
+local now = now_us()
+if now > tonumber(ARGV[1]) then return {{now, -2}} end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {{now, -1}} end
+local compared = 5 + 2 * tonumber(ARGV[5])
+for at = 6, compared, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[at]) ~= ARGV[at + 1] then return {{now, 0}} end
 end
-local moves = ARGV[2] ~= '' or ARGV[3] ~= ''
+local moves = ARGV[3] ~= '' or ARGV[4] ~= ''
 for at = compared + 1, #ARGV, 2 do
   moves = moves or ARGV[at] == 'state' or ARGV[at] == 'recorded'
 end
 set(KEYS[1], ARGV, compared + 1)
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'lease_until', text(now_us() + ARGV[2])) end
-if ARGV[3] ~= '' then
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'lease_until', text(now + ARGV[3])) end
+if ARGV[4] ~= '' then
   for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     local event = tonumber(string.match(field, '^final:(%d+)$'))
-    if event and event <= tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], field) end
+    if event and event <= tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], field) end
   end
 end
-if not moves then return 1 end
+if not moves then return {{now, 1}} end
 local stands = redis.call('HMGET', KEYS[1], 'state', 'recorded', 'lease_until')
 if stands[1] ~= 'closed' or stands[2] ~= '1' then
-  list(KEYS[2], ARGV[1], stands[1], stands[3])
-  return 1
+  list(KEYS[2], ARGV[2], stands[1], stands[3])
+  return {{now, 1}}
 end
-redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[2])
 local left = redis.call('HGETALL', KEYS[1])
 for at = 1, #left, 2 do
-  if string.sub(left[at], 1, 6) == 'final:' then return 1 end
+  if string.sub(left[at], 1, 6) == 'final:' then return {{now, 1}} end
 end
 redis.call('DEL', KEYS[1])
 set(KEYS[1], left, 1)
-return 1
+return {{now, 1}}
 """
 
 # KEYS: the call. 1 while a lease on it runs.
