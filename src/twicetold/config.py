@@ -69,7 +69,7 @@ class Settings:
     )
     sessions: str = field(
         default="sqlite://",
-        metadata=_url("The record of running calls.", "sqlite:// or redis://host:6379/0"),
+        metadata=_url("The record of running calls.", "sqlite:// or redis://:password@host:6379/0"),
     )
     queue: str = field(
         default="sqlite://", metadata=_url("The queue of recordings to transcribe.", "sqlite://")

@@ -315,13 +315,6 @@ def test_doctor_finds_the_machine_fit(tmp_path: Path, environ: dict[str, str]) -
     assert "✓ decoder" in run(environ, *arguments).stdout
 
 
-def test_doctor_tries_the_sessions(tmp_path: Path, environ: dict[str, str]) -> None:
-    sets = ("--set", "port=0", "--set", "sessions=redis://:secret@127.0.0.1:1/0")
-    told = run(environ, "doctor", "--data-dir", str(tmp_path / "data"), *sets, code=1)
-    assert "Redis at 127.0.0.1:1 does not answer" in told.stdout
-    assert "secret" not in told.stdout + told.stderr
-
-
 def test_doctor_says_what_is_wrong(tmp_path: Path, environ: dict[str, str]) -> None:
     (tmp_path / "tenants.toml").write_text("not toml")
     with socket.socket() as taken:

@@ -109,7 +109,7 @@ async def test_what_changes_nothing_twice_is_asked_again(server: RedisServer) ->
             (lambda: coordination.leave("live", "a"), None),
             (lambda: far.remove(KEY), None),
         ):
-            line.deaf = 2
+            line.deaf = 1
             assert await ask() == answer
         assert await near.load(KEY) is None
         assert (await near.coordination.beat("live", "b", 6.0, ["0"])) == (["b"], {"0"})
@@ -118,8 +118,8 @@ async def test_what_changes_nothing_twice_is_asked_again(server: RedisServer) ->
 async def test_a_frozen_server_is_given_up_within_the_deadline_and_good_again_after(
     own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_link, "_DEADLINE_S", 1.0)
-    monkeypatch.setattr(redis_link, "_TRY_S", 0.5)
+    monkeypatch.setattr(redis_link, "_DEADLINE_S", 0.7)
+    monkeypatch.setattr(redis_link, "_TRY_S", 0.35)
     store, other = (RedisSessions(own_server.url, "tests") for _ in range(2))
     try:
         await store.create(record(), LONG_S)
@@ -134,12 +134,12 @@ async def test_a_frozen_server_is_given_up_within_the_deadline_and_good_again_af
             *(other.swap(KEY, {"epoch": 1}, {"gateway": str(number)}) for number in range(60)),
             return_exceptions=True,
         )
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 1.6
         assert {type(error) for error in told} == {Unavailable}
         assert "may have happened" in str(told[0])
         assert "does not answer" in str(told[1])
         assert "may have happened" not in str(told[-1])  # it waited for a connection in vain
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
         own_server.thaw()
         # What lay in its lines when it woke came too late: whoever reads now, reads what stays.
         assert await store.load(KEY) == record(next_seq=1)

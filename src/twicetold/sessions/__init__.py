@@ -82,8 +82,8 @@ class Changes(TypedDict, total=False):
 
 
 class Sessions(Protocol):
-    """Every call may raise Unavailable. Where it does, nothing was changed, but for ``swap`` and
-    ``create``, of which only the answer may have been lost."""
+    """Every call may raise Unavailable: it was not carried out, or only its answer was lost.
+    All but ``swap`` may simply be repeated."""
 
     async def start(self) -> None:
         """Connect, and see that what is there is as it must be. Retries what may pass, for as
@@ -95,10 +95,8 @@ class Sessions(Protocol):
         where a person must mend something."""
 
     async def create(self, record: Record, lease_s: float) -> None:
-        """Store a new record. Raises CallInUse where one exists for that key.
-
-        Raises TypeError or ValueError for a value that is none of its field, as ``swap`` does.
-        """
+        """Store a new record. Raises CallInUse where one exists for that key, TypeError or
+        ValueError as ``swap`` does."""
 
     async def load(self, key: CallKey) -> Record | None:
         """The call's record. Raises CorruptDatabase where what is kept is none."""
