@@ -15,6 +15,17 @@ settings.register_profile("untimed", settings.default, deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What this machine could not try is said loudly: a green run is not a whole one."""
+    reasons = {
+        report.longrepr[2]
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple) and "NOT RUN" in report.longrepr[2]
+    }
+    for reason in sorted(reasons):
+        terminalreporter.write_line(reason.removeprefix("Skipped: "), red=True, bold=True)
+
+
 @pytest.fixture(autouse=True)
 def _logging_of_its_own() -> Iterator[None]:
     """A test that configures logging, as every command does, has each logger keep what it found."""

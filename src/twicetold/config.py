@@ -68,7 +68,8 @@ class Settings:
         default="file://", metadata=_url("The log that carries audio and captions.", "file://")
     )
     sessions: str = field(
-        default="sqlite://", metadata=_url("The record of running calls.", "sqlite://")
+        default="sqlite://",
+        metadata=_url("The record of running calls.", "sqlite:// or redis://:password@host:6379/0"),
     )
     queue: str = field(
         default="sqlite://", metadata=_url("The queue of recordings to transcribe.", "sqlite://")
@@ -253,7 +254,7 @@ def takes(name: str) -> str:
 
 def masked(value: object) -> str:
     """A value for people and logs: passwords and tokens inside URLs become ``***``."""
-    text = re.sub(r"([^/@\s:]*):[^/\s]+@", r"\1:***@", str(value))
+    text = re.sub(r"([^/@\s:]*):(?!//)\S+@", r"\1:***@", str(value))
     return re.sub(
         r"(?i)([?&][^=&]*(?:secret|password|token|key|credential)[^=&]*=)[^&\s]+", r"\1***", text
     )

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -43,6 +43,7 @@ from twicetold.errors import (
 from twicetold.gateway.app import create_app
 from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
+from twicetold.installation import installation_of
 from twicetold.live.call import LiveSettings
 from twicetold.live.call_recorder import Carriers
 from twicetold.live.endpointing import EndpointSettings
@@ -51,13 +52,15 @@ from twicetold.live.worker import LiveWorker
 from twicetold.media.dual_mono import same_sound
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.queue.sqlite import SqliteQueue
-from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.storage import open_store
 from twicetold.tenants import Tenants, refuse_open_door
 from twicetold.transcripts import Transcripts
 from twicetold.transcripts.sqlite import SqliteTranscripts
+
+if TYPE_CHECKING:  # an extra
+    from twicetold.sessions.redis import RedisSessions
 
 log = structlog.get_logger()
 
@@ -148,6 +151,7 @@ async def carriers(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(transcripts.aclose)
         broker = _open_broker(settings)
         stack.push_async_callback(broker.aclose)
+        await sessions.start()
         # The directory is ours alone: whoever held a job in it is dead.
         await asyncio.gather(broker.start(), decoder.start(), queue.free_leases())
         yield Platform(
@@ -284,9 +288,14 @@ def _open_broker(settings: Settings) -> FileBroker:
     return FileBroker(settings.data_dir / "log")
 
 
-def _open_sessions(settings: Settings) -> Sessions:
-    _only(settings.sessions, "sessions", "sqlite://")
-    return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+def _open_sessions(settings: Settings) -> SqliteSessions | RedisSessions:
+    if settings.sessions == "sqlite://":
+        return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+    if not settings.sessions.startswith(("redis://", "rediss://")):
+        raise _unknown(settings.sessions, "sessions", "sqlite://, redis:// or rediss://")
+    from twicetold.sessions.redis import RedisSessions  # an extra
+
+    return RedisSessions(settings.sessions, installation_of(settings.data_dir))
 
 
 def _open_queue(settings: Settings) -> SqliteQueue:
@@ -301,7 +310,12 @@ def _open_transcripts(settings: Settings) -> Transcripts:
 
 def _only(url: str, name: str, known: str) -> None:
     if url != known:
-        raise SettingError(f"{name} got {url!r}; it takes {known}.")
+        raise _unknown(url, name, known)
+
+
+def _unknown(url: str, name: str, known: str) -> SettingError:
+    """Names the scheme alone: the rest of a URL may hold a password."""
+    return SettingError(f"{name} got {url.partition('://')[0]}://…; it takes {known}.")
 
 
 def _arrivals(platform: Platform) -> Arrivals:

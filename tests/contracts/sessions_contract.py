@@ -182,6 +182,85 @@ class SessionsContract:
             await sessions.swap(KEY, {}, {"owner": 1, "finals": ()})  # type: ignore[typeddict-unknown-key]
         assert await sessions.load(KEY) == record()
 
+    @pytest.mark.parametrize(
+        ("field", "value", "refused"),
+        [
+            ("gateway", None, TypeError),
+            ("gateway", 7, TypeError),
+            ("gateway", "half \ud83d", ValueError),
+            ("token_hash", b"ab", TypeError),
+            ("next_seq", None, TypeError),
+            ("next_seq", True, TypeError),
+            ("next_sample", 16_000.0, TypeError),
+            ("next_sample", 2**63, ValueError),
+            ("owner", "1", TypeError),
+            ("state", "open", TypeError),
+            ("recorded", 1, TypeError),
+            ("boundaries", (0, None), TypeError),
+            ("boundaries", (0, 1.5), TypeError),
+            ("boundaries", None, TypeError),
+            ("utterances", (True, 0), TypeError),
+            ("adaptation", (1, None), TypeError),
+            ("adaptation", ("half \udc00", None), ValueError),
+            ("lease_s", None, TypeError),
+            ("lease_s", float("nan"), ValueError),
+            ("lease_s", float("inf"), ValueError),
+            ("lease_s", "10", TypeError),
+            ("trim_finals", None, TypeError),
+            ("trim_finals", 1.0, TypeError),
+            ("add_final", None, TypeError),
+            ("add_final", final(1, "half \ud83d"), ValueError),
+        ],
+    )
+    async def test_swap_refuses_values_that_are_none_of_the_field(
+        self, sessions: Sessions, field: str, value: Any, refused: type[Exception]
+    ) -> None:
+        await sessions.create(record(), LONG_S)
+        with pytest.raises(refused):
+            await sessions.swap(KEY, {}, {"owner": 4, field: value})  # type: ignore[misc]
+        if field in Expected.__optional_keys__:
+            with pytest.raises(refused):
+                await sessions.swap(KEY, {field: value}, {"owner": 4})  # type: ignore[misc]
+        assert await sessions.load(KEY) == record()
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("rate", 16_000.0), ("language", None), ("started_at", "now"), ("started_at", None)],
+    )
+    async def test_create_refuses_values_that_are_none_of_the_field(
+        self, sessions: Sessions, field: str, value: Any
+    ) -> None:
+        with pytest.raises(TypeError):
+            await sessions.create(record(**{field: value}), LONG_S)
+        with pytest.raises(TypeError):
+            await sessions.create(record(), None)  # type: ignore[arg-type]
+        with pytest.raises(ValueError):
+            await sessions.create(record(finals=(final(1, "\ud800"),)), LONG_S)
+        assert await sessions.load(KEY) is None
+
+    async def test_any_unicode_and_the_largest_numbers_come_back(self, sessions: Sessions) -> None:
+        odd = '\0 \x1f\u2028\ufeff 🙂 e\u0301 \\ " \r\n'
+        made = record(
+            gateway=odd,
+            language="",
+            adaptation=(odd, None),
+            next_sample=2**63 - 1,
+            boundaries=(2**63 - 1, -1),
+            event=1,
+            finals=(final(1, odd),),
+        )
+        await sessions.create(made, LONG_S)
+        assert await sessions.load(KEY) == made
+        await sessions.swap(KEY, {"next_sample": 2**63 - 1}, {"next_sample": 0})
+        assert await sessions.load(KEY) == replace(made, next_sample=0)
+
+    async def test_a_store_that_has_started_takes_changes(self, sessions: Sessions) -> None:
+        await sessions.start()
+        await sessions.check()
+        await sessions.create(record(), LONG_S)
+        await sessions.check()
+        assert await sessions.unfinished() == [record()]
+
     async def test_one_of_many_rivals_wins_a_swap(self, sessions: Sessions) -> None:
         await sessions.create(record(), LONG_S)
         results = await asyncio.gather(
@@ -204,6 +283,11 @@ class SessionsContract:
         await sessions.swap(KEY, {"owner": 0, "event": 1}, {"add_final": failed, "event": 2})
         stored = await sessions.load(KEY)
         assert stored == record(event=2, boundaries=(9, 8), finals=(final(1), failed))
+
+    async def test_create_takes_any_number_of_finals(self, sessions: Sessions) -> None:
+        made = record(event=5_000, finals=tuple(final(event, "") for event in range(1, 5_001)))
+        await sessions.create(made, LONG_S)
+        assert await sessions.load(KEY) == made
 
     async def test_finals_are_ordered_by_number_not_by_text(self, sessions: Sessions) -> None:
         await sessions.create(record(), LONG_S)

@@ -202,6 +202,17 @@ def _lock_holder(lock: Path) -> str | None:
     return None
 
 
+async def _sessions(settings: Settings) -> Found:
+    from twicetold.parts import try_sessions
+
+    where = await try_sessions(settings.sessions, settings.data_dir)
+    if where is None:
+        return Found("in the data directory")
+    if "volatile=accepted" in settings.sessions:
+        return Found(f"{where} answers, and may lose running calls, as volatile=accepted allows")
+    return Found(f"{where} keeps what it confirms")
+
+
 async def _port(settings: Settings) -> Found:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
@@ -269,6 +280,7 @@ CHECKS: dict[str, Check] = {
     "live engine": _live_engine,
     "batch engine": _batch_engine,
     "data": _data_dir,
+    "sessions": _sessions,
     "port": _port,
     "tenants": _tenants,
     "clock": _clock,

@@ -84,7 +84,7 @@ def _checks(platform: Platform) -> dict[str, Callable[[], Awaitable[Any]]]:
     return {
         "disk": disk,
         "transcripts": lambda: platform.transcripts.buried(_NO_CALL),
-        "sessions": lambda: platform.sessions.leased(_NO_CALL),
+        "sessions": platform.sessions.check,
         "queue": lambda: platform.queue.job_of(_NO_CALL),
         "store": lambda: obstore.list_with_delimiter_async(platform.store, prefix="parts"),
         "engines": engines,

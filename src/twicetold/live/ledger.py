@@ -130,9 +130,9 @@ class Ledger:
 
     async def close(self, sample: int) -> None:
         """The last final is stored: mark the call closed, tell the recorder and the followers."""
-        await persist(
-            lambda: self._sessions.swap(self.key, {"owner": self.owner}, {"state": State.CLOSED})
-        )
+        # What the engine learnt of the channels has served; a record is kept for good.
+        over: Changes = {"state": State.CLOSED, "adaptation": ()}
+        await persist(lambda: self._sessions.swap(self.key, {"owner": self.owner}, over))
         await self.say_ended(sample)
 
     async def say_ended(self, sample: int) -> None:

@@ -82,16 +82,41 @@ class Changes(TypedDict, total=False):
 
 
 class Sessions(Protocol):
-    async def create(self, record: Record, lease_s: float) -> None:
-        """Store a new record. Raises CallInUse where one exists for that key."""
+    """Every call may raise Unavailable: it was not carried out, or only its answer was lost.
+    All but ``swap`` may simply be repeated."""
 
-    async def load(self, key: CallKey) -> Record | None: ...
+    async def start(self) -> None:
+        """Connect, and see that what is there is as it must be. Retries what may pass, for as
+        long as it takes, and logs which address does not answer. Raises SettingError where a
+        person must mend something, CorruptDatabase where the file is damaged."""
+
+    async def check(self) -> None:
+        """Whether it takes changes now, tried by a cheap one. Raises Unavailable, or SettingError
+        where a person must mend something."""
+
+    async def create(self, record: Record, lease_s: float) -> None:
+        """Store a new record. Raises CallInUse where one exists for that key, TypeError or
+        ValueError as ``swap`` does."""
+
+    async def load(self, key: CallKey) -> Record | None:
+        """The call's record. Raises CorruptDatabase where what is kept is none."""
 
     async def swap(self, key: CallKey, expected: Expected, changes: Changes) -> None:
-        """Compare and change in one step. Raises SwapLost, or SessionLost if there is no record."""
+        """Compare and change in one step. Raises SwapLost, or SessionLost if there is no record.
+
+        Raises Unavailable where the store did not answer: the change may then have been made (the
+        message says so where it may), and will not be made later. It is not repeated here, for a
+        second try would take the first for a rival's: a writer that goes on, and loses, reads the
+        record and writes from there.
+
+        Raises TypeError for a field that is not one of the port's or a value of another type,
+        ValueError for a value that cannot be stored, and where ``event`` is given and is not the
+        added final's.
+        """
 
     async def leased(self, key: CallKey) -> bool:
-        """Whether a gateway's lease on the call still runs, by the store's clock."""
+        """Whether a gateway's lease on the call still runs, by the store's clock. False also where
+        there is no record."""
 
     async def sweep(self, abandoned_after_s: float) -> list[Record]:
         """Open and closing calls whose lease ran out at least that long ago."""

@@ -6,7 +6,6 @@ whether the comparison held. Finals are touched only by ``add_final`` and ``trim
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -16,7 +15,19 @@ from typing import Any
 
 from twicetold.database import Database
 from twicetold.errors import CallInUse, SessionLost, SwapLost
-from twicetold.sessions import Changes, Expected, Record, State
+from twicetold.sessions import Changes, Expected, Record
+from twicetold.sessions.fields import (
+    FIELDS,
+    changed,
+    comparison,
+    final_body,
+    final_of,
+    record_of,
+    seconds,
+    stored,
+)
+from twicetold.sessions.sqlite_coordination import SCHEMA as COORDINATION_SCHEMA
+from twicetold.sessions.sqlite_coordination import SqliteCoordination
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 
@@ -57,34 +68,12 @@ CREATE TABLE IF NOT EXISTS finals (
 ) WITHOUT ROWID;
 """
 
-_PLAIN = (
-    "rate",
-    "channels",
-    "language",
-    "encoding",
-    "input_rate",
-    "token_hash",
-    "started_at",
-    "gateway",
-    "epoch",
-    "next_seq",
-    "next_sample",
-    "owner",
-    "takeovers",
-    "event",
-)
-_LISTS = ("boundaries", "utterances", "adaptation")
-_FIELDS = (*_PLAIN, *_LISTS, "state", "recorded")
-_ROW = ", ".join(("tenant", "call_id", *_FIELDS))
+_ROW = ", ".join(("tenant", "call_id", *FIELDS))
 
 _THE_CALL = "tenant = ? AND call_id = ?"
 _ADD_FINAL = "INSERT INTO finals (tenant, call_id, event, body) VALUES (?, ?, ?, ?)"
 _TRIM_FINALS = f"DELETE FROM finals WHERE {_THE_CALL} AND event <= ?"
 _UNFINISHED = "(state <> 'closed' OR recorded = 0)"  # as the partial index says it
-
-_COMPARED = Expected.__optional_keys__
-_CHANGED = Changes.__optional_keys__
-_ACTS = frozenset({"lease_s", "add_final", "trim_finals"})
 
 
 class SqliteSessions:
@@ -92,21 +81,32 @@ class SqliteSessions:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
-        self._database = Database(path, _SCHEMA, extra_pragmas=("secure_delete=ON",))
+        schema = _SCHEMA + COORDINATION_SCHEMA
+        self._database = Database(path, schema, extra_pragmas=("secure_delete=ON",))
         self._clock = clock
+        self.coordination = SqliteCoordination(self._database, clock)
+
+    async def start(self) -> None:
+        """The file is open."""
+
+    async def check(self) -> None:
+        """By a transaction that writes nothing: whether it may write is what others can prevent."""
+        await self._database.write(lambda _: None)
 
     async def create(self, record: Record, lease_s: float) -> None:
-        marks = ", ".join("?" * (len(_FIELDS) + 3))
+        marks = ", ".join("?" * (len(FIELDS) + 3))
         insert = (
             f"INSERT INTO sessions ({_ROW}, lease_until) VALUES ({marks}) ON CONFLICT DO NOTHING"
         )
-        values = [_stored(name, getattr(record, name)) for name in _FIELDS]
+        values = [stored(name, getattr(record, name)) for name in FIELDS]
+        finals = [_final_row(record.key, final) for final in record.finals]
+        duration_s = seconds("lease_s", lease_s)
 
         def work(db: sqlite3.Connection) -> None:
-            lease_until = self._clock() + lease_s
+            lease_until = self._clock() + duration_s
             if not db.execute(insert, (*record.key, *values, lease_until)).rowcount:
                 raise CallInUse(f"The call {record.key} exists already.")
-            db.executemany(_ADD_FINAL, [_final_row(record.key, final) for final in record.finals])
+            db.executemany(_ADD_FINAL, finals)
 
         await self._database.write(work)
 
@@ -115,25 +115,18 @@ class SqliteSessions:
         return records[0] if records else None
 
     async def swap(self, key: CallKey, expected: Expected, changes: Changes) -> None:
-        """Raises TypeError for a field that is not one of the port's, ValueError where
-        ``event`` is given and is not the added final's."""
-        compare, compared = _comparison(expected, changes)
-        final = changes.get("add_final")
-        trim = changes.get("trim_finals")
-        names = [name for name in changes if name not in _ACTS]
-        values = [_stored(name, changes[name]) for name in names]  # type: ignore[literal-required]
-        if final is not None and "event" not in names:
-            names.append("event")
-            values.append(final.event)
-        lease_s = changes.get("lease_s")
+        compared, fields = comparison(expected, changes), changed(changes)
+        row = _final_row(key, changes["add_final"]) if "add_final" in changes else None
+        trim = stored("trim_finals", changes["trim_finals"]) if "trim_finals" in changes else None
+        lease_s = seconds("lease_s", changes["lease_s"]) if "lease_s" in changes else None
+        names, values = [*fields], [*fields.values()]
         if lease_s is not None:
             names.append("lease_until")
-        statement = _swap_statement(tuple(names), compare)
-        row = None if final is None else _final_row(key, final)
+        statement = _swap_statement(tuple(names), tuple(compared))
 
         def work(db: sqlite3.Connection) -> None:
             lease = () if lease_s is None else (self._clock() + lease_s,)
-            cursor = db.execute(statement, (*values, *lease, *key, *compared))
+            cursor = db.execute(statement, (*values, *lease, *key, *compared.values()))
             held = cursor.rowcount if names else cursor.fetchone()
             if not held:
                 raise _lost(db, key)
@@ -145,8 +138,6 @@ class SqliteSessions:
         await self._database.write(work)
 
     async def leased(self, key: CallKey) -> bool:
-        """False also where there is no record."""
-
         def work(db: sqlite3.Connection) -> bool:
             found = db.execute(f"SELECT lease_until FROM sessions WHERE {_THE_CALL}", key)
             row = found.fetchone()
@@ -184,22 +175,6 @@ class SqliteSessions:
         return await self._database.read(work)
 
 
-def _comparison(expected: Expected, changes: Changes) -> tuple[tuple[str, ...], list[object]]:
-    """The names that the WHERE compares, and their values. Raises TypeError, ValueError."""
-    if not (expected.keys() <= _COMPARED and changes.keys() <= _CHANGED):
-        unknown = (expected.keys() - _COMPARED) | (changes.keys() - _CHANGED)
-        raise TypeError(f"a session has no field {', '.join(sorted(unknown))}")
-    names = [*expected]
-    values: list[object] = [_stored(name, value) for name, value in expected.items()]
-    final = changes.get("add_final")
-    if final is not None:
-        if changes.get("event", final.event) != final.event:
-            raise ValueError(f"event {changes['event']} is not the final's, {final.event}")
-        names.append("event")  # the call's last event, whatever else was compared
-        values.append(final.event - 1)
-    return tuple(names), values
-
-
 @lru_cache(maxsize=256)
 def _swap_statement(names: tuple[str, ...], compare: tuple[str, ...]) -> str:
     """An UPDATE, or a SELECT of one row where no column changes."""
@@ -215,31 +190,16 @@ def _lost(db: sqlite3.Connection, key: CallKey) -> SwapLost | SessionLost:
     return SessionLost(f"The session of the call {key} is gone.")
 
 
-def _stored(name: str, value: Any) -> object:
-    """A field's value as the column holds it."""
-    if name == "state":
-        return State(value).value
-    if name in _LISTS:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return int(value) if name == "recorded" else value
-
-
 def _final_row(key: CallKey, final: Final) -> tuple[object, ...]:
-    body = json.dumps(final.to_dict(), ensure_ascii=False, separators=(",", ":"))
-    return (*key, final.event, body)
+    return (*key, final.event, final_body(final))
 
 
 def _finals(db: sqlite3.Connection, key: CallKey) -> tuple[Final, ...]:
     bodies: Iterable[tuple[str]] = db.execute(
         f"SELECT body FROM finals WHERE {_THE_CALL} ORDER BY event", key
     )
-    return tuple(Final.from_dict(json.loads(body)) for (body,) in bodies)
+    return tuple(final_of(body) for (body,) in bodies)
 
 
 def _record(row: tuple[Any, ...], finals: tuple[Final, ...]) -> Record:
-    fields = dict(zip(_FIELDS, row[2:], strict=True))
-    for name in _LISTS:
-        fields[name] = tuple(json.loads(fields[name]))
-    fields["state"] = State(fields["state"])
-    fields["recorded"] = bool(fields["recorded"])
-    return Record(key=CallKey(row[0], row[1]), finals=finals, **fields)
+    return record_of(CallKey(row[0], row[1]), dict(zip(FIELDS, row[2:], strict=True)), finals)
