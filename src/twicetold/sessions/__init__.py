@@ -82,6 +82,13 @@ class Changes(TypedDict, total=False):
 
 
 class Sessions(Protocol):
+    async def start(self) -> None:
+        """Connect, and see that what is there is as it must be. May be repeated. Raises
+        Unavailable while it does not answer, SettingError where a person must mend something."""
+
+    async def check(self) -> None:
+        """Whether it answers now. Raises Unavailable."""
+
     async def create(self, record: Record, lease_s: float) -> None:
         """Store a new record. Raises CallInUse where one exists for that key."""
 

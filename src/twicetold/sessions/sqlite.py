@@ -95,6 +95,12 @@ class SqliteSessions:
         self._database = Database(path, _SCHEMA, extra_pragmas=("secure_delete=ON",))
         self._clock = clock
 
+    async def start(self) -> None:
+        """The file is open already."""
+
+    async def check(self) -> None:
+        await self._database.read(lambda db: db.execute("SELECT 1").fetchone())
+
     async def create(self, record: Record, lease_s: float) -> None:
         marks = ", ".join("?" * (len(_FIELDS) + 3))
         insert = (
