@@ -28,7 +28,7 @@ from twicetold.file_systems import refuse_network
 
 PROCESS = f"{os.getpid()}-{secrets.token_hex(4)}"  # this one; like no other, before or after it
 
-_LOCK, _PROCESSES, _SPOOL = "lock", "processes", "spool"
+_LOCK, _PROCESSES, _LOCKS, _SPOOL = "lock", "processes", "locks", "spool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,11 @@ def sweep_spools(data_dir: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def locks_of(data_dir: Path) -> Path:
+    """Where files lie that processes lock for what one of them does at a time."""
+    return data_dir / _LOCKS
+
+
 @asynccontextmanager
 async def alone(path: Path) -> AsyncIterator[None]:
     """One process at a time, in no order: the others wait until it leaves or dies."""
@@ -127,6 +132,7 @@ def _opened(data_dir: Path) -> IO[str]:
     try:
         data_dir.mkdir(0o700, parents=True, exist_ok=True)  # what people said, for no other user
         (data_dir / _PROCESSES).mkdir(exist_ok=True)
+        (data_dir / _LOCKS).mkdir(exist_ok=True)
         return (data_dir / _LOCK).open("a+")
     except OSError as error:
         hint = "Choose another directory with --data-dir."

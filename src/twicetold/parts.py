@@ -8,12 +8,44 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
+from twicetold.errors import MissingExtra
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 
-__all__ = ["engine_info", "open_activity", "open_batch", "open_decoder", "open_live"]
+if TYPE_CHECKING:
+    from twicetold.broker.kafka import KafkaBroker
+
+__all__ = [
+    "engine_info",
+    "kafka_broker",
+    "open_activity",
+    "open_batch",
+    "open_decoder",
+    "open_live",
+    "try_broker",
+]
+
+
+async def try_broker(url: str) -> str | None:
+    """Where the log is kept, once it has answered; None in the data directory. Raises what opening
+    it would, and Unavailable."""
+    if not url.startswith("kafka://"):
+        return None
+    return await kafka_broker(url).probe()
+
+
+def kafka_broker(url: str) -> KafkaBroker:
+    """Raises MissingExtra, or SettingError for the URL."""
+    try:
+        from twicetold.broker.kafka import KafkaBroker
+    except ImportError as error:
+        raise MissingExtra(
+            "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
+        ) from error
+    return KafkaBroker(url)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Security
 from fastapi.security import HTTPBearer
 
 import twicetold
+from twicetold.data_directory import locks_of
 from twicetold.gateway import (
     audio,
     calls,
@@ -82,7 +83,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     )
     app.state.deletions = Deletions(platform)
     app.state.waveforms = waveform.Waveforms(platform)
-    app.state.call_locks = CallLocks()
+    app.state.call_locks = CallLocks(locks_of(platform.settings.data_dir))
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
     app.state.metrics = metrics or Metrics()

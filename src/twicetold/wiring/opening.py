@@ -15,9 +15,10 @@ from twicetold.broker.file import FileBroker
 from twicetold.config import Settings, masked
 from twicetold.data_directory import Holder, held
 from twicetold.engines.registry import engine_info
-from twicetold.errors import MissingExtra, SettingError, TwicetoldError
+from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.context import Platform
 from twicetold.media.pyav import PyAvDecoder
+from twicetold.parts import kafka_broker
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
@@ -175,18 +176,8 @@ async def _open_broker(settings: Settings, sessions: Sessions) -> Broker:
     if settings.broker == "file://":
         return FileBroker(settings.data_dir / "log")
     if scheme_of(settings.broker) == "kafka":
-        return _open_kafka(settings.broker)
+        return kafka_broker(settings.broker)
     raise _unknown(settings.broker, "broker", "file:// or kafka://HOST:PORT")
-
-
-def _open_kafka(url: str) -> Broker:
-    try:
-        from twicetold.broker.kafka import KafkaBroker  # an extra
-    except ImportError as error:
-        raise MissingExtra(
-            "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
-        ) from error
-    return KafkaBroker(url)
 
 
 def _only(url: str, name: str, known: str) -> None:

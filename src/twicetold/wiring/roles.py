@@ -17,7 +17,7 @@ from twicetold.batch.attempt import Carriers as BatchCarriers
 from twicetold.batch.worker import BatchWorker
 from twicetold.broker import Broker
 from twicetold.config import Settings
-from twicetold.data_directory import alone, spool_of
+from twicetold.data_directory import alone, locks_of, spool_of
 from twicetold.engines import StreamingTranscriber
 from twicetold.engines.registry import open_activity
 from twicetold.errors import EngineFailed, MissingExtra, SettingError
@@ -102,7 +102,7 @@ async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings
         ),
         known_tenant=_known_tenant(tenants),
     )
-    async with alone(settings.data_dir / "arrivals.lock"):
+    async with alone(locks_of(settings.data_dir) / "arrivals"):
         await noticing.run()
 
 
