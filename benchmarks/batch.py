@@ -20,7 +20,6 @@ from typing import Any
 
 from benchmarks.common import save
 from benchmarks.recordings import conversation, write_wav
-from twicetold import wiring
 from twicetold.batch.measuring import measure, warm_up
 from twicetold.batch.pipeline import Tools, transcribe_file
 from twicetold.batch.worker import BatchWorker
@@ -30,6 +29,8 @@ from twicetold.queue import Job
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path
 from twicetold.transcripts import Status
+from twicetold.wiring.opening import carriers
+from twicetold.wiring.passes import batch_settings, batch_tools
 
 
 def run(data: Path | None = None, seconds: float = 300.0) -> dict[str, Any]:
@@ -67,8 +68,8 @@ def _in_a_process(recording: Path, cores: list[int]) -> dict[str, Any]:
 async def _measure(recording: Path) -> dict[str, Any]:
     """All ways where there are several cores, the pass over the file where there is one."""
     settings = Settings(data_dir=recording.parent / f"data-{os.getpid()}")
-    chunking = wiring.batch_settings(settings).chunking
-    async with wiring.batch_tools(settings) as tools, wiring.carriers(settings) as platform:
+    chunking = batch_settings(settings).chunking
+    async with batch_tools(settings) as tools, carriers(settings) as platform:
         await warm_up(tools, settings.language)
         if tools.engine.parallel == 1:
             began = time.perf_counter()
@@ -85,9 +86,9 @@ async def _job(platform: Platform, tools: Tools, recording: Path) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.hardlink_to(recording)
     key = CallKey("default", "call")
-    settings = wiring.batch_settings(platform.settings)
-    carriers = (platform.queue, platform.transcripts, platform.store, platform.broker)
-    worker = asyncio.create_task(BatchWorker(*carriers, tools, settings=settings).run())
+    settings = batch_settings(platform.settings)
+    where = (platform.queue, platform.transcripts, platform.store, platform.broker)
+    worker = asyncio.create_task(BatchWorker(*where, tools, settings=settings).run())
     began = time.perf_counter()
     await platform.queue.submit(Job(key, _content(path), name, "en"))
     try:

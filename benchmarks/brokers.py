@@ -56,7 +56,6 @@ def _client(kind: str, url: str) -> Broker:
 
         return KafkaBroker(url)
     from tests.contracts.coordination_double import FakeCoordination
-
     from twicetold.broker.rabbitmq import RabbitBroker
 
     return RabbitBroker(url, FakeCoordination())
@@ -120,8 +119,6 @@ async def _paced(broker: Broker, seconds: float, warm_s: float) -> dict[str, Any
 
 
 def run(seconds: float = 30.0) -> dict[str, Any]:
-    figures = {
-        kind: uvloop.run(measure(kind, seconds)) for kind in ("file", "kafka", "rabbitmq")
-    }
+    figures = {kind: uvloop.run(measure(kind, seconds)) for kind in ("file", "kafka", "rabbitmq")}
     save("brokers", figures)
     return figures

@@ -32,7 +32,7 @@ from twicetold.engines import Sound
 from twicetold.engines.pocketsphinx import PocketsphinxEngine
 from twicetold.engines.silero import SileroActivity
 from twicetold.live.endpointing import Begin, End, Endpointer
-from twicetold.wiring import batch_settings, live_settings
+from twicetold.wiring.passes import batch_settings, live_settings
 
 RATES = (16_000, 8_000)
 QUIET_DBFS = -35.0

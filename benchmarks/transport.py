@@ -66,28 +66,32 @@ async def product(port: int, data_dir: Path, *, full: bool) -> None:
     """The gateway and the live worker on the embedded adapters; ``full`` adds VAD and recorder."""
     import uvicorn
 
-    from twicetold import wiring
     from twicetold.config import Settings
     from twicetold.engines.registry import open_live
     from twicetold.engines.silero import SileroActivity
     from twicetold.gateway.app import create_app
     from twicetold.live.worker import LiveWorker
+    from twicetold.wiring.opening import carriers
+    from twicetold.wiring.passes import live_settings
+    from twicetold.wiring.roles import at_work, record_carriers, recorder
+    from twicetold.wiring.web import uvicorn_config
 
     settings = Settings(
         data_dir=data_dir, live_engine="null", batch_engine="null", port=port, partial_interval_ms=0
     )
     async with AsyncExitStack() as stack:
-        platform = await stack.enter_async_context(wiring.carriers(settings))
+        platform = await stack.enter_async_context(carriers(settings))
         engine = await open_live("null", hosts=1, timeout_s=30)
         activity = SileroActivity() if full else AlwaysSpeech()
-        live = wiring.live_settings(settings)
+        live = live_settings(settings)
         worker = LiveWorker(platform.broker, platform.sessions, engine, activity, live)
         roles = {"live": worker.run()}
         if full:
-            roles["record"] = wiring.recorder(platform).run()
-        await stack.enter_async_context(wiring.at_work(roles))
+            roles["record"] = recorder(record_carriers(platform), settings).run()
+        await stack.enter_async_context(at_work(roles))
         app = create_app(platform)
-        await uvicorn.Server(wiring.uvicorn_config(app, host="127.0.0.1", port=port)).serve()
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        await uvicorn.Server(uvicorn_config(app, host="127.0.0.1", port=port)).serve()
 
 
 # --- load ----------------------------------------------------------------------------

@@ -65,7 +65,8 @@ class Settings:
     port: int = field(default=8300, metadata=_range("Port to listen on; 0: a free one.", 0, 65535))
     tenants_file: Path | None = field(default=None, metadata=_TENANTS)
     broker: str = field(
-        default="file://", metadata=_url("The log that carries audio and captions.", "file://")
+        default="file://",
+        metadata=_url("The log that carries audio and captions.", "file:// or kafka://host:9092"),
     )
     sessions: str = field(
         default="sqlite://",
@@ -147,6 +148,10 @@ class Settings:
     )
     reconcile_every_s: float = field(
         default=3600.0, metadata=_range("How often lost events are looked for.", 1, 604_800)
+    )
+    drain_s: float = field(
+        default=20.0,
+        metadata=_range("A process that is to stop has so long to hand over its work.", 1, 3600),
     )
     log_level: str = field(
         default="info",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 from twicetold.errors import CorruptDatabase, DiskFull, TwicetoldError, Unavailable
@@ -14,6 +15,7 @@ _CHECKED_IN_FULL_BYTES = 64 * 1024 * 1024
 _CHECKPOINT_PAGES = 4000
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes(4))  # the last: never written
 _MOST_RIVALS = 100
+_MERGING_PAUSE_S = 0.02
 _MEND = (
     "Nothing was changed. Restore the file from a backup; or move it away, together with "
     "those beside it that end in -wal and -shm, to start afresh."
@@ -112,13 +114,12 @@ def check(path: Path) -> None:
     raised, when it is read. What a power cut leaves of the log's end is not damage.
     """
     wal = path.with_name(path.name + "-wal")
-    log_bytes = wal.stat().st_size if wal.exists() else 0
-    size = path.stat().st_size if path.exists() else 0
+    log_bytes, size = _size(wal), _size(path)
     if size == 0 and log_bytes > 0:  # SQLite would throw the log away
         raise CorruptDatabase(f"The database {path} is missing, but {wal.name} is there.", _MEND)
     if size == 0:
         return
-    if log_bytes > 0 and _first_bytes(wal) not in _WAL_MAGIC:  # SQLite would write over it
+    if log_bytes > 0 and not _is_log(wal):  # SQLite would write over it
         raise CorruptDatabase(f"The database log {wal} is damaged.", _MEND)
     depth = "quick_check(1)" if size < _CHECKED_IN_FULL_BYTES else "schema_version"
     try:
@@ -133,17 +134,42 @@ def check(path: Path) -> None:
         raise CorruptDatabase(f"The database {path} is damaged.", _MEND)
 
 
-def _first_bytes(wal: Path) -> bytes:
-    with wal.open("rb") as file:
-        return file.read(4)
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _is_log(wal: Path) -> bool:
+    """Also where another process has just emptied or removed it."""
+    try:
+        with wal.open("rb") as file:
+            head = file.read(4)
+    except FileNotFoundError:
+        return True
+    return head in _WAL_MAGIC or not head
 
 
 def empty_log(path: Path) -> None:
     """Merge the log into the file and truncate it. Raises Unavailable if others never pause."""
     with contextlib.closing(connect(path, ())) as db:
         try:
-            (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            emptied = log_emptied(db)
         except sqlite3.Error as error:
             raise translate(error, path) from error
-    if busy:
+    if not emptied:
         raise Unavailable(f"The database {path} is being read.", "Try again in a moment.")
+
+
+def log_emptied(db: sqlite3.Connection) -> bool:
+    """Merge and truncate the log; False where others were at it for all of the busy timeout.
+
+    SQLite itself waits for readers, but not for another process that merges the log just now.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy or time.monotonic() > deadline:
+            return not busy
+        time.sleep(_MERGING_PAUSE_S)

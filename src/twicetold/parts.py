@@ -10,18 +10,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
+from twicetold.errors import MissingExtra
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 
+if TYPE_CHECKING:
+    from twicetold.broker.kafka import KafkaBroker
+
 __all__ = [
     "engine_info",
+    "kafka_broker",
     "open_activity",
     "open_batch",
     "open_decoder",
     "open_live",
+    "try_broker",
     "try_sessions",
 ]
 
@@ -39,6 +46,25 @@ async def try_sessions(url: str, data_dir: Path) -> str | None:
     finally:
         await store.aclose()
     return store.name
+
+
+async def try_broker(url: str) -> str | None:
+    """Where the log is kept, once it has answered; None in the data directory. Raises what opening
+    it would, and Unavailable."""
+    if not url.startswith("kafka://"):
+        return None
+    return await kafka_broker(url).probe()
+
+
+def kafka_broker(url: str) -> KafkaBroker:
+    """Raises MissingExtra, or SettingError for the URL."""
+    try:
+        from twicetold.broker.kafka import KafkaBroker
+    except ImportError as error:
+        raise MissingExtra(
+            "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
+        ) from error
+    return KafkaBroker(url)
 
 
 @asynccontextmanager

@@ -27,12 +27,12 @@ import soxr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from twicetold import wiring
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo, Stream
 from twicetold.engines.counter import CounterEngine, render
 from twicetold.engines.inline import Inline
 from twicetold.speech.transcript import Hypothesis
+from twicetold.wiring.together import serve
 
 RATE = 16_000
 PATIENCE_S = 20.0
@@ -95,7 +95,7 @@ class _Thread(threading.Thread):
 
     async def _serve(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        await wiring.serve(self._settings, ready=self._ready)
+        await serve(self._settings, ready=self._ready)
 
     def _ready(self, url: str) -> None:
         self._url = url
@@ -283,7 +283,7 @@ async def frayed_cable(server: Served, chance: random.Random, cuts: int) -> Asyn
 
 
 def slow_engine(seconds: float) -> Any:
-    """In place of ``wiring.open_live``: takes so long over everything it is asked."""
+    """In place of ``passes.open_live``: takes so long over everything it is asked."""
 
     class SlowStream:
         def __init__(self, inner: Stream) -> None:

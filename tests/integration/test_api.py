@@ -705,7 +705,7 @@ async def test_health_and_readiness(api: Api) -> None:
     api.app.state.captions.stop()
     unready = await api.client.get("/readyz")
     assert unready.status_code == 503
-    assert set(unready.json()["reasons"]) == {"queue", "broker"}
+    assert set(unready.json()["reasons"]) == {"queue", "captions"}
     assert (await api.client.get("/healthz")).status_code == 200
 
 

@@ -16,13 +16,13 @@ from tests.integration import live_harness as harness
 from tests.integration.live_harness import RATE, Served, call, recording, serving, talk, wire, words
 from websockets.exceptions import ConnectionClosed
 
-from twicetold import wiring
 from twicetold.broker import Topic
 from twicetold.broker.file import FileBroker
 from twicetold.client import ApiClient, LiveClient
 from twicetold.errors import TwicetoldError
 from twicetold.live import recorder
 from twicetold.speech.chunks import AudioChunk, parse_log_message
+from twicetold.wiring import passes
 
 pytestmark = pytest.mark.integration
 
@@ -388,7 +388,7 @@ async def test_a_stop_that_waits_for_the_engine_ends_without_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The position that was due when the client stopped is not written into a closing call."""
-    monkeypatch.setattr(wiring, "open_live", harness.slow_engine(0.3))
+    monkeypatch.setattr(passes, "open_live", harness.slow_engine(0.3))
     sound, numbers = talk(1, 9)
     with serving(tmp_path / "data") as server:
         async with call(server, "late-done") as client:
@@ -604,7 +604,7 @@ async def test_who_comes_back_and_says_nothing_is_told_what_was_said(patient: Se
 async def test_a_client_is_told_that_captions_lag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "open_live", harness.slow_engine(0.25))
+    monkeypatch.setattr(passes, "open_live", harness.slow_engine(0.25))
     sound, numbers = talk(1, 12, group=12)
     with serving(tmp_path / "data", lag_notice_s=0.5) as server:
         async with call(server, "lagging") as client:
@@ -623,8 +623,8 @@ async def test_a_call_deleted_while_it_runs_leaves_nothing(server: Served) -> No
     sound, _ = talk(1, 60)
     async with call(server, "deleted-running") as client, server.client() as api:
         await client.play(sound)
-        spool = server.data_dir / "spool" / "default" / "deleted-running"
-        await _until(spool.exists)
+        spool = server.data_dir / "spool"  # of the process, the tenant, the call
+        await _until(lambda: list(spool.glob("*/default/deleted-running")))
         assert (await api.delete("/v1/calls/deleted-running")).status_code == 204
         error, code = await client.refused()
         assert (error["code"], error["retryable"], code) == ("call_deleted", False, 4409)

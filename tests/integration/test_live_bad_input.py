@@ -36,7 +36,6 @@ from tests.integration.live_harness import (
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from twicetold import wiring
 from twicetold.errors import (
     Corrupt,
     CorruptDatabase,
@@ -47,6 +46,7 @@ from twicetold.errors import (
 )
 from twicetold.gateway import live
 from twicetold.tenants import Tenants
+from twicetold.wiring import passes, together
 
 pytestmark = pytest.mark.integration
 
@@ -313,7 +313,7 @@ async def _ended(client: Wire) -> None:
 
 
 async def test_messages_after_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "open_live", harness.slow_engine(0.2))
+    monkeypatch.setattr(passes, "open_live", harness.slow_engine(0.2))
     sound, numbers = talk(1, 3)
     messages: dict[str, tuple[str, str | bytes]] = {
         "audio": ("unexpected_audio", _binary(3, bytes(640))),
@@ -510,19 +510,19 @@ async def test_a_client_that_never_reads_is_let_go(
 def _with_small_buffers(monkeypatch: pytest.MonkeyPatch) -> list[FastAPI]:
     """Of the kernel, so that a little fills them; the app of the server that starts next."""
     apps: list[FastAPI] = []
-    bind, create_app = wiring.bind, wiring.create_app
+    bind, create_app = together.bind, together.create_app
 
     def bound(host: str, port: int) -> socket.socket:
         listening = bind(host, port)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         return listening
 
-    def created(platform: Any) -> FastAPI:
-        apps.append(create_app(platform))
+    def created(platform: Any, metrics: Any) -> FastAPI:
+        apps.append(create_app(platform, metrics))
         return apps[-1]
 
-    monkeypatch.setattr(wiring, "bind", bound)
-    monkeypatch.setattr(wiring, "create_app", created)
+    monkeypatch.setattr(together, "bind", bound)
+    monkeypatch.setattr(together, "create_app", created)
     return apps
 
 

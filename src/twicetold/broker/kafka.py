@@ -68,6 +68,18 @@ class KafkaBroker(Broker):
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         self._producer = KafkaProducer(self._options)
 
+    async def probe(self) -> str:
+        """Where Kafka answers, whether or not anything of ours is there. Raises Unavailable."""
+        admin = AdminClient(self._options.client(self._note))
+        shown = self._options.url.shown
+        try:
+            await asyncio.to_thread(admin.list_topics, timeout=2 * _CHECK_S)
+        except KafkaException:
+            raise Unavailable(
+                f"{shown} does not answer.", "Is Kafka running there? See the setting broker."
+            ) from None
+        return shown
+
     async def check(self) -> None:
         if self._producer is None or self._closed:
             raise Unavailable("The broker is not running.", "The server is starting or stopping.")

@@ -72,13 +72,13 @@ async def _measured(paths: Sequence[Path], settings: Settings) -> list[BatchFigu
     """Each file's figures, and those of all."""
     from rich.status import Status
 
-    from twicetold import wiring
     from twicetold.batch.measuring import measure, total, warm_up
+    from twicetold.wiring import passes
 
-    chunking = wiring.batch_settings(settings).chunking
+    chunking = passes.batch_settings(settings).chunking
     figures: list[BatchFigures] = []
     with Status("The engine loads.", console=err()) as status:
-        async with wiring.batch_tools(settings) as tools:
+        async with passes.batch_tools(settings) as tools:
             await warm_up(tools, settings.language)
             for path in paths:
                 status.update(path.name)

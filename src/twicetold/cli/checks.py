@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import importlib
 import platform
 import shutil
@@ -19,7 +18,9 @@ from typing import Literal
 
 from twicetold.cli.console import words_of
 from twicetold.config import Settings
+from twicetold.data_directory import holders
 from twicetold.engines import Sound
+from twicetold.file_systems import refuse_network
 
 _LEAST_FREE_GB = 1.0
 _MODULES = (
@@ -176,9 +177,11 @@ async def _data_dir(settings: Settings) -> Found:
         found = f"{settings.data_dir}: {free_gb:.1f} GB free"
         if free_gb < _LEAST_FREE_GB:
             return Found(found, "broken", "Free space, or choose another disk with --data-dir.")
-        holder = _lock_holder(settings.data_dir / "lock")
-        return Found(found + (f"; in use by process {holder}" if holder else ""))
+        users = "; ".join(map(str, holders(settings.data_dir)))
+        return Found(found + (f"; in use by {users}" if users else ""))
 
+    if settings.broker != "file://":
+        await asyncio.to_thread(refuse_network, settings.data_dir)
     return await asyncio.to_thread(look)
 
 
@@ -190,16 +193,13 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _lock_holder(lock: Path) -> str | None:
-    """The process whose server holds the data directory; None where it is free."""
-    if not lock.exists():
-        return None
-    with lock.open("r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return file.read(20).strip() or "unknown"
-    return None
+async def _broker(settings: Settings) -> Found:
+    from twicetold.parts import try_broker
+
+    where = await try_broker(settings.broker)
+    if where is None:
+        return Found("in the data directory: all roles in one process (twicetold serve)")
+    return Found(f"{where} answers: roles may be processes of their own")
 
 
 async def _sessions(settings: Settings) -> Found:
@@ -221,8 +221,7 @@ async def _port(settings: Settings) -> Found:
             listening.bind((settings.host, settings.port))
         except OSError as error:
             found = f"{settings.host}:{settings.port}: {error.strerror}"
-            running = _lock_holder(settings.data_dir / "lock") is not None
-            if running:
+            if holders(settings.data_dir):
                 return Found(f"{settings.host}:{settings.port} is taken; a server is running")
             return Found(found, "broken", "Choose another: twicetold serve --port 8400")
     return Found(f"{settings.host}:{settings.port} is free")
@@ -281,6 +280,7 @@ CHECKS: dict[str, Check] = {
     "batch engine": _batch_engine,
     "data": _data_dir,
     "sessions": _sessions,
+    "broker": _broker,
     "port": _port,
     "tenants": _tenants,
     "clock": _clock,

@@ -14,12 +14,14 @@ from twicetold.cli import (
     config,
     demo,
     doctor,
+    gateway,
     jobs,
     listen,
     search,
     serve,
     tenants,
     transcribe,
+    worker,
 )
 from twicetold.cli.console import expected_error, report, say
 
@@ -32,11 +34,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_SERVER, _OWN = "Run and try", "Look after it"
+_SERVER, _OWN, _ROLES = "Run and try", "Look after it", "Run in many processes"
 app.command("demo", rich_help_panel=_SERVER)(demo.demo)
 app.command("serve", rich_help_panel=_SERVER)(serve.serve)
 app.command("transcribe", rich_help_panel=_SERVER)(transcribe.transcribe)
 app.command("listen", rich_help_panel=_SERVER)(listen.listen)
+app.command("gateway", rich_help_panel=_ROLES)(gateway.gateway)
+app.add_typer(worker.app, name="worker", rich_help_panel=_ROLES)
 app.add_typer(calls.app, name="calls", rich_help_panel="Read")
 app.command("search", rich_help_panel="Read")(search.search)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from twicetold.config import Loaded, load, server_address
+from twicetold.config import LOG_LEVELS, Loaded, load, server_address
 from twicetold.errors import SettingError
 
 ConfigOption = Annotated[
@@ -21,6 +21,15 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; may be repeated."),
 ]
+HostOption = Annotated[str | None, typer.Option(help="Address to bind to.")]
+PortOption = Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one.")]
+TenantsFileOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Tenants and their hashed keys.")
+]
+LiveEngineOption = Annotated[str | None, typer.Option(help="Engine for live captions.")]
+BatchEngineOption = Annotated[str | None, typer.Option(help="Engine for the canonical transcript.")]
+LanguageOption = Annotated[str | None, typer.Option(help="Language of calls that name none.")]
+LogLevelOption = Annotated[str | None, typer.Option(help=", ".join(LOG_LEVELS) + ".")]
 UrlOption = Annotated[
     str | None,
     typer.Option(

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from twicetold.cli.console import note, run, say
-from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
-from twicetold.config import LOG_LEVELS, Settings
+from twicetold.cli.options import (
+    BatchEngineOption,
+    ConfigOption,
+    DataDirOption,
+    HostOption,
+    LanguageOption,
+    LiveEngineOption,
+    LogLevelOption,
+    PortOption,
+    SetOption,
+    TenantsFileOption,
+    settings_of,
+)
+from twicetold.cli.process import ready_gateway, run_process
+from twicetold.config import Settings
 from twicetold.errors import TwicetoldError
-from twicetold.gateway.page_folder import HOW_TO_BUILD, is_built
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to bind to.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one.")] = None,
+    host: HostOption = None,
+    port: PortOption = None,
     data_dir: DataDirOption = None,
-    tenants_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Tenants and their hashed keys.")
-    ] = None,
-    live_engine: Annotated[str | None, typer.Option(help="Engine for live captions.")] = None,
-    batch_engine: Annotated[
-        str | None, typer.Option(help="Engine for the canonical transcript.")
-    ] = None,
-    language: Annotated[str | None, typer.Option(help="Language of calls that name none.")] = None,
+    tenants_file: TenantsFileOption = None,
+    live_engine: LiveEngineOption = None,
+    batch_engine: BatchEngineOption = None,
+    language: LanguageOption = None,
     config: ConfigOption = None,
-    log_level: Annotated[str | None, typer.Option(help=", ".join(LOG_LEVELS) + ".")] = None,
+    log_level: LogLevelOption = None,
     set_: SetOption = None,
 ) -> None:
     """Run the server: live captions, recordings, transcripts, the API. Ctrl-C stops it.
@@ -51,20 +53,7 @@ def serve(
         log_level=log_level,
     ).settings
     refuse_open_door(settings.host, settings.tenants_path)
-    _run(settings)
-
-
-def _run(settings: Settings) -> None:
-    from twicetold.observe.logging import configure
-
-    configure(settings.log_level)
-    serving = _serving(settings)
-    if sys.platform == "win32":
-        run(serving)
-    else:
-        import uvloop
-
-        uvloop.run(serving)
+    run_process(settings, _serving(settings))
 
 
 async def _serving(settings: Settings) -> None:
@@ -80,15 +69,9 @@ async def _serving(settings: Settings) -> None:
         )
     )
     try:
-        wiring = await asyncio.to_thread(importlib.import_module, "twicetold.wiring")
-        await wiring.serve(settings, ready=_ready, loading=loading)
+        together = await asyncio.to_thread(importlib.import_module, "twicetold.wiring.together")
+        await together.serve(settings, ready=ready_gateway, loading=loading)
     finally:
         loading.cancel()
         with contextlib.suppress(asyncio.CancelledError, TwicetoldError):
             await (await loading).aclose()
-
-
-def _ready(url: str) -> None:
-    say(f"Twicetold listens at {url}")
-    if not is_built():
-        note(f"Without its page for browsers; to get it: {HOW_TO_BUILD}")

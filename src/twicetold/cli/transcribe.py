@@ -89,9 +89,9 @@ class _Work:
         """Transcribe them all, ``jobs`` at once. Returns how many failed."""
         import asyncio
 
-        from twicetold import wiring
+        from twicetold.wiring import passes
 
-        async with wiring.batch_tools(self._settings) as tools:
+        async with passes.batch_tools(self._settings) as tools:
             at_once = asyncio.Semaphore(jobs or min(4, max(2, tools.engine.parallel)))
 
             async def one(recording: Recording) -> bool:
@@ -128,7 +128,7 @@ class _Work:
         self, recording: Recording, tools: Tools, on_progress: Callable[[float, float], None]
     ) -> FileTranscript:
         from twicetold.batch.pipeline import transcribe_file
-        from twicetold.wiring import batch_settings
+        from twicetold.wiring.passes import batch_settings
 
         settings = self._settings
         return await transcribe_file(

@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Security
 from fastapi.security import HTTPBearer
 
 import twicetold
+from twicetold.data_directory import locks_of
 from twicetold.gateway import (
     audio,
     calls,
@@ -35,6 +36,7 @@ from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.parameters import known_parameters
 from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.gateway.upload import remove_stale_uploads, sweep_uploads
+from twicetold.observe.metrics import Metrics
 
 _DESCRIPTION = (
     "Speech to text, told twice: captions while people speak, a better transcript when the call "
@@ -58,8 +60,9 @@ _bearer = HTTPBearer(
 )
 
 
-def create_app(platform: Platform) -> FastAPI:
-    """The app on a platform whose carriers are started; it closes none of them.
+def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
+    """The app on a platform whose carriers are started; it closes none of them. ``metrics``: of
+    the process that it runs in.
 
     While it runs, ``app.state.captions`` is the process's CaptionHub. Before a server waits for
     its connections to end it calls ``app.state.captions.stop()``, or followers hold it up.
@@ -80,9 +83,11 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.deletions = Deletions(platform)
     app.state.waveforms = waveform.Waveforms(platform)
-    app.state.call_locks = CallLocks()
+    app.state.call_locks = CallLocks(locks_of(platform.settings.data_dir))
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
+    app.state.metrics = metrics or Metrics()
+    app.state.metrics.live_calls(lambda: len(app.state.live_calls))
     problems.install(app)
     for router in _PUBLIC:
         app.include_router(router, dependencies=[Depends(known_parameters)])

@@ -13,8 +13,10 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.broker import Topic
-from twicetold.errors import CallDeleted, CallNotFound, TwicetoldError
+from twicetold.errors import CallDeleted, CallNotFound, TwicetoldError, Unavailable
 from twicetold.gateway.context import Platform
+from twicetold.sessions import State
+from twicetold.speech.chunks import LAST_EPOCH, Close
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
 from twicetold.storage import (
@@ -28,13 +30,16 @@ from twicetold.storage import (
 log = structlog.get_logger()
 
 _SWEEP_AFTER_S = 5.0
+_END_WITHIN_S = 5.0
+_RESUME_EVERY_S = 600.0
 
 
 class Deletions:
     """Removes calls from every carrier. One for the process; ``aclose`` at its end.
 
     The transcript store keeps a call's burial as unfinished until nothing of it is left, so
-    that what a killed process began is carried to its end by the next one.
+    that what a killed process began, or a busy database put off, is carried to its end by the
+    next one that looks. Two that do it at once do the same.
     """
 
     def __init__(self, platform: Platform) -> None:
@@ -44,27 +49,33 @@ class Deletions:
         self._stopping = asyncio.Event()
 
     def start(self) -> None:
-        """Go on in the background with what an earlier process has left unfinished."""
-        self._resuming = asyncio.create_task(self._resume())
+        """Go on in the background with what was left unfinished, now and whenever there is some."""
+        self._resuming = asyncio.create_task(self._resume_often())
 
     async def delete(self, key: CallKey) -> None:
         """Remove a call; may be repeated. Raises CallNotFound."""
-        if not await _is_known(self._platform, key):
-            raise CallNotFound(f"There is no call {key.call_id}.")
-        await self._erase(key)
+        await self._erase(key, running=await _may_run(self._platform, key))
         log.info("call_deleted", tenant=key.tenant, call_id=key.call_id)
 
-    async def _erase(self, key: CallKey) -> None:
+    async def _erase(self, key: CallKey, *, running: bool) -> None:
         platform = self._platform
         await platform.transcripts.bury(key)
         await _tell_followers(platform, key)  # before the live worker can miss the record
         await platform.sessions.remove(key)
+        if running:
+            await _end(platform, key)
         await platform.queue.forget(key)
         await _delete_sound(platform, key)
         if key not in self._sweeping:
             task = asyncio.create_task(self._sweep(key))
             self._sweeping[key] = task
             task.add_done_callback(lambda _: self._sweeping.pop(key))
+
+    async def _resume_often(self) -> None:
+        while not self._stopping.is_set():
+            await self._resume()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _RESUME_EVERY_S)
 
     async def _resume(self) -> None:
         try:
@@ -75,8 +86,10 @@ class Deletions:
         for key in left:
             if self._stopping.is_set():
                 return
+            if key in self._sweeping:  # begun here a moment ago
+                continue
             with _unfinished(key):
-                await self._erase(key)
+                await self._erase(key, running=True)  # for all that is known by now
                 log.info("deletion_resumed", tenant=key.tenant, call_id=key.call_id)
 
     async def _sweep(self, key: CallKey) -> None:
@@ -112,18 +125,33 @@ async def _delete_sound(platform: Platform, key: CallKey) -> None:
     await _delete_objects(platform.store, key)
 
 
-async def _is_known(platform: Platform, key: CallKey) -> bool:
-    return (
-        await platform.transcripts.call(key) is not None
-        or await platform.transcripts.buried(key)
-        or await platform.sessions.load(key) is not None
-    )
+async def _may_run(platform: Platform, key: CallKey) -> bool:
+    """Whether other processes may be at work on the call's sound. Raises CallNotFound."""
+    record = await platform.sessions.load(key)
+    if record is not None:
+        return record.state is not State.CLOSED
+    if await platform.transcripts.buried(key):
+        return True  # what a deletion that came to no end has removed tells nothing any more
+    if await platform.transcripts.call(key) is None:
+        raise CallNotFound(f"There is no call {key.call_id}.")
+    return False
 
 
 async def _tell_followers(platform: Platform, key: CallKey) -> None:
     gone = CallDeleted(f"The call {key.call_id} was deleted.")
     told = Caption.of(Failed(gone.code, gone.message, gone.hint, gone.retryable))
     await platform.broker.publish(Topic.CAPTIONS, key, told.to_bytes())
+
+
+async def _end(platform: Platform, key: CallKey) -> None:
+    """Its worker and its recorder may be in other processes: they let go of a call that closes,
+    and of its sound, once they see that it was buried."""
+    close = Close(LAST_EPOCH, 0).to_bytes()
+    try:
+        async with asyncio.timeout(_END_WITHIN_S):
+            await platform.broker.publish(Topic.AUDIO, key, close)
+    except TimeoutError:
+        raise Unavailable("The broker did not take the call's end.") from None
 
 
 async def _delete_objects(store: LocalStore, key: CallKey) -> None:

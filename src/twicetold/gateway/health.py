@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import obstore
 from fastapi import APIRouter, Request, Response
 
 import twicetold
 from twicetold.engines import EngineInfo
-from twicetold.errors import TwicetoldError
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.context import Platform
 from twicetold.gateway.page import page, wants_page
@@ -22,11 +19,12 @@ from twicetold.gateway.schemas import (
     ReadyBody,
     RootBody,
 )
+from twicetold.observe.health import Check, Unfit, failing
+from twicetold.observe.metrics import CONTENT_TYPE, Metrics
 from twicetold.speech.identity import CallKey
 
 router = APIRouter(tags=["server"])
 
-_CHECK_TIMEOUT_S = 2.0
 _MB = 1_000_000
 _LEAST_FREE_BYTES = 50 * _MB
 _NO_CALL = CallKey("default", "readyz")  # whether there is such a call does not matter
@@ -57,9 +55,9 @@ async def healthz() -> HealthBody:
 async def readyz(request: Request, response: Response) -> ReadyBody:
     """Every store answers and the engines are there."""
     platform = platform_of(request)
-    reasons = await _check_all(_checks(platform))
+    reasons = await failing(checks(platform))
     if not request.app.state.captions.alive:
-        reasons["broker"] = "Captions are not passed on."
+        reasons["captions"] = "They are not passed on: the server stops, or must be restarted."
     response.status_code = 503 if reasons else 200
     return ReadyBody(
         status="unready" if reasons else "ok",
@@ -69,51 +67,36 @@ async def readyz(request: Request, response: Response) -> ReadyBody:
     )
 
 
-def _checks(platform: Platform) -> dict[str, Callable[[], Awaitable[Any]]]:
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """Figures of this process for Prometheus; nothing of tenants or calls by name."""
+    kept: Metrics = request.app.state.metrics
+    return Response(await kept.rendered(), media_type=CONTENT_TYPE)
+
+
+def checks(platform: Platform) -> dict[str, Check]:
+    """What a gateway cannot do without."""
+
     async def engines() -> None:
         if not platform.live_engine.live:
-            raise _Unfit(f"{platform.live_engine.name} cannot write live captions.")
+            raise Unfit(f"{platform.live_engine.name} cannot write live captions.")
         if not platform.batch_engine.batch:
-            raise _Unfit(f"{platform.batch_engine.name} cannot transcribe recordings.")
+            raise Unfit(f"{platform.batch_engine.name} cannot transcribe recordings.")
 
     async def disk() -> None:
         usage = await asyncio.to_thread(shutil.disk_usage, platform.settings.data_dir)
         if usage.free < _LEAST_FREE_BYTES:
-            raise _Unfit(f"Only {usage.free // _MB} MB are free on the data directory's disk.")
+            raise Unfit(f"Only {usage.free // _MB} MB are free on the data directory's disk.")
 
     return {
         "disk": disk,
         "transcripts": lambda: platform.transcripts.buried(_NO_CALL),
         "sessions": platform.sessions.check,
+        "broker": platform.broker.check,
         "queue": lambda: platform.queue.job_of(_NO_CALL),
         "store": lambda: obstore.list_with_delimiter_async(platform.store, prefix="parts"),
         "engines": engines,
     }
-
-
-async def _check_all(checks: dict[str, Callable[[], Awaitable[Any]]]) -> dict[str, str]:
-    """The reason for each check that fails; no path or address of the machine among them."""
-    answers = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
-    return {name: reason for name, reason in answers if reason}
-
-
-async def _check(name: str, check: Callable[[], Awaitable[Any]]) -> tuple[str, str]:
-    try:
-        async with asyncio.timeout(_CHECK_TIMEOUT_S):
-            await check()
-    except TimeoutError:
-        return name, f"No answer within {_CHECK_TIMEOUT_S:.0f} s."
-    except _Unfit as unfit:
-        return name, str(unfit)
-    except TwicetoldError as error:
-        return name, f"{error.code}: {error.hint}"
-    except Exception as error:  # noqa: BLE001 - a check that fails is the answer, not a crash
-        return name, f"It does not answer ({type(error).__name__})."
-    return name, ""
-
-
-class _Unfit(Exception):
-    """An engine cannot do what it was chosen for, or the disk is all but full."""
 
 
 def _engine(info: EngineInfo) -> EngineBody:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import tempfile
@@ -17,6 +18,15 @@ def ticket_secret(path: Path) -> bytes:
 
     A file of another length is damaged and is replaced: tickets given out before are void.
     """
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)  # gateways start together, and must sign alike
+        return _kept(path)
+    finally:
+        os.close(directory)
+
+
+def _kept(path: Path) -> bytes:
     for _ in range(2):
         with contextlib.suppress(FileNotFoundError):
             secret = path.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -26,7 +27,6 @@ log = structlog.get_logger()
 _WRITE_BYTES = 1024 * 1024
 _STALE_S = 3600.0
 _MIB = 1024 * 1024
-_receiving: set[Path] = set()  # by this process: a client may stall for an hour
 _DIRECTORY = "uploads"  # beside the recordings: renaming into place stays within one disk
 
 
@@ -48,7 +48,6 @@ async def received(
     Raises UploadTooLarge, EmptyAudio, DiskFull or Unavailable.
     """
     path = local_path(store, f"{_DIRECTORY}/{secrets.token_hex(16)}{suffix}")
-    _receiving.add(path)
     try:
         with _named_errors():
             file = await asyncio.to_thread(_create, path)
@@ -66,7 +65,6 @@ async def received(
             raise EmptyAudio("The upload is empty.")
         yield Received(path, digest.hexdigest(), size)
     finally:
-        _receiving.discard(path)
         await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
 
 
@@ -107,15 +105,25 @@ def remove_stale_uploads(store: LocalStore) -> None:
     directory = local_path(store, _DIRECTORY)
     if not directory.is_dir():
         return
-    for path in set(directory.iterdir()) - _receiving:
+    for path in directory.iterdir():
         try:
-            if time.time() - path.stat().st_mtime > _STALE_S:
+            if time.time() - path.stat().st_mtime > _STALE_S and not _is_received(path):
                 path.unlink()
                 log.info("upload.stale_removed", name=path.name)
         except FileNotFoundError:
             pass  # it came to its end meanwhile
         except OSError as error:
             log.warning("upload.stale_stays", name=path.name, reason=error.strerror)
+
+
+def _is_received(path: Path) -> bool:
+    """Whether a process is at it, ours or another: its client may stall for an hour."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 async def sweep_uploads(store: LocalStore) -> None:
@@ -146,7 +154,9 @@ def _check_size(size: int, limit_mib: int) -> None:
 
 def _create(path: Path) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("xb")
+    file = path.open("xb")
+    fcntl.flock(file, fcntl.LOCK_EX)  # see _is_received
+    return file
 
 
 def _write(file: BinaryIO, block: bytes, digest: hashlib._Hash) -> None:

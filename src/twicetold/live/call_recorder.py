@@ -26,14 +26,13 @@ from twicetold.live.recording import (
 from twicetold.live.spool import PART_S, Spool
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
-from twicetold.speech.chunks import AudioChunk, Close, Open
+from twicetold.speech.chunks import LAST_EPOCH, AudioChunk, Close, Open
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import NewCall, Status, Transcripts
 
 log = structlog.get_logger()
 
 _TAKE_BYTES = 512 * 1024
-_LAST_EPOCH = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,7 @@ class CallRecorder:
     async def _stands(self) -> bool:
         """Whether the worker before us got as far as the hand-over. A recording that has been
         named is never written again: its parts may be gone."""
-        if await self._to.transcripts.buried(self._key):
-            raise CallDeleted(f"The call {self._key.call_id} was deleted.")
+        await self._allowed()
         record = await self._to.sessions.load(self._key)
         if record is not None:
             self._layout = (record.rate, record.channels)
@@ -85,8 +83,13 @@ class CallRecorder:
             return True
         # Nobody can speak into it any more, and no sweep knows it: what there is becomes its
         # recording. The highest epoch counts over whatever its gateway still says.
-        await self._to.broker.publish(Topic.AUDIO, self._key, Close(_LAST_EPOCH, 0).to_bytes())
+        await self._to.broker.publish(Topic.AUDIO, self._key, Close(LAST_EPOCH, 0).to_bytes())
         return False
+
+    async def _allowed(self) -> None:
+        """Whoever deletes a call clears up for a moment; a recorder may have slept through it."""
+        if await self._to.transcripts.buried(self._key):
+            raise CallDeleted(f"The call {self._key.call_id} was deleted.")
 
     async def _tidy(self) -> None:
         """The recording is there: let go of what it was made from."""
@@ -155,6 +158,7 @@ class CallRecorder:
                 self._release(keep_last=bool(pcm))
 
     async def _store_part(self, spool: Spool) -> None:
+        await persist(self._allowed)
         part = await persist_value(spool.whole)
         await persist(lambda: store_part(self._to.store, self._key, self._part, part))
         await spool.aclose()
@@ -168,6 +172,7 @@ class CallRecorder:
         self._unreleased = kept
 
     async def _finish(self) -> None:
+        await persist(self._allowed)
         if self._spool is not None and self._spool.size:
             await self._store_part(self._spool)
         recording: Recording | None = None

@@ -15,6 +15,8 @@ from twicetold.speech.transcript import Final
 
 _AUDIO = struct.Struct("<BIQIB")  # kind, epoch, first_sample, rate, channels
 _MARK = struct.Struct("<BIQ")  # kind, epoch, sample
+LAST_EPOCH = 2**32 - 1  # what is said of it counts over whatever a gateway still says
+
 _KIND_OPEN, _KIND_AUDIO, _KIND_FINALIZE, _KIND_CLOSE, _KIND_PAUSE = 1, 2, 3, 4, 5
 
 

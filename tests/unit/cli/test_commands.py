@@ -25,6 +25,7 @@ from twicetold.cli.main import app
 from twicetold.config import Settings
 from twicetold.errors import CallNotFound, NotAudio
 from twicetold.speech.transcript import Segment, Word
+from twicetold.wiring import passes
 
 pytestmark = pytest.mark.integration
 
@@ -301,8 +302,6 @@ SEGMENT = Segment(1, 0, 0.0, 1.5, "hello there", (Word(0.0, 0.5, "hello"), Word(
 @pytest.fixture
 def fake_pass(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """A test's batch pass: every file says hello, but those called bad."""
-    from twicetold import wiring as real_wiring
-
     seen: list[Path] = []
 
     @asynccontextmanager
@@ -318,11 +317,7 @@ def fake_pass(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
             raise NotAudio("There is no sound in it.")
         return pipeline.FileTranscript([SEGMENT], 1.5, 1, "fake")
 
-    wiring = types.ModuleType("twicetold.wiring")
-    wiring.batch_tools = batch_tools  # type: ignore[attr-defined]
-    wiring.batch_settings = real_wiring.batch_settings  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "twicetold.wiring", wiring)
-    monkeypatch.setattr("twicetold.wiring", wiring, raising=False)
+    monkeypatch.setattr(passes, "batch_tools", batch_tools)
     monkeypatch.setattr(pipeline, "transcribe_file", transcribe_file)
     return seen
 

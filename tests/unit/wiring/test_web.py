@@ -7,24 +7,24 @@ import socket
 
 import pytest
 
-from twicetold import wiring
 from twicetold.errors import PortInUse, SettingError, TwicetoldError, Unavailable
+from twicetold.wiring import web
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_port_that_was_taken_is_taken_before_anything_else_is_loaded() -> None:
-    with wiring.bind("127.0.0.1", 0) as listening:
+    with web.bind("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
         with pytest.raises(PortInUse, match=str(port)) as refused:
-            wiring.bind("127.0.0.1", port)
+            web.bind("127.0.0.1", port)
     assert "--port" in refused.value.hint
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a" * 70])
 def test_a_host_that_is_not_ours_is_a_wrong_setting(host: str) -> None:
     with pytest.raises(SettingError, match="host got") as refused:
-        wiring.bind(host, 0)
+        web.bind(host, 0)
     assert "127.0.0.1" in refused.value.hint
 
 
@@ -43,7 +43,7 @@ def test_the_error_is_named_by_its_number(
     def refuse(_: socket.socket, address: tuple[str, int]) -> None:
         raise OSError(number, "no")
 
-    monkeypatch.setattr(wiring.socket.socket, "bind", refuse)
+    monkeypatch.setattr(web.socket.socket, "bind", refuse)
     with pytest.raises(kind) as refused:
-        wiring.bind("127.0.0.1", 80)
+        web.bind("127.0.0.1", 80)
     assert type(refused.value) is kind

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 import structlog
 
-from twicetold import wiring
 from twicetold.errors import MissingExtra
+from twicetold.wiring import roles
 
 pytestmark = pytest.mark.unit
 
 
 async def test_an_unforeseen_error_ends_only_that_run_of_the_role(monkeypatch) -> None:
-    monkeypatch.setattr(wiring, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(roles, "_FIRST_WAIT_S", 0.01)
     runs, again = 0, asyncio.Event()
 
     async def work() -> None:
@@ -26,7 +26,7 @@ async def test_an_unforeseen_error_ends_only_that_run_of_the_role(monkeypatch) -
         raise ExceptionGroup("in a group", [ZeroDivisionError("what somebody said")])
 
     with structlog.testing.capture_logs() as logged:
-        async with wiring.at_work({"arrivals": wiring.lasting("arrivals", work)}):
+        async with roles.at_work({"arrivals": roles.lasting("arrivals", work)}):
             async with asyncio.timeout(5.0):
                 await again.wait()
     assert [(entry["role"], entry["error"]) for entry in logged] == [
@@ -41,4 +41,4 @@ async def test_what_only_a_person_can_mend_is_raised() -> None:
         raise MissingExtra("It needs an extra.")
 
     with pytest.raises(MissingExtra):
-        await wiring.lasting("batch", work)
+        await roles.lasting("batch", work)

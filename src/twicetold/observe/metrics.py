@@ -1,0 +1,80 @@
+"""Figures of one process for Prometheus. None of them names a tenant or a call: who watches the
+machine need not know whose calls they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from twicetold.errors import TwicetoldError
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+Lags = Callable[[], Awaitable[Sequence[float]]]
+
+_LAG = {
+    "live": "Seconds of audio that were published and that this worker has not heard yet",
+    "record": "Seconds of audio that were published and that this recorder has not gathered yet",
+}
+
+
+class Metrics:
+    """What the roles of this process say of themselves, asked anew for each ``rendered``."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._read: list[Callable[[], Awaitable[None]]] = []
+
+    def lag(self, role: Literal["live", "record"], lags: Lags) -> None:
+        """Show how far a role is behind. ``lags``: per running call, in seconds of audio. Where
+        it raises an error of ours, because a carrier is away, the figures are NaN."""
+        name = f"twicetold_{role}_lag_seconds"
+        most = self._gauge(name, f"{_LAG[role]}: of the call that is furthest behind.")
+        total = self._gauge(f"{name}_sum", f"{_LAG[role]}: over all its calls.")
+        calls = self._gauge(f"twicetold_{role}_calls", "Calls that run in this process.")
+
+        async def read() -> None:
+            try:
+                seconds = await lags()
+            except TwicetoldError:
+                most.set(math.nan)
+                total.set(math.nan)
+                return
+            most.set(max(seconds, default=0.0))
+            total.set(sum(seconds))
+            calls.set(len(seconds))
+
+        self._read.append(read)
+
+    def live_calls(self, count: Callable[[], int]) -> None:
+        """Show how many clients speak into a gateway."""
+        gauge = self._gauge("twicetold_gateway_live_calls", "Live calls connected to this gateway.")
+
+        async def read() -> None:
+            gauge.set(count())
+
+        self._read.append(read)
+
+    async def rendered(self) -> bytes:
+        """All figures in Prometheus' text format 0.0.4; see ``CONTENT_TYPE``."""
+        for read in self._read:
+            await read()
+        # The process's own are read from files.
+        return await asyncio.to_thread(generate_latest, self._registry)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(name, meaning, registry=self._registry)

@@ -1,0 +1,158 @@
+"""Every role as a process of its own: ``twicetold gateway`` and ``twicetold worker``.
+
+A process answers for its health first, then opens its carriers, for as long as that takes, and
+is at work until it is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from enum import StrEnum
+
+from twicetold.batch.attempt import Carriers as BatchCarriers
+from twicetold.config import Settings
+from twicetold.data_directory import spool_of, sweep_spools
+from twicetold.descriptors import raise_limit
+from twicetold.live.call_recorder import Carriers as RecordCarriers
+from twicetold.observe.health import Check, Health, Unfit
+from twicetold.observe.metrics import Metrics
+from twicetold.speech.identity import CallKey
+from twicetold.tenants import Tenants, refuse_open_door
+from twicetold.wiring.opening import Opener, carriers, refuse_alone, scheme_of
+from twicetold.wiring.passes import loading_live
+from twicetold.wiring.roles import at_work, batch_roles, live_worker, recorder
+from twicetold.wiring.web import bind, served, url_of
+
+Ready = Callable[[str], None]
+Checks = Mapping[str, Check]
+
+_LOOK_AGAIN_S = 0.25
+_NO_CALL = CallKey("default", "readyz")  # whether there is such a call does not matter
+
+
+class Worker(StrEnum):
+    LIVE = "live"
+    RECORD = "record"
+    BATCH = "batch"
+
+    @property
+    def role(self) -> str:
+        """As it is called in sentences."""
+        return "recorder" if self is Worker.RECORD else f"{self} worker"
+
+
+async def gateway(settings: Settings, *, ready: Ready | None = None) -> None:
+    """Run the gateway alone until cancelled; ``ready`` gets the URL once it takes calls.
+
+    Raises SettingError, PortInUse, DataDirectoryLocked and whatever only a person can mend.
+    """
+    from twicetold.gateway.app import create_app  # with FastAPI, which no worker needs
+    from twicetold.gateway.gate import Gate
+    from twicetold.wiring.together import attended
+
+    refuse_alone(settings, "gateway")
+    refuse_open_door(settings.host, settings.tenants_path)
+    listening = bind(settings.host, settings.port)
+    url = url_of(listening)
+    raise_limit(settings.max_live_calls)
+    health = Health("gateway", Metrics())
+    gate = Gate(health)
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        grace_s = settings.drain_s / 2
+        serving = await stack.enter_async_context(served(gate, listening, grace_s=grace_s))
+        # Whoever asks a gateway may be anybody: only its log says where its carriers are.
+        opening = carriers(settings, "gateway", health.waiting, shown=scheme_of)
+        app = create_app(await stack.enter_async_context(opening), health.metrics)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        gate.open(app)
+        if ready is not None:
+            ready(url)
+        await attended(app, serving)
+
+
+async def work(
+    worker: Worker, settings: Settings, host: str, port: int, *, ready: Ready | None = None
+) -> None:
+    """Run one worker until cancelled, its health told at ``host`` and ``port``; ``ready`` gets
+    that URL once all that it needs is there.
+
+    Raises SettingError, PortInUse, DataDirectoryLocked and whatever only a person can mend.
+    """
+    refuse_alone(settings, worker.role)
+    listening = bind(host, port)
+    url = url_of(listening)
+    raise_limit(settings.max_live_calls)
+    health = Health(worker.role, Metrics())
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        opener = Opener.on(settings, stack, worker.role, health.waiting)
+        await stack.enter_async_context(served(health, listening))
+        health.up(await stack.enter_async_context(_WORKERS[worker](opener, health.metrics)))
+        stack.callback(health.stopping)
+        while await health.reasons():  # noqa: ASYNC110 - nothing tells when a group is joined
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        if ready is not None:
+            ready(url)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
+    settings = opener.settings
+    async with loading_live(settings) as loading:
+        sessions, broker = await opener.running_calls()
+        worker = live_worker(broker, sessions, await loading, settings)
+        metrics.lag("live", worker.lags)
+        async with at_work({"live": worker.run()}):
+            yield {"sessions": sessions.check, "broker": broker.check}
+
+
+@asynccontextmanager
+async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
+    settings = opener.settings
+    await asyncio.to_thread(sweep_spools, settings.data_dir)
+    queue, transcripts, store = await opener.queue(), await opener.transcripts(), opener.store()
+    sessions, broker = await opener.running_calls()
+    spool = spool_of(settings.data_dir)
+    worker = recorder(RecordCarriers(broker, sessions, transcripts, queue, store, spool), settings)
+    metrics.lag("record", worker.lags)
+    async with at_work({"record": worker.run()}):
+        yield {
+            "sessions": sessions.check,
+            "broker": broker.check,
+            "transcripts": lambda: transcripts.buried(_NO_CALL),
+            "queue": lambda: queue.job_of(_NO_CALL),
+        }
+
+
+@asynccontextmanager
+async def _batch(opener: Opener, _metrics: Metrics) -> AsyncIterator[Checks]:
+    settings, loaded = opener.settings, asyncio.Event()
+    decoder, starting = opener.decoder()
+    queue, transcripts, store = await opener.queue(), await opener.transcripts(), opener.store()
+    _, broker = await opener.running_calls()
+    await starting
+    tenants = Tenants.load(settings.tenants_path)
+    to = BatchCarriers(queue, transcripts, store, broker)
+
+    async def engine() -> None:
+        if not loaded.is_set():
+            raise Unfit(f"{settings.batch_engine} is loading.")
+
+    async with at_work(batch_roles(to, decoder, tenants, settings, loaded)):
+        yield {
+            "engine": engine,
+            "broker": broker.check,
+            "transcripts": lambda: transcripts.buried(_NO_CALL),
+            "queue": lambda: queue.job_of(_NO_CALL),
+        }
+
+
+_WORKERS: dict[Worker, Callable[[Opener, Metrics], AbstractAsyncContextManager[Checks]]] = {
+    Worker.LIVE: _live,
+    Worker.RECORD: _record,
+    Worker.BATCH: _batch,
+}

@@ -1,0 +1,204 @@
+"""URL scheme → adapter, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from obstore.store import LocalStore
+
+from twicetold.broker import Broker
+from twicetold.broker.file import FileBroker
+from twicetold.config import Settings, masked
+from twicetold.data_directory import Holder, held
+from twicetold.engines.registry import engine_info
+from twicetold.errors import SettingError, TwicetoldError
+from twicetold.gateway.context import Platform
+from twicetold.installation import installation_of
+from twicetold.media.pyav import PyAvDecoder
+from twicetold.parts import kafka_broker
+from twicetold.queue.sqlite import SqliteQueue
+from twicetold.sessions import Sessions
+from twicetold.sessions.sqlite import SqliteSessions
+from twicetold.storage import open_store
+from twicetold.tenants import Tenants
+from twicetold.transcripts.sqlite import SqliteTranscripts
+
+if TYPE_CHECKING:  # an extra
+    from twicetold.sessions.redis import RedisSessions
+
+log = structlog.get_logger()
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # before a carrier that does not answer is tried again
+_OURS_ALONE = ("file://",)  # brokers that live in one process
+
+
+def shared(settings: Settings) -> bool:
+    """Whether several processes may work on one data directory: the broker decides."""
+    return settings.broker not in _OURS_ALONE
+
+
+def refuse_alone(settings: Settings, role: str) -> None:
+    """Raises SettingError where a role by itself would find nobody to work with."""
+    if not shared(settings):
+        raise SettingError(
+            f"broker got {settings.broker}, which lives in one process; a {role} by itself needs "
+            "one that processes share.",
+            "Set broker to kafka://HOST:PORT or rabbitmq://HOST, or run all roles in one process: "
+            "twicetold serve",
+        )
+
+
+@dataclass(slots=True)
+class Opener:
+    """Opens the carriers that a role needs, on a data directory that it holds.
+
+    ``waiting`` is told, by carrier, what it waits for, at the URL that ``shown`` makes of the
+    setting; ``stack`` closes all again.
+    """
+
+    settings: Settings
+    stack: AsyncExitStack
+    holder: Holder
+    waiting: dict[str, str]
+    shown: Callable[[str], str]
+
+    @classmethod
+    def on(
+        cls,
+        settings: Settings,
+        stack: AsyncExitStack,
+        role: str,
+        waiting: dict[str, str],
+        shown: Callable[[str], str] = masked,
+    ) -> Opener:
+        """Raises DataDirectoryLocked, DiskFull or SettingError."""
+        holding = held(settings.data_dir, role, shared=shared(settings))
+        return cls(settings, stack, stack.enter_context(holding), waiting, shown)
+
+    async def running_calls(self) -> tuple[Sessions, Broker]:
+        """The record of the calls that run and their log, both at work. A broker may have the
+        session store keep for it what it cannot keep itself."""
+        sessions = await _open_sessions(self.settings)
+        self.stack.push_async_callback(sessions.aclose)
+        broker = await _open_broker(self.settings, sessions)
+        self.stack.push_async_callback(broker.aclose)
+        await self._answering("sessions", self.settings.sessions, sessions.start)
+        await self._answering("broker", self.settings.broker, broker.start)
+        return sessions, broker
+
+    async def queue(self) -> SqliteQueue:
+        _only(self.settings.queue, "queue", "sqlite://")
+        path = self.settings.data_dir / "queue.sqlite3"
+        queue = await asyncio.to_thread(SqliteQueue, path, lease_s=self.settings.job_lease_s)
+        self.stack.push_async_callback(queue.aclose)
+        if not self.holder.shared:  # the directory is ours alone: whoever held a job is dead
+            await queue.free_leases()
+        return queue
+
+    async def transcripts(self) -> SqliteTranscripts:
+        _only(self.settings.transcripts, "transcripts", "sqlite://")
+        path = self.settings.data_dir / "transcripts.sqlite3"
+        transcripts = await asyncio.to_thread(SqliteTranscripts, path)
+        self.stack.push_async_callback(transcripts.aclose)
+        return transcripts
+
+    def store(self) -> LocalStore:
+        return open_store(self.settings.store, self.settings.data_dir)
+
+    def decoder(self) -> tuple[PyAvDecoder, asyncio.Task[None]]:
+        """The decoder, and its start, which takes a moment."""
+        decoder = PyAvDecoder()
+        self.stack.push_async_callback(decoder.aclose)
+        starting = asyncio.create_task(decoder.start())
+        self.stack.push_async_callback(_given_up, starting)
+        return decoder, starting
+
+    async def _answering(self, name: str, url: str, start: Callable[[], Awaitable[None]]) -> None:
+        """Start a carrier. One on another machine that does not answer is tried again for as
+        long as it takes; raises what only a person can mend."""
+        wait_s = _FIRST_WAIT_S
+        self.waiting[name] = f"Waits for {self.shown(url)}."
+        while True:
+            try:
+                await start()
+                break
+            except TwicetoldError as error:
+                if not error.retryable or url.endswith("://"):
+                    raise
+                told = {"code": error.code, "error": error.message, "again_in_s": wait_s}
+                log.warning("carrier_does_not_answer", carrier=name, url=masked(url), **told)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        del self.waiting[name]
+
+
+@asynccontextmanager
+async def carriers(
+    settings: Settings,
+    role: str = "serve",
+    waiting: dict[str, str] | None = None,
+    shown: Callable[[str], str] = masked,
+) -> AsyncIterator[Platform]:
+    """The data directory held, every store and the broker open, nobody at work yet."""
+    async with AsyncExitStack() as stack:
+        opener = Opener.on(settings, stack, role, {} if waiting is None else waiting, shown)
+        decoder, starting = opener.decoder()
+        queue, transcripts = await opener.queue(), await opener.transcripts()
+        sessions, broker = await opener.running_calls()
+        await starting
+        yield Platform(
+            settings=settings,
+            broker=broker,
+            sessions=sessions,
+            queue=queue,
+            transcripts=transcripts,
+            store=opener.store(),
+            decoder=decoder,
+            tenants=Tenants.load(settings.tenants_path),
+            live_engine=engine_info(settings.live_engine),
+            batch_engine=engine_info(settings.batch_engine),
+        )
+
+
+async def _given_up(task: asyncio.Task[None]) -> None:
+    """It may be done long since; whoever awaits it elsewhere is told what went wrong."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _open_sessions(settings: Settings) -> SqliteSessions | RedisSessions:
+    if settings.sessions == "sqlite://":
+        return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+    if scheme_of(settings.sessions) not in ("redis", "rediss"):
+        raise _unknown(settings.sessions, "sessions", "sqlite://, redis:// or rediss://")
+    from twicetold.sessions.redis import RedisSessions  # an extra
+
+    installation = await asyncio.to_thread(installation_of, settings.data_dir)
+    return RedisSessions(settings.sessions, installation)
+
+
+async def _open_broker(settings: Settings, sessions: Sessions) -> Broker:
+    if settings.broker == "file://":
+        return FileBroker(settings.data_dir / "log")
+    if scheme_of(settings.broker) == "kafka":
+        return kafka_broker(settings.broker)
+    raise _unknown(settings.broker, "broker", "file:// or kafka://HOST:PORT")
+
+
+def _only(url: str, name: str, known: str) -> None:
+    if url != known:
+        raise _unknown(url, name, known)
+
+
+def _unknown(url: str, name: str, known: str) -> SettingError:
+    """Names the scheme alone: the rest of a URL may hold a password."""
+    return SettingError(f"{name} got {scheme_of(url)}://…; it takes {known}.")
+
+
+def scheme_of(url: str) -> str:
+    return url.partition("://")[0]

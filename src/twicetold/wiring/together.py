@@ -1,0 +1,89 @@
+"""``twicetold serve``: all roles in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from twicetold.config import Settings
+from twicetold.data_directory import sweep_spools
+from twicetold.descriptors import raise_limit
+from twicetold.engines import StreamingTranscriber
+from twicetold.gateway.app import create_app
+from twicetold.gateway.context import Platform
+from twicetold.observe.metrics import Metrics
+from twicetold.tenants import refuse_open_door
+from twicetold.wiring.opening import carriers
+from twicetold.wiring.passes import loading_live
+from twicetold.wiring.roles import (
+    at_work,
+    batch_carriers,
+    batch_roles,
+    live_worker,
+    record_carriers,
+    recorder,
+)
+from twicetold.wiring.web import Serving, bind, served, url_of
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] | None = None,
+    loading: asyncio.Task[StreamingTranscriber] | None = None,
+) -> None:
+    """Run all roles in this process until cancelled; ``ready`` gets the URL.
+
+    ``loading`` is the live engine where the caller has begun to open it.
+    """
+    refuse_open_door(settings.host, settings.tenants_path)
+    listening = bind(settings.host, settings.port)
+    url = url_of(listening)
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        metrics = Metrics()
+        platform = await stack.enter_async_context(running(settings, loading, metrics))
+        app = create_app(platform, metrics)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        grace_s = settings.drain_s / 2
+        serving = await stack.enter_async_context(served(app, listening, grace_s=grace_s))
+        if ready is not None and not serving.ended.done():
+            ready(url)
+        await attended(app, serving)
+
+
+async def attended(app: FastAPI, serving: Serving) -> None:
+    """Until cancelled. Then connections and streams are ended, every call's position is noted and
+    its lease let go, so that its client can go on elsewhere at once."""
+    try:
+        await asyncio.shield(serving.ended)
+    finally:
+        app.state.captions.stop()  # or streams that follow a call would hold it up
+        await serving.stop()
+        await asyncio.gather(*app.state.live_tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    loading: asyncio.Task[StreamingTranscriber] | None = None,
+    metrics: Metrics | None = None,
+) -> AsyncIterator[Platform]:
+    """All carriers open and all roles but the gateway at work; on the way out all is closed."""
+    raise_limit(settings.max_live_calls)
+    async with AsyncExitStack() as stack:
+        loading = await stack.enter_async_context(loading_live(settings, loading))
+        platform = await stack.enter_async_context(carriers(settings))
+        await asyncio.to_thread(sweep_spools, settings.data_dir)
+        live = live_worker(platform.broker, platform.sessions, await loading, settings)
+        record = recorder(record_carriers(platform), settings)
+        if metrics is not None:
+            metrics.lag("live", live.lags)
+            metrics.lag("record", record.lags)
+        batch = batch_roles(batch_carriers(platform), platform.decoder, platform.tenants, settings)
+        roles = {"live": live.run(), "record": record.run(), **batch}
+        await stack.enter_async_context(at_work(roles))
+        yield platform
