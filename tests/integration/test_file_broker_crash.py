@@ -120,7 +120,7 @@ def run_and_kill(directory: Path, first: dict[CallKey, int], after_s: float) -> 
 
 
 def highest(said: list[list[str]], verb: str) -> dict[CallKey, int]:
-    found = {line[1]: int(line[2]) for line in said if line[0] == verb and len(line) == 3}
+    found = {line[1]: int(line[2]) for line in said if len(line) == 3 and line[0] == verb}
     return {key: found.get(key.call_id, -1) for key in CALLS}
 
 
