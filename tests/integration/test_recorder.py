@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from twicetold.broker import Consumer, Delivery
+from twicetold.broker import Consumer, Delivery, Topic
 from twicetold.broker.file import FileBroker
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.inbox import Inbox, Item
@@ -18,8 +18,9 @@ from twicetold.live.recorder import Recorder
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Record, State
 from twicetold.sessions.sqlite import SqliteSessions
-from twicetold.speech.chunks import AudioChunk, Close, Open, parse_log_message
+from twicetold.speech.chunks import AudioChunk, Close, Open, finals_message, parse_log_message
 from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final, Word
 from twicetold.storage import local_path, recording_key
 from twicetold.transcripts.sqlite import SqliteTranscripts
 
@@ -217,3 +218,23 @@ async def test_what_the_log_has_lost_becomes_silence_of_the_same_length(tmp_path
                 whole[: stretch.start] + bytes(stretch.stop - stretch.start) + whole[stretch.stop :]
             )
         assert recorded(to) == whole
+
+
+async def test_finals_that_come_before_the_opening_are_in_the_draft(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        final = Final(1, 0, 1, 0.1, 0.5, "seven", (Word(0.1, 0.5, "seven", 1.0),))
+        await to.sessions.create(record(event=1, finals=(final,)), 10)
+        await to.broker.publish(Topic.FINALS, KEY, finals_message(final))
+        recorder = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        async with asyncio.timeout(20):
+            while (held := await to.sessions.load(KEY)) is None or held.finals:
+                await asyncio.sleep(0.02)
+        assert await to.transcripts.draft_finals(KEY, 0) == [final]
+        for delivery in log_of(1):
+            await to.broker.publish(Topic.AUDIO, KEY, delivery.value)
+        async with asyncio.timeout(20):
+            while not await to.queue.jobs():
+                await asyncio.sleep(0.02)
+        recorder.cancel()
+        await asyncio.gather(recorder, return_exceptions=True)
+        assert await to.transcripts.draft_finals(KEY, 0) == [final]

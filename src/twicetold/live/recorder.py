@@ -25,6 +25,7 @@ from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
+from twicetold.transcripts import NewCall
 from twicetold.transcripts.agreement import settle_draft_wer
 
 log = structlog.get_logger()
@@ -117,13 +118,33 @@ class Recorder:
     async def _save_messages(self, key: CallKey, messages: list[Final | Ended]) -> None:
         finals = [message for message in messages if isinstance(message, Final)]
         if finals:
-            await persist(lambda: self._to.transcripts.save_draft(key, finals))
+            try:
+                await persist(lambda: self._to.transcripts.save_draft(key, finals))
+            except CallNotFound:
+                await self._begin_unopened(key)
+                await persist(lambda: self._to.transcripts.save_draft(key, finals))
             last = max(final.event for final in finals)
             with contextlib.suppress(SessionLost):  # the draft has them, that is what counts
                 await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
         for message in messages:
             if isinstance(message, Ended):
                 await self._end(key, message)
+
+    async def _begin_unopened(self, key: CallKey) -> None:
+        """Audio and finals are read by themselves, perhaps by two recorders: finals may come while
+        the call's opening still waits for one. Raises CallNotFound where no such call runs."""
+        record = await persist_value(lambda: self._to.sessions.load(key))
+        if record is None:
+            raise CallNotFound(f"There is no call {key.call_id}.")
+        call = NewCall(
+            key=key,
+            started_at=record.started_at,
+            channels=record.channels,
+            source="live",
+            language=record.language,
+            rate=record.rate,
+        )
+        await persist(lambda: self._to.transcripts.begin_call(call))
 
     async def _end(self, key: CallKey, ended: Ended) -> None:
         length_s = ended.sample / ended.rate
