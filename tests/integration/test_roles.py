@@ -22,12 +22,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 WORKERS = (("worker", "live"), ("worker", "record"), ("worker", "batch"))
 
 
-@pytest.mark.parametrize("command", [("gateway",), *WORKERS])
-async def test_a_role_alone_needs_a_broker_that_processes_share(
-    tmp_path: Path, command: tuple[str, ...]
-) -> None:
+async def test_a_role_alone_needs_a_broker_that_processes_share(tmp_path: Path) -> None:
     async with installation(tmp_path, "file://") as product:
-        role = await product.start(*command)
+        role = await product.start("worker", "live")
         assert await role.process.wait() == 1
         error, hint = role.log.strip().splitlines()[-2:]
         assert error.startswith("error: broker got file://")
@@ -39,30 +36,37 @@ async def test_a_role_alone_needs_a_broker_that_processes_share(
 @needs_kafka()  # its client, that is; no server
 async def test_while_the_broker_is_away_a_role_is_up_and_not_ready(tmp_path: Path) -> None:
     nobody = f"kafka://me:secret@127.0.0.1:{free_port()}/away"
+    no_redis = f"redis://:secret@127.0.0.1:{free_port()}/0"
     async with installation(tmp_path, nobody) as product:
         gateway, worker = await product.start("gateway"), await product.start("worker", "live")
-        for role in (gateway, worker):
+        without = await product.start("worker", "record", "--set", f"sessions={no_redis}")
+        for role, carrier, scheme in (
+            (gateway, "broker", "kafka"),
+            (worker, "broker", "kafka"),
+            (without, "sessions", "redis"),
+        ):
             assert (await role.ask("/healthz")).status_code == 200
             assert b"process_resident_memory_bytes" in (await role.ask("/metrics")).content
-            unready = await _waiting(role)
-            assert unready["broker"].startswith("Waits for kafka")
-            assert ("127.0.0.1" in unready["broker"]) == (role is worker)
+            reason = (await _waiting(role, carrier))[carrier]
+            assert reason.startswith(f"Waits for {scheme}")
+            assert ("127.0.0.1" in reason) == (role is not gateway)  # which anybody may ask
         refused = await gateway.ask("/v1/calls")
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
         assert int(refused.headers["retry-after"]) > 0
-        assert await asyncio.gather(gateway.end(), worker.end(signal.SIGINT)) == [0, 0]
-        for role in (gateway, worker):
+        ends = (gateway.end(), worker.end(signal.SIGINT), without.end())
+        assert await asyncio.gather(*ends) == [0, 0, 0]
+        for role in product.roles:
             assert "Traceback" not in role.log
             assert "secret" not in role.log
 
 
-async def _waiting(role: Role) -> dict[str, str]:
-    """Its reasons, once it has come as far as the broker."""
+async def _waiting(role: Role, carrier: str) -> dict[str, str]:
+    """Its reasons, once it has come as far as the carrier."""
     while True:
         answer = await role.ask("/readyz")
         assert answer.status_code == 503
         reasons: dict[str, str] = answer.json()["reasons"]
-        if "broker" in reasons:
+        if carrier in reasons:
             return reasons
         await asyncio.sleep(0.05)
 

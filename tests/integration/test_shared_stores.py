@@ -70,7 +70,7 @@ async def test_nobody_takes_anothers_work_for_damage(tmp_path: Path) -> None:
     programs = [_WRITER, _WRITER, _DELETER, _DELETER, _GUEST]
     with ExitStack() as stack:
         running = [
-            stack.enter_context(process(_WHO + program, tmp_path, 2.0)) for program in programs
+            stack.enter_context(process(_WHO + program, tmp_path, 1.5)) for program in programs
         ]
         said = await asyncio.gather(*(asyncio.to_thread(each.communicate) for each in running))
     errors = [stderr for _, stderr in said if stderr]
