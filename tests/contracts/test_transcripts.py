@@ -154,6 +154,25 @@ async def test_burials_at_once_share_their_cleaning(
     assert 1 <= runs <= 3
 
 
+async def test_deletions_without_number_leave_the_index_whole(
+    store: SqliteTranscripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each puts the parts of an index of several pages on a level above all others, of which
+    there may be 2000."""
+    monkeypatch.setattr(sqlite_purge, "_MOST_LEVELS", 20)
+    many = " ".join(f"word{number}" for number in range(1_000))
+    deepest = 0
+    for number in range(60):
+        kept, gone = CallKey("acme", f"kept-{number}"), CallKey("acme", f"gone-{number}")
+        for key in (kept, gone):
+            await store.begin_call(new_call(key))
+            await store.save_draft(key, [final(1, f"{key.call_id} said {many}")])
+        await store.bury(gone)
+        deepest = max(deepest, await store._db.read(sqlite_purge._levels))
+    assert 10 < deepest <= 30
+    assert len((await store.search("acme", "said", limit=100)).hits) == 60
+
+
 async def test_the_text_is_not_stored_twice(store: SqliteTranscripts, tmp_path: Path) -> None:
     await store.begin_call(new_call())
     await store.save_canonical(

@@ -190,6 +190,13 @@ class Wire:
                 return closed.rcvd.code if closed.rcvd else 1006
         raise AssertionError(f"expected the end but got {message!r}")
 
+    async def last_code(self) -> int:
+        """The close code, whatever comes before it."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self.next()
+        return self.socket.close_code or 1006
+
     def cut(self) -> None:
         """The cable is pulled: no closing handshake."""
         self.socket.transport.abort()

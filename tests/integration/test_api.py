@@ -42,7 +42,7 @@ from twicetold.speech.events import Caption, Done, Partial
 from twicetold.speech.events import Status as StatusEvent
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
-from twicetold.storage import checkpoint_key, local_path, part_key, recording_key
+from twicetold.storage import checkpoint_key, local_path, open_store, part_key, recording_key
 from twicetold.transcripts import NewCall, Status, Version
 
 pytestmark = pytest.mark.integration
@@ -757,6 +757,31 @@ async def test_stale_uploads_are_removed_at_the_start(tmp_path: Path) -> None:
         os.utime(directory / name, (moment, moment))
     async with running_api(tmp_path):
         assert [path.name for path in directory.iterdir()] == ["new"]
+
+
+async def test_an_upload_that_stalls_at_another_gateway_is_left_alone(tmp_path: Path) -> None:
+    directory = tmp_path / "store" / "uploads"
+    store = open_store("file://", tmp_path)
+    stalls, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield bytes(2 * upload._WRITE_BYTES)
+        stalls.set()
+        await goes_on.wait()
+        yield b"the rest"
+
+    async def receive() -> int:
+        async with upload.received(store, pieces(), 100) as body:
+            return body.size
+
+    receiving = asyncio.create_task(receive())
+    await stalls.wait()
+    (path,) = directory.iterdir()
+    os.utime(path, (0, 0))
+    async with running_api(tmp_path):  # another gateway sweeps as it starts
+        assert path.exists()
+        goes_on.set()
+        assert await receiving == 2 * upload._WRITE_BYTES + len(b"the rest")
 
 
 async def test_what_was_too_young_at_the_start_is_removed_later(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
@@ -517,15 +518,25 @@ async def test_a_server_that_is_restarted_in_the_middle_of_a_call(tmp_path: Path
         assert await recording(server, "restarted") == sound
 
 
-async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:
+async def test_a_server_that_stops_lets_its_clients_go_on_at_once(tmp_path: Path) -> None:
+    """In the middle of a word, at whichever server is there next."""
+    sound, numbers = talk(1, 12)
+    half = len(sound) // 6400 // 2 * 6400
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(serving(tmp_path / "data"))
-        async with call(server, "told-to-wait") as client:
-            await client.play(talk(1, 3)[0])
-            stopping = asyncio.create_task(asyncio.to_thread(stack.close))
-            error, code = await client.refused()
-            assert (error["code"], error["retryable"], code) == ("unavailable", True, 4503)
-            await stopping
+        async with call(server, "goes-on") as client:
+            await client.play(sound[:half])
+            await client.acked(client.next_seq - 1)
+            began = time.monotonic()
+            await asyncio.to_thread(stack.close)
+            assert time.monotonic() - began < 1.5  # it waits for nobody
+            assert await client.last_code() == 1012
+            assert not [event for event in client.seen if event["type"] == "error"]
+    with serving(tmp_path / "data") as server:
+        async with call(server, "goes-on", session=client.session, event=0) as again:
+            assert again.next_seq * 6400 == half
+            await again.play(sound[half:])
+            assert words(await again.finish()) == numbers
 
 
 # --- calls whose client is gone, slow or silent -----------------------------------------------

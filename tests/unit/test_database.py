@@ -458,3 +458,50 @@ async def test_mistakes_of_ours_keep_their_type(db: Database) -> None:
     await db.write(note(1))
     with pytest.raises(sqlite3.IntegrityError):
         await db.write(note(1))
+
+
+# --- several processes on one file ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("left", ["emptied", "removed"])
+async def test_a_log_that_another_process_empties_meanwhile_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """Between the look at its size and the look at its first bytes."""
+    path = tmp_path / "notes.db"
+    log = tmp_path / "notes.db-wal"
+    await Database(path, SCHEMA).aclose()
+    size = database_file._size
+
+    def looked_at(which: Path) -> int:
+        if which != log:
+            return size(which)
+        if left == "emptied":
+            log.touch()
+        return 4096
+
+    monkeypatch.setattr(database_file, "_size", looked_at)
+    database_file.check(path)
+
+
+class Merging:
+    """A connection while other processes merge the log, so often as is said."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def execute(self, _: str) -> Merging:
+        self.times -= 1
+        return self
+
+    def fetchone(self) -> tuple[int, int, int]:
+        return (int(self.times >= 0), 0, 0)
+
+
+def test_a_log_that_another_process_merges_is_emptied_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_file, "_MERGING_PAUSE_S", 0.001)
+    assert database_file.log_emptied(Merging(3))  # type: ignore[arg-type]
+    monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.01)
+    assert not database_file.log_emptied(Merging(10_000))  # type: ignore[arg-type]

@@ -65,7 +65,8 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     the process that it runs in.
 
     While it runs, ``app.state.captions`` is the process's CaptionHub. Before a server waits for
-    its connections to end it calls ``app.state.captions.stop()``, or followers hold it up.
+    its connections to end it calls ``stop``, or they hold it up; and before it closes the
+    carriers it awaits ``app.state.live_tasks``, which note where calls stand.
     """
     app = FastAPI(
         title="Twicetold",
@@ -86,6 +87,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.state.call_locks = CallLocks(locks_of(platform.settings.data_dir))
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
+    app.state.stopping = False
     app.state.metrics = metrics or Metrics()
     app.state.metrics.live_calls(lambda: len(app.state.live_calls))
     problems.install(app)
@@ -97,6 +99,14 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.include_router(live.router)
     app.add_middleware(Edge)
     return app
+
+
+def stop(app: FastAPI) -> None:
+    """Not ready any more: have live clients go on elsewhere, and end the streams of followers."""
+    app.state.stopping = True
+    for connection in list(app.state.live_calls):
+        connection.hand_over()
+    app.state.captions.stop()
 
 
 @contextlib.asynccontextmanager

@@ -56,8 +56,10 @@ async def readyz(request: Request, response: Response) -> ReadyBody:
     """Every store answers and the engines are there."""
     platform = platform_of(request)
     reasons = await failing(checks(platform))
-    if not request.app.state.captions.alive:
-        reasons["captions"] = "They are not passed on: the server stops, or must be restarted."
+    if request.app.state.stopping:
+        reasons["server"] = "It stops."
+    elif not request.app.state.captions.alive:
+        reasons["captions"] = "They are not passed on any more."
     response.status_code = 503 if reasons else 200
     return ReadyBody(
         status="unready" if reasons else "ok",

@@ -71,8 +71,11 @@ async def live(websocket: WebSocket) -> None:
     try:
         if refusal is not None:
             raise refusal
+        if websocket.app.state.stopping:
+            connection.hand_over()
         request = LiveRequest.parse(websocket.query_params, platform.settings.language)
         await connection.serve(CallKey.checked(tenant, request.call_id), request)
+        await connection.part_if_handed_over()
     except TwicetoldError as error:
         await connection.refuse(error)
     except (WebSocketDisconnect, OSError):
@@ -103,6 +106,7 @@ class Connection:
         self._lagging = False
         self._lag_told = 0.0
         self._close_code = 0
+        self._handed_over = False
         self._over = self._pushing_back = False
         self._stopping: asyncio.Task[None] | None = None
         self._telling_lag: asyncio.Task[None] | None = None
@@ -187,7 +191,7 @@ class Connection:
             # Delivery ends with `done`; receiving ends when the client is gone.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
-                if task.done():
+                if task.done() and not self._handed_over:
                     task.result()
         finally:
             for task in tasks:
@@ -199,6 +203,16 @@ class Connection:
                 self._spawn(self._leave(ingest))  # outlives the connection by a moment
             else:
                 ingest.close()
+
+    def hand_over(self) -> None:
+        """The server stops: the client is to go on elsewhere at once, in the middle of a word."""
+        self._handed_over, self._close_code = True, _SERVER_STOPS
+        if not self._failure.done():
+            self._failure.set_result(None)
+
+    async def part_if_handed_over(self) -> None:
+        if self._handed_over:
+            await self._close(_SERVER_STOPS)
 
     # --- from the client --------------------------------------------------------
 

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
 from obstore.store import LocalStore
 
 from twicetold.broker import Broker
@@ -16,7 +15,7 @@ from twicetold.broker.file import FileBroker
 from twicetold.config import Settings, masked
 from twicetold.data_directory import Holder, held
 from twicetold.engines.registry import engine_info
-from twicetold.errors import SettingError, TwicetoldError
+from twicetold.errors import SettingError
 from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
@@ -31,9 +30,6 @@ from twicetold.transcripts.sqlite import SqliteTranscripts
 if TYPE_CHECKING:  # an extra
     from twicetold.sessions.redis import RedisSessions
 
-log = structlog.get_logger()
-
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # before a carrier that does not answer is tried again
 _OURS_ALONE = ("file://",)  # brokers that live in one process
 
 
@@ -119,21 +115,9 @@ class Opener:
         return decoder, starting
 
     async def _answering(self, name: str, url: str, start: Callable[[], Awaitable[None]]) -> None:
-        """Start a carrier. One on another machine that does not answer is tried again for as
-        long as it takes; raises what only a person can mend."""
-        wait_s = _FIRST_WAIT_S
+        """Start a carrier, which tries for as long as it takes and logs what does not answer."""
         self.waiting[name] = f"Waits for {self.shown(url)}."
-        while True:
-            try:
-                await start()
-                break
-            except TwicetoldError as error:
-                if not error.retryable or url.endswith("://"):
-                    raise
-                told = {"code": error.code, "error": error.message, "again_in_s": wait_s}
-                log.warning("carrier_does_not_answer", carrier=name, url=masked(url), **told)
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        await start()
         del self.waiting[name]
 
 
@@ -173,7 +157,7 @@ async def _given_up(task: asyncio.Task[None]) -> None:
 
 async def _open_sessions(settings: Settings) -> SqliteSessions | RedisSessions:
     if settings.sessions == "sqlite://":
-        return SqliteSessions(settings.data_dir / "sessions.sqlite3")
+        return await asyncio.to_thread(SqliteSessions, settings.data_dir / "sessions.sqlite3")
     if scheme_of(settings.sessions) not in ("redis", "rediss"):
         raise _unknown(settings.sessions, "sessions", "sqlite://, redis:// or rediss://")
     from twicetold.sessions.redis import RedisSessions  # an extra

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,8 @@ async def until_stopped(work: Coroutine[Any, Any, None], within_s: float) -> Non
                 if not task.done():
                     log.error("not_stopped_in_time", within_s=within_s)
                     _end(1)
+                elif task.cancelled():
+                    _end(0)  # a thread may still wait for a carrier that does not answer
     except asyncio.CancelledError:
         task.cancel()
         await asyncio.wait({task})
@@ -68,4 +71,6 @@ def _asked() -> Iterator[asyncio.Event]:
 def _end(code: int) -> None:
     """Now: neither the loop nor a thread that hangs is waited for. Children end with us."""
     logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(code)

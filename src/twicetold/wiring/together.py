@@ -12,7 +12,7 @@ from twicetold.config import Settings
 from twicetold.data_directory import sweep_spools
 from twicetold.descriptors import raise_limit
 from twicetold.engines import StreamingTranscriber
-from twicetold.gateway.app import create_app
+from twicetold.gateway.app import create_app, stop
 from twicetold.gateway.context import Platform
 from twicetold.observe.metrics import Metrics
 from twicetold.tenants import refuse_open_door
@@ -61,7 +61,7 @@ async def attended(app: FastAPI, serving: Serving) -> None:
     try:
         await asyncio.shield(serving.ended)
     finally:
-        app.state.captions.stop()  # or streams that follow a call would hold it up
+        stop(app)
         await serving.stop()
         await asyncio.gather(*app.state.live_tasks, return_exceptions=True)
 

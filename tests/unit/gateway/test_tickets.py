@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,20 @@ def test_a_damaged_secret_is_made_anew(tmp_path: Path) -> None:
     secret = ticket_secret(path)
     assert len(secret) == 32
     assert path.read_bytes() == secret
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_gateways_that_start_together_sign_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "ticket.key"
+    for before in (None, b"short"):
+        if before is not None:
+            path.write_bytes(before)
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(lambda _: ticket_secret(path), range(32)))) == 1
