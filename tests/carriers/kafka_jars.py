@@ -58,7 +58,7 @@ def fetch() -> Path:
             with tempfile.TemporaryDirectory(dir=CACHE) as work:
                 jars = Path(work) / "jars"
                 _download(jars)
-                _check(jars)
+                check(jars)
                 jars.rename(folder())
     return folder()
 
@@ -80,7 +80,8 @@ def _download(target: Path) -> None:
         raise RuntimeError(f"Maven could not fetch them:\n{(done.stdout + done.stderr)[-2000:]}")
 
 
-def _check(jars: Path) -> None:
+def check(jars: Path) -> None:
+    """Raises RuntimeError for a jar that is not, bit for bit, the one that was pinned."""
     pinned = dict(reversed(line.split()) for line in (HERE / "SHA256SUMS").read_text().splitlines())
     found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in jars.iterdir()}
     if found != pinned:

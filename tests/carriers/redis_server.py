@@ -1,4 +1,4 @@
-"""A real Redis for tests; unless told otherwise it keeps whatever it has confirmed."""
+"""A real Redis for tests, which keeps whatever it has confirmed unless it is told otherwise."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ def needs_redis() -> pytest.MarkDecorator:
 
 
 class RedisServer(ServerProcess):
-    """``options`` are those of its command line, and replace what makes it durable."""
+    """``options`` are those of its command line, after the ones that make it durable."""
 
     name = "Redis"
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, password: str = "") -> None:
         super().__init__(directory)
         self.port = free_port()
         self.url = f"redis://{HOST}:{self.port}"
-        self._options = options or DURABLE
+        closed = ("--requirepass", password) if password else ()
+        self._options = (*DURABLE, *options, *closed)
 
     def start(self) -> None:
         assert BINARY is not None
@@ -42,6 +43,6 @@ class RedisServer(ServerProcess):
             with socket.create_connection((HOST, self.port), 1) as asking:
                 asking.settimeout(1)
                 asking.sendall(b"PING\r\n")
-                return asking.recv(7) == b"+PONG\r\n"
+                return asking.recv(7) in (b"+PONG\r\n", b"-NOAUTH", b"-LOADIN")
         except OSError:
             return False

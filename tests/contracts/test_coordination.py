@@ -11,13 +11,13 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contracts.coordination_contract")
 
+from tests.carriers.redis_server import RedisServer, needs_redis  # noqa: E402
 from tests.contracts.coordination_contract import (  # noqa: E402
     LIVE,
     LONG_S,
     CoordinationContract,
     OpenCoordination,
 )
-from tests.contracts.redis_server import DURABLE, RedisServer, needs_redis  # noqa: E402
 
 from twicetold.broker import Coordination  # noqa: E402
 from twicetold.sessions.sqlite import SqliteSessions  # noqa: E402
@@ -64,9 +64,8 @@ class TestSqliteCoordination(CoordinationContract):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    running = RedisServer(tmp_path_factory.mktemp("redis"), *DURABLE)
-    yield running
-    running.kill()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 @needs_redis()

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 pytest.register_assert_rewrite("tests.contracts.sessions_contract")
 
-from tests.contracts.redis_server import DURABLE, RedisServer, free_port, needs_redis  # noqa: E402
+from tests.carriers.process import free_port  # noqa: E402
+from tests.carriers.redis_server import RedisServer, needs_redis  # noqa: E402
 from tests.contracts.sessions_contract import KEY, LONG_S, final, record  # noqa: E402
 
 from twicetold.errors import SettingError, TwicetoldError, Unavailable  # noqa: E402
@@ -27,18 +28,14 @@ pytestmark = [pytest.mark.contracts, needs_redis()]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    running = RedisServer(tmp_path_factory.mktemp("redis"), *DURABLE)
-    yield running
-    running.kill()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 @contextmanager
 def starting(folder: Path, *options: str, password: str = "") -> Iterator[RedisServer]:
-    running = RedisServer(folder, *options, password=password)
-    try:
+    with RedisServer(folder, *options, password=password) as running:
         yield running
-    finally:
-        running.kill()
 
 
 @asynccontextmanager
@@ -85,7 +82,7 @@ async def test_a_server_that_may_forget_is_refused_with_the_lines_that_mend_it(
 
 
 async def test_a_bare_server_is_told_all_at_once_and_may_be_accepted_loudly(tmp_path: Path) -> None:
-    with starting(tmp_path) as bare:
+    with starting(tmp_path, "--appendonly", "no", "--appendfsync", "everysec") as bare:
         refused = await told(bare.url, SettingError, "appendonly is no, appendfsync is everysec")
         assert refused.hint.count("CONFIG SET") == 2
         assert "?volatile=accepted" in refused.hint
@@ -101,7 +98,7 @@ async def test_a_bare_server_is_told_all_at_once_and_may_be_accepted_loudly(tmp_
 
 
 async def test_a_replica_is_refused(server: RedisServer, tmp_path: Path) -> None:
-    with starting(tmp_path, *DURABLE, "--replicaof", "127.0.0.1", str(server.port)) as replica:
+    with starting(tmp_path, "--replicaof", "127.0.0.1", str(server.port)) as replica:
         await told(replica.url, SettingError, "is a replica and takes no changes")
         volatile = f"{replica.url}?volatile=accepted"
         await told(volatile, SettingError, "is a replica and takes no changes")
@@ -109,7 +106,7 @@ async def test_a_replica_is_refused(server: RedisServer, tmp_path: Path) -> None
 
 async def test_a_cluster_is_refused(tmp_path: Path) -> None:
     options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    with starting(tmp_path, *DURABLE, *options) as cluster:
+    with starting(tmp_path, *options) as cluster:
         await told(cluster.url, SettingError, "no server of its own but a cluster")
         await told(f"{cluster.url}?volatile=accepted", SettingError, "is part of a cluster")
 
@@ -117,7 +114,7 @@ async def test_a_cluster_is_refused(tmp_path: Path) -> None:
 async def test_who_may_not_come_in_is_told_where_passwords_stand(tmp_path: Path) -> None:
     password = "p/a#s?s[w]@o:r%d"
     encoded = "p%2Fa%23s%3Fs%5Bw%5D%40o%3Ar%25d"
-    with starting(tmp_path, *DURABLE, password=password) as closed:
+    with starting(tmp_path, password=password) as closed:
         for user in ("", ":wrong@", "nobody:wrong@"):
             url = closed.url.replace("//", f"//{user}")
             refused = await told(url, SettingError, "asks for another user or password")
@@ -154,7 +151,7 @@ async def test_a_user_with_the_rights_that_are_named_is_enough(server: RedisServ
 
 
 async def test_a_database_that_is_not_there(server: RedisServer) -> None:
-    refused = await told(server.url[:-1] + "16", SettingError, "no database of that number")
+    refused = await told(f"{server.url}/16", SettingError, "no database of that number")
     assert "'databases'" in refused.hint
 
 
@@ -176,7 +173,7 @@ async def test_what_is_no_redis_is_called_so(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_a_server_whose_disk_fails_says_so_until_it_is_mended(tmp_path: Path) -> None:
     with (
-        starting(tmp_path, *DURABLE, "--save", "3600", "1") as failing,
+        starting(tmp_path, "--save", "3600", "1") as failing,
         redis.Redis(port=failing.port) as asking,
     ):
         (tmp_path / "dump.rdb").mkdir()  # it cannot be replaced by a file
@@ -197,7 +194,7 @@ async def test_a_server_that_still_reads_its_data_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = ("--key-load-delay", "100")  # it looks up after each 1,024 of them
-    with starting(tmp_path, *DURABLE, *slow) as server, redis.Redis(port=server.port) as asking:
+    with starting(tmp_path, *slow) as server, redis.Redis(port=server.port) as asking:
         with asking.pipeline() as many:
             for number in range(6_000):
                 many.set(f"others:{number}", number)

@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 pytest.register_assert_rewrite("tests.contracts.sessions_contract")
 
-from tests.contracts.redis_server import DURABLE, Line, RedisServer, needs_redis  # noqa: E402
+from tests.carriers.line import Line  # noqa: E402
+from tests.carriers.redis_server import RedisServer, needs_redis  # noqa: E402
 from tests.contracts.sessions_contract import KEY, LONG_S, final, record  # noqa: E402
 
 from twicetold.errors import CallInUse, SwapLost, Unavailable  # noqa: E402
@@ -29,16 +30,14 @@ _FRESH = count()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    running = RedisServer(tmp_path_factory.mktemp("redis"), *DURABLE)
-    yield running
-    running.kill()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    running = RedisServer(tmp_path, *DURABLE)
-    yield running
-    running.kill()
+    with RedisServer(tmp_path) as running:
+        yield running
 
 
 @asynccontextmanager
@@ -126,7 +125,7 @@ async def test_a_frozen_server_is_given_up_within_the_deadline_and_good_again_af
         await store.create(record(), LONG_S)
         await store.swap(KEY, {"epoch": 1}, {"next_seq": 1})
         await other.load(KEY)
-        own_server.freeze()
+        own_server.pause()
         began = time.monotonic()
         told = await asyncio.gather(
             store.swap(KEY, {"epoch": 1}, {"epoch": 2}),
@@ -141,7 +140,7 @@ async def test_a_frozen_server_is_given_up_within_the_deadline_and_good_again_af
         assert "does not answer" in str(told[1])
         assert "may have happened" not in str(told[-1])  # it waited for a connection in vain
         await asyncio.sleep(0.2)
-        own_server.thaw()
+        own_server.wake()
         # What lay in its lines when it woke came too late: whoever reads now, reads what stays.
         assert await store.load(KEY) == record(next_seq=1)
         await store.swap(KEY, {"epoch": 1}, {"epoch": 2})
@@ -150,7 +149,7 @@ async def test_a_frozen_server_is_given_up_within_the_deadline_and_good_again_af
         with redis.Redis(port=own_server.port) as asking:
             assert asking.info("commandstats")["cmdstat_evalsha"]["calls"] > 3  # they did arrive
     finally:
-        own_server.thaw()
+        own_server.wake()
         await store.aclose()
         await other.aclose()
 
@@ -193,8 +192,7 @@ async def test_a_server_that_is_away_is_waited_for_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_link, "_DEADLINE_S", 0.2)
-    server = RedisServer(tmp_path, *DURABLE, password="pass")
-    server.kill()
+    server = RedisServer(tmp_path, password="pass")
     store = RedisSessions(server.url.replace("//", "//:pass@"), "tests")
     try:
         with capture_logs() as logs:
@@ -222,16 +220,16 @@ async def test_who_is_cancelled_leaves_the_connection_to_others(
     try:
         await store.create(record(), LONG_S)
         for _ in range(5):
-            own_server.freeze()
+            own_server.pause()
             waiting = [asyncio.create_task(store.load(KEY)) for _ in range(4)]
             await asyncio.sleep(0.02)
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-            own_server.thaw()
+            own_server.wake()
             assert await asyncio.gather(*(store.load(KEY) for _ in range(4))) == [record()] * 4
     finally:
-        own_server.thaw()
+        own_server.wake()
         await store.aclose()
 
 

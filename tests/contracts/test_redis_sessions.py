@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 pytest.register_assert_rewrite("tests.contracts.sessions_contract")
 
-from tests.contracts.redis_server import DURABLE, RedisServer, needs_redis  # noqa: E402
+from tests.carriers.redis_server import RedisServer, needs_redis  # noqa: E402
 from tests.contracts.sessions_contract import (  # noqa: E402
     KEY,
     LONG_S,
@@ -35,9 +35,8 @@ _FRESH = count()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    running = RedisServer(tmp_path_factory.mktemp("redis"), *DURABLE)
-    yield running
-    running.kill()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 @asynccontextmanager
@@ -83,7 +82,8 @@ async def test_more_calls_at_once_than_connections_wait_their_turn(server: Redis
 
 
 async def test_a_full_server_refuses_new_calls_and_lets_those_that_run_end(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, *DURABLE)
+    server = RedisServer(tmp_path)
+    server.start()
     store = RedisSessions(server.url, "tests")
     second = CallKey("acme", "call-2")
     try:
@@ -163,7 +163,8 @@ async def test_what_was_removed_leaves_the_servers_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_rewriting, "_EVERY_S", 0.3)
-    server = RedisServer(tmp_path, *DURABLE, "--rdbcompression", "no")
+    server = RedisServer(tmp_path, "--rdbcompression", "no")
+    server.start()
     store = RedisSessions(server.url, "tests")
 
     def kept() -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import uuid
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import redis
 from aio_pika.abc import AbstractIncomingMessage
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from tests.carriers import kafka_jars
 from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
 from tests.carriers.redis_server import RedisServer, needs_redis
@@ -65,6 +67,16 @@ def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"retention\.bytes"):
         server.start()
     assert not server.running
+
+
+@needs_kafka()
+def test_a_jar_that_was_not_pinned_is_refused(tmp_path: Path) -> None:
+    jars = tmp_path / "jars"
+    shutil.copytree(kafka_jars.folder(), jars)
+    kafka_jars.check(jars)
+    (jars / "jopt-simple-5.0.4.jar").write_bytes(b"another")
+    with pytest.raises(RuntimeError, match=r"names: jopt-simple-5\.0\.4\.jar$"):
+        kafka_jars.check(jars)
 
 
 def _produced(server: KafkaServer, values: list[bytes]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis as redis_client  # noqa: N813 - the fixture's name is taken
-from tests.contracts.redis_server import DURABLE, RedisServer, needs_redis
+from tests.carriers.redis_server import RedisServer, needs_redis
 from tests.integration import live_harness as harness
 from tests.integration.live_harness import call, serving, talk, words
 
@@ -22,10 +22,8 @@ pytestmark = [pytest.mark.integration, needs_redis()]
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    (tmp_path / "redis").mkdir()
-    server = RedisServer(tmp_path / "redis", *DURABLE)
-    yield server
-    server.kill()
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
 
 
 async def test_a_client_resumes_on_the_next_server(tmp_path: Path, redis: RedisServer) -> None:
