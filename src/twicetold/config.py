@@ -66,7 +66,10 @@ class Settings:
     tenants_file: Path | None = field(default=None, metadata=_TENANTS)
     broker: str = field(
         default="file://",
-        metadata=_url("The log that carries audio and captions.", "file:// or kafka://host:9092"),
+        metadata=_url(
+            "The log that carries audio and captions.",
+            "file://, kafka://host:9092 or rabbitmq://host:5672",
+        ),
     )
     sessions: str = field(
         default="sqlite://",

@@ -19,7 +19,9 @@ from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 
 if TYPE_CHECKING:
+    from twicetold.broker import Coordination
     from twicetold.broker.kafka import KafkaBroker
+    from twicetold.broker.rabbitmq import RabbitBroker
 
 __all__ = [
     "engine_info",
@@ -28,6 +30,7 @@ __all__ = [
     "open_batch",
     "open_decoder",
     "open_live",
+    "rabbit_broker",
     "try_broker",
     "try_sessions",
 ]
@@ -51,9 +54,14 @@ async def try_sessions(url: str, data_dir: Path) -> str | None:
 async def try_broker(url: str) -> str | None:
     """Where the log is kept, once it has answered; None in the data directory. Raises what opening
     it would, and Unavailable."""
-    if not url.startswith("kafka://"):
-        return None
-    return await kafka_broker(url).probe()
+    scheme = url.partition("://")[0]
+    if scheme == "kafka":
+        return await kafka_broker(url).probe()
+    if scheme == "rabbitmq":
+        from twicetold.broker.rabbitmq import probe  # an extra
+
+        return await probe(url)
+    return None
 
 
 def kafka_broker(url: str) -> KafkaBroker:
@@ -65,6 +73,17 @@ def kafka_broker(url: str) -> KafkaBroker:
             "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
         ) from error
     return KafkaBroker(url)
+
+
+def rabbit_broker(url: str, coordination: Coordination) -> RabbitBroker:
+    """Raises MissingExtra, or SettingError for the URL."""
+    try:
+        from twicetold.broker.rabbitmq import RabbitBroker
+    except ImportError as error:
+        raise MissingExtra(
+            "broker=rabbitmq:// needs the package aio-pika.", "pip install 'twicetold[rabbitmq]'"
+        ) from error
+    return RabbitBroker(url, coordination)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,7 +199,8 @@ async def test_a_recorder_that_slept_through_the_end_writes_nothing_over_the_rec
         async with asyncio.timeout(20):
             while not inbox.empty:
                 await asyncio.sleep(0.01)
-        await record_call(to, log)  # by another one meanwhile, which takes the parts away
+        other = replace(to, spool_dir=tmp_path / "spool of another")
+        await record_call(other, log)  # meanwhile: it takes the parts away
         inbox.put(Item(log[-1]._replace(value=b""), Close(1, 130 * RATE), 13))
         await asyncio.wait_for(slept, 60)
         assert recorded(to) == sound(130)

@@ -129,3 +129,21 @@ class RabbitBroker(Broker):
         except LinkLost:
             return False
         return True
+
+
+async def probe(url: str) -> str:
+    """Where RabbitMQ answers, whether or not anything of ours is there. Raises Unavailable, and
+    SettingError for the URL or who we are."""
+    options = RabbitOptions.parse(url)
+    try:
+        await open_once(options, "probe", _nothing)
+    except LinkLost as error:
+        raise Unavailable(
+            f"{options.url.shown} does not answer: {error}.",
+            "Is RabbitMQ running there? See the setting broker.",
+        ) from None
+    return options.url.shown
+
+
+async def _nothing(_connection: object, _options: object) -> str:
+    return ""

@@ -19,7 +19,7 @@ from twicetold.errors import SettingError
 from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
-from twicetold.parts import kafka_broker
+from twicetold.parts import kafka_broker, rabbit_broker
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
@@ -166,12 +166,14 @@ async def _open_sessions(settings: Settings) -> SqliteSessions | RedisSessions:
     return RedisSessions(settings.sessions, installation)
 
 
-async def _open_broker(settings: Settings, sessions: Sessions) -> Broker:
+async def _open_broker(settings: Settings, sessions: SqliteSessions | RedisSessions) -> Broker:
     if settings.broker == "file://":
         return FileBroker(settings.data_dir / "log")
     if scheme_of(settings.broker) == "kafka":
         return kafka_broker(settings.broker)
-    raise _unknown(settings.broker, "broker", "file:// or kafka://HOST:PORT")
+    if scheme_of(settings.broker) == "rabbitmq":
+        return rabbit_broker(settings.broker, sessions.coordination)
+    raise _unknown(settings.broker, "broker", "file://, kafka://HOST:PORT or rabbitmq://HOST:PORT")
 
 
 def _only(url: str, name: str, known: str) -> None:
