@@ -16,7 +16,10 @@ from typing import Any
 
 NAMES = (
     "transport",
+    "brokers",
     "chaos",
+    "chaos_steps",
+    "failover",
     "batch",
     "memory",
     "interference",
@@ -36,14 +39,20 @@ def main() -> None:
     parser.add_argument("--broker", help="chaos: kafka, rabbitmq, or file for one process.")
     parser.add_argument("--strikes", type=int, help="chaos: how often something dies.")
     parser.add_argument("--overlapping", type=int, help="chaos: how many more die together.")
+    parser.add_argument("--step", help="chaos_steps: one alone.")
     parser.add_argument("--seed", type=int, help="chaos: who dies when.")
     given = vars(parser.parse_args())
     names = given.pop("names")
     if not names:
         for name in NAMES:
             print(name)
+    failed = False
     for name in names:
-        print(f"{name}:", json.dumps(_run(name, given), indent=2))
+        figures = _run(name, given)
+        failed = failed or bool(figures.get("failed"))
+        print(f"{name}:", json.dumps(figures, indent=2))
+    if failed:
+        sys.exit(f"What was promised was not kept: {', '.join(names)}.")
 
 
 def _run(name: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -128,7 +128,8 @@ async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[
                 (house.logs / "strikes.log").write_text("\n".join(reaper.told) + "\n")
                 result["logs"] = str(keep_logs(house.logs, f"chaos-{broker}-{seed}"))
     return {
-        "broker": broker, "seed": seed, "strikes": len(reaper.told), "told": reaper.told,
+        "broker": broker, "failed": failed, "seed": seed,
+        "strikes": len(reaper.told), "told": reaper.told,
         "most_lag_s": max((log.most_lag_s for log in logs), default=0.0),
         "peak_memory_mb": memory, **result,
     }  # fmt: skip

@@ -28,6 +28,8 @@ class CallLog:
     finals: list[dict[str, Any]] = field(default_factory=list)
     acked_samples: int = 0
     most_lag_s: float = 0.0
+    sent_at: list[float] = field(default_factory=list)  # by the monotonic clock, per message
+    heard_at: list[float] = field(default_factory=list)  # the same, per final
     done: bool = False
     error: str = ""
 
@@ -72,6 +74,7 @@ async def speak(url: str, log: CallLog, *, retry_for_s: float = 180.0) -> None:
             listening = asyncio.create_task(_listen(client, log, step // frame))
             due = time.monotonic()
             for at in range(0, len(log.sound), step):
+                log.sent_at.append(time.monotonic())
                 await client.send(log.sound[at : at + step])
                 due = max(due + MESSAGE_S, time.monotonic() - 1.0)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -85,6 +88,7 @@ async def _listen(client: LiveClient, log: CallLog, samples: int) -> None:
     async for event in client.events(acks=True):
         if event["type"] == "final":
             log.finals.append(event)
+            log.heard_at.append(time.monotonic())
         elif event["type"] == "ack":
             log.acked_samples = max(log.acked_samples, (event["seq"] + 1) * samples)
         elif event["type"] == "lagging":

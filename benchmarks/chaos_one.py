@@ -101,9 +101,9 @@ async def step_kill(step: str, count: int = 3, seconds: float = 9.0) -> dict[str
     """Let the server kill itself at one numbered step, once, then go on."""
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "data"
-        flag = Path(directory) / "armed"
+        flag = Path(directory) / step
         flag.touch()
-        server = Server(data, command=("-m", "benchmarks.deadly", step, str(flag)))
+        server = Server(data, command=("-m", "benchmarks.deadly", directory))
         await server.start()
         logs = calls(count, seconds)
         finished = asyncio.Event()

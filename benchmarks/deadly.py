@@ -1,11 +1,13 @@
-"""``twicetold serve`` that kills itself once at a numbered step: ``deadly STEP FLAGFILE serve …``.
+"""A process of the product that kills itself once at a numbered step: ``deadly FOLDER COMMAND …``.
 
-The carriers are wrapped from outside; the product has no hooks for it. The flag file is
-removed just before the death, so that the next start lives.
+A file named for a step in FOLDER arms it; whoever reaches the step often enough removes the file
+and dies, one process alone. The carriers are wrapped from outside; the product has no hooks for
+this.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +17,7 @@ from typing import Any
 
 from twicetold.broker import Topic
 from twicetold.broker.file import FileBroker
+from twicetold.gateway import captions
 from twicetold.live import call_recorder, worker
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import State
@@ -22,16 +25,20 @@ from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.transcripts.sqlite import SqliteTranscripts
 
 _COUNTS: dict[str, int] = {}
-_WHICH = {"ingest": 40, "final": 4, "recorder": 4, "close": 1}  # not the first time: in the middle
+# Not the first time: in the middle.
+_WHICH = {"ingest": 40, "final": 4, "recorder": 4, "close": 1, "delivery": 2}
+FOLDER = Path()
 
 
 def _reached(step: str) -> None:
-    if step != STEP or not FLAG.exists():
+    armed = FOLDER / step
+    if not armed.exists():
         return
     _COUNTS[step] = _COUNTS.get(step, 0) + 1
     if _COUNTS[step] >= _WHICH[step.split(".")[0]]:
-        FLAG.unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            armed.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _around(owner: type, name: str, before: Any, after: Any) -> None:
@@ -51,20 +58,28 @@ def _around(owner: type, name: str, before: Any, after: Any) -> None:
     setattr(owner, name, wrapped)
 
 
-def _wrap_publish() -> None:
-    inner = FileBroker.publish
+def _nothing(*_args: Any, **_kwargs: Any) -> None:
+    return None
 
-    def publish(self: FileBroker, topic: Topic, key: Any, value: bytes) -> Awaitable[None]:
+
+def _named(step: str) -> Any:
+    return lambda *_args, **_kwargs: step
+
+
+def _wrap_publish(broker: type) -> None:
+    inner = broker.publish  # type: ignore[attr-defined]
+
+    def publish(self: Any, topic: Topic, key: Any, value: bytes) -> Awaitable[None]:
         if topic is Topic.AUDIO:
             _reached("ingest.before_publish")
         answer = inner(self, topic, key, value)
         if topic is Topic.AUDIO:
-            answer.add_done_callback(lambda _: _reached("ingest.after_publish"))  # type: ignore[attr-defined]
+            answer.add_done_callback(lambda _: _reached("ingest.after_publish"))
         if topic is Topic.FINALS and b'"final"' in value:
-            answer.add_done_callback(lambda _: _reached("final.after_publish"))  # type: ignore[attr-defined]
-        return answer
+            answer.add_done_callback(lambda _: _reached("final.after_publish"))
+        return answer  # type: ignore[no-any-return]
 
-    FileBroker.publish = publish  # type: ignore[method-assign]
+    broker.publish = publish  # type: ignore[attr-defined]
 
 
 def _swap_step(when: str) -> Any:
@@ -80,31 +95,65 @@ def _swap_step(when: str) -> Any:
     return step
 
 
+def _brokers() -> list[type]:
+    found: list[type] = [FileBroker]
+    with contextlib.suppress(ImportError):
+        from twicetold.broker.kafka import KafkaBroker
+
+        found.append(KafkaBroker)
+    with contextlib.suppress(ImportError):
+        from twicetold.broker.rabbitmq import RabbitBroker
+
+        found.append(RabbitBroker)
+    return found
+
+
+def _sessions() -> list[type]:
+    found: list[type] = [SqliteSessions]
+    with contextlib.suppress(ImportError):
+        from twicetold.sessions.redis import RedisSessions
+
+        found.append(RedisSessions)
+    return found
+
+
 def arm() -> None:
-    """Put every step's trap in its place; only the one that was named snaps."""
-    nothing = lambda *_args, **_kwargs: None  # noqa: E731
-    _wrap_publish()
-    _around(SqliteSessions, "swap", _swap_step("before"), _swap_step("after"))
+    """Put every step's trap in its place; only what is armed snaps."""
+    for broker in _brokers():
+        _wrap_publish(broker)
+    for sessions in _sessions():
+        _around(sessions, "swap", _swap_step("before"), _swap_step("after"))
     _around(
         SqliteTranscripts,
         "save_draft",
-        lambda *_a, **_k: "recorder.before_draft",
-        lambda *_a, **_k: "recorder.after_draft",
+        _named("recorder.before_draft"),
+        _named("recorder.after_draft"),
     )
-    _around(SqliteQueue, "submit", nothing, lambda *_a, **_k: "close.after_job")
+    _around(SqliteQueue, "submit", _nothing, _named("close.after_job"))
     _around(
         SqliteTranscripts,
         "set_recording",
-        lambda *_a, **_k: "close.before_recording",
-        lambda *_a, **_k: "close.after_recording",
+        _named("close.before_recording"),
+        _named("close.after_recording"),
     )
-    remove_parts = call_recorder.remove_parts
+    _around(captions.CaptionHub, "subscribe", _nothing, _named("delivery.after_listen"))
+    _around(SqliteTranscripts, "draft_finals", _nothing, _named("delivery.after_draft"))
+    _wrap_functions()
+
+
+def _wrap_functions() -> None:
+    remove_parts, store_part = call_recorder.remove_parts, call_recorder.store_part
 
     async def removed(*args: Any) -> None:
         await remove_parts(*args)
         _reached("close.after_parts_removed")
 
+    async def stored(*args: Any) -> None:
+        await store_part(*args)
+        _reached("close.after_part")
+
     call_recorder.remove_parts = removed
+    call_recorder.store_part = stored
     settle = worker.Ledger.settle
 
     async def settled(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -117,9 +166,9 @@ def arm() -> None:
 
 
 if __name__ == "__main__":
-    STEP, FLAG = sys.argv[1], Path(sys.argv[2])
+    FOLDER = Path(sys.argv[1])
     arm()
     from twicetold.cli.main import main
 
-    sys.argv = ["twicetold", *sys.argv[3:]]
+    sys.argv = ["twicetold", *sys.argv[2:]]
     main()
