@@ -52,12 +52,13 @@ def lose(lease: Lease, verb: str) -> Awaitable[None]:
         "extend": lambda: lease.extend(1.0, 2.0),
         "complete": lease.complete,
         "retry": lambda: lease.retry(0.0, "late", "too late"),
+        "give_back": lease.give_back,
         "fail": lambda: lease.fail("late", "too late"),
     }
     return verbs[verb]()
 
 
-VERBS = ("extend", "complete", "retry", "fail")
+VERBS = ("extend", "complete", "retry", "give_back", "fail")
 
 
 class QueueContract:
@@ -191,7 +192,7 @@ class QueueContract:
         await taken.complete()
 
     @pytest.mark.parametrize("verb", VERBS)
-    @pytest.mark.parametrize("ended", ["complete", "retry", "fail"])
+    @pytest.mark.parametrize("ended", ["complete", "retry", "give_back", "fail"])
     async def test_a_lease_ends_once(self, queue: Queue, ended: str, verb: str) -> None:
         await queue.submit(job())
         lease = await queue.claim()
@@ -241,6 +242,15 @@ class QueueContract:
         assert not claiming.done()
         await lease.retry(0.0, "engine_failed", "It died.")
         assert (await asyncio.wait_for(claiming, SOON_S)).attempt == 2
+
+    async def test_a_job_that_is_given_back_is_as_it_was(self, rig: Rig) -> None:
+        await rig.queue.submit(job())
+        await (await rig.queue.claim()).retry(0.0, "engine_failed", "It died.", "Look at it.")
+        before = await rig.queue.job_of(KEY)
+        await (await rig.queue.claim()).give_back()
+        assert await rig.queue.job_of(KEY) == before
+        lease = await rig.another.claim()
+        assert (lease.job, lease.attempt) == (job(), 2)
 
     async def test_fail_parks_the_job_until_it_is_retried_by_hand(self, rig: Rig) -> None:
         await rig.queue.submit(job())
@@ -412,6 +422,12 @@ class QueueMachine(RuleBasedStateMachine):
         if held is not None:
             no_error = {"error_code": None, "error": None, "hint": None}
             held.change(JobState.DONE, None, done_s=held.status.total_s, **no_error)
+
+    @rule(lease=leases)
+    def give_back(self, lease: Lease) -> None:
+        held = self._try(lease, lease.give_back())
+        if held is not None:
+            held.change(JobState.WAITING, self._now, attempts=held.status.attempts - 1)
 
     @rule(lease=leases, delay_s=_DELAYS)
     def retry(self, lease: Lease, delay_s: float) -> None:

@@ -160,8 +160,7 @@ class BatchWorker:
     async def _give_back(self, lease: Lease) -> None:
         """The worker stops: the job is free again at once."""
         with contextlib.suppress(TwicetoldError):  # else its lease runs out
-            message = "The server was stopped; the job goes on by itself when it is back."
-            await lease.retry(0.0, "stopped", message)
+            await lease.give_back()
 
     async def _follow_replacement(self, lease: Lease) -> None:
         """Another recording lies there now: this job is over, the new bytes get their own."""

@@ -65,6 +65,9 @@ class Lease(Protocol):
     async def retry(self, delay_s: float, code: str, error: str, hint: str = "") -> None:
         """Give the job back; it is free again after ``delay_s``."""
 
+    async def give_back(self) -> None:
+        """The worker stops: the job is free again at once, and this attempt does not count."""
+
     async def fail(self, code: str, error: str, hint: str = "") -> None:
         """Park the job where people see it; ``retry_failed`` brings it back."""
 

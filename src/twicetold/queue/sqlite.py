@@ -183,7 +183,7 @@ class SqliteQueue:
             with contextlib.suppress(TwicetoldError):  # it stays leased, until that runs out
                 lease, _ = await taking
                 if lease is not None:
-                    await lease.undo()
+                    await lease.give_back()
             raise
 
     def _take(self, db: sqlite3.Connection) -> tuple[SqliteLease | None, float]:
@@ -277,8 +277,7 @@ class SqliteLease:
             hint=hint,
         )
 
-    async def undo(self) -> None:
-        """Put the job back as it was; this attempt does not count."""
+    async def give_back(self) -> None:
         await self._change_held(
             self, "state = 'waiting', free_at = :now, token = NULL, attempts = attempts - 1"
         )
