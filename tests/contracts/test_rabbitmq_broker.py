@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
 from tests.contracts.broker_contract import OpenBroker, Outage, SharedPartitions
 from tests.contracts.fake_coordination import FakeCoordination
 
 from twicetold.broker.rabbitmq import RabbitBroker
 
-pytestmark = pytest.mark.contracts
+pytestmark = [pytest.mark.contracts, needs_rabbitmq()]
 
 
 @pytest.fixture
-def url() -> str:
+def url(rabbitmq: RabbitServer) -> str:
     """Streams of its own for each test."""
-    port, _ = os.environ["DEVRABBIT"].split()
-    return f"rabbitmq://guest:guest@127.0.0.1:{port}/t-{uuid.uuid4().hex[:12]}?partitions=4"
+    return f"{rabbitmq.url}/t-{uuid.uuid4().hex[:12]}?partitions=4"
 
 
 class TestRabbitBroker(SharedPartitions):
@@ -40,14 +39,13 @@ class TestRabbitBroker(SharedPartitions):
             yield open_one
 
     @pytest.fixture
-    def outage(self) -> Outage:
+    def outage(self, rabbitmq: RabbitServer) -> Outage:
         @contextlib.asynccontextmanager
         async def stopped() -> AsyncIterator[None]:
-            _, pid = os.environ["DEVRABBIT"].split()
-            os.killpg(int(pid), 19)
+            rabbitmq.pause()
             try:
                 yield
             finally:
-                os.killpg(int(pid), 18)
+                rabbitmq.wake()
 
         return stopped

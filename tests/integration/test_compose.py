@@ -19,6 +19,7 @@ from tests.carriers.redis_server import RedisServer, needs_redis
 
 from twicetold import config
 from twicetold.broker.kafka_options import KafkaOptions
+from twicetold.broker.rabbitmq_options import RabbitOptions
 from twicetold.cli.main import app
 from twicetold.sessions.redis import RedisSessions
 
@@ -82,6 +83,17 @@ def test_its_settings_are_ours_and_right(name: str) -> None:
     assert (settings.broker, settings.sessions) == ("kafka://kafka:9092", "redis://redis:6379/0")
     KafkaOptions.parse(settings.broker)
     assert seconds(SERVICES[name]["stop_grace_period"]) > settings.drain_s
+
+
+def test_the_way_to_rabbitmq_leads_there() -> None:
+    page = (ROOT / "docs/how-to/run-with-compose.md").read_text()
+    broker = re.search(r"BROKER=(rabbitmq://\S+)", page)
+    assert broker is not None
+    url = RabbitOptions.parse(broker[1]).url
+    assert url.hosts == ("rabbitmq:5672",)
+    there = SERVICES["rabbitmq"]["environment"]
+    assert url.user == there["RABBITMQ_DEFAULT_USER"]
+    assert url.password == filled(there["RABBITMQ_DEFAULT_PASS"])
 
 
 def test_the_images_settings_are_ours() -> None:
