@@ -20,6 +20,7 @@ from twicetold.errors import SettingError
 _log = structlog.get_logger()
 
 _TIMEOUT_S = 10.0
+_ASK_S = 4.0
 _REPLICAS = 3
 _SEGMENT_MS = 3_600_000  # retention lets go of whole segments only
 
@@ -27,12 +28,12 @@ _SEGMENT_MS = 3_600_000  # retention lets go of whole segments only
 def prepare_topics(admin: AdminClient, options: KafkaOptions) -> None:
     """Raises KafkaException where the broker does not answer, and SettingError, with the command
     that mends it, for a topic that is not as it must be."""
-    cluster = admin.list_topics(timeout=_TIMEOUT_S)
+    cluster = admin.list_topics(timeout=_ASK_S)
     replicas = min(_REPLICAS, len(cluster.brokers))
     missing = [topic for topic in Topic if options.topic(topic) not in cluster.topics]
     if missing:
         _create(admin, options, missing, replicas)
-        cluster = admin.list_topics(timeout=_TIMEOUT_S)
+        cluster = admin.list_topics(timeout=_ASK_S)
     for topic in Topic:
         name = options.topic(topic)
         found = cluster.topics.get(name)
