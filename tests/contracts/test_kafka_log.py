@@ -107,6 +107,9 @@ async def test_a_topic_that_forgets_is_refused_with_what_mends_it(
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, f"{prefix}.finals", incremental_configs=[entry])
     admin.incremental_alter_configs([resource])[resource].result(10)
+    async with asyncio.timeout(10):
+        while admin.describe_configs([resource])[resource].result(10)[name].value != value:
+            await asyncio.sleep(0.05)
     async with opened(f"{kafka.url}/{prefix}?partitions=4") as broker:
         await broker.check()
 
