@@ -17,6 +17,7 @@ from typing import Any
 NAMES = (
     "transport",
     "brokers",
+    "carriers",
     "chaos",
     "chaos_steps",
     "failover",

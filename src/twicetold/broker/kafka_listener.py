@@ -47,6 +47,7 @@ class KafkaListener:
         self._waiter: asyncio.Future[None] | None = None
         self._positioned: asyncio.Future[None] = self._loop.create_future()
         self._closed = False
+        self._reason = ""  # what it last waited for
         self._thread = threading.Thread(target=self._main, name="kafka-listen", daemon=True)
         self._thread.start()
 
@@ -122,7 +123,9 @@ class KafkaListener:
                 _, end = self._client.get_watermark_offsets(place, _RESOLVE_S)
                 begin.append(TopicPartition(self._topic, number, end))
         except KafkaException as error:
-            _log.warning("kafka_listener_waits", error=error.args[0].str())
+            if (reason := error.args[0].str()) != self._reason:
+                self._reason = reason
+                _log.info("kafka_listener_waits", error=reason)
             self._client.poll(_POLL_S)
             return False
         self._client.assign(begin)
