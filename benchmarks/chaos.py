@@ -120,7 +120,9 @@ async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[
                 await reaper.run(strikes, overlapping)
             finally:
                 over.set()
-            logs = [log for logs in await asyncio.gather(*lines) for log in logs]
+            spoken = [log for logs in await asyncio.gather(*lines) for log in logs]
+            # A gateway that dies before it has said ready leaves its client without a call.
+            logs = [log for log in spoken if log.begun]
             result = await verdict(house.url, logs)
             memory = {role.name: round(peak_memory_mb(role.pid), 1) for role in house.roles}
             failed = bool(result["errors"]) or any(result[name] for name in _BAD)
@@ -130,6 +132,7 @@ async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[
     return {
         "broker": broker, "failed": failed, "seed": seed,
         "strikes": len(reaper.told), "told": reaper.told,
+        "calls_not_begun": len(spoken) - len(logs),
         "most_lag_s": max((log.most_lag_s for log in logs), default=0.0),
         "peak_memory_mb": memory, **result,
     }  # fmt: skip

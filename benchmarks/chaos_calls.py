@@ -30,6 +30,7 @@ class CallLog:
     most_lag_s: float = 0.0
     sent_at: list[float] = field(default_factory=list)  # by the monotonic clock, per message
     heard_at: list[float] = field(default_factory=list)  # the same, per final
+    begun: bool = False  # its client was told that the call is there
     done: bool = False
     error: str = ""
 
@@ -71,6 +72,7 @@ async def speak(url: str, log: CallLog, *, retry_for_s: float = 180.0) -> None:
     )
     try:
         async with client:
+            log.begun = True
             listening = asyncio.create_task(_listen(client, log, step // frame))
             due = time.monotonic()
             for at in range(0, len(log.sound), step):
