@@ -33,7 +33,7 @@ def gateway(
 ) -> None:
     """Run the gateway alone: the API, live connections, the page. Several may run.
 
-    Needs a broker that processes share (broker=kafka://HOST:PORT), and workers: twicetold worker.
+    Needs a broker that processes share (kafka:// or rabbitmq://), and workers: twicetold worker.
     The first line on stdout is its address, once it takes calls; /readyz says what it waits for.
     SIGTERM has its clients go on at another gateway.
     """

@@ -48,7 +48,7 @@ def live(
 ) -> None:
     """Write the captions of running calls. Several share them.
 
-    Needs a broker that processes share (broker=kafka://HOST:PORT). SIGTERM has the others go on
+    Needs a broker that processes share (kafka:// or rabbitmq://). SIGTERM has the others go on
     with its calls. The first line on stdout says that it is ready.
     """
     settings = settings_of(
@@ -68,7 +68,7 @@ def record(
 ) -> None:
     """Write recordings and drafts, and close calls that were abandoned. Several share them.
 
-    Needs a broker that processes share (broker=kafka://HOST:PORT). SIGTERM has the others go on
+    Needs a broker that processes share (kafka:// or rabbitmq://). SIGTERM has the others go on
     with its calls. The first line on stdout says that it is ready.
     """
     settings = settings_of(
@@ -91,7 +91,7 @@ def batch(
 ) -> None:
     """Make the canonical transcripts, and look after recordings that arrive. Several share them.
 
-    Needs a broker that processes share (broker=kafka://HOST:PORT), to say how far it is. SIGTERM
+    Needs a broker that processes share (kafka:// or rabbitmq://), to say how far it is. SIGTERM
     has it give back its jobs, which go on where they are. The first line on stdout says that it
     is ready.
     """
