@@ -13,6 +13,8 @@ from obstore.store import LocalStore
 
 from twicetold.broker import Consumer, Delivery, Topic
 from twicetold.broker.file import FileBroker
+from twicetold.errors import Unavailable
+from twicetold.live import recorder as recorder_module
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.inbox import Inbox, Item
 from twicetold.live.recorder import Recorder
@@ -185,6 +187,41 @@ async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: 
         await asyncio.gather(recorder, return_exceptions=True)
         assert held is not None
         assert held.state is State.OPEN
+
+
+async def test_gateways_get_their_time_after_a_store_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_SWEEP_INTERVAL_S", 0.1)
+    async with carriers(tmp_path) as to:
+        away, sweeps = True, 0
+
+        class Away(SqliteSessions):
+            """A test double of a store that does not answer for a while."""
+
+            async def sweep(self, abandoned_after_s: float) -> list[Record]:
+                nonlocal sweeps
+                sweeps += 1
+                if away:
+                    raise Unavailable("away, says the test")
+                return await super().sweep(abandoned_after_s)
+
+        sessions = Away(tmp_path / "others.sqlite3")
+        await sessions.create(record(), -3_600)
+        running = asyncio.create_task(
+            Recorder(replace(to, sessions=sessions), abandon_after_s=0.5).run()
+        )
+        async with asyncio.timeout(20):
+            while not sweeps:
+                await asyncio.sleep(0.01)
+        away, came_back = False, asyncio.get_running_loop().time()
+        async with asyncio.timeout(20):
+            while (await sessions.load(KEY)).state is State.OPEN:  # type: ignore[union-attr]
+                await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - came_back > 0.4
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await sessions.aclose()
 
 
 async def test_a_recorder_that_slept_through_the_end_writes_nothing_over_the_recording(

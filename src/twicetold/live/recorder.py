@@ -182,7 +182,8 @@ class Recorder:
     async def _sweep(self) -> None:
         """Close calls whose client did not come back, and closes that were never published.
 
-        After a start, and after the machine has slept, clients get as long as ever to return.
+        After a start, after the machine has slept, and once a store that was away is back, clients
+        and gateways get as long as ever to return.
         """
         patient_until = time.time() + self._abandon_after_s
         await self._round(self._close_what_is_closing)
@@ -192,16 +193,19 @@ class Recorder:
             now = time.time()
             if now - before > 2 * _SWEEP_INTERVAL_S:
                 patient_until = now + self._abandon_after_s
-            if now >= patient_until:
-                await self._round(self._abandon_all)
+            if now >= patient_until and not await self._round(self._abandon_all):
+                patient_until = time.time() + self._abandon_after_s
 
-    async def _round(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _round(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it could be done."""
         try:
             await work()
         except TwicetoldError as error:
             if not error.retryable:
                 raise
             log.warning("sweep_put_off", code=error.code)
+            return False
+        return True
 
     async def _close_what_is_closing(self) -> None:
         for record in await self._to.sessions.unfinished():
