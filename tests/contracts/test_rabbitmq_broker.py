@@ -1,38 +1,37 @@
-"""The broker's contract over RabbitMQ, on a real server."""
+"""The broker's contract over RabbitMQ, on a real server, with partitions shared out through the
+embedded session store."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
 from tests.contracts.broker_contract import OpenBroker, Outage, SharedPartitions
-from tests.contracts.fake_coordination import FakeCoordination
 
 from twicetold.broker.rabbitmq import RabbitBroker
+from twicetold.sessions.sqlite import SqliteSessions
 
-pytestmark = pytest.mark.contracts
-
-
-@pytest.fixture
-def url() -> str:
-    """Streams of its own for each test."""
-    port, _ = os.environ["DEVRABBIT"].split()
-    return f"rabbitmq://guest:guest@127.0.0.1:{port}/t-{uuid.uuid4().hex[:12]}?partitions=4"
+pytestmark = [pytest.mark.contracts, needs_rabbitmq()]
 
 
 class TestRabbitBroker(SharedPartitions):
     partitions = 4
 
     @pytest.fixture
-    async def open_broker(self, url: str) -> AsyncIterator[OpenBroker]:
-        coordination = FakeCoordination()
+    async def open_broker(
+        self, rabbitmq: RabbitServer, tmp_path: Path
+    ) -> AsyncIterator[OpenBroker]:
+        url = f"{rabbitmq.url}/t-{uuid.uuid4().hex[:12]}?partitions={self.partitions}"
+        sessions = SqliteSessions(tmp_path / "sessions.db")
         async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(sessions.aclose)
 
             async def open_one() -> RabbitBroker:
-                broker = RabbitBroker(url, coordination)
+                broker = RabbitBroker(url, sessions.coordination)
                 await broker.start()
                 stack.push_async_callback(broker.aclose)
                 return broker
@@ -40,14 +39,13 @@ class TestRabbitBroker(SharedPartitions):
             yield open_one
 
     @pytest.fixture
-    def outage(self) -> Outage:
+    def outage(self, rabbitmq: RabbitServer) -> Outage:
         @contextlib.asynccontextmanager
         async def stopped() -> AsyncIterator[None]:
-            _, pid = os.environ["DEVRABBIT"].split()
-            os.killpg(int(pid), 19)
+            rabbitmq.pause()
             try:
                 yield
             finally:
-                os.killpg(int(pid), 18)
+                rabbitmq.wake()
 
         return stopped
