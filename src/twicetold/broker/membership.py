@@ -9,9 +9,10 @@ partitions by then.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -47,27 +48,35 @@ class Holder(Protocol):
 
 
 class Membership:
-    """Holds its share of ``partitions``, from now on."""
+    """Holds its share of ``partitions``, once it has begun."""
 
     def __init__(
-        self, coordination: Coordination, group: str, partitions: Sequence[str], holder: Holder
+        self,
+        coordination: Coordination,
+        group: str,
+        partitions: Sequence[str],
+        holder: Holder,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._group = coordination, group
-        self._partitions, self._holder = partitions, holder
+        self._partitions, self._holder, self._clock = partitions, holder, clock
         self._name = uuid.uuid4().hex
         self._held: set[str] = set()
-        self._until = 0.0  # by the monotonic clock: till then nobody else holds what we hold
+        self._until = -math.inf  # by the clock: till then nobody else holds what we hold
         self._watch: asyncio.TimerHandle | None = None
         self._advanced: dict[str, int] = {}
         self._advance_timer: asyncio.TimerHandle | None = None
         self._advancing: asyncio.Task[None] | None = None
         self._store_away = False
         self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     @property
     def living(self) -> bool:
-        return time.monotonic() < self._until
+        return self._clock() < self._until
 
     def look(self) -> bool:
         """Whether what is held is ours still; if not, it is given up."""
@@ -92,7 +101,7 @@ class Membership:
         """Note the last positions, and leave."""
         self._end()
         self._held.clear()
-        ending = [self._task, *([self._advancing] if self._advancing else [])]
+        ending = [each for each in (self._task, self._advancing) if each is not None]
         await asyncio.gather(*ending, return_exceptions=True)
         try:
             async with asyncio.timeout(_LAST_WORDS_S):
@@ -109,7 +118,7 @@ class Membership:
         while True:
             hungry = False
             try:
-                hungry = await self._round()
+                hungry = await self.round()
                 self._tell(None)
             except TwicetoldError as error:
                 self._tell(error)
@@ -117,8 +126,9 @@ class Membership:
                 log.exception("membership_failed", group=self._group)
             await asyncio.sleep(_HUNGRY_BEAT_S if hungry else _BEAT_S)
 
-    async def _round(self) -> bool:
-        """Whether there is less to hold than our share."""
+    async def round(self) -> bool:
+        """One beat, and what follows from it. Gives whether there is less to hold than our share.
+        Raises what the store does."""
         if not self._holder.able():
             await self._rest()
             return False
@@ -142,12 +152,12 @@ class Membership:
     async def _beat(self, more: Collection[str]) -> list[str]:
         """Go on holding what is held, and ``more`` of what is free. Gives who lives; nobody where
         the answer came so late that it says nothing any more."""
-        begun = time.monotonic()
+        begun = self._clock()
         members, holds = await self._store.beat(
             self._group, self._name, _TTL_S, [*self._held, *more]
         )
         self.look()  # what ran out meanwhile may have been another's
-        if begun + _TTL_S <= time.monotonic():
+        if begun + _TTL_S <= self._clock():
             return []
         self._lose([each for each in self._held if each not in holds])
         self._live_until(begun + _TTL_S)
@@ -172,9 +182,9 @@ class Membership:
         await self._store.yield_up(self._group, self._name, partitions)
 
     async def _rest(self) -> None:
-        if self._until:
+        if self._until > -math.inf:
             await self._hand_over(list(self._held))
-            self._until = 0.0
+            self._until = -math.inf
             await self._store.leave(self._group, self._name)
 
     def _lose(self, partitions: Collection[str]) -> None:
@@ -187,7 +197,7 @@ class Membership:
         self._until = until
         if self._watch is not None:
             self._watch.cancel()
-        self._watch = self._loop.call_later(until - time.monotonic() + _TICK_S, self.look)
+        self._watch = self._loop.call_later(until - self._clock() + _TICK_S, self.look)
 
     def _tell(self, error: TwicetoldError | None) -> None:
         """Once for each time that the store is away."""
@@ -199,7 +209,8 @@ class Membership:
         self._store_away = away
 
     def _end(self) -> None:
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
         for timer in (self._watch, self._advance_timer):
             if timer is not None:
                 timer.cancel()

@@ -121,6 +121,7 @@ class RabbitConsumer:
             self._membership.abandon()
         group = f"{self._group}.{self._link.log}"
         self._membership = Membership(self._coordination, group, self._streams, self)
+        self._membership.begin()
 
     def _read(self, partition: str, number: int, start: Start) -> None:
         self._readers[partition] = RabbitReader(

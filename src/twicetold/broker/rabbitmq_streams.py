@@ -31,9 +31,10 @@ _log = structlog.get_logger()
 
 _VERSION = 1
 _MARK_WAIT_S = 1.0
-_ACCESS_REFUSED = "ACCESS_REFUSED"
+_ACCESS_REFUSED, _NO_QUEUE = "ACCESS_REFUSED", "NOT_FOUND - no queue"
+_VALUE = r"(?:the value )?'?(.*?)'?(?: of type '\w+')?"
 _OTHERWISE = re.compile(
-    r"inequivalent arg '(.+?)' for .* received '?(.*?)'? but current is '?(.*?)'?$"
+    rf"inequivalent arg '(.+?)' for .* received {_VALUE} but current is {_VALUE}$"
 )
 _MARK_ARGUMENTS = {"x-queue-type": "stream"}
 
@@ -92,9 +93,7 @@ async def find_log(connection: AbstractConnection, options: RabbitOptions) -> st
 
 async def _find_mark(connection: AbstractConnection, options: RabbitOptions) -> Mark | None:
     async with _channel(connection) as channel:
-        try:
-            await channel.declare_queue(options.mark, passive=True)
-        except ChannelNotFoundEntity:
+        if not await _is_there(channel, options.mark):
             return None
     async with _reading(connection, options) as first:
         await asyncio.wait([first], timeout=_MARK_WAIT_S)
@@ -156,21 +155,25 @@ async def _declare(connection: AbstractConnection, options: RabbitOptions, *, kn
     async with _channel(connection) as channel:
         for topic in Topic:
             for name in options.streams(topic):
-                if known:
-                    await _look_for(channel, name, options)
+                if known and not await _is_there(channel, name):
+                    raise SettingError(
+                        f"Stream {name} was deleted, and with it what it held.",
+                        "To go on with what is left, as a new log, run: rabbitmqctl delete_queue"
+                        f" -p {options.vhost} {options.mark}",
+                    )
                 await _declare_one(channel, name, options.arguments(topic), options)
         await _declare_one(channel, options.mark, _MARK_ARGUMENTS, options)
 
 
-async def _look_for(channel: AbstractChannel, name: str, options: RabbitOptions) -> None:
+async def _is_there(channel: AbstractChannel, name: str) -> bool:
+    """The channel is closed where it is not."""
     try:
         await channel.declare_queue(name, passive=True)
-    except ChannelNotFoundEntity:
-        raise SettingError(
-            f"Stream {name} was deleted, and with it what it held.",
-            "To go on with what is left, as a new log, run: rabbitmqctl delete_queue"
-            f" -p {options.vhost} {options.mark}",
-        ) from None
+    except ChannelNotFoundEntity as error:
+        if _NO_QUEUE in str(error.args):
+            return False
+        raise  # it is not served yet: RabbitMQ takes clients before it has recovered its streams
+    return True
 
 
 async def _declare_one(
