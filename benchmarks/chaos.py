@@ -27,6 +27,7 @@ from benchmarks.common import peak_memory_mb, save
 LINES, STEREO_LINES = 20, 4
 CALL_S = 60.0
 STOPPED_S = 40.0
+MOST_MEMORY_MB = 400  # of any role, whatever it is put through
 LEAST_BETWEEN_S = 5.0
 _BAD = ("audio_bytes_lost", "words_lost", "words_doubled", "finals_out_of_order", "draft_wrong",
         "canonical_wrong", "canonical_missing")  # fmt: skip
@@ -126,6 +127,7 @@ async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[
             result = await verdict(house.url, logs)
             memory = {role.name: round(peak_memory_mb(role.pid), 1) for role in house.roles}
             failed = bool(result["errors"]) or any(result[name] for name in _BAD)
+            failed = failed or max(memory.values()) > MOST_MEMORY_MB
             if failed:
                 (house.logs / "strikes.log").write_text("\n".join(reaper.told) + "\n")
                 result["logs"] = str(keep_logs(house.logs, f"chaos-{broker}-{seed}"))
