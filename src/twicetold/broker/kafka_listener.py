@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable
 
 import structlog
 from confluent_kafka import Consumer as KafkaClient
 from confluent_kafka import KafkaException, TopicPartition
 
+from twicetold.broker.heard import Heard
 from twicetold.broker.keys import encode_key
 from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
@@ -21,9 +21,6 @@ _log = structlog.get_logger()
 _POLL_S = 0.1
 _MOST_AT_ONCE = 500
 _RESOLVE_S = 5.0
-_MOST_WAITING_BYTES = 4 * 1024 * 1024
-
-Heard = list[tuple[CallKey, bytes]]
 
 
 class KafkaListener:
@@ -42,9 +39,7 @@ class KafkaListener:
         self._loop = asyncio.get_running_loop()
         self._keys: dict[bytes, CallKey] = {}  # read by the thread, changed by the loop
         self._wanted: set[CallKey] = set()  # the same for the loop: some were heard, then removed
-        self._waiting: deque[tuple[CallKey, bytes]] = deque()
-        self._waiting_bytes = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._heard = Heard()
         self._positioned: asyncio.Future[None] = self._loop.create_future()
         self._closed = False
         self._reason = ""  # what it last waited for
@@ -63,17 +58,8 @@ class KafkaListener:
         self._keys.pop(encode_key(key), None)
         self._wanted.discard(key)
 
-    async def receive(self) -> Heard:
-        while not self._closed:
-            if self._waiting:
-                heard, self._waiting = list(self._waiting), deque()
-                self._waiting_bytes = 0
-                if wanted := [each for each in heard if each[0] in self._wanted]:
-                    return wanted
-                continue
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        return []
+    async def receive(self) -> list[tuple[CallKey, bytes]]:
+        return await self._heard.receive()
 
     async def aclose(self) -> None:
         self._close()
@@ -83,24 +69,17 @@ class KafkaListener:
         self._closed = True
         if not self._positioned.done():
             self._positioned.set_result(None)
-        self._wake()
+        self._heard.close()
         self._on_closed(self)
 
-    def _take(self, heard: Heard) -> None:
-        for each in heard:
-            self._waiting.append(each)
-            self._waiting_bytes += len(each[1])
-        while self._waiting_bytes > _MOST_WAITING_BYTES:
-            self._waiting_bytes -= len(self._waiting.popleft()[1])
-        self._wake()
+    def _take(self, messages: list[tuple[CallKey, bytes]]) -> None:
+        for key, value in messages:
+            if key in self._wanted:  # heard before it was removed, it is wanted no more
+                self._heard.put(key, value)
 
     def _ready(self) -> None:
         if not self._positioned.done():
             self._positioned.set_result(None)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     # --- in the thread ---------------------------------------------------------------
 
@@ -132,7 +111,7 @@ class KafkaListener:
         return True
 
     def _sort(self, messages: list) -> None:  # type: ignore[type-arg]
-        heard: Heard = []
+        heard: list[tuple[CallKey, bytes]] = []
         for message in messages:
             if (error := message.error()) is not None:
                 _log.warning("kafka_fetch_failed", topic=self._topic, error=error.str())
