@@ -121,8 +121,8 @@ def _is_received(path: Path) -> bool:
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
     return False
 
 
@@ -155,7 +155,8 @@ def _check_size(size: int, limit_mib: int) -> None:
 def _create(path: Path) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("xb")
-    fcntl.flock(file, fcntl.LOCK_EX)  # see _is_received
+    with contextlib.suppress(OSError):  # a disk without locks, where age alone must tell
+        fcntl.flock(file, fcntl.LOCK_EX)
     return file
 
 

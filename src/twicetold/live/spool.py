@@ -62,13 +62,16 @@ class Spool:
             raise Unavailable("The spool cannot be read.", "See the disk's own log.") from error
 
     async def aclose(self) -> None:
-        """Empty it; its file is removed."""
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
-            self._writing = None
-            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+        """Empty it; its file is removed, also where the caller is cancelled meanwhile."""
         self._memory.clear()
         self._in_file = 0
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await asyncio.shield(asyncio.ensure_future(self._remove(writing)))
+
+    async def _remove(self, writing: asyncio.Future[None]) -> None:
+        await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.to_thread(self._path.unlink, missing_ok=True)
 
     def _write(self, data: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
