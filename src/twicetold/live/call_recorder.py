@@ -178,9 +178,10 @@ class CallRecorder:
         recording: Recording | None = None
         if self._layout is not None:
             rate, channels = self._layout
+            gathered = self._next if self._spool is not None else None
             try:
                 recording = await persist_value(
-                    lambda: assemble(self._to.store, self._key, rate, channels)
+                    lambda: assemble(self._to.store, self._key, rate, channels, gathered)
                 )
             except Corrupt:
                 # We slept while another recorder finished, and took the parts away?

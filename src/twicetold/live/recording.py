@@ -48,14 +48,17 @@ async def store_part(store: LocalStore, key: CallKey, number: int, pcm: bytes) -
     await _in_thread(_store_part, store, key, number, pcm)
 
 
-async def assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Recording | None:
+async def assemble(
+    store: LocalStore, key: CallKey, rate: int, channels: int, samples: int | None = None
+) -> Recording | None:
     """Stream the parts into one WAV, check its length, and return it; None where there are none.
+    ``samples`` is how long it must be, where that is known.
 
     The file appears under its name only when it is whole, and is on the disk when this returns.
     Raises DiskFull or Unavailable, and Corrupt where a part is missing or the length comes out
     wrong.
     """
-    return await _in_thread(_assemble, store, key, rate, channels)
+    return await _in_thread(_assemble, store, key, rate, channels, samples)
 
 
 async def remove_parts(store: LocalStore, key: CallKey) -> None:
@@ -100,12 +103,16 @@ def _remove_parts(store: LocalStore, key: CallKey) -> None:
         store.delete([part_key(key, number) for number in numbers])
 
 
-def _assemble(store: LocalStore, key: CallKey, rate: int, channels: int) -> Recording | None:
+def _assemble(
+    store: LocalStore, key: CallKey, rate: int, channels: int, samples: int | None
+) -> Recording | None:
     sizes = _stored_parts(store, key)
     total = sum(sizes.values())
-    if total == 0:
+    if total == 0 and not samples:
         return None
     _check_whole(key, sizes, part_bytes(rate, channels))
+    if samples is not None and total != samples * 2 * channels:
+        raise Corrupt(f"Parts of the recording of {key.call_id} are missing.", _TRIED_AGAIN)
     head = wav_head(rate, channels, total)
     target = recording_key(key)
     digest = hashlib.sha256()
