@@ -22,6 +22,8 @@ class Heard:
         self._closed = False
 
     def put(self, key: CallKey, value: bytes) -> None:
+        if self._closed:
+            return
         self._waiting.append((key, value))
         self._bytes += len(value) + _OVERHEAD_BYTES
         while self._bytes > self._most_bytes and len(self._waiting) > 1:

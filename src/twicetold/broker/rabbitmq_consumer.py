@@ -21,7 +21,7 @@ from twicetold.broker.rabbitmq_streams import find_log
 
 _log = structlog.get_logger()
 
-_ALONE_S = 10.0  # without RabbitMQ for so long, let others try, who may reach it
+_ALONE_S = 15.0  # without RabbitMQ for so long, let others try, who may reach it
 
 
 class RabbitConsumer:

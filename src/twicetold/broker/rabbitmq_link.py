@@ -26,10 +26,12 @@ from aio_pika.exceptions import (
 from twicetold.broker.rabbitmq_options import RabbitOptions
 from twicetold.errors import SettingError
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 _CONNECT_S, _PREPARE_S, _CLOSE_S = 5.0, 20.0, 2.0
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 10.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _UNUSABLE_WAIT_S = 0.1, 2.0, 10.0
+
+_SILENT = "RabbitMQ has fallen silent"
 
 Prepare = Callable[[AbstractConnection, RabbitOptions], Awaitable[str]]
 Use = Callable[[AbstractChannel, asyncio.Event], Awaitable[None]]
@@ -50,14 +52,15 @@ def losing() -> Iterator[None]:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # aiormq cancels what waits on a connection that has not said a word for too long.
-        raise LinkLost("RabbitMQ has fallen silent") from None
+        raise LinkLost(_SILENT) from None
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, InvalidFrameError):
         return "it closed the connection as it was opened: does the vhost exist, may we use it?"
-    return str(error.args[-1]) if error.args else type(error).__name__
+    if isinstance(error, asyncio.CancelledError):
+        return _SILENT  # aiormq cancels what waits on a connection that has said nothing for long
+    return (str(error.args[-1]) if error.args else "") or type(error).__name__
 
 
 async def connect(options: RabbitOptions, purpose: str, host: str) -> AbstractConnection:
@@ -138,18 +141,20 @@ class RabbitLink:
     async def serve(self, use: Use, *, confirms: bool = False) -> None:
         """Open a channel and ``use`` it until it is lost, again and again. ``use`` is given an
         event for that, which it may also set, and waits for it once it has begun."""
-        wait_s = FIRST_WAIT_S
+        wait_s, told = _FIRST_WAIT_S, ""
         while True:
             over = asyncio.Event()
             try:
                 with losing():
                     await self._serve_once(use, over, confirms)
-                wait_s = FIRST_WAIT_S
+                wait_s, told = _FIRST_WAIT_S, ""
             except LinkLost as error:
-                if self.up:
-                    _log.warning("rabbitmq_channel_lost", purpose=self._purpose, error=str(error))
+                if self.up and told != (told := str(error)):
+                    log.warning("rabbitmq_channel_lost", purpose=self._purpose, error=told)
+            except Exception:
+                log.exception("rabbitmq_channel_failed", purpose=self._purpose)
             await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     async def _serve_once(self, use: Use, over: asyncio.Event, confirms: bool) -> None:
         connection = await self.connection()
@@ -175,70 +180,70 @@ class RabbitLink:
     # --- inside --------------------------------------------------------------------
 
     async def _run(self) -> None:
-        wait_s = FIRST_WAIT_S
+        wait_s = _FIRST_WAIT_S
         while True:
             try:
                 connection = await self._open()
             except (LinkLost, SettingError) as error:
+                self._hosts.rotate(-1)
                 self._tell(error)
-                await asyncio.sleep(wait_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                await asyncio.sleep(wait_s if isinstance(error, LinkLost) else _UNUSABLE_WAIT_S)
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
                 continue
-            wait_s = FIRST_WAIT_S
-            self._reached(connection)
-            await self._lost.wait()
-            _log.warning("rabbitmq_lost", **self._told, error=self._why)
-            self._connection = self._loop.create_future()
-            self.lost_at = self._loop.time()
-            closing = self._close_later(connection.close())
-            await asyncio.wait([closing], timeout=_CLOSE_S)  # what it still held is read by then
+            except Exception:
+                log.exception("rabbitmq_link_failed", **self._told)
+                await asyncio.sleep(_UNUSABLE_WAIT_S)
+                continue
+            wait_s = _FIRST_WAIT_S
+            await self._hold(connection)
 
     async def _open(self) -> AbstractConnection:
         lost = self._lost = asyncio.Event()
         self._why = ""
-        try:
-            connection = await connect(self._options, self._purpose, self._hosts[0])
-        except LinkLost:
-            self._hosts.rotate(-1)
-            raise
+        connection = await connect(self._options, self._purpose, self._hosts[0])
         connection.close_callbacks.add(partial(self._closed, lost))
         try:
             with losing():
                 async with asyncio.timeout(_PREPARE_S):
-                    log = await self._prepare(connection, self._options)
+                    identity = await self._prepare(connection, self._options)
+            self._know(identity)
         except BaseException:
             self._close_later(connection.close())
             raise
-        self._know(log)
         return connection
+
+    async def _hold(self, connection: AbstractConnection) -> None:
+        """Until it is lost."""
+        if self._unreachable:
+            self._unreachable = False
+            log.info("rabbitmq_reached_again", **self._told)
+        self._connection.set_result(connection)
+        await self._lost.wait()
+        log.warning("rabbitmq_lost", **self._told, error=self._why)
+        self._connection = self._loop.create_future()
+        self.lost_at = self._loop.time()
+        closing = self._close_later(connection.close())
+        await asyncio.wait([closing], timeout=_CLOSE_S)  # what it still held is dealt with by then
 
     def _closed(self, lost: asyncio.Event, _: object, error: BaseException | None) -> None:
         if lost is self._lost:
             self.renew("it was closed" if error is None else _reason(error))
 
-    def _know(self, log: str) -> None:
-        before, self.log = self.log, log
-        if before not in ("", log):
-            meaning = (
-                "what the log held is gone; what has taken its place is read from its beginning"
-            )
-            _log.error("log_replaced", **self._told, meaning=meaning)
-        if before != log:
+    def _know(self, identity: str) -> None:
+        before, self.log = self.log, identity
+        if before not in ("", identity):
+            meaning = "what it held is gone; what has taken its place is read from its beginning"
+            log.error("log_replaced", **self._told, meaning=meaning)
+        if before != identity:
             self._found(before)
-
-    def _reached(self, connection: AbstractConnection) -> None:
-        if self._unreachable:
-            self._unreachable = False
-            _log.info("rabbitmq_reached_again", **self._told)
-        self._connection.set_result(connection)
 
     def _tell(self, error: Exception) -> None:
         """Once for each time that it is away; what a person must mend, every time."""
         if isinstance(error, SettingError):
-            _log.error("rabbitmq_unusable", **self._told, error=error.message, hint=error.hint)
+            log.error("rabbitmq_unusable", **self._told, error=error.message, hint=error.hint)
         elif not self._unreachable:
             self._unreachable = True
-            _log.warning("rabbitmq_unreachable", **self._told, error=str(error))
+            log.warning("rabbitmq_unreachable", **self._told, error=str(error))
 
     @property
     def _told(self) -> dict[str, str]:

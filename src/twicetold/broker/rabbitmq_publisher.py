@@ -21,7 +21,9 @@ _log = structlog.get_logger()
 _PENDING_BYTES = 64 * 1024 * 1024  # not confirmed; beyond it publishing says Overloaded
 _CAPTIONS_PENDING_BYTES = 4 * 1024 * 1024  # while more waits than this, captions are dropped
 _OVERHEAD_BYTES = 512  # of a message that waits, beside its payload, about
-_MOST_IN_FLIGHT = 1_000
+# Sent and not confirmed. RabbitMQ may store all of it as one chunk, and hands whole chunks to
+# readers, whatever these have asked for: so this bounds what a reader must hold as well.
+_IN_FLIGHT, _IN_FLIGHT_BYTES = 1_000, 2 * 1024 * 1024
 _LAST_WORDS_S = 10.0
 
 Receipt = asyncio.Future[None]
@@ -51,7 +53,8 @@ class RabbitPublisher:
         self._unsent: deque[_Pending] = deque()  # the end of these
         self._bytes = 0
         self._exchange: AbstractExchange | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], int] = {}  # size of its message
+        self._sending_bytes = 0
         self._emptied: asyncio.Future[None] | None = None
         self._closing = False
         self.ready = asyncio.Event()  # for the first message
@@ -109,15 +112,22 @@ class RabbitPublisher:
             for task in self._sending:
                 task.cancel()
             self._sending.clear()
+            self._sending_bytes = 0
             for pending in [each for each in self._pending if each.receipt is None]:
                 self._settle(pending, None)
 
     def _pump(self) -> None:
-        while self._exchange and self._unsent and len(self._sending) < _MOST_IN_FLIGHT:
+        while (
+            self._exchange is not None
+            and self._unsent
+            and len(self._sending) < _IN_FLIGHT
+            and self._sending_bytes < _IN_FLIGHT_BYTES
+        ):
             # A task for each: they take their turn on the channel in the order of their making.
-            sending = self._send(self._exchange, self._unsent.popleft())
-            task = self._loop.create_task(sending)
-            self._sending.add(task)
+            pending = self._unsent.popleft()
+            task = self._loop.create_task(self._send(self._exchange, pending))
+            self._sending[task] = pending.size
+            self._sending_bytes += pending.size
             task.add_done_callback(self._sent)
 
     async def _send(self, exchange: AbstractExchange, pending: _Pending) -> None:
@@ -128,12 +138,12 @@ class RabbitPublisher:
                 )
         except LinkLost as error:
             if exchange is self._exchange and isinstance(error.__cause__, DeliveryError):
-                self.link.renew(f"a message was refused: {error}")
+                self.link.renew("a message was refused")
         else:
             self._settle(pending, None)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
+        self._sending_bytes -= self._sending.pop(task, 0)
         self._pump()
 
     def _settle(self, pending: _Pending, error: Unavailable | None) -> None:

@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from twicetold.broker.rabbitmq_link import LinkLost, RabbitLink, losing
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 PREFETCH = 64  # what RabbitMQ sends before it wants to hear that some of it has arrived
 _ACK_EVERY = PREFETCH // 2
@@ -98,15 +98,23 @@ class RabbitReader:
     async def _take(self, channel: AbstractChannel, message: AbstractIncomingMessage) -> None:
         if channel is not self._channel:
             return
-        offset = message.headers.get("x-stream-offset")
-        assert isinstance(offset, int)
         self._latest = message
         self._unacknowledged += 1
-        if self._expected is None or offset >= self._expected:
-            self._look_for_missing(offset)
-            self._expected = offset + 1
-            self._deliver(offset, message)
+        try:
+            self._pass_on(message)
+        except Exception:
+            log.exception("rabbitmq_message_failed", partition=self.stream)
         self._acknowledge_in_time()
+
+    def _pass_on(self, message: AbstractIncomingMessage) -> None:
+        offset = message.headers.get("x-stream-offset")
+        assert isinstance(offset, int), "a stream's message has an offset"
+        if self._expected is not None:
+            if offset < self._expected:
+                return
+            self._look_for_missing(offset - self._expected)
+        self._expected = offset + 1
+        self._deliver(offset, message)
 
     def _acknowledge_in_time(self) -> None:
         if self._unacknowledged >= _ACK_EVERY:
@@ -129,10 +137,7 @@ class RabbitReader:
         if self._latest is not None:
             self._acknowledge_in_time()
 
-    def _look_for_missing(self, offset: int) -> None:
-        if self._expected is None:
-            return
-        missing = offset - self._expected
+    def _look_for_missing(self, missing: int) -> None:
         if missing > _ENTRIES_OF_ITS_OWN:
             # Retention has run out over them: what they carried is left to the other pass.
-            _log.error("messages_expired", partition=self.stream, messages=missing)
+            log.error("messages_expired", partition=self.stream, messages=missing)

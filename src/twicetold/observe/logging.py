@@ -17,6 +17,7 @@ from structlog.typing import EventDict, Processor
 from twicetold.errors import TwicetoldError
 
 # Libraries whose everyday messages are noise, or (websockets at debug) hold keys and captions.
+# What aiormq has to say of lost connections, the broker says better.
 _QUIET = {
     "uvicorn.access": logging.WARNING,
     "httpx": logging.WARNING,
@@ -24,6 +25,8 @@ _QUIET = {
     "watchfiles": logging.WARNING,
     "websockets": logging.INFO,
     "asyncio": logging.WARNING,
+    "aiormq": logging.CRITICAL,
+    "aio_pika": logging.CRITICAL,
 }
 _FRAMES = 12
 _MOST_LINES = 60
