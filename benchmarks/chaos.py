@@ -55,6 +55,7 @@ class Reaper:
         self._began = time.monotonic()
         self.told: list[str] = []
         self.recovery_s: list[float] = []
+        self.memory_mb: dict[str, float] = {}
 
     async def strike(self) -> None:
         """One victim, from its death until it is ready again."""
@@ -84,8 +85,14 @@ class Reaper:
         one, other = self._chance.sample(self._house.roles, 2)
         await asyncio.gather(self._stop(one), self._kill(other))
 
+    def weigh(self, role: Role) -> None:
+        """The most that any of its processes has taken."""
+        taken = round(peak_memory_mb(role.pid), 1)
+        self.memory_mb[role.name] = max(taken, self.memory_mb.get(role.name, 0.0))
+
     async def _kill(self, role: Role) -> None:
         self._tell("kill", role.name)
+        self.weigh(role)
         await role.kill()
         await role.start()
         await role.until_ready()
@@ -125,8 +132,11 @@ async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[
             # A gateway that dies before it has said ready leaves its client without a call.
             logs = [log for log in spoken if log.begun]
             result = await verdict(house.url, logs)
-            memory = {role.name: round(peak_memory_mb(role.pid), 1) for role in house.roles}
-            failed = bool(result["errors"]) or any(result[name] for name in _BAD)
+            for role in house.roles:
+                reaper.weigh(role)
+            memory = reaper.memory_mb
+            failed = len(logs) < LINES or len(spoken) - len(logs) > len(reaper.told)
+            failed = failed or bool(result["errors"]) or any(result[name] for name in _BAD)
             failed = failed or max(memory.values()) > MOST_MEMORY_MB
             if failed:
                 (house.logs / "strikes.log").write_text("\n".join(reaper.told) + "\n")

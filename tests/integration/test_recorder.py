@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from twicetold.broker import Consumer, Delivery, Topic
+from twicetold.broker import Consumer, Delivery, Group, Topic
 from twicetold.broker.file import FileBroker
 from twicetold.errors import Unavailable
+from twicetold.live import call_recorder, dispatch
 from twicetold.live import recorder as recorder_module
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.inbox import Inbox, Item
@@ -21,7 +22,14 @@ from twicetold.live.recorder import Recorder
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Record, State
 from twicetold.sessions.sqlite import SqliteSessions
-from twicetold.speech.chunks import AudioChunk, Close, Open, finals_message, parse_log_message
+from twicetold.speech.chunks import (
+    AudioChunk,
+    Close,
+    Ended,
+    Open,
+    finals_message,
+    parse_log_message,
+)
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Word
 from twicetold.storage import local_path, recording_key
@@ -175,6 +183,106 @@ async def test_a_call_whose_record_vanished_becomes_a_recording(tmp_path: Path) 
         call = await to.transcripts.call(KEY)
         assert call is not None
         assert call.recording == recording_key(KEY)
+
+
+async def test_a_call_whose_record_vanishes_while_it_is_recorded_becomes_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_SWEEP_INTERVAL_S", 0.1)
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        running = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        for delivery in log_of(2)[:-1]:
+            await to.broker.publish(Topic.AUDIO, KEY, delivery.value)
+        async with asyncio.timeout(20):
+            while await to.transcripts.call(KEY) is None:
+                await asyncio.sleep(0.01)
+        await to.sessions.remove(KEY)  # as a store that was wiped does
+        async with asyncio.timeout(20):
+            while not await to.queue.jobs():
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert recorded(to) == sound(2)
+
+
+async def test_a_close_asks_for_no_other_close(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        said: list[bytes] = []
+        publish = to.broker.publish
+
+        def counted(topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
+            said.append(value)
+            return publish(topic, key, value)
+
+        to.broker.publish = counted  # type: ignore[method-assign]
+        await record_call(to, [log_of(1)[-1]])
+        assert said == []
+        await record_call(to, [log_of(1)[0], log_of(1)[-1]])  # its opening: it may not be over
+        assert len(said) == 1
+        await record_call(to, [log_of(1)[0], log_of(1)[-1]])  # read again, its row says it is done
+        assert len(said) == 1
+
+
+async def test_the_end_of_a_wordless_call_that_comes_before_its_opening_is_noted(
+    tmp_path: Path,
+) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(state=State.CLOSED), 10)
+        ended = finals_message(Ended(0, 3 * RATE, RATE, "counter"))
+        await to.broker.publish(Topic.FINALS, KEY, ended)
+        running = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        async with asyncio.timeout(20):
+            while (call := await to.transcripts.call(KEY)) is None or call.ended_at is None:
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert call.length_s == 3
+
+
+async def test_a_call_that_cannot_be_recorded_fails_alone_and_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_FIRST_REWIND_S", 0.02)
+    tries = 0
+
+    async def broken(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError("a mistake, says the test")
+
+    monkeypatch.setattr(call_recorder, "assemble", broken)
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        for delivery in log_of(2):
+            await to.broker.publish(Topic.AUDIO, KEY, delivery.value)
+        running = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        async with asyncio.timeout(20):
+            while (call := await to.transcripts.call(KEY)) is None or call.status != "failed":
+                await asyncio.sleep(0.02)
+        assert call.error_code == "recording_failed"
+        assert tries == 3
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await to.broker.aclose()
+        again = FileBroker(tmp_path / "log")
+        await again.start()
+        reader = again.consume(Topic.AUDIO, Group.RECORD)
+        items = await asyncio.wait_for(reader.receive(), 10)
+        assert not [item for item in items if isinstance(item, Delivery)]  # all was let go
+        await again.aclose()
+
+
+async def test_sound_of_another_layout_or_of_no_place_is_passed_over(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(2)
+        alien = AudioChunk(1, RATE // 5, RATE, 2, bytes(400)).to_bytes()
+        far = AudioChunk(1, 2**40, RATE, 1, bytes(400)).to_bytes()
+        between = [Delivery("p", 900 + n, KEY, value) for n, value in enumerate((alien, far))]
+        consumer = await record_call(to, [*log[:2], *between, *log[2:]])
+        assert recorded(to) == sound(2)
+        assert {900, 901} <= consumer.released
 
 
 async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: Path) -> None:

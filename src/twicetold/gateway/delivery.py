@@ -121,6 +121,8 @@ class Delivery:
                 self._status = str(caption.body()["status"])
                 self._ready.append(caption)
         else:
+            if kind is Kind.PROGRESS and caption.event > self._given:
+                await self._merge()
             self._ready.append(caption)
 
     async def _take_final(self, caption: Caption) -> None:

@@ -83,7 +83,7 @@ class Ingest:
         self.renewed_at = self._loop.time()  # every position that is written renews the lease
         self._lost: TwicetoldError | None = None
         self._stopping = False
-        self.feeding = False  # whether the client waits for us
+        self.feeding_since: float | None = None  # while the client waits for us
 
     @property
     def rate(self) -> int:
@@ -99,13 +99,14 @@ class Ingest:
         """Take one message's audio. Returns once it is on its way; waits while too much is."""
         if self._lost is not None:
             raise self._lost
-        self.feeding = True
+        self.feeding_since = self._loop.time()
         try:
+            pcm = await self._intake.feed(seq, audio)
             if self._loop.time() - self.renewed_at > self._lease_s / 2:
                 await self.renew()
-            await self._send(await self._intake.feed(seq, audio))
+            await self._send(pcm)
         finally:
-            self.feeding = False
+            self.feeding_since = None
 
     async def fill_gap(self) -> float:
         """Where a container starts afresh: lay silence over the stretch in which the connection
@@ -297,8 +298,9 @@ class Ingest:
         self._written = (next_seq, next_sample)
 
     async def _settled(self) -> None:
-        if self._sent:
-            await asyncio.wait([self._sent[-1][0]])
+        while self._sent:  # not the last alone: one before it may be refused after it
+            await asyncio.wait([self._sent[0][0]])
+            self._collect()
         self._collect()
         if self._lost is not None:
             raise self._lost

@@ -343,6 +343,8 @@ class Connection:
         if self._telling_lag is not None and not self._telling_lag.done():
             return
         seconds = max(0, ingest.sample - self._worked_through) / ingest.rate
+        if ingest.feeding_since is not None:  # what the client has, and we do not take
+            seconds += self._loop.time() - ingest.feeding_since
         behind = seconds >= self._settings.lag_notice_s
         now = self._loop.time()
         if behind and now - self._lag_told >= _LAG_TOLD_EVERY_S:
@@ -368,8 +370,10 @@ class Connection:
             if self._platform.tenants.stamp(self._tenant) != self._stamp:
                 raise Unauthorized("The key of this connection was replaced or taken back.")
             if inbound.stopped:
+                if self._stopping is not None and not self._stopping.done():
+                    ingest.keep_lease()  # its last sound may have to wait for the broker
                 continue
-            if self._pushing_back or ingest.feeding:
+            if self._pushing_back or ingest.feeding_since is not None:
                 self._last_audio = self._last_message = now
             if now - self._last_audio >= self._settings.finalize_after_s and not self._told_all:
                 self._told_all = True

@@ -7,6 +7,8 @@ import sys
 from collections import deque
 from dataclasses import dataclass
 
+import structlog
+
 from twicetold.broker import Consumer, Delivery
 from twicetold.engines import StreamingTranscriber
 from twicetold.live.detection import Detector
@@ -25,6 +27,8 @@ from twicetold.speech.chunks import (
 )
 from twicetold.speech.events import Caption, NoWords, Partial, Progress, SpeechStarted
 from twicetold.speech.transcript import Hypothesis, Word
+
+log = structlog.get_logger()
 
 _MOST_TAKEN_S = 1.0
 _MOST_BACKLOG_S = 10.0
@@ -54,7 +58,7 @@ class LiveCall:
         settings: LiveSettings,
         same_sound: SameSound | None,
     ) -> None:
-        self._record, self._ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
+        self._record, self.ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
         self._detector, self._settings = detector, settings
         self._loop = asyncio.get_running_loop()
         self._rate = record.rate
@@ -91,7 +95,7 @@ class LiveCall:
 
     async def run(self) -> None:
         """Raises Conflict when the call has another owner, and whatever its streams raise."""
-        await self._ledger.take_over()
+        await self.ledger.take_over()
         self._skip_poison()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(runner.run()) for runner in self._runners]
@@ -101,12 +105,18 @@ class LiveCall:
                 await runner.drained.wait()
             for task in tasks:
                 task.cancel()
-        await self._ledger.close(self._session.position)
+        await self.ledger.close(self._session.position)
         self.release_all()
 
     def lag_s(self, published: int = 0) -> float:
         """Seconds of audio that were read, or are known to be published, and not heard yet."""
-        return max(0, max(published, self._session.position) - self._heard) / self._rate
+        unread = self.inbox.size_bytes // (2 * self._record.channels)
+        return max(0, max(published, self._session.position + unread) - self._heard) / self._rate
+
+    @property
+    def closed(self) -> bool:
+        """Whether its close was read."""
+        return self._session.state is SessionState.CLOSED
 
     @property
     def _heard(self) -> int:
@@ -122,13 +132,18 @@ class LiveCall:
 
     def _skip_poison(self) -> None:
         """After too many takeovers at one boundary, what lies there is left to the batch pass."""
-        if self._ledger.takeovers > _MOST_TAKEOVERS:
+        if self.ledger.takeovers > _MOST_TAKEOVERS:
             for runner in self._runners:
                 runner.fail_next = True
 
     async def _step(self) -> None:
-        for receipt, message, _ in await self.inbox.take(self._most_taken_bytes):
+        items = await self.inbox.take(self._most_taken_bytes)
+        for receipt, message, _ in items:  # first of all: whatever goes wrong, they are let go
             self._hold(receipt, message)
+        for receipt, message, _ in items:
+            if isinstance(message, AudioChunk) and not self._fits(message):
+                log.warning("foreign_message", position=receipt.position)
+                continue
             if not isinstance(message, AudioChunk):
                 await self._judge()  # what was said before a mark or close counts
             if self._session.state is not SessionState.CLOSED:
@@ -137,10 +152,13 @@ class LiveCall:
         await self._wait_for_room()
         self._release()
         self._tell_progress()
-        if self._ledger.takeovers and self._session.judged - self._first > self._calm_samples:
-            await self._ledger.calm()
+        if self.ledger.takeovers and self._session.judged - self._first > self._calm_samples:
+            await self.ledger.calm()
             for runner in self._runners:
                 runner.fail_next = False
+
+    def _fits(self, chunk: AudioChunk) -> bool:
+        return chunk.rate == self._rate and chunk.channels == self._record.channels
 
     def _hold(self, receipt: Delivery, message: LogMessage) -> None:
         """Remember what to release, and the sample up to which it is needed."""
@@ -164,7 +182,7 @@ class LiveCall:
             if isinstance(action, Begin):
                 start = round(action.speech_sample / self._rate, 3)
                 event = SpeechStarted(action.channel, action.utterance, start)
-                self._ledger.caption(Caption.of(event))
+                self.ledger.caption(Caption.of(event))
                 self._spoken[action.channel] = ("", 0.0)
 
     def _partial(self, channel: int, utterance: Utterance, heard: Hypothesis) -> None:
@@ -184,7 +202,7 @@ class LiveCall:
             round(origin + heard.words[-1].end, 3),
             heard_text,
         )
-        self._ledger.caption(Caption.of(partial))
+        self.ledger.caption(Caption.of(partial))
 
     async def _end(self, channel: int, utterance: Utterance, end: End, heard: Hypothesis) -> None:
         origin = utterance.start_sample / self._rate
@@ -192,7 +210,7 @@ class LiveCall:
         if end.cut:
             words = _before(words, end.end_sample / self._rate)
         span = (utterance.speech_sample / self._rate, end.end_sample / self._rate)
-        final = await self._ledger.settle(
+        final = await self.ledger.settle(
             channel,
             utterance.number,
             end.boundary,
@@ -201,7 +219,7 @@ class LiveCall:
             span if utterance.failed else None,
         )
         if final is None:
-            self._ledger.caption(Caption.of(NoWords(channel, utterance.number)))
+            self.ledger.caption(Caption.of(NoWords(channel, utterance.number)))
 
     async def _wait_for_room(self) -> None:
         """Stop reading while an engine is behind: audio waits in the broker, not with us."""
@@ -230,7 +248,7 @@ class LiveCall:
         sample = self._heard
         if sample > told:
             self._progress = (sample, now)
-            self._ledger.caption(Caption.of(Progress(sample, self._rate)))
+            self.ledger.caption(Caption.of(Progress(sample, self._rate, self.ledger.event)))
 
 
 def _before(words: tuple[Word, ...], second: float) -> tuple[Word, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +27,14 @@ from twicetold.live.recording import (
 from twicetold.live.spool import PART_S, Spool
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
-from twicetold.speech.chunks import LAST_EPOCH, AudioChunk, Close, Open
+from twicetold.speech.chunks import LAST_EPOCH, AudioChunk, Close, LogMessage, Open
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import NewCall, Status, Transcripts
 
 log = structlog.get_logger()
 
 _TAKE_BYTES = 512 * 1024
+_LONGEST_HOLE_S = 24 * 3600  # a log that lost more is not filled with silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class CallRecorder:
         self._part = 0
         self._next = 0  # the sample behind the last one gathered
         self._unreleased: list[Delivery] = []
+        self._batch: deque[Item] = deque()  # taken from the inbox and not looked at yet
 
     async def run(self) -> None:
         """Until the recording is complete and its job queued. Raises CallDeleted."""
@@ -66,9 +69,15 @@ class CallRecorder:
             await drain(self._consumer, self.inbox)
             return
         while not self._sequencer.closed:
-            for item in await self.inbox.take(_TAKE_BYTES):
-                await self._take(item)
+            self._batch.extend(await self.inbox.take(_TAKE_BYTES))
+            while self._batch:
+                await self._take(self._batch.popleft())
         await self._finish()
+
+    async def close_if_lost(self) -> None:
+        """A record that vanished takes with it whoever would have closed the call."""
+        if not self._sequencer.closed and await self._to.sessions.load(self._key) is None:
+            await self._close_for_good()
 
     async def _stands(self) -> bool:
         """Whether the worker before us got as far as the hand-over. A recording that has been
@@ -79,12 +88,17 @@ class CallRecorder:
             self._layout = (record.rate, record.channels)
             return record.recorded
         call = await self._to.transcripts.call(self._key)
-        if call is not None and call.recording is not None:
+        if call is not None and (call.recording is not None or call.status is Status.DONE):
             return True
-        # Nobody can speak into it any more, and no sweep knows it: what there is becomes its
-        # recording. The highest epoch counts over whatever its gateway still says.
-        await self._to.broker.publish(Topic.AUDIO, self._key, Close(LAST_EPOCH, 0).to_bytes())
+        if not isinstance(self.inbox.first, Close):  # or each close would ask for another
+            await self._close_for_good()
         return False
+
+    async def _close_for_good(self) -> None:
+        """Nobody can speak into it any more, and no sweep knows it: what there is becomes its
+        recording. The highest epoch counts over whatever its gateway still says."""
+        close = Close(LAST_EPOCH, 0).to_bytes()
+        await persist(lambda: self._to.broker.publish(Topic.AUDIO, self._key, close))
 
     async def _allowed(self) -> None:
         """Whoever deletes a call clears up for a moment; a recorder may have slept through it."""
@@ -104,11 +118,22 @@ class CallRecorder:
         if isinstance(message, AudioChunk) and self._spool is None:
             self._layout = (message.rate, message.channels)
             await persist(self._resume)
+        if not self._fits(message):
+            log.warning("foreign_message", position=item.receipt.position)
+            return
         for due in self._sequencer.accept(message):
             if isinstance(due, AudioChunk):
                 await self._fill(due.first_sample)
                 await self._record(due.pcm)
                 self._next = due.end_sample
+
+    def _fits(self, message: LogMessage) -> bool:
+        """Whether it can be of this call: sound of its layout, not further ahead than any log."""
+        if not isinstance(message, AudioChunk):
+            return True
+        if (message.rate, message.channels) != self._layout:
+            return False
+        return message.first_sample - self._next <= _LONGEST_HOLE_S * message.rate
 
     async def _fill(self, sample: int) -> None:
         """Silence up to the sample, where the log has lost what was there: times stay true."""
@@ -222,17 +247,13 @@ class CallRecorder:
         published = record.next_sample if record is not None else 0
         return max(unread_s, (published - self._next) / rate)
 
-    def keep_first(self) -> None:
-        """Give up, but for the first message that was not released: while it stays, the next
-        start reads the call again from there."""
-        for receipt in self._unreleased[1:]:
-            self._consumer.release(receipt)
-        del self._unreleased[1:]
-
     async def discard(self) -> None:
-        """Forget what was gathered; the call was deleted."""
+        """Forget what was gathered, and let go of all that was read; the call was deleted, or
+        cannot be recorded."""
         await self.leave()
         self._release(keep_last=False)
+        while self._batch:
+            self._consumer.release(self._batch.popleft().receipt)
 
     async def leave(self) -> None:
         """Let the log alone keep what is not stored."""

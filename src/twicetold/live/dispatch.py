@@ -71,7 +71,7 @@ class Dispatcher:
     def __init__(self, consumer: Consumer, run_call: RunCall) -> None:
         self._consumer, self._run_call = consumer, run_call
         self._shares: dict[str, _Share] = {}
-        self._ending: dict[CallKey, asyncio.Task[None]] = {}
+        self._ending: dict[CallKey, set[asyncio.Task[None]]] = {}
         self._rewound: dict[str, tuple[float, float]] = {}  # partition → when last, wait
         self.foreign = 0  # messages that were none of ours
 
@@ -89,7 +89,8 @@ class Dispatcher:
         finally:
             for partition in list(self._shares):
                 self._let_go(partition)
-            await asyncio.gather(*self._ending.values(), return_exceptions=True)
+            ending = [task for tasks in self._ending.values() for task in tasks]
+            await asyncio.gather(*ending, return_exceptions=True)
             await self._consumer.aclose()
 
     def _dispatch(self, delivery: Delivery) -> None:
@@ -128,8 +129,8 @@ class Dispatcher:
         return _Call(inbox, asyncio.create_task(self._run(share, key, inbox)))
 
     async def _run(self, share: _Share, key: CallKey, inbox: Inbox) -> None:
-        if (before := self._ending.get(key)) is not None:
-            await asyncio.wait([before])  # its partition left and came back: one at a time
+        if before := set(self._ending.get(key, ())):
+            await asyncio.wait(before)  # its partition left and came back: one at a time
         bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
         fate = Fate.OVER
         try:
@@ -175,9 +176,11 @@ class Dispatcher:
             share.rewinding.cancel()
         for key, call in share.calls.items():
             call.task.cancel()
-            self._ending[key] = call.task
+            self._ending.setdefault(key, set()).add(call.task)
             call.task.add_done_callback(partial(self._ended, key))
 
     def _ended(self, key: CallKey, task: asyncio.Task[None]) -> None:
-        if self._ending.get(key) is task:
+        tasks = self._ending[key]
+        tasks.discard(task)
+        if not tasks:
             del self._ending[key]

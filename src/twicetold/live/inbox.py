@@ -45,6 +45,11 @@ class Inbox:
     def empty(self) -> bool:
         return not self._items
 
+    @property
+    def first(self) -> LogMessage | None:
+        """What is to be taken next, if anything is there."""
+        return self._items[0].message if self._items else None
+
     def put(self, item: Item) -> None:
         self._items.append(item)
         self.size_bytes += item.size_bytes

@@ -25,12 +25,13 @@ from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
-from twicetold.transcripts import NewCall
+from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.agreement import settle_draft_wer
 
 log = structlog.get_logger()
 
 _SWEEP_INTERVAL_S = 5.0
+_MOST_ATTEMPTS = 3
 
 
 class Recorder:
@@ -40,6 +41,7 @@ class Recorder:
         self._to = carriers
         self._abandon_after_s = abandon_after_s
         self._calls: dict[CallKey, CallRecorder] = {}
+        self._mistakes: dict[CallKey, int] = {}
         self._beside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -72,14 +74,29 @@ class Recorder:
             # whoever gets it reads again; what was gathered on the way is not left lying about.
             await call.leave()
             raise
-        except Exception:
-            # The log keeps its audio, and the next start tries again; other calls go on.
+        except Exception as error:
             log.exception("recording_stopped")
-            call.keep_first()
-            return Fate.BROKEN
+            return await self._after_mistake(call, key, inbox, error)
         finally:
             if self._calls.get(key) is call:
                 del self._calls[key]
+        return Fate.OVER
+
+    async def _after_mistake(
+        self, call: CallRecorder, key: CallKey, inbox: Inbox, error: Exception
+    ) -> Fate:
+        """Read it again a few times; then give the call up, and say so, for what is not released
+        would hold up all calls of its partition."""
+        self._mistakes[key] = self._mistakes.get(key, 0) + 1
+        if self._mistakes[key] < _MOST_ATTEMPTS:
+            await call.leave()
+            return Fate.TAKEN
+        del self._mistakes[key]
+        await call.discard()
+        code = error.code if isinstance(error, TwicetoldError) else "recording_failed"
+        with contextlib.suppress(TwicetoldError):
+            await self._to.transcripts.set_status(key, Status.FAILED, code, "It was not recorded.")
+        await drain(self._audio, inbox)
         return Fate.OVER
 
     async def lags(self) -> list[float]:
@@ -108,21 +125,23 @@ class Recorder:
         except (SessionLost, CallDeleted, CallNotFound) as error:
             log.info("finals_of_no_call", call=str(key), code=error.code)
         except Exception:
-            # The first is not released, so that the next start reads from there and tries again;
-            # other calls go on.
+            # A mistake of ours: kept, it would hold up all calls of its partition. The canonical
+            # pass has the words all the same.
             log.exception("draft_not_saved", call=str(key))
-            deliveries = deliveries[1:]
         for delivery in deliveries:
             consumer.release(delivery)
 
     async def _save_messages(self, key: CallKey, messages: list[Final | Ended]) -> None:
+        try:
+            await self._save_all(key, messages)
+        except CallNotFound:
+            await self._begin_unopened(key)
+            await self._save_all(key, messages)
+
+    async def _save_all(self, key: CallKey, messages: list[Final | Ended]) -> None:
         finals = [message for message in messages if isinstance(message, Final)]
         if finals:
-            try:
-                await persist(lambda: self._to.transcripts.save_draft(key, finals))
-            except CallNotFound:
-                await self._begin_unopened(key)
-                await persist(lambda: self._to.transcripts.save_draft(key, finals))
+            await persist(lambda: self._to.transcripts.save_draft(key, finals))
             last = max(final.event for final in finals)
             with contextlib.suppress(SessionLost):  # the draft has them, that is what counts
                 await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
@@ -193,6 +212,7 @@ class Recorder:
             now = time.time()
             if now - before > 2 * _SWEEP_INTERVAL_S:
                 patient_until = now + self._abandon_after_s
+            await self._round(self._close_what_is_lost)
             if now >= patient_until and not await self._round(self._abandon_all):
                 patient_until = time.time() + self._abandon_after_s
 
@@ -211,6 +231,10 @@ class Recorder:
         for record in await self._to.sessions.unfinished():
             if record.state is State.CLOSING:
                 await self._publish_close(record)
+
+    async def _close_what_is_lost(self) -> None:
+        for call in list(self._calls.values()):
+            await call.close_if_lost()
 
     async def _abandon_all(self) -> None:
         for record in await self._to.sessions.sweep(self._abandon_after_s):

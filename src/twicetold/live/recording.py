@@ -20,7 +20,7 @@ from twicetold.speech.wav import wav_head
 from twicetold.storage import part_key, parts_prefix, recording_key, sync_object
 
 _PIECE_BYTES = 1024 * 1024
-_TRIED_AGAIN = "Its parts are kept; the next start of the server tries again."
+_KEPT = "Its parts are kept, under parts/ in the object store."
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def _assemble(
         return None
     _check_whole(key, sizes, part_bytes(rate, channels))
     if samples is not None and total != samples * 2 * channels:
-        raise Corrupt(f"Parts of the recording of {key.call_id} are missing.", _TRIED_AGAIN)
+        raise Corrupt(f"Parts of the recording of {key.call_id} are missing.", _KEPT)
     head = wav_head(rate, channels, total)
     target = recording_key(key)
     digest = hashlib.sha256()
@@ -121,7 +121,7 @@ def _assemble(
             digest.update(piece)
             writer.write(piece)
     if store.head(target)["size"] != len(head) + total:
-        raise Corrupt(f"The recording of {key.call_id} came out at a wrong length.", _TRIED_AGAIN)
+        raise Corrupt(f"The recording of {key.call_id} came out at a wrong length.", _KEPT)
     sync_object(store, target)
     return Recording(target, digest.hexdigest(), total / (2 * channels * rate))
 
@@ -131,7 +131,7 @@ def _check_whole(key: CallKey, sizes: dict[int, int], full: int) -> None:
     one finished would find what it wrote itself since, and nothing before."""
     numbers = sorted(sizes)
     if numbers != list(range(len(numbers))) or any(sizes[n] != full for n in numbers[:-1]):
-        raise Corrupt(f"Parts of the recording of {key.call_id} are missing.", _TRIED_AGAIN)
+        raise Corrupt(f"Parts of the recording of {key.call_id} are missing.", _KEPT)
 
 
 def _pieces(store: LocalStore, key: CallKey, head: bytes, numbers: list[int]) -> Iterator[bytes]:

@@ -52,11 +52,12 @@ class LiveWorker:
     async def lags(self) -> list[float]:
         """Per running call, the seconds of audio that were published and are not heard yet. Raises
         Unavailable where the session store is asked, for calls that are far behind, and away."""
-        return [await self._lag_s(key, call) for key, call in list(self._calls.items())]
+        calls = list(self._calls.items())
+        # A full inbox pauses its partition: what others have in it was not read either.
+        behind = any(call.inbox.full for _, call in calls)
+        return [await self._lag_s(key, call) if behind else call.lag_s() for key, call in calls]
 
     async def _lag_s(self, key: CallKey, call: LiveCall) -> float:
-        if not call.inbox.full:
-            return call.lag_s()
         record = await self._sessions.load(key)  # the log holds more than was read
         return call.lag_s(record.next_sample if record is not None else 0)
 
@@ -67,14 +68,23 @@ class LiveWorker:
         except* SessionLost:
             log.warning("session_lost")
             self._say_lost(key)
+            self._let_go(key)
             await drain(self._consumer, inbox)
         except* Conflict as conflicts:
             log.info("call_taken_over", code=_codes(conflicts))
             fate = Fate.TAKEN
         except* Exception as errors:
             log.exception("live_pass_given_up", exc_info=errors)
+            self._let_go(key)
             fate = await self._go_deaf(key, inbox)
+        finally:
+            self._calls.pop(key, None)
         return fate
+
+    def _let_go(self, key: CallKey) -> None:
+        """Of what the call has read and nobody will hear: it would hold up its whole partition."""
+        if (call := self._calls.get(key)) is not None:
+            call.release_all()
 
     async def _hear(self, key: CallKey, inbox: Inbox) -> None:
         record = await persist_value(lambda: self._sessions.load(key))
@@ -101,9 +111,6 @@ class LiveWorker:
         except asyncio.CancelledError:
             await _leave(ledger)
             raise
-        finally:
-            if self._calls.get(key) is call:
-                del self._calls[key]
 
     def _say_lost(self, key: CallKey) -> None:
         lost = SessionLost("The call's record is gone; its live captions end here.")
@@ -112,14 +119,21 @@ class LiveWorker:
 
     async def _go_deaf(self, key: CallKey, inbox: Inbox) -> Fate:
         """Give up the live captions of one call; its recording and canonical text go on."""
-        await drain(self._consumer, inbox, idle_s=None)
+        call = self._calls.get(key)
+        if call is None or not call.closed:
+            await drain(self._consumer, inbox, idle_s=None)
         record = await persist_value(lambda: self._sessions.load(key))
-        if record is not None:
-            ledger = Ledger(self._broker, self._sessions, record, self._engine.info.name)
-            try:
-                await ledger.close(record.next_sample)
-            except Conflict:
-                return Fate.TAKEN
+        if record is None:
+            return Fate.OVER
+        ledger = Ledger(self._broker, self._sessions, record, self._engine.info.name)
+        if call is not None:
+            ledger = call.ledger  # as the owner that we were: it may be another's by now
+        try:
+            await ledger.close(record.next_sample)
+        except SessionLost:
+            return Fate.OVER
+        except Conflict:
+            return Fate.TAKEN
         return Fate.OVER
 
 

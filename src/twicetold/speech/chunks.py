@@ -17,6 +17,8 @@ _AUDIO = struct.Struct("<BIQIB")  # kind, epoch, first_sample, rate, channels
 _MARK = struct.Struct("<BIQ")  # kind, epoch, sample
 LAST_EPOCH = 2**32 - 1  # what is said of it counts over whatever a gateway still says
 
+_LEAST_RATE, _MOST_RATE, _MOST_CHANNELS = 1_000, 384_000, 64
+_LAST_SAMPLE = 2**48  # far beyond any call
 _KIND_OPEN, _KIND_AUDIO, _KIND_FINALIZE, _KIND_CLOSE, _KIND_PAUSE = 1, 2, 3, 4, 5
 
 
@@ -117,19 +119,39 @@ def parse_log_message(value: bytes) -> LogMessage:
     try:
         if kind == _KIND_AUDIO:
             _, epoch, first, rate, channels = _AUDIO.unpack_from(value)
-            return AudioChunk(epoch, first, rate, channels, value[_AUDIO.size :])
+            pcm = value[_AUDIO.size :]
+            _check_sound(first, rate, channels, len(pcm))
+            return AudioChunk(epoch, first, rate, channels, pcm)
         _, epoch, sample = _MARK.unpack_from(value)
         if kind == _KIND_OPEN:
-            return Open(epoch=epoch, **json.loads(value[_MARK.size :]))
+            return _checked(Open(epoch=epoch, **json.loads(value[_MARK.size :])))
         if kind == _KIND_FINALIZE:
             return Finalize(epoch, sample)
         if kind == _KIND_PAUSE:
             return Pause(epoch, sample)
         if kind == _KIND_CLOSE:
             return Close(epoch, sample)
-    except (struct.error, TypeError, json.JSONDecodeError) as error:
+    except (struct.error, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"damaged log message of kind {kind}") from error
     raise ValueError(f"expected a log message of kind 1 to 5 but got {kind}")
+
+
+def _check_sound(first_sample: int, rate: int, channels: int, size_bytes: int) -> None:
+    if not (_LEAST_RATE <= rate <= _MOST_RATE and 1 <= channels <= _MOST_CHANNELS):
+        raise ValueError(f"expected sound but got {channels} channels at {rate} Hz")
+    if size_bytes == 0 or size_bytes % (2 * channels) or first_sample > _LAST_SAMPLE:
+        raise ValueError(f"expected whole samples but got {size_bytes} bytes at {first_sample}")
+
+
+def _checked(opening: Open) -> Open:
+    kinds = {
+        "rate": int, "channels": int, "language": str, "source": str, "started_at": (int, float),
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(getattr(opening, name), kind):  # type: ignore[arg-type]
+            raise ValueError(f"expected an opening but its {name} is none")  # noqa: TRY004
+    _check_sound(0, opening.rate, opening.channels, 2 * opening.channels)
+    return opening
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,11 +121,13 @@ class Done(_Event):
 
 @dataclass(frozen=True, slots=True)
 class Progress(_Event):
-    """Worker to gateway: all audio before ``sample`` has been worked through."""
+    """Worker to gateway: all audio before ``sample`` has been worked through, and ``event`` was
+    the last final of it (so that one that was lost on its way is missed)."""
 
     type: ClassVar[str] = "progress"
     sample: int
     rate: int
+    event: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Caption(NamedTuple):
     def of(
         cls, event: SpeechStarted | Partial | NoWords | Done | Progress | Status | Failed
     ) -> Caption:
-        number = event.event if isinstance(event, Done) else 0
+        number = event.event if isinstance(event, Done | Progress) else 0
         return cls(_KINDS[type(event)], number, event.to_json())
 
     @classmethod

@@ -99,6 +99,15 @@ async def test_a_gap_is_filled_from_the_store() -> None:
         assert kinds(await delivery.receive()) == ["FINAL 1", "FINAL 2", "FINAL 3"]
 
 
+async def test_a_final_whose_caption_was_lost_is_missed_by_the_next_progress() -> None:
+    carriers, broker = running_call(), FakeBroker()
+    async with follower(carriers, broker, quiet_s=60.0) as delivery:
+        carriers.store(final(1))
+        say(broker, Caption.of(Progress(16_000, 16_000, 1)))
+        given = await until(delivery, Kind.FINAL)
+        assert kinds(given)[0] == "FINAL 1"
+
+
 async def test_finals_already_seen_are_not_given_again() -> None:
     carriers, broker = running_call(), FakeBroker()
     for n in (1, 2, 3):

@@ -132,10 +132,10 @@ async def test_a_lease_that_is_half_gone_is_renewed_before_anything_is_published
     feeding = asyncio.create_task(desk.ingest.feed(0, PCM))
     await asyncio.sleep(0.05)
     assert desk.broker.handed == []
-    assert desk.ingest.feeding
+    assert desk.ingest.feeding_since is not None
     await asyncio.wait_for(feeding, 5)
     assert len(desk.broker.handed) == 1
-    assert not desk.ingest.feeding
+    assert desk.ingest.feeding_since is None
     desk.ingest.close()
 
 
@@ -158,6 +158,22 @@ async def test_a_stop_whose_answer_was_lost_is_said_once_unless_the_call_was_tak
     desk.broker.handed[0].set_result(None)
     await asyncio.wait_for(stopping, 5)
     assert len(desk.broker.handed) == 1
+
+
+async def test_a_stop_waits_for_everything_and_not_for_the_last_alone() -> None:
+    desk = Desk()
+    for seq in range(2):
+        await desk.ingest.feed(seq, PCM)
+    stopping = asyncio.create_task(desk.ingest.stop(1))
+    await asyncio.sleep(0)
+    desk.broker.handed[1].set_result(None)
+    await asyncio.sleep(0.05)
+    assert desk.sessions.state is State.OPEN
+    desk.broker.handed[0].set_exception(Unavailable("refused, says the test"))
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(stopping, 5)
+    assert desk.sessions.state is State.OPEN
+    assert desk.acks == []
 
 
 async def test_a_pause_waits_for_nobody() -> None:

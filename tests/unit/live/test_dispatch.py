@@ -218,6 +218,37 @@ async def test_a_partition_that_comes_back_waits_for_the_tasks_of_its_last_stay(
         assert calls.of(A) == [mark(1), mark(1)]
 
 
+async def test_a_call_never_runs_twice_at_once_however_often_its_partition_comes_back() -> None:
+    consumer = FakeConsumer()
+    may_leave = asyncio.Event()
+    at_once = most = 0
+
+    async def run(key: CallKey, box: Inbox) -> Fate:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        try:
+            while True:
+                await box.take(1 << 20)
+        finally:
+            await may_leave.wait()
+            at_once -= 1
+
+    running = asyncio.create_task(Dispatcher(consumer, run).run())
+    for _ in range(4):
+        consumer.give(Assigned("p"))
+        consumer.send(A, mark(1))
+        await settle()
+        consumer.give(Revoked("p"))
+    await settle()
+    running.cancel()
+    await settle()
+    assert not running.done()  # it waits for the first one
+    may_leave.set()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (most, at_once) == (1, 0)
+
+
 async def test_what_is_not_ours_is_set_aside_and_holds_nobody_up() -> None:
     async with dispatching() as (consumer, calls):
         foreign = [consumer.send(A, b"{}"), consumer.send(B, b""), consumer.send(B, b"\x63" * 40)]

@@ -1,0 +1,84 @@
+"""The live worker where a call is lost or given up: nothing of it may hold its partition up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.unit.live.test_call import KEY, RATE, AllSpeech, Carrier, HungEngine
+
+from twicetold.broker import Delivery
+from twicetold.errors import SessionLost, SwapLost
+from twicetold.live.call import LiveSettings
+from twicetold.live.dispatch import Fate
+from twicetold.live.endpointing import EndpointSettings
+from twicetold.live.inbox import Inbox, Item
+from twicetold.live.worker import LiveWorker
+from twicetold.sessions import Record
+from twicetold.speech.chunks import AudioChunk, Close
+
+pytestmark = pytest.mark.unit
+
+
+class Failing(Carrier):
+    """A test double of carriers whose session store fails at the first final."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+        self.failed = asyncio.Event()
+
+    async def load(self, key: Any) -> Record:
+        return Record(
+            key=KEY,
+            rate=RATE,
+            channels=1,
+            language="en",
+            encoding="pcm_s16le",
+            input_rate=RATE,
+            token_hash="",
+            started_at=0.0,
+        )
+
+    async def swap(self, key: Any, expected: object, changes: dict[str, Any]) -> None:
+        if "boundaries" in changes:
+            self.failed.set()
+            raise self._error
+        await super().swap(key, expected, changes)
+
+
+@pytest.mark.parametrize(
+    ("error", "fate", "all_released"),
+    [
+        (SessionLost("wiped, says the test"), Fate.OVER, True),
+        (RuntimeError("a mistake, says the test"), Fate.OVER, True),
+        (SwapLost("taken, says the test"), Fate.TAKEN, False),
+    ],
+)
+async def test_what_a_lost_call_had_read_is_let_go_unless_another_has_it(
+    error: Exception, fate: Fate, all_released: bool
+) -> None:
+    carrier, engine = Failing(error), HungEngine()
+    worker = LiveWorker(
+        carrier,  # type: ignore[arg-type]
+        carrier,  # type: ignore[arg-type]
+        engine,
+        AllSpeech(),
+        LiveSettings(EndpointSettings()),
+    )
+    worker._consumer = carrier  # type: ignore[assignment]
+    inbox = Inbox(carrier)
+    step = RATE // 4
+    chunks = [AudioChunk(1, number * step, RATE, 1, b"\1\0" * step) for number in range(140)]
+    for number, chunk in enumerate(chunks):
+        inbox.put(Item(Delivery("p", number, KEY, b""), chunk, 2 * step))
+    running = asyncio.create_task(worker._run_call(KEY, inbox))
+    await asyncio.sleep(0.05)
+    engine.enough.set()
+    await asyncio.wait_for(carrier.failed.wait(), 10)
+    await asyncio.sleep(0.05)
+    inbox.put(Item(Delivery("p", 140, KEY, b""), Close(1, 140 * step), 13))
+    assert await asyncio.wait_for(running, 10) is fate
+    assert (carrier.released == 141) is all_released
+    assert worker._calls == {}
