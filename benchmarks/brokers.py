@@ -56,6 +56,7 @@ def _client(kind: str, url: str) -> Broker:
 
         return KafkaBroker(url)
     from tests.contracts.coordination_double import FakeCoordination
+
     from twicetold.broker.rabbitmq import RabbitBroker
 
     return RabbitBroker(url, FakeCoordination())
