@@ -137,8 +137,9 @@ class RabbitPublisher:
                     message_of(pending.key, pending.value), pending.stream, mandatory=True
                 )
         except LinkLost as error:
-            if exchange is self._exchange and isinstance(error.__cause__, DeliveryError):
-                self.link.renew("a message was refused")
+            if exchange is self._exchange:
+                refused = isinstance(error.__cause__, DeliveryError)
+                self.link.renew("a message was refused" if refused else str(error))
         else:
             self._settle(pending, None)
 

@@ -30,8 +30,8 @@ class RabbitReader:
     """Gives each message to ``deliver`` once, with its offset, in order. ``start`` is an offset,
     ``first`` (the oldest there is) or ``next`` (what comes once ``positioned`` is done).
 
-    While ``may_go_on`` says no, what has arrived is not acknowledged, and RabbitMQ sends no more
-    than ``PREFETCH`` messages beyond it; ``acknowledge`` looks again.
+    While ``may_go_on`` says no, what has arrived is not acknowledged, and RabbitMQ stops after
+    ``PREFETCH`` messages and the rest of a chunk; ``acknowledge`` looks again.
     """
 
     def __init__(
