@@ -20,6 +20,8 @@ NAMES = (
     "carriers",
     "chaos",
     "chaos_steps",
+    "chaos_words",
+    "faults",
     "failover",
     "batch",
     "memory",
@@ -40,7 +42,7 @@ def main() -> None:
     parser.add_argument("--broker", help="chaos: kafka, rabbitmq, or file for one process.")
     parser.add_argument("--strikes", type=int, help="chaos: how often something dies.")
     parser.add_argument("--overlapping", type=int, help="chaos: how many more die together.")
-    parser.add_argument("--step", help="chaos_steps: one alone.")
+    parser.add_argument("--step", help="chaos_steps, faults: one alone.")
     parser.add_argument("--seed", type=int, help="chaos: who dies when.")
     given = vars(parser.parse_args())
     names = given.pop("names")

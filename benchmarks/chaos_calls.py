@@ -28,9 +28,11 @@ class CallLog:
     finals: list[dict[str, Any]] = field(default_factory=list)
     acked_samples: int = 0
     most_lag_s: float = 0.0
+    lags: list[float] = field(default_factory=list)  # as they were told
     sent_at: list[float] = field(default_factory=list)  # by the monotonic clock, per message
     heard_at: list[float] = field(default_factory=list)  # the same, per final
     begun: bool = False  # its client was told that the call is there
+    stalls_s: dict[int, float] = field(default_factory=dict)  # before the message at that byte
     done: bool = False
     error: str = ""
 
@@ -76,6 +78,9 @@ async def speak(url: str, log: CallLog, *, retry_for_s: float = 180.0) -> None:
             listening = asyncio.create_task(_listen(client, log, step // frame))
             due = time.monotonic()
             for at in range(0, len(log.sound), step):
+                if (stall_s := log.stalls_s.get(at)) is not None:
+                    await asyncio.sleep(stall_s)
+                    due = time.monotonic()
                 log.sent_at.append(time.monotonic())
                 await client.send(log.sound[at : at + step])
                 due = max(due + MESSAGE_S, time.monotonic() - 1.0)
@@ -83,7 +88,8 @@ async def speak(url: str, log: CallLog, *, retry_for_s: float = 180.0) -> None:
             await client.stop()
             await listening
     except (TwicetoldError, RuntimeError) as error:  # the report tells of it
-        log.error = f"{type(error).__name__}: {error}"
+        code = getattr(error, "code", type(error).__name__)
+        log.error = f"{code}: {error}"
 
 
 async def _listen(client: LiveClient, log: CallLog, samples: int) -> None:
@@ -94,22 +100,25 @@ async def _listen(client: LiveClient, log: CallLog, samples: int) -> None:
         elif event["type"] == "ack":
             log.acked_samples = max(log.acked_samples, (event["seq"] + 1) * samples)
         elif event["type"] == "lagging":
+            log.lags.append(event["seconds"])
             log.most_lag_s = max(log.most_lag_s, event["seconds"])
     log.done = True
 
 
 async def verdict(url: str, logs: list[CallLog], within_s: float = 90.0) -> dict[str, Any]:
-    """What was lost, doubled or out of order, over all calls."""
+    """What was lost, doubled or out of order, over all calls. What is still to come has so long."""
     totals: dict[str, Any] = {
         "calls": len(logs), "finals": 0, "words_sent": 0, "audio_bytes_lost": 0,
         "words_lost": 0, "words_doubled": 0, "finals_out_of_order": 0, "draft_wrong": 0,
         "canonical_wrong": 0, "canonical_missing": 0, "errors": [], "wrong_calls": [],
     }  # fmt: skip
+    deadline = time.monotonic() + within_s
     async with httpx.AsyncClient(base_url=url, timeout=30) as client:
         for log in logs:
             before = _wrongs(totals)
             _count_heard(log, totals)
-            await _check_stored(client, log, totals, within_s)
+            if log.sent_at:  # else it never began, and nothing is stored of it
+                await _check_stored(client, log, totals, deadline)
             if _wrongs(totals) != before:
                 totals["wrong_calls"].append(log.call_id)
     return totals
@@ -140,9 +149,8 @@ def _count_heard(log: CallLog, totals: dict[str, Any]) -> None:
 
 
 async def _check_stored(
-    client: httpx.AsyncClient, log: CallLog, totals: dict[str, Any], within_s: float
+    client: httpx.AsyncClient, log: CallLog, totals: dict[str, Any], deadline: float
 ) -> None:
-    deadline = time.monotonic() + within_s
     await _until_told(client, log, deadline)
     answer = await client.get(f"/v1/calls/{log.call_id}/audio")
     audio = answer.content[44:] if answer.status_code == 200 else b""

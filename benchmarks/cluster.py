@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +110,11 @@ class Balancer:
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._asking = asyncio.create_task(self._ask())
 
+    async def until_ready(self) -> None:
+        """Until it knows of each gateway that it is ready."""
+        while len(self._ready) < len(self._gateways):  # noqa: ASYNC110 - it asks by itself
+            await asyncio.sleep(0.1)
+
     async def aclose(self) -> None:
         assert self._server is not None
         assert self._asking is not None
@@ -184,19 +189,27 @@ async def cluster(
     engine: str = "counter",
     partitions: int = 12,
     program: dict[str, tuple[str, ...]] | None = None,
+    broker_options: Any = None,
+    prepare: Callable[[Any], None] | None = None,
     **settings: str,
 ) -> AsyncIterator[Cluster]:
-    """All up and ready. ``program`` names another program for a kind of role, for traps.
+    """All up and ready. ``program`` names another program for a kind of role, for traps;
+    ``broker_options`` go to the broker's server, and ``prepare`` sees it before any role does.
 
     Logs stay in ``directory/logs``. Keywords are settings of the product.
     """
     logs = directory / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     carriers = {}
-    for name, kind in (("redis", RedisServer), (broker, BROKERS[broker])):
-        (directory / name).mkdir(exist_ok=True)
-        carriers[name] = kind(directory / name)
-        await asyncio.to_thread(carriers[name].start)
+    options = () if broker_options is None else (broker_options,)
+    carriers: dict[str, Any] = {
+        "redis": RedisServer(directory / "redis"),
+        broker: BROKERS[broker](directory / broker, *options),
+    }
+    for carrier in carriers.values():
+        await asyncio.to_thread(carrier.start)
+    if prepare is not None:
+        await asyncio.to_thread(prepare, carriers[broker])
     chosen = {
         "data_dir": str(directory / "data"),
         "broker": f"{carriers[broker].url}/chaos?partitions={partitions}",
@@ -218,6 +231,7 @@ async def cluster(
             await role.start()
         for role in roles:
             await role.until_ready()
+        await balancer.until_ready()
         yield Cluster(roles, carriers[broker], carriers["redis"], balancer, logs, chosen)
     finally:
         await balancer.aclose()

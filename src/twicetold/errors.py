@@ -320,6 +320,11 @@ class EngineHostDied(Unavailable):
     code = "engine_host_died"
     default_hint = "It is replaced by itself; if it dies again, see the server's log."
 
+    def __init__(self, message: str, hint: str | None = None, *, of_another: bool = False) -> None:
+        """``of_another``: it was at work on another's sound when it died."""
+        super().__init__(message, hint)
+        self.of_another = of_another
+
 
 class DecoderFailed(Unavailable):
     code = "decoder_failed"

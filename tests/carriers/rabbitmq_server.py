@@ -58,7 +58,7 @@ class RabbitServer(ServerProcess):
     def start(self) -> None:
         assert BINARY is not None
         self._start_epmd()
-        self._launch([BINARY], self._environment())
+        self._launch([BINARY], self.environment())
         self._until_it_answers()
         self._until_settled()
 
@@ -121,7 +121,8 @@ class RabbitServer(ServerProcess):
             self._epmd.wait()
             self._epmd = None
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """For the server, and for ``rabbitmqctl``."""
         here = self.directory
         return {
             "PATH": os.environ["PATH"],

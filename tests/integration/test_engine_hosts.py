@@ -167,6 +167,35 @@ async def test_a_host_that_dies_over_a_request_fails_all_its_streams() -> None:
         await fresh.finish()
 
 
+async def test_who_shares_a_host_is_not_taken_for_the_one_it_died_of() -> None:
+    async with fake_pool(options={"slice_s": 0.02}) as pool:
+        deadly, long, idle = [await pool.start_stream(16000, "en") for _ in range(3)]
+        catching_up = asyncio.create_task(long.accept(bytes(8192 * 200)))
+        await asyncio.sleep(0.1)  # it has had a turn or two
+        with pytest.raises(EngineHostDied) as of_its_own:
+            await deadly.accept(DIE)
+        with pytest.raises(EngineHostDied) as beside:
+            await catching_up
+        with pytest.raises(EngineHostDied) as later:
+            await idle.accept(b"\0\0")
+    assert not of_its_own.value.of_another
+    assert beside.value.of_another
+    assert later.value.of_another
+
+
+async def test_a_host_that_hangs_over_one_stream_is_not_the_fault_of_another() -> None:
+    async with fake_pool(timeout_s=0.5) as pool:
+        one, other = [await pool.start_stream(16000, "en") for _ in range(2)]
+        hanging = asyncio.create_task(one.accept(HANG))
+        await asyncio.sleep(0)
+        with pytest.raises(EngineHostDied) as beside:
+            await other.accept(b"\0\0")
+        with pytest.raises(EngineHostDied) as of_its_own:
+            await hanging
+    assert beside.value.of_another
+    assert not of_its_own.value.of_another
+
+
 async def test_a_stopped_host_counts_as_dead_after_the_timeout() -> None:
     async with fake_pool(timeout_s=0.3) as pool:
         stream = await pool.start_stream(16000, "en")

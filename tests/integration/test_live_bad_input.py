@@ -44,7 +44,7 @@ from twicetold.errors import (
     PortInUse,
     TwicetoldError,
 )
-from twicetold.gateway import live
+from twicetold.gateway import events, live
 from twicetold.tenants import Tenants
 from twicetold.wiring import passes, together
 
@@ -505,6 +505,32 @@ async def test_a_client_that_never_reads_is_let_go(
         assert refused == ["slow_reader"]
         async with undisturbed(server, "after-unread"):
             pass
+
+
+async def test_a_follower_that_never_reads_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_MOST_UNREAD_S", 1.0)
+    apps = _with_small_buffers(monkeypatch)
+    sound, numbers = talk(1, 2_400, 8_000, group=3, pause_s=0.2)
+    monkeypatch.setattr(live, "_MOST_AHEAD_S", 1e6)
+    with serving(tmp_path / "data", min_silence_ms=100) as server:
+        async with call(server, "followed", sample_rate=8000) as speaker:
+            with socket.socket() as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                host = server.url.removeprefix("http://")
+                deaf.connect(("127.0.0.1", int(host.rsplit(":", 1)[1])))
+                deaf.sendall(
+                    f"GET /v1/calls/followed/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+                )
+                ((_, readers),) = apps[0].state.captions._readers.items()
+                async with asyncio.timeout(harness.PATIENCE_S):
+                    while len(readers) < 2:
+                        await asyncio.sleep(0.02)
+                    await speaker.play(sound)
+                    while len(readers) > 1:
+                        await asyncio.sleep(0.02)
+            assert words(await speaker.finish()) == numbers
 
 
 def _with_small_buffers(monkeypatch: pytest.MonkeyPatch) -> list[FastAPI]:

@@ -48,6 +48,7 @@ class HostProcess(asyncio.Protocol):
         self._heard_at = loop.time()
         self._watch: asyncio.TimerHandle | None = None
         self._why = "The engine's host process died."
+        self._at_work: int | None = None  # the stream whose turn it last was
         self._ready: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         self.streams = 0
@@ -103,7 +104,8 @@ class HostProcess(asyncio.Protocol):
         """
         answer: asyncio.Future[Hypothesis] = self._loop.create_future()
         if self._transport is None or self.ended.done():
-            answer.set_exception(EngineHostDied(self._why))
+            # Whatever it died of, it was at work on nothing of this stream's.
+            answer.set_exception(EngineHostDied(self._why, of_another=True))
             return answer
         if not self._answers:
             self._heard_at = self._loop.time()
@@ -151,13 +153,15 @@ class HostProcess(asyncio.Protocol):
             self._ready.set_exception(EngineHostDied("The engine's host died while it started."))
             self._ready.exception()  # nobody may be waiting any more
         self.ended.set_result(None)
-        for answer in self._answers.values():
+        for stream, answer in self._answers.items():
             if not answer.done():
-                answer.set_exception(EngineHostDied(self._why))
+                of_another = self._at_work not in (stream, None)
+                answer.set_exception(EngineHostDied(self._why, of_another=of_another))
         self._answers.clear()
 
     def _take(self, message: Message) -> None:
         if message.kind == Kind.WORKING:
+            self._at_work = message.stream
             return
         if not self._ready.done():
             if message.kind == Kind.READY:

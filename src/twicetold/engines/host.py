@@ -72,6 +72,7 @@ class Host:
         self._streams: dict[int, HostedStream] = {}
         self._turns: deque[_Request] = deque()
         self._last_sent = time.monotonic()
+        self._announced: int | None = None  # the stream that we said we are at work on
 
     def serve(self) -> None:
         """Work until the parent closes the socket."""
@@ -103,6 +104,9 @@ class Host:
 
     def _serve_one(self, request: _Request) -> None:
         message = request.message
+        if message.stream != self._announced:
+            self._announced = message.stream
+            self._send(Kind.WORKING, message.stream, b"")
         try:
             answer = self._work(request)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises ends its stream alone

@@ -61,7 +61,8 @@ class Kind(IntEnum):
     HYPOTHESIS = 16
     FAILED = 17
     READY = 18
-    WORKING = 19  # "still busy with what you asked", so that a long answer is not taken for a hang
+    # "At work on this stream": a long answer is not taken for a hang, nor a death for another's.
+    WORKING = 19
 
 
 class Message(NamedTuple):

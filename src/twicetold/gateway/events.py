@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from twicetold.errors import BadParameter, TwicetoldError, Unavailable
 from twicetold.gateway.auth import platform_of
@@ -24,11 +25,13 @@ from twicetold.gateway.tickets import tenant_or_ticket
 from twicetold.speech.events import Caption, Failed, Kind
 from twicetold.speech.identity import CallKey
 
+log = structlog.get_logger()
 router = APIRouter(tags=["calls"])
 
 _KEEP_ALIVE_S = 5.0
 _KEEP_ALIVE = 'event: alive\ndata: {"type":"alive"}\n\n'  # a comment would be hidden from a browser
 _RECHECK_S = 1.0
+_MOST_UNREAD_S = 30.0  # that an event waits for a follower that does not read
 _NAMES = {
     Kind.SPEECH_STARTED: "speech_started",
     Kind.PARTIAL: "partial",
@@ -91,9 +94,16 @@ class _Following(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises CallNotFound or CallDeleted while another response can still be given."""
+
+        async def patient(message: Message) -> None:
+            async with asyncio.timeout(_MOST_UNREAD_S):
+                await send(message)
+
         await self._delivery.open()
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, patient)
+        except TimeoutError:
+            log.info("follower_let_go", unread_s=_MOST_UNREAD_S)
         finally:
             await self._events.aclose()
             await self._delivery.aclose()

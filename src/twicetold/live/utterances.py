@@ -2,7 +2,8 @@
 
 The event loop never waits for the model: a task per channel does. When an engine host dies,
 the utterance starts again from its first sample on another; one that no host survives becomes
-a failed final, and its audio is left to the batch pass.
+a failed final, and its audio is left to the batch pass. One that a host was not at work on when
+it died is not blamed for that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from twicetold.speech.transcript import Hypothesis
 log = structlog.get_logger()
 
 _ATTEMPTS = 3
+_MOST_DEATHS_OF_OTHERS = 30
 _LONGEST_ACCEPT_S = 1.0  # so that a stream that catches up leaves the others their turn
 
 
@@ -35,11 +37,20 @@ class Utterance:
     pieces: list[bytes] = field(default_factory=list)
     samples: int = 0
     attempts: int = 1
+    deaths_of_others: int = 0
     failed: bool = False
 
     def hear(self, pcm: bytes) -> None:
         self.pieces.append(pcm)
         self.samples += len(pcm) // 2
+
+    def note(self, error: EngineFailed | EngineHostDied) -> None:
+        """An attempt came to nothing."""
+        if isinstance(error, EngineHostDied) and error.of_another:
+            self.deaths_of_others += 1
+        else:
+            self.attempts += 1
+        self.failed = self.attempts > _ATTEMPTS or self.deaths_of_others > _MOST_DEATHS_OF_OTHERS
 
 
 OnHypothesis = Callable[[int, Utterance, Hypothesis], None]
@@ -174,8 +185,7 @@ class ChannelRunner:
                 return await self._stream.finish() if finish else heard
             except (EngineHostDied, EngineFailed) as error:
                 await self._drop_stream()
-                utterance.attempts += 1
-                utterance.failed = utterance.attempts > _ATTEMPTS
+                utterance.note(error)
                 log.warning("utterance_retried", code=error.code, channel=self.channel)
         return None
 

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from twicetold.errors import PortInUse, SettingError, TwicetoldError, Unavailable
+from twicetold.wiring.sockets import Http, WebSockets
 
 App = Callable[..., Any]  # an ASGI application
 
@@ -113,7 +114,8 @@ def uvicorn_config(
         app,
         host=host,
         port=port,
-        ws="websockets-sansio",
+        http=Http,
+        ws=WebSockets,
         loop="none",
         lifespan="off",
         log_config=None,

@@ -29,7 +29,8 @@ class FakeStream:
         await asyncio.sleep(0)
         if self._engine.deaths:
             self._engine.deaths -= 1
-            raise EngineHostDied("killed by the test")
+            of_another = self._engine.of_another
+            raise EngineHostDied("killed by the test", of_another=of_another)
         self.heard += pcm
         return Hypothesis((Word(0.0, 0.1, str(len(self.heard))),))
 
@@ -46,8 +47,8 @@ class FakeEngine:
 
     info = INFO
 
-    def __init__(self, deaths: int = 0) -> None:
-        self.deaths = deaths
+    def __init__(self, deaths: int = 0, *, of_another: bool = False) -> None:
+        self.deaths, self.of_another = deaths, of_another
         self.closed = 0
         self.finished: list[bytes] = []
         self.adaptations: list[str | None] = []
@@ -146,6 +147,23 @@ async def test_what_no_host_survives_becomes_failed_and_the_next_one_is_heard() 
         utterance(channel, 2, b"bb")
         await channel.runner.drained.wait()
     assert channel.ends == [(1, True, ""), (2, False, "2")]
+
+
+async def test_deaths_of_another_s_sound_are_not_counted_against_an_utterance() -> None:
+    engine = FakeEngine(deaths=20, of_another=True)
+    async with running(engine) as channel:
+        utterance(channel, 1, b"aa", b"bb")
+        await channel.runner.drained.wait()
+    assert engine.finished == [b"aabb"]
+    assert channel.ends == [(1, False, "4")]
+
+
+async def test_an_utterance_is_not_tried_for_ever() -> None:
+    engine = FakeEngine(deaths=1_000, of_another=True)
+    async with running(engine) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+    assert channel.ends == [(1, True, "")]
 
 
 async def test_a_deadly_utterance_is_skipped_once() -> None:
