@@ -262,7 +262,7 @@ def takes(name: str) -> str:
 
 def masked(value: object) -> str:
     """A value for people and logs: passwords and tokens inside URLs become ``***``."""
-    text = re.sub(r"([^/@\s:]*):(?!//)\S+@", r"\1:***@", str(value))
+    text = re.sub(r"([^/@\s:]*):(?!//)(?:(?!://)[^\n])+@", r"\1:***@", str(value))
     return re.sub(
         r"(?i)([?&][^=&]*(?:secret|password|token|key|credential)[^=&]*=)[^&\s]+", r"\1***", text
     )

@@ -154,6 +154,8 @@ async def test_a_call_resumes_as_it_began(server: Served) -> None:
         told = await at_the_door(server, call_id="layout", session=client.session, **other)
         assert told == ("call_id_in_use", 4409, False)
     async with call(server, "layout", session=client.session) as again:
+        told = await at_the_door(server, call_id="layout", session=client.session, channels=2)
+        assert told == ("call_id_in_use", 4409, False)  # and takes the call from nobody
         await again.play(sound[64_000:])
         assert words(await again.finish()) == numbers
     assert await recording(server, "layout") == sound

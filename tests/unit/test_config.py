@@ -259,6 +259,8 @@ def test_settings_do_not_change() -> None:
         ("kafka://user:pass@host:9092/x", "kafka://user:***@host:9092/x"),
         ("redis://:p@ss@host/0", "redis://:***@host/0"),
         ("redis://:p/a#s?s[w]@host/0", "redis://:***@host/0"),
+        ("redis://u:S3 cret@host/0", "redis://u:***@host/0"),
+        ("Waits for redis://u:p@a/0, http://b:80/x", "Waits for redis://u:***@a/0, http://b:80/x"),
         ("s3://b?region=eu&secret_key=abc&x=1", "s3://b?region=eu&secret_key=***&x=1"),
         ("https://h?a=1&session_token=abc", "https://h?a=1&session_token=***"),
         ("file:///some/where", "file:///some/where"),

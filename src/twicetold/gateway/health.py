@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-
 import obstore
 from fastapi import APIRouter, Request, Response
 
@@ -19,14 +16,12 @@ from twicetold.gateway.schemas import (
     ReadyBody,
     RootBody,
 )
-from twicetold.observe.health import Check, Unfit, failing
+from twicetold.observe.health import Check, Unfit, failing, room_left
 from twicetold.observe.metrics import CONTENT_TYPE, Metrics
 from twicetold.speech.identity import CallKey
 
 router = APIRouter(tags=["server"])
 
-_MB = 1_000_000
-_LEAST_FREE_BYTES = 50 * _MB
 _NO_CALL = CallKey("default", "readyz")  # whether there is such a call does not matter
 
 
@@ -85,13 +80,8 @@ def checks(platform: Platform) -> dict[str, Check]:
         if not platform.batch_engine.batch:
             raise Unfit(f"{platform.batch_engine.name} cannot transcribe recordings.")
 
-    async def disk() -> None:
-        usage = await asyncio.to_thread(shutil.disk_usage, platform.settings.data_dir)
-        if usage.free < _LEAST_FREE_BYTES:
-            raise Unfit(f"Only {usage.free // _MB} MB are free on the data directory's disk.")
-
     return {
-        "disk": disk,
+        "disk": lambda: room_left(platform.settings.data_dir),
         "transcripts": lambda: platform.transcripts.buried(_NO_CALL),
         "sessions": platform.sessions.check,
         "broker": platform.broker.check,

@@ -8,6 +8,7 @@ with it its client; a gateway whose lease is half gone publishes nothing until i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable
@@ -33,6 +34,7 @@ _TICK_S = 0.05
 _MOST_IN_FLIGHT_BYTES = 1024 * 1024
 _MOST_OF_ALL_CALLS_BYTES = 48 * 1024 * 1024  # less than any broker takes before it says no
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 2.0
+_LEAVE_S = 3.0
 _LARGEST_CHUNK_S = 0.25
 GAP_S = 5.0
 
@@ -173,7 +175,9 @@ class Ingest:
         resume anywhere, or be given up after a while."""
         self._cancel_timer()
         if self._lost is None:
-            await self._settled()
+            with contextlib.suppress(TimeoutError):  # a broker that hangs: what it has counts
+                async with asyncio.timeout(_LEAVE_S):
+                    await self._settled()
             await self._write({"lease_s": 0.0})
 
     def close(self) -> None:

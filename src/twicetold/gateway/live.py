@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Coroutine
 
+import starlette.websockets
 import structlog
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
@@ -32,7 +33,7 @@ from twicetold.gateway.context import Platform
 from twicetold.gateway.delivery import Delivery
 from twicetold.gateway.ingest import Ingest
 from twicetold.gateway.intake import Intake, open_intake
-from twicetold.gateway.live_entry import Entry, check_layout, enter
+from twicetold.gateway.live_entry import Entry, enter
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
 from twicetold.sessions import State
 from twicetold.speech.events import Ack, Failed, Gap, Kind, Lagging, Ready
@@ -49,6 +50,12 @@ _MOST_UNREAD_S = 30.0  # that a message waits for a client that does not read
 _LAST_WORDS_S = 1.0  # to such a client
 _STOP_WITHIN_S = 5.0  # of a client that said stop and left: its decoder is still needed
 _SERVER_STOPS = 1012
+# Starlette says the second where it is sent to after it has gone; older versions do not have it.
+_GONE = (
+    WebSocketDisconnect,
+    getattr(starlette.websockets, "WebSocketDisconnected", WebSocketDisconnect),
+    OSError,
+)
 
 
 @router.websocket("/v1/live")
@@ -78,7 +85,7 @@ async def live(websocket: WebSocket) -> None:
         await connection.part_if_handed_over()
     except TwicetoldError as error:
         await connection.refuse(error)
-    except (WebSocketDisconnect, OSError):
+    except _GONE:
         pass  # the client is gone; the call waits for it
     except Exception:
         log.exception("live_connection_failed")
@@ -120,7 +127,6 @@ class Connection:
         intake = await open_intake(request, self._platform.decoder)
         try:
             entry = await enter(self._platform, key, request, intake)
-            check_layout(entry.record, request)
             delivery = Delivery(self._platform, self._socket.app.state.captions, key, request.event)
             await delivery.open()
             try:
@@ -292,7 +298,7 @@ class Connection:
             await self._pass_on(delivery, ingest)
         except TwicetoldError:
             raise
-        except (WebSocketDisconnect, OSError):
+        except _GONE:
             # The client is gone. What it had sent before, a stop perhaps, is still received:
             # that side ends the conversation.
             await self._loop.create_future()

@@ -47,7 +47,7 @@ async def enter(platform: Platform, key: CallKey, request: LiveRequest, intake: 
     """Raises CallInUse, CallUsed, CallDeleted, SessionLost or Unauthorized."""
     if request.session is None:
         return await _create(platform, key, request, intake)
-    return await _resume(platform, key, request.session)
+    return await _resume(platform, key, request)
 
 
 async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake: Intake) -> Entry:
@@ -92,8 +92,9 @@ async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake
     return Entry(record, token, resumed=False, over=False)
 
 
-async def _resume(platform: Platform, key: CallKey, token: str) -> Entry:
+async def _resume(platform: Platform, key: CallKey, request: LiveRequest) -> Entry:
     """Take the lease with a higher epoch; whoever held it loses its next comparison."""
+    token = request.session or ""
     for _ in range(3):
         record = await platform.sessions.load(key)
         if record is None:
@@ -105,6 +106,7 @@ async def _resume(platform: Platform, key: CallKey, token: str) -> Entry:
                 "The session token does not belong to this call.",
                 "Send the token that came with 'ready' when the call began.",
             )
+        _check_layout(record, request)  # before: who is refused takes the call from nobody
         if record.state is not State.OPEN:
             return Entry(record, token, resumed=True, over=True)
         try:
@@ -126,7 +128,7 @@ async def _resume(platform: Platform, key: CallKey, token: str) -> Entry:
     raise CallInUse(f"The call {key.call_id} is being resumed elsewhere at this moment.")
 
 
-def check_layout(record: Record, request: LiveRequest) -> None:
+def _check_layout(record: Record, request: LiveRequest) -> None:
     """A resumed call goes on as it began. Raises CallInUse naming what differs."""
     began = (record.encoding, record.input_rate, record.channels)
     asked = (request.encoding, request.sample_rate, request.channels)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from twicetold.errors import TwicetoldError
@@ -15,6 +17,8 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 _CHECK_TIMEOUT_S = 2.0
+_MB = 1_000_000
+_LEAST_FREE_BYTES = 50 * _MB
 
 
 class Unfit(Exception):
@@ -40,6 +44,13 @@ async def _check(name: str, check: Check) -> tuple[str, str]:
     except Exception as error:  # noqa: BLE001 - a check that fails is the answer, not a crash
         return name, f"It does not answer ({type(error).__name__})."
     return name, ""
+
+
+async def room_left(directory: Path) -> None:
+    """Raises Unfit where the directory's disk is all but full."""
+    usage = await asyncio.to_thread(shutil.disk_usage, directory)
+    if usage.free < _LEAST_FREE_BYTES:
+        raise Unfit(f"Only {usage.free // _MB} MB are free on the data directory's disk.")
 
 
 class Health:

@@ -16,7 +16,8 @@ from structlog.typing import EventDict, Processor
 
 from twicetold.errors import TwicetoldError
 
-# Libraries whose everyday messages are noise, or (websockets at debug) hold keys and captions.
+# Libraries whose everyday messages are noise, or (WebSockets at debug, which uvicorn logs under its
+# own name) hold keys and captions.
 # What aiormq has to say of lost connections, the broker says better.
 _QUIET = {
     "uvicorn.access": logging.WARNING,
@@ -24,13 +25,16 @@ _QUIET = {
     "httpcore": logging.WARNING,
     "watchfiles": logging.WARNING,
     "websockets": logging.INFO,
+    "uvicorn.error": logging.INFO,
     "asyncio": logging.WARNING,
     "aiormq": logging.CRITICAL,
     "aio_pika": logging.CRITICAL,
 }
 _FRAMES = 12
 _MOST_LINES = 60
-_SECRET = re.compile(r"(?i)([?&](?:session|key|token|ticket)=|\bbearer\s+)[^&\s\"'\\]+")
+_SECRET = re.compile(
+    r"(?i)([?&](?:session|key|token|ticket)=|\bbearer\s+|\btwicetold\.key\.)[^&\s,\"'\\]+"
+)
 
 
 def configure(level: str, *, json: bool | None = None) -> None:

@@ -136,7 +136,7 @@ class RedisSessions:
         if done == _DIFFERS:
             raise SwapLost(f"Another process owns the call {key} now.")
         if done == _GONE:
-            raise SessionLost(f"The session of the call {key} is gone.")
+            raise SessionLost(f"The session of the call {key.call_id} is gone.")
 
     async def _swapped(self, key: CallKey, args: list[str | int]) -> int:
         keys = (self._hash(key), self._unfinished)

@@ -187,7 +187,7 @@ def _swap_statement(names: tuple[str, ...], compare: tuple[str, ...]) -> str:
 def _lost(db: sqlite3.Connection, key: CallKey) -> SwapLost | SessionLost:
     if db.execute(f"SELECT 1 FROM sessions WHERE {_THE_CALL}", key).fetchone():
         return SwapLost(f"Another process owns the call {key} now.")
-    return SessionLost(f"The session of the call {key} is gone.")
+    return SessionLost(f"The session of the call {key.call_id} is gone.")
 
 
 def _final_row(key: CallKey, final: Final) -> tuple[object, ...]:

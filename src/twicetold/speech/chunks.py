@@ -7,6 +7,7 @@ the message's key. Positions count samples per channel from the start of the cal
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -19,6 +20,7 @@ LAST_EPOCH = 2**32 - 1  # what is said of it counts over whatever a gateway stil
 
 _LEAST_RATE, _MOST_RATE, _MOST_CHANNELS = 1_000, 384_000, 64
 _LAST_SAMPLE = 2**48  # far beyond any call
+_MOST_COUNT = 2**31
 _KIND_OPEN, _KIND_AUDIO, _KIND_FINALIZE, _KIND_CLOSE, _KIND_PAUSE = 1, 2, 3, 4, 5
 
 
@@ -131,8 +133,8 @@ def parse_log_message(value: bytes) -> LogMessage:
             return Pause(epoch, sample)
         if kind == _KIND_CLOSE:
             return Close(epoch, sample)
-    except (struct.error, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"damaged log message of kind {kind}") from error
+    except (struct.error, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise ValueError(f"damaged log message of kind {kind}") from None
     raise ValueError(f"expected a log message of kind 1 to 5 but got {kind}")
 
 
@@ -176,7 +178,33 @@ def parse_finals_message(value: bytes) -> Final | Ended:
     try:
         body = json.loads(value)
         if "final" in body:
-            return Final.from_dict(body["final"])
-        return Ended(**body["ended"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError("damaged message in the finals topic") from error
+            return _checked_final(Final.from_dict(body["final"]))
+        return _checked_end(Ended(**body["ended"]))
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise ValueError("damaged message in the finals topic") from None
+
+
+def _checked_final(final: Final) -> Final:
+    counts = (final.event, final.channel, final.utterance)
+    if not all(type(count) is int and 0 <= count <= _MOST_COUNT for count in counts):
+        raise ValueError("damaged message in the finals topic")
+    times = [
+        final.start,
+        final.end,
+        *(time for word in final.words for time in (word.start, word.end)),
+    ]
+    if not all(isinstance(time, int | float) and math.isfinite(time) for time in times):
+        raise ValueError("damaged message in the finals topic")
+    if not all(isinstance(text, str) for text in (final.text, *(w.text for w in final.words))):
+        raise ValueError("damaged message in the finals topic")
+    return final
+
+
+def _checked_end(ended: Ended) -> Ended:
+    if not (type(ended.event) is int and 0 <= ended.event <= _MOST_COUNT):
+        raise ValueError("damaged message in the finals topic")
+    if not (type(ended.sample) is int and 0 <= ended.sample <= _LAST_SAMPLE):
+        raise ValueError("damaged message in the finals topic")
+    if not (type(ended.rate) is int and _LEAST_RATE <= ended.rate <= _MOST_RATE):
+        raise ValueError("damaged message in the finals topic")
+    return ended

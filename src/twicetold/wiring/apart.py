@@ -16,7 +16,7 @@ from twicetold.config import Settings
 from twicetold.data_directory import spool_of, sweep_spools
 from twicetold.descriptors import raise_limit
 from twicetold.live.call_recorder import Carriers as RecordCarriers
-from twicetold.observe.health import Check, Health, Unfit
+from twicetold.observe.health import Check, Health, Unfit, room_left
 from twicetold.observe.metrics import Metrics
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants, refuse_open_door
@@ -121,6 +121,7 @@ async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     metrics.lag("record", worker.lags)
     async with at_work({"record": worker.run()}):
         yield {
+            "disk": lambda: room_left(settings.data_dir),
             "sessions": sessions.check,
             "broker": broker.check,
             "transcripts": lambda: transcripts.buried(_NO_CALL),
@@ -144,6 +145,7 @@ async def _batch(opener: Opener, _metrics: Metrics) -> AsyncIterator[Checks]:
 
     async with at_work(batch_roles(to, decoder, tenants, settings, loaded)):
         yield {
+            "disk": lambda: room_left(settings.data_dir),
             "engine": engine,
             "broker": broker.check,
             "transcripts": lambda: transcripts.buried(_NO_CALL),

@@ -61,8 +61,12 @@ def test_secrets_in_addresses_and_headers_are_hidden(capsys: pytest.CaptureFixtu
     logging.getLogger("uvicorn.error").info('"WebSocket /v1/live?call_id=a&session=S3" [accepted]')
     structlog.get_logger().info("request", headers="Authorization: Bearer K3", path="/x?ticket=T3")
     logging.getLogger("websockets").debug("> Authorization: whatever")
+    logging.getLogger("uvicorn.error").debug("> TEXT 'whatever'")
+    logging.getLogger("uvicorn.error").info(
+        "sec-websocket-protocol: twicetold.v1, twicetold.key.K4"
+    )
     text = json.dumps(lines(capsys))
-    for secret in ("S3", "K3", "T3", "whatever"):
+    for secret in ("S3", "K3", "K4", "T3", "whatever"):
         assert secret not in text
     assert "call_id=a" in text
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from twicetold.speech.chunks import (
     AudioChunk,
     Close,
+    Ended,
     Finalize,
     LogMessage,
     Open,
     Pause,
+    finals_message,
+    parse_finals_message,
     parse_log_message,
 )
+from twicetold.speech.transcript import Final, Word
 
 pytestmark = pytest.mark.unit
 
@@ -53,3 +59,41 @@ def test_what_cannot_be_of_a_call_is_refused(message: LogMessage) -> None:
 def test_what_is_no_message_is_refused(value: bytes) -> None:
     with pytest.raises(ValueError, match="log message"):
         parse_log_message(value)
+
+
+def test_json_that_is_too_deep_is_refused() -> None:
+    deep = b"[" * 200_000
+    opening = Open(1, 16_000, 1, "en", "live", 0.0).to_bytes()[: len(Close(1, 0).to_bytes())]
+    with pytest.raises(ValueError, match="log message"):
+        parse_log_message(opening + deep)
+    with pytest.raises(ValueError, match="finals topic"):
+        parse_finals_message(deep)
+
+
+FINAL = Final(1, 0, 2, 0.5, 0.9, "one", (Word(0.5, 0.9, "one", 0.9),))
+
+
+def test_finals_are_read_as_they_were_written() -> None:
+    assert parse_finals_message(finals_message(FINAL)) == FINAL
+    ended = Ended(3, 48_000, 16_000, "counter")
+    assert parse_finals_message(finals_message(ended)) == ended
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        replace(FINAL, event="x"),  # type: ignore[arg-type]
+        replace(FINAL, event=2**70),
+        replace(FINAL, event=True),
+        replace(FINAL, channel=-1),
+        replace(FINAL, start=float("nan")),
+        replace(FINAL, text=None),  # type: ignore[arg-type]
+        replace(FINAL, words=(Word(0.5, float("inf"), "one", 0.9),)),
+        Ended(1, 1, 0, "counter"),
+        Ended(1, 2**60, 16_000, "counter"),
+        Ended(-1, 1, 16_000, "counter"),
+    ],
+)
+def test_what_cannot_be_a_final_is_refused(message: Final | Ended) -> None:
+    with pytest.raises(ValueError, match="finals topic"):
+        parse_finals_message(finals_message(message))
