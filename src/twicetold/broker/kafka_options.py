@@ -72,7 +72,7 @@ class KafkaOptions:
             **self.client(on_error),
             "acks": "all",
             "enable.idempotence": True,
-            "linger.ms": 2,
+            "linger.ms": 5,  # p50 6 ms instead of 3, p99 10 instead of 26, a fifth less processor time
             "message.timeout.ms": 0,  # it waits for as long as the broker is away
             "message.max.bytes": _MESSAGE_BYTES,
             "queue.buffering.max.kbytes": _PENDING_KB,
