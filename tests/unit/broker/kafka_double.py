@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 
-from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 TOPIC = "t.audio"
 KEY = b"acme/call-1"
