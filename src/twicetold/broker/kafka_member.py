@@ -216,8 +216,8 @@ class KafkaMember:
             stay = self._stays[each.partition] = Stay(self._feed.number(), start)
             self._call(self._feed.assign, self._stays.name(each.partition), stay.number, start)
         consumer.incremental_assign(partitions)
-        if self._choked:
-            consumer.pause(partitions)
+        # librdkafka goes on pausing what was paused when it left.
+        (consumer.pause if self._choked else consumer.resume)(partitions)
         self.joined.set()
 
     def _starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 TOPIC = "t.audio"
 KEY = b"acme/call-1"
 
+Moved = Callable[["FakeConsumer", list[TopicPartition]], None]
 Event = Callable[["FakeConsumer"], "list[FakeMessage] | None"]
 
 
@@ -96,7 +97,9 @@ class FakeConsumer:
 
     # --- as confluent_kafka has it -------------------------------------------------------
 
-    def subscribe(self, _topics: object, on_assign, on_revoke, on_lost) -> None:  # type: ignore[no-untyped-def]
+    def subscribe(
+        self, _topics: object, on_assign: Moved, on_revoke: Moved, on_lost: Moved
+    ) -> None:
         self.on_assign, self.on_revoke, self.on_lost = on_assign, on_revoke, on_lost
 
     def poll(self, _timeout_s: float) -> FakeMessage | None:

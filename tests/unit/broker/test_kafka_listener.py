@@ -60,7 +60,8 @@ def listening(client: FakeClient, failures: list[Unavailable]) -> KafkaListener:
 
 
 async def test_a_thread_that_fails_ends_its_listener_loudly() -> None:
-    client, failures = FakeClient(), []  # type: ignore[var-annotated]
+    client = FakeClient()
+    failures: list[Unavailable] = []
     listener = listening(client, failures)
     await listener.add(KEY)
     with structlog.testing.capture_logs() as logs:
@@ -76,7 +77,8 @@ async def test_a_thread_that_fails_ends_its_listener_loudly() -> None:
 
 
 async def test_a_thread_that_fails_before_it_is_positioned_leaves_nobody_waiting() -> None:
-    client, failures = FakeClient(), []  # type: ignore[var-annotated]
+    client = FakeClient()
+    failures: list[Unavailable] = []
     client.batches.append(ValueError("foreign"))
     listener = listening(client, failures)
     with pytest.raises(Unavailable):

@@ -66,6 +66,7 @@ async def member_on(*partitions: int) -> AsyncIterator[Member]:
     try:
         if partitions:
             await member.poll(lambda client: client.assign(*partitions))
+            member.client.done.clear()
         yield member
     finally:
         await member.consumer.aclose()
@@ -150,6 +151,19 @@ async def test_what_was_fetched_before_a_partition_moved_is_not_of_its_next_stay
         member.client.during_consume = moved
         await member.poll(lambda _: messages(0, [1]))
         assert offsets_of(await member.deliver(0, 1)) == [0, 1]
+
+
+async def test_a_partition_that_comes_back_is_read_though_it_was_paused_when_it_left() -> None:
+    """librdkafka remembers what was paused."""
+    async with member_on(0) as member:
+        member.consumer.pause(NAME)
+        await member.round()
+        await member.poll(moved)
+        assert member.client.what("pause", "assign", "resume") == [
+            ("pause", 0),
+            ("assign", 0),
+            ("resume", 0),
+        ]
 
 
 # --- commits -----------------------------------------------------------------------------
