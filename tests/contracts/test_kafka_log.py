@@ -249,6 +249,50 @@ async def test_a_partition_that_was_paused_when_it_moved_is_read_where_it_comes_
         assert values_of([each for each in found if isinstance(each, Delivery)]) == numbered(3)
 
 
+async def test_a_partition_that_has_just_come_may_be_rewound(
+    kafka: KafkaServer, prefix: str
+) -> None:
+    """Kafka's client refuses to seek in it, at first."""
+    async with opened(f"{kafka.url}/{prefix}?partitions=1") as broker:
+        await publish_all(broker, Topic.AUDIO, KEY, numbered(5))
+        first = broker.consume(Topic.AUDIO, Group.LIVE)
+        for delivery in (await collect(first, 5))[:2]:
+            first.release(delivery)
+        await first.aclose()
+        second = broker.consume(Topic.AUDIO, Group.LIVE)
+        assert await second.receive() == [Assigned(f"{prefix}.audio-0")]
+        second.rewind(f"{prefix}.audio-0")
+        assert values_of(await collect(second, 3)) == numbered(5)[2:]
+
+
+async def test_a_consumer_whose_thread_has_failed_says_so_and_others_go_on(
+    kafka: KafkaServer, prefix: str
+) -> None:
+    def fails() -> None:
+        raise ValueError("a mistake")
+
+    url = f"{kafka.url}/{prefix}?partitions=1"
+    async with opened(url) as broker, opened(url) as another:
+        await publish_all(broker, Topic.AUDIO, KEY, numbered(3))
+        consumer = broker.consume(Topic.AUDIO, Group.LIVE)
+        assert isinstance(consumer, KafkaConsumer)
+        await collect(consumer, 3)
+        await broker.check()
+        consumer._member._commands.put(fails)
+        with pytest.raises(Unavailable):
+            async with asyncio.timeout(10):
+                while True:
+                    await consumer.receive()
+        with pytest.raises(Unavailable, match="failed"):
+            await broker.check()
+        await consumer.aclose()
+        with pytest.raises(Unavailable, match="failed"):
+            await broker.check()
+        taker = another.consume(Topic.AUDIO, Group.LIVE)
+        assert values_of(await collect(taker, 3)) == numbered(3)
+        await another.check()
+
+
 async def test_messages_that_expired_are_told_and_leapt_over(
     kafka: KafkaServer, admin: AdminClient, prefix: str
 ) -> None:
