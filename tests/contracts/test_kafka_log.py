@@ -280,9 +280,7 @@ async def test_a_consumer_whose_thread_has_failed_says_so_and_others_go_on(
         await broker.check()
         consumer._member._commands.put(fails)
         with pytest.raises(Unavailable):
-            async with asyncio.timeout(10):
-                while True:
-                    await consumer.receive()
+            await asyncio.wait_for(consumer.receive(), 10)
         with pytest.raises(Unavailable, match="failed"):
             await broker.check()
         await consumer.aclose()
