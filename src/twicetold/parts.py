@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
@@ -58,9 +59,8 @@ async def try_broker(url: str) -> str | None:
     if scheme == "kafka":
         return await kafka_broker(url).probe()
     if scheme == "rabbitmq":
-        from twicetold.broker.rabbitmq import probe  # an extra
-
-        return await probe(url)
+        where: str = await _rabbitmq().probe(url)
+        return where
     return None
 
 
@@ -77,13 +77,18 @@ def kafka_broker(url: str) -> KafkaBroker:
 
 def rabbit_broker(url: str, coordination: Coordination) -> RabbitBroker:
     """Raises MissingExtra, or SettingError for the URL."""
+    broker: RabbitBroker = _rabbitmq().RabbitBroker(url, coordination)
+    return broker
+
+
+def _rabbitmq() -> ModuleType:
     try:
-        from twicetold.broker.rabbitmq import RabbitBroker
+        from twicetold.broker import rabbitmq
     except ImportError as error:
         raise MissingExtra(
             "broker=rabbitmq:// needs the package aio-pika.", "pip install 'twicetold[rabbitmq]'"
         ) from error
-    return RabbitBroker(url, coordination)
+    return rabbitmq
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from twicetold.broker import Assigned, Delivery, Revoked
+from twicetold.errors import TwicetoldError
 
 _BATCH_BYTES = 1024 * 1024
 _FULL_BYTES = 4 * 1024 * 1024
@@ -46,6 +47,7 @@ class Feed:
         self._numbers = count(1)
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
+        self._failure: TwicetoldError | None = None
         self.full = False
 
     # --- for the adapter ---------------------------------------------------------
@@ -88,6 +90,15 @@ class Feed:
         found = ((name, stay.position()) for name, stay in self._stays.items())
         return {name: position for name, position in found if position is not None}
 
+    def stays(self) -> dict[str, tuple[int, int | None]]:
+        """Per partition, the number of its stay and the lowest position that was not released."""
+        return {name: (stay.number, stay.position()) for name, stay in self._stays.items()}
+
+    def number_of(self, partition: str) -> int | None:
+        """The number of its stay. None where it is not ours."""
+        stay = self._stays.get(partition)
+        return None if stay is None else stay.number
+
     def restart(self, partition: str) -> tuple[int, int | None] | None:
         """Begin a new stay from the position; its number and where to read from (None: nothing
         was read yet). None where the partition is not ours."""
@@ -114,9 +125,16 @@ class Feed:
         self._stays.clear()
         self._wake()
 
+    def fail(self, error: TwicetoldError) -> None:
+        """Nothing more comes, for a reason that whoever receives must hear."""
+        if not self._ended:
+            self._failure = error
+            self.end()
+
     # --- the port ------------------------------------------------------------------
 
     async def receive(self) -> list[Delivery | Assigned | Revoked]:
+        """Raises what the feed failed with."""
         while not self._queue and not self._ended:
             if self._waiter is not None:
                 raise RuntimeError("expected one reader of a consumer but got two")
@@ -125,6 +143,8 @@ class Feed:
                 await self._waiter
             finally:
                 self._waiter = None
+        if self._failure is not None:
+            raise self._failure
         return self._take()
 
     def release(self, delivery: Delivery) -> None:

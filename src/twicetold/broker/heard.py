@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from twicetold.errors import TwicetoldError
 from twicetold.speech.identity import CallKey
 
 _MOST_BYTES = 4 * 1024 * 1024
@@ -20,6 +21,7 @@ class Heard:
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
+        self._failure: TwicetoldError | None = None
 
     def put(self, key: CallKey, value: bytes) -> None:
         if self._closed:
@@ -31,7 +33,7 @@ class Heard:
         self._wake()
 
     async def receive(self) -> list[tuple[CallKey, bytes]]:
-        """Waits until there is something. [] once closed."""
+        """Waits until there is something. [] once closed. Raises what it failed with."""
         while not self._waiting and not self._closed:
             if self._waiter is not None:
                 raise RuntimeError("expected one reader of a listener but got two")
@@ -40,6 +42,8 @@ class Heard:
                 await self._waiter
             finally:
                 self._waiter = None
+        if self._failure is not None:
+            raise self._failure
         heard = list(self._waiting)
         self._waiting.clear()
         self._bytes = 0
@@ -49,6 +53,12 @@ class Heard:
         self._closed = True
         self._waiting.clear()
         self._wake()
+
+    def fail(self, error: TwicetoldError) -> None:
+        """Nothing more comes, for a reason that the reader must hear."""
+        if not self._closed:
+            self._failure = error
+            self.close()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

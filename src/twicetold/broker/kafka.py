@@ -23,17 +23,13 @@ from twicetold.broker.kafka_options import KafkaOptions
 from twicetold.broker.kafka_producer import KafkaProducer
 from twicetold.broker.kafka_topics import prepare_topics
 from twicetold.broker.keys import encode_key, partition_of
+from twicetold.broker.shared import check_group, until_reached
 from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
 _log = structlog.get_logger()
 
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _CHECK_S = 1.5
-_GROUPS = {
-    Topic.AUDIO: (Group.LIVE, Group.RECORD),
-    Topic.FINALS: (Group.RECORD,),
-}
 
 
 class KafkaBroker(Broker):
@@ -47,26 +43,26 @@ class KafkaBroker(Broker):
         self._members: set[KafkaConsumer] = set()
         self._listeners: set[KafkaListener] = set()
         self._last_error = ""
+        self._failure: Unavailable | None = None
         self._closed = False
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._delivered: asyncio.Future[None] = loop.create_future()
         self._delivered.set_result(None)  # one for all captions: they are never waited for
-        wait_s = _FIRST_WAIT_S
-        while True:
-            # A new one each time: an address that was wrong a moment ago may be right now.
-            self._admin = AdminClient(self._options.client(self._note))
-            try:
-                await asyncio.to_thread(prepare_topics, self._admin, self._options)
-                break
-            except KafkaException as error:
-                reason = self._last_error or str(error.args[0])
-                told = {"url": self._options.url.shown, "error": reason, "again_in_s": wait_s}
-                _log.warning("kafka_unreachable", **told)
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-        self._producer = KafkaProducer(self._options)
+        await until_reached(
+            self._prepare,
+            KafkaException,
+            lambda error: self._last_error or str(error.args[0]),
+            event="kafka_unreachable",
+            shown=self._options.url.shown,
+        )
+        self._producer = KafkaProducer(self._options, self._failed)
+
+    async def _prepare(self) -> None:
+        # A new one each time: an address that was wrong a moment ago may be right now.
+        self._admin = AdminClient(self._options.client(self._note))
+        await asyncio.to_thread(prepare_topics, self._admin, self._options)
 
     async def probe(self) -> str:
         """Where Kafka answers, whether or not anything of ours is there. Raises Unavailable."""
@@ -83,6 +79,8 @@ class KafkaBroker(Broker):
     async def check(self) -> None:
         if self._producer is None or self._closed:
             raise Unavailable("The broker is not running.", "The server is starting or stopping.")
+        if self._failure is not None:
+            raise Unavailable(self._failure.message, self._failure.hint)
         try:
             await asyncio.to_thread(self._admin.list_topics, self._topics[Topic.AUDIO], _CHECK_S)
         except KafkaException:
@@ -105,17 +103,22 @@ class KafkaBroker(Broker):
         return self._producer.publish(self._topics[topic], partition, raw, value)
 
     def consume(self, topic: Topic, group: Group) -> Consumer:
-        if group not in _GROUPS.get(topic, ()):
-            raise ValueError(f"expected a topic that group {group} reads but got {topic}")
+        check_group(topic, group)
         client = KafkaClient(self._options.member(topic, group, self._note))
-        member = KafkaConsumer(client, self._topics[topic], closed=self._members.discard)
+        member = KafkaConsumer(
+            client, self._topics[topic], closed=self._members.discard, failed=self._failed
+        )
         self._members.add(member)
         return member
 
     def listen(self, topic: Topic) -> Listener:
         client = KafkaClient(self._options.listener(self._note))
         listener = KafkaListener(
-            client, self._topics[topic], self._options.partitions, closed=self._listeners.discard
+            client,
+            self._topics[topic],
+            self._options.partitions,
+            closed=self._listeners.discard,
+            failed=self._failed,
         )
         self._listeners.add(listener)
         return listener
@@ -131,6 +134,10 @@ class KafkaBroker(Broker):
         await asyncio.gather(*(each.aclose() for each in closing))
         if self._producer is not None:
             await self._producer.aclose()
+
+    def _failed(self, error: Unavailable) -> None:
+        """From any thread. Only a new process mends it."""
+        self._failure = error
 
     def _note(self, error: KafkaError) -> None:
         """librdkafka mends what it can; ``start`` and ``check`` say what is the matter."""

@@ -10,6 +10,8 @@ from confluent_kafka import Consumer as KafkaClient
 from twicetold.broker import Assigned, Delivery, Revoked
 from twicetold.broker.feed import Feed
 from twicetold.broker.kafka_member import KafkaMember
+from twicetold.broker.kafka_stays import Positions
+from twicetold.errors import Unavailable
 
 _COMMIT_INTERVAL_S = 1.0
 
@@ -18,14 +20,20 @@ class KafkaConsumer:
     """Positions are committed once a second, and when a partition or the member leaves."""
 
     def __init__(
-        self, client: KafkaClient, topic: str, *, closed: Callable[[KafkaConsumer], None]
+        self,
+        client: KafkaClient,
+        topic: str,
+        *,
+        closed: Callable[[KafkaConsumer], None],
+        failed: Callable[[Unavailable], None],
     ) -> None:
+        """``failed`` is called, from any thread, when it can do nothing more."""
         self._on_closed = closed
         self._feed = Feed(moved=self._moved, has_room=lambda: None)
-        self._member = KafkaMember(client, topic, self._feed)
+        self._member = KafkaMember(client, topic, self._feed, failed)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._committed: dict[str, int] = {}
+        self._committed: Positions = {}
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -33,23 +41,33 @@ class KafkaConsumer:
         """Whether the group has given this member its share, which may be none."""
         return self._member.joined.is_set()
 
+    @property
+    def foreign(self) -> int:
+        """How many messages of its partitions were none of ours."""
+        return self._member.foreign
+
     async def receive(self) -> list[Delivery | Assigned | Revoked]:
+        """Raises Unavailable once it has failed."""
         return await self._feed.receive()
 
     def release(self, delivery: Delivery) -> None:
         self._feed.release(delivery)
 
     def pause(self, partition: str) -> None:
-        if self._feed.pause(partition):
-            self._member.pause(partition)
+        number = self._feed.number_of(partition)
+        if number is not None and self._feed.pause(partition):
+            self._member.pause(partition, number)
 
     def resume(self, partition: str) -> None:
-        if self._feed.resume(partition):
-            self._member.resume(partition)
+        number = self._feed.number_of(partition)
+        if number is not None and self._feed.resume(partition):
+            self._member.resume(partition, number)
 
     def rewind(self, partition: str) -> None:
-        if (begun := self._feed.restart(partition)) is not None:
-            self._member.rewind(partition, *begun)
+        before = self._feed.number_of(partition)
+        begun = self._feed.restart(partition)
+        if before is not None and begun is not None:
+            self._member.rewind(partition, before, *begun)
 
     async def aclose(self) -> None:
         if self._closing is None:
@@ -59,7 +77,7 @@ class KafkaConsumer:
     async def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        positions = self._feed.positions()
+        positions = self._feed.stays()
         self._feed.end()
         await self._member.aclose(positions)
         self._on_closed(self)
@@ -70,8 +88,8 @@ class KafkaConsumer:
 
     def _commit(self) -> None:
         self._timer = None
-        positions = self._feed.positions()
-        changed = {n: p for n, p in positions.items() if self._committed.get(n) != p}
-        self._committed = positions
+        stays = self._feed.stays()
+        changed = {name: stay for name, stay in stays.items() if self._committed.get(name) != stay}
+        self._committed = stays
         if changed:
             self._member.commit(changed)

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from twicetold.broker.heard import Heard
 from twicetold.broker.keys import encode_key
+from twicetold.broker.threads import guarded
 from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
@@ -21,6 +22,7 @@ _log = structlog.get_logger()
 _POLL_S = 0.1
 _MOST_AT_ONCE = 500
 _RESOLVE_S = 5.0
+_MOST_WAITING = 5_000  # messages that the loop has not come to
 
 
 class KafkaListener:
@@ -33,22 +35,32 @@ class KafkaListener:
         partitions: int,
         *,
         closed: Callable[[KafkaListener], None],
+        failed: Callable[[Unavailable], None],
     ) -> None:
+        """``failed`` is called, from any thread, when it can do nothing more."""
         self._client, self._topic, self._partitions = client, topic, partitions
-        self._on_closed = closed
+        self._on_closed, self._on_failed = closed, failed
         self._loop = asyncio.get_running_loop()
         self._keys: dict[bytes, CallKey] = {}  # read by the thread, changed by the loop
         self._wanted: set[CallKey] = set()  # the same for the loop: some were heard, then removed
         self._heard = Heard()
+        self._handed = 0  # to the loop, messages; the thread's
+        self._taken = 0  # of these; the loop's
         self._positioned: asyncio.Future[None] = self._loop.create_future()
         self._closed = False
+        self._failure: Unavailable | None = None
         self._reason = ""  # what it last waited for
-        self._thread = threading.Thread(target=self._main, name="kafka-listen", daemon=True)
+        name = f"kafka {topic} listener"
+        self._thread = threading.Thread(
+            target=guarded, args=(name, self._main, self._fail), name=name, daemon=True
+        )
         self._thread.start()
 
     async def add(self, key: CallKey) -> None:
-        """Raises Unavailable once closed."""
+        """Raises Unavailable once closed, or once it has failed."""
         await asyncio.shield(self._positioned)
+        if self._failure is not None:
+            raise Unavailable(self._failure.message, self._failure.hint)
         if self._closed:
             raise Unavailable("The broker is closed.", "The server is stopping.")
         self._keys[encode_key(key)] = key
@@ -73,9 +85,15 @@ class KafkaListener:
         self._on_closed(self)
 
     def _take(self, messages: list[tuple[CallKey, bytes]]) -> None:
+        self._taken += len(messages)
         for key, value in messages:
             if key in self._wanted:  # heard before it was removed, it is wanted no more
                 self._heard.put(key, value)
+
+    def _end(self, error: Unavailable) -> None:
+        self._failure = error
+        self._heard.fail(error)
+        self._ready()
 
     def _ready(self) -> None:
         if not self._positioned.done():
@@ -92,6 +110,10 @@ class KafkaListener:
             if first is not None:
                 self._sort([first, *self._client.consume(_MOST_AT_ONCE, 0)])
         self._client.close()
+
+    def _fail(self, error: Unavailable) -> None:
+        self._on_failed(error)
+        self._call(self._end, error)
 
     def _position(self) -> bool:
         """Read every partition from its present end on; False where that is not known yet."""
@@ -119,7 +141,8 @@ class KafkaListener:
             key = self._keys.get(message.key() or b"")
             if key is not None:
                 heard.append((key, message.value() or b""))
-        if heard:
+        if heard and self._handed - self._taken < _MOST_WAITING:  # else lost, like what Heard drops
+            self._handed += len(heard)
             self._call(self._take, heard)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:

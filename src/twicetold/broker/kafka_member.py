@@ -2,7 +2,7 @@
 
 librdkafka calls the rebalance callbacks from ``poll``, in this thread. Stays are numbered: what
 was fetched before a rewind, or before a partition left, carries an old number and is dropped by
-the feed.
+the feed; and what the loop asks for in a stay that is over by then is not done.
 """
 
 from __future__ import annotations
@@ -11,78 +11,93 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from twicetold.broker import Delivery
 from twicetold.broker.feed import Feed
-from twicetold.broker.keys import decode_key
+from twicetold.broker.kafka_stays import Positions, Stay, Stays, number_of
+from twicetold.broker.threads import described, guarded
+from twicetold.errors import Unavailable
 
 _log = structlog.get_logger()
 
 _POLL_S = 0.1
 _MOST_AT_ONCE = 500
 _CALL_S = 5.0
-_UNKNOWN = -1001  # librdkafka's word for a group without a position
+# Handed to the loop, which has not come to it yet.
+_FULL_BYTES = 4 * 1024 * 1024
+_ROOM_AGAIN_BYTES = 1024 * 1024
+_OVERHEAD_BYTES = 200  # of a message, beside its payload, about
 
-Command = Callable[[Consumer], None]
+Command = Callable[[], None]
 
 
 class KafkaMember:
     """``feed`` is the loop's; everything else here is the thread's, but for what says otherwise."""
 
-    def __init__(self, consumer: Consumer, topic: str, feed: Feed) -> None:
-        self._consumer, self._topic, self._feed = consumer, topic, feed
+    def __init__(
+        self, consumer: Consumer, topic: str, feed: Feed, failed: Callable[[Unavailable], None]
+    ) -> None:
+        """``failed`` is called, in the thread, when that ends by an error nobody foresaw."""
+        self._consumer, self._topic, self._feed, self._failed = consumer, topic, feed, failed
         self._loop = asyncio.get_running_loop()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._stays: dict[int, int] = {}  # partition → number of its stay
-        self._expected: dict[int, int] = {}  # partition → next offset
-        self._paused: set[int] = set()
+        self._stays = Stays(topic)
+        self._handed_bytes = 0
+        self._put_bytes = 0  # of these; the loop's
         self._choked = False
+        self._last_words: Positions | None = None  # the loop's
+        self._said = False  # these are committed
         self._stopping = False
         self.joined = threading.Event()
-        self._thread = threading.Thread(target=self._main, name=f"kafka {topic}", daemon=True)
+        name = f"kafka {topic}"
+        self._thread = threading.Thread(
+            target=guarded, args=(name, self._serve, self._fail), name=name, daemon=True
+        )
         self._thread.start()
 
-    # --- from the event loop -------------------------------------------------------
+    # --- from the event loop: each of these for the stay of that number alone --------
 
-    def name(self, partition: int) -> str:
-        return f"{self._topic}-{partition}"
+    @property
+    def foreign(self) -> int:
+        return self._stays.foreign.count
 
-    def number_of(self, name: str) -> int:
-        return int(name.rpartition("-")[2])
+    def pause(self, name: str, number: int) -> None:
+        self._commands.put(partial(self._pause, number_of(name), number))
 
-    def pause(self, name: str) -> None:
-        self._commands.put(lambda _: self._pause(self.number_of(name)))
+    def resume(self, name: str, number: int) -> None:
+        self._commands.put(partial(self._resume, number_of(name), number))
 
-    def resume(self, name: str) -> None:
-        self._commands.put(lambda _: self._resume(self.number_of(name)))
+    def rewind(self, name: str, before: int, number: int, offset: int | None) -> None:
+        """End the stay ``before``, and begin ``number`` at the offset (None: with the first)."""
+        self._commands.put(partial(self._rewind, number_of(name), before, number, offset))
 
-    def rewind(self, name: str, number: int, offset: int | None) -> None:
-        self._commands.put(lambda _: self._seek(self.number_of(name), number, offset))
+    def commit(self, positions: Positions) -> None:
+        self._commands.put(partial(self._commit, positions))
 
-    def commit(self, positions: dict[str, int]) -> None:
-        offsets = self._offsets(positions)
-        self._commands.put(lambda consumer: consumer.commit(offsets=offsets, asynchronous=True))
-
-    async def aclose(self, positions: dict[str, int]) -> None:
+    async def aclose(self, positions: Positions) -> None:
         """Commit, leave the group, and end."""
-        offsets = self._offsets(positions)
-        self._commands.put(lambda _: self._commit_now(offsets))
+        self._last_words = positions
+        self._commands.put(partial(self._commit_last, positions))
         self._stopping = True
         await asyncio.to_thread(self._thread.join)
 
-    def _offsets(self, positions: dict[str, int]) -> list[TopicPartition]:
-        return [
-            TopicPartition(self._topic, self.number_of(name), position)
-            for name, position in positions.items()
-        ]
+    def _put(self, numbered: dict[int, list[Delivery]], size: int) -> None:
+        self._put_bytes += size
+        for number, deliveries in numbered.items():
+            self._feed.put(number, deliveries)
+
+    def _positions(self) -> Positions:
+        return self._feed.stays() if self._last_words is None else self._last_words
 
     # --- the thread ------------------------------------------------------------------
 
-    def _main(self) -> None:
+    def _serve(self) -> None:
         self._consumer.subscribe(
             [self._topic],
             on_assign=self._assigned,
@@ -91,10 +106,20 @@ class KafkaMember:
         )
         while not self._stopping:
             self._obey()
+            self._seek()
             self._breathe()
             self._fetch()
         self._obey()
         self._consumer.close()  # says that it leaves
+
+    def _fail(self, error: Unavailable) -> None:
+        self.joined.clear()
+        self._failed(error)
+        self._call(self._feed.fail, error)
+        try:
+            self._consumer.close()  # others go on with its partitions at once
+        except Exception as again:  # noqa: BLE001 - they do when its session has ended
+            _log.warning("kafka_group_left_unheard", topic=self._topic, **described(again))
 
     def _obey(self) -> None:
         while True:
@@ -102,96 +127,98 @@ class KafkaMember:
                 command = self._commands.get_nowait()
             except queue.Empty:
                 return
-            try:
-                command(self._consumer)
-            except KafkaException as error:
-                # Its partition has just gone, or a commit was too late: nothing that counts.
-                _log.info("kafka_command_refused", error=error.args[0].str())
+            with self._refusable():
+                command()
 
     def _breathe(self) -> None:
-        """Fetch nothing while the feed is full, yet answer the group's coordinator."""
-        if self._feed.full != self._choked:
-            self._choked = not self._choked
-            partitions = [p for p in self._stays if p not in self._paused]
-            change = self._consumer.pause if self._choked else self._consumer.resume
-            change([TopicPartition(self._topic, p) for p in partitions])
+        """Fetch nothing while the feed is full, or the loop has not come to what it was given; yet
+        answer the group's coordinator."""
+        most = _ROOM_AGAIN_BYTES if self._choked else _FULL_BYTES
+        choke = self._feed.full or self._handed_bytes - self._put_bytes > most
+        if choke == self._choked:
+            return
+        places = [self._stays.place(p) for p, stay in self._stays.items() if not stay.paused]
+        with self._refusable():
+            (self._consumer.pause if choke else self._consumer.resume)(places)
+            self._choked = choke
 
     def _fetch(self) -> None:
         """Whatever is there, without waiting for more once there is something."""
         first = self._consumer.poll(_POLL_S)
         if first is None:
             return
-        batch: dict[int, list[Delivery]] = {}
-        for message in (first, *self._consumer.consume(_MOST_AT_ONCE, 0)):
-            self._sort(message, batch)
-        if batch:
-            numbered = [(self._stays[p], found) for p, found in batch.items() if p in self._stays]
-            self._call(self._put, numbered)
+        numbered: dict[int, list[Delivery]] = {}
+        self._stays.sort(first, numbered)  # before ``consume`` may end its stay
+        for message in self._consumer.consume(_MOST_AT_ONCE, 0):
+            self._stays.sort(message, numbered)
+        if numbered:
+            size = sum(len(d.value) + _OVERHEAD_BYTES for ds in numbered.values() for d in ds)
+            self._handed_bytes += size
+            self._call(self._put, numbered, size)
 
-    def _put(self, numbered: list[tuple[int, list[Delivery]]]) -> None:
-        for number, deliveries in numbered:
-            self._feed.put(number, deliveries)
+    # --- commands ----------------------------------------------------------------------
 
-    def _sort(self, message: Message, batch: dict[int, list[Delivery]]) -> None:
-        if message.error() is not None:
-            self._tell(message.error())
+    def _pause(self, partition: int, number: int) -> None:
+        if (stay := self._stays.current(partition, number)) is not None:
+            stay.paused = True
+            self._consumer.pause([self._stays.place(partition)])
+
+    def _resume(self, partition: int, number: int) -> None:
+        if (stay := self._stays.current(partition, number)) is not None:
+            stay.paused = False
+            if not self._choked:
+                self._consumer.resume([self._stays.place(partition)])
+
+    def _rewind(self, partition: int, before: int, number: int, offset: int | None) -> None:
+        if (stay := self._stays.current(partition, before)) is None:
             return
-        partition, offset = message.partition(), message.offset()
-        assert partition is not None
-        assert offset is not None
-        if (missing := offset - self._expected.get(partition, offset)) > 0:
-            # Retention has run out over them: what they carried is left to the other pass.
-            _log.error("messages_expired", partition=self.name(partition), messages=missing)
-        self._expected[partition] = offset + 1
-        try:
-            key = decode_key(message.key())
-        except ValueError:
-            _log.warning("foreign_message", partition=self.name(partition), position=offset)
-            return
-        found = batch.setdefault(partition, [])
-        found.append(Delivery(self.name(partition), offset, key, message.value() or b""))
+        # Without an offset the loop has seen nothing of it; but some of it may be on its way.
+        begin = stay.first if offset is None else offset
+        begin = stay.seeking if begin is None else begin
+        self._stays[partition] = Stay(number, stay.expected, paused=stay.paused, seeking=begin)
+        self._resume(partition, number)
 
-    def _tell(self, error: KafkaError | None) -> None:
-        if error is not None:
-            _log.warning("kafka_fetch_failed", topic=self._topic, error=error.str())
+    def _seek(self) -> None:
+        """Read on from where it was asked for. A partition that has just come, or that is on the
+        move, refuses; then it is asked again in the next round."""
+        for partition, stay in self._stays.items():
+            if stay.seeking is None:
+                continue
+            try:
+                self._consumer.seek(self._stays.place(partition, stay.seeking))
+            except KafkaException as error:
+                if not stay.told:
+                    stay.told = True
+                    name, reason = self._stays.name(partition), error.args[0].str()
+                    _log.warning("kafka_seek_refused", partition=name, error=reason)
+            else:
+                stay.expected, stay.seeking = stay.seeking, None
 
-    def _pause(self, partition: int) -> None:
-        self._paused.add(partition)
-        if partition in self._stays:
-            self._consumer.pause([TopicPartition(self._topic, partition)])
+    def _commit(self, positions: Positions) -> None:
+        if offsets := self._stays.offsets(positions):
+            self._consumer.commit(offsets=offsets, asynchronous=True)
 
-    def _resume(self, partition: int) -> None:
-        self._paused.discard(partition)
-        if partition in self._stays and not self._choked:
-            self._consumer.resume([TopicPartition(self._topic, partition)])
-
-    def _seek(self, partition: int, number: int, offset: int | None) -> None:
-        if partition not in self._stays:
-            return
-        self._resume(partition)
-        if offset is not None:
-            self._consumer.seek(TopicPartition(self._topic, partition, offset))
-            self._expected[partition] = offset
-        self._stays[partition] = number
+    def _commit_last(self, positions: Positions) -> None:
+        self._said = True
+        self._commit_now(self._stays.offsets(positions))
 
     def _commit_now(self, offsets: list[TopicPartition]) -> None:
         if offsets:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            with self._refusable():  # then the next one reads a little again
+                self._consumer.commit(offsets=offsets, asynchronous=False)
 
     # --- rebalancing -----------------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self.joined.set()
         starts = self._starts(consumer, partitions)
         for each in partitions:
-            number = self._stays[each.partition] = self._feed.number()
             start = starts.get(each.partition)
-            if start is not None:
-                self._expected[each.partition] = start
-            self._call(self._feed.assign, self.name(each.partition), number, start)
+            stay = self._stays[each.partition] = Stay(self._feed.number(), start)
+            self._call(self._feed.assign, self._stays.name(each.partition), stay.number, start)
         consumer.incremental_assign(partitions)
-        if self._choked:
-            consumer.pause(partitions)
+        # librdkafka goes on pausing what was paused when it left.
+        (consumer.pause if self._choked else consumer.resume)(partitions)
+        self.joined.set()
 
     def _starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:
         """The group's positions; what has none begins at the first message there is."""
@@ -203,37 +230,46 @@ class KafkaMember:
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """In order: what was released is committed before another member reads on."""
-        going = {self.name(each.partition) for each in partitions}
-        positions = self._ask_for_positions(going)
-        with contextlib.suppress(KafkaException):  # then the next one reads a little again
-            self._commit_now(self._offsets(positions))
+        positions = {} if self._said else self._ask_for_positions()
+        going = []
+        for each in partitions:
+            _, position = positions.get(self._stays.name(each.partition), (0, None))
+            if position is not None:  # of a stay that is ours, or that will be once it is rewound
+                going.append(self._stays.place(each.partition, position))
+        self._commit_now(going)
         self._drop(consumer, partitions)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """We were thought dead, and others have them: nothing is committed."""
+        self.joined.clear()
         _log.warning("partitions_lost", topic=self._topic, partitions=len(partitions))
         self._drop(consumer, partitions)
 
     def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for each in partitions:
             self._stays.pop(each.partition, None)
-            self._expected.pop(each.partition, None)
-            self._paused.discard(each.partition)
-            self._call(self._feed.revoke, self.name(each.partition))
+            self._call(self._feed.revoke, self._stays.name(each.partition))
         with contextlib.suppress(KafkaException):
             consumer.incremental_unassign(partitions)
 
-    def _ask_for_positions(self, names: set[str]) -> dict[str, int]:
-        if self._stopping:
-            return {}  # committed already
-
-        async def positions() -> dict[str, int]:
-            return {n: p for n, p in self._feed.positions().items() if n in names}
-
+    def _ask_for_positions(self) -> Positions:
+        """Of the loop, once it has come to all that was handed to it."""
+        answer: Future[Positions] = Future()
         try:
-            return asyncio.run_coroutine_threadsafe(positions(), self._loop).result(_CALL_S)
-        except (TimeoutError, RuntimeError):
+            self._loop.call_soon_threadsafe(lambda: answer.set_result(self._positions()))
+            return answer.result(_CALL_S)
+        except (TimeoutError, RuntimeError):  # the loop is busy, or gone
             return {}
+
+    # --- inside ----------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _refusable(self) -> Iterator[None]:
+        """What Kafka may refuse: its partition has just gone, or a commit was too late."""
+        try:
+            yield
+        except KafkaException as error:
+            _log.info("kafka_command_refused", error=error.args[0].str())
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone

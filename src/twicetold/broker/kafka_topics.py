@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import structlog
 from confluent_kafka import KafkaException
@@ -41,11 +41,12 @@ def prepare_topics(admin: AdminClient, options: KafkaOptions) -> None:
             raise KafkaException(f"topic {name} is being made")
         _check_partitions(name, len(found.partitions), options)
         replicas = min(replicas, *(len(each.replicas) for each in found.partitions.values()))
-    _check_settings(admin, options)
-    if replicas < _REPLICAS:
+    two_in_sync = _check_settings(admin, options)
+    if replicas < _REPLICAS or not two_in_sync:
         _log.warning(
             "kafka_few_replicas",
             replicas=replicas,
+            min_insync_replicas=2 if two_in_sync else 1,
             meaning="a process may die, but what lies on a lost disk or machine of Kafka is lost",
         )
 
@@ -58,6 +59,8 @@ def _create(admin: AdminClient, options: KafkaOptions, topics: list[Topic], repl
             replication_factor=replicas,
             config={
                 "cleanup.policy": "delete",
+                "message.timestamp.type": "LogAppendTime",
+                "retention.bytes": "-1",
                 "retention.ms": str(options.retention_ms(topic)),
                 "segment.ms": str(min(_SEGMENT_MS, options.retention_ms(topic))),
                 "min.insync.replicas": "2" if replicas >= _REPLICAS else "1",
@@ -88,26 +91,45 @@ def _check_partitions(name: str, found: int, options: KafkaOptions) -> None:
     raise SettingError(f"Topic {name} has {found} partitions and not {wanted}.", f"{hint}.")
 
 
-def _check_settings(admin: AdminClient, options: KafkaOptions) -> None:
-    asked = {
-        ConfigResource(ResourceType.TOPIC, options.topic(topic)): topic
-        for topic in (Topic.AUDIO, Topic.FINALS)
-    }
+def _check_settings(admin: AdminClient, options: KafkaOptions) -> bool:
+    """Whether what is acknowledged lies with two replicas, as far as the settings ask for it."""
+    asked = {ConfigResource(ResourceType.TOPIC, options.topic(topic)): topic for topic in Topic}
+    in_sync = 2
     for resource, future in admin.describe_configs(list(asked)).items():
-        settings: dict[str, Any] = future.result(_TIMEOUT_S)
+        settings = {name: each.value for name, each in future.result(_TIMEOUT_S).items()}
         topic = next(t for r, t in asked.items() if r.name == resource.name)
-        if settings["cleanup.policy"].value != "delete":
-            what = "is compacted: it forgets audio"
-            _refuse(options, resource.name, what, "cleanup.policy=delete")
-        kept_ms, wanted_ms = int(settings["retention.ms"].value), options.retention_ms(topic)
-        if 0 <= kept_ms < wanted_ms:
-            what = f"keeps messages for {kept_ms / 3_600_000:.1f} h, not {options.retention_h}"
-            _refuse(options, resource.name, what, f"retention.ms={wanted_ms}")
+        if wrong := list(_wrong(settings, topic, options)):
+            _refuse(options, resource.name, wrong)
+        if topic is not Topic.CAPTIONS:
+            in_sync = min(in_sync, int(settings["min.insync.replicas"]))
+    return in_sync >= 2
 
 
-def _refuse(options: KafkaOptions, name: str, what: str, setting: str) -> None:
+def _wrong(
+    settings: Mapping[str, str], topic: Topic, options: KafkaOptions
+) -> Iterator[tuple[str, str]]:
+    """What is not as it must be, and the setting that mends it."""
+    if settings["cleanup.policy"] != "delete":
+        yield "is compacted: it forgets all but the last message of a call", "cleanup.policy=delete"
+    if settings["message.timestamp.type"] != "LogAppendTime":
+        # By the clocks of those who write, wrong ones would be refused, or their audio forgotten.
+        what = "takes the time from those who write, whose clocks may be wrong"
+        yield what, "message.timestamp.type=LogAppendTime"
+    if topic is Topic.CAPTIONS:
+        return
+    kept_ms, wanted_ms = int(settings["retention.ms"]), options.retention_ms(topic)
+    if 0 <= kept_ms < wanted_ms:
+        what = f"keeps messages for {kept_ms / 3_600_000:.1f} h, not {options.retention_h}"
+        yield what, f"retention.ms={wanted_ms}"
+    if (kept_bytes := int(settings["retention.bytes"])) >= 0:
+        what = f"keeps {kept_bytes} bytes of a partition, however young they are"
+        yield what, "retention.bytes=-1"
+
+
+def _refuse(options: KafkaOptions, name: str, wrong: list[tuple[str, str]]) -> None:
     raise SettingError(
-        f"Topic {name} {what}.",
+        f"Topic {name} {', and '.join(what for what, _ in wrong)}.",
         f"Run: kafka-configs.sh --bootstrap-server {options.url.hosts[0]} --alter"
-        f" --entity-type topics --entity-name {name} --add-config {setting}",
+        f" --entity-type topics --entity-name {name}"
+        f" --add-config {','.join(setting for _, setting in wrong)}",
     )

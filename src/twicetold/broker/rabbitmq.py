@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-import structlog
-
 from twicetold.broker import Broker, Consumer, Coordination, Group, Listener, Topic
 from twicetold.broker.keys import encode_key, partition_of
 from twicetold.broker.rabbitmq_consumer import RabbitConsumer
@@ -21,17 +19,11 @@ from twicetold.broker.rabbitmq_listener import RabbitListener
 from twicetold.broker.rabbitmq_options import RabbitOptions
 from twicetold.broker.rabbitmq_publisher import RabbitPublisher
 from twicetold.broker.rabbitmq_streams import prepare_streams
+from twicetold.broker.shared import check_group, until_reached
 from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
-_log = structlog.get_logger()
-
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _CHECK_S = 1.5
-_GROUPS = {
-    Topic.AUDIO: (Group.LIVE, Group.RECORD),
-    Topic.FINALS: (Group.RECORD,),
-}
 
 
 class RabbitBroker(Broker):
@@ -52,16 +44,13 @@ class RabbitBroker(Broker):
         loop = asyncio.get_running_loop()
         self._delivered: asyncio.Future[None] = loop.create_future()
         self._delivered.set_result(None)  # one for all captions: they are never waited for
-        wait_s = _FIRST_WAIT_S
-        while True:
-            try:
-                await open_once(self._options, "start", prepare_streams)
-                break
-            except LinkLost as error:
-                told = {"url": self._options.url.shown, "error": str(error), "again_in_s": wait_s}
-                _log.warning("rabbitmq_unreachable", **told)
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        await until_reached(
+            lambda: open_once(self._options, "start", prepare_streams),
+            LinkLost,
+            str,
+            event="rabbitmq_unreachable",
+            shown=self._options.url.shown,
+        )
         self._publisher = RabbitPublisher(self._options)
         await self._publisher.ready.wait()
 
@@ -93,8 +82,7 @@ class RabbitBroker(Broker):
         return self._publisher.publish(stream, raw, value)
 
     def consume(self, topic: Topic, group: Group) -> Consumer:
-        if group not in _GROUPS.get(topic, ()):
-            raise ValueError(f"expected a topic that group {group} reads but got {topic}")
+        check_group(topic, group)
         member = RabbitConsumer(
             self._options, self._coordination, topic, group, closed=self._members.discard
         )

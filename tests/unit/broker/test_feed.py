@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 from twicetold.broker import Assigned, Delivery, Revoked
 from twicetold.broker import feed as feed_module
 from twicetold.broker.feed import Feed
+from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
 pytestmark = pytest.mark.unit
@@ -319,3 +320,21 @@ def test_a_release_says_that_a_position_may_have_moved() -> None:
     feed.release(delivery("a", 0))
     feed.release(delivery("b", 0))
     assert moves == [1]
+
+
+async def test_a_feed_that_failed_says_so_to_whoever_waits_and_whoever_asks() -> None:
+    feed = Feed(moved=lambda: None, has_room=lambda: None)
+    waiting = asyncio.create_task(feed.receive())
+    await asyncio.sleep(0)
+    feed.fail(Unavailable("It has failed."))
+    feed.assign("a", 1, 0)
+    for receiving in (waiting, feed.receive()):
+        with pytest.raises(Unavailable):
+            await receiving
+
+
+async def test_a_feed_that_has_ended_does_not_fail_any_more() -> None:
+    feed = Feed(moved=lambda: None, has_room=lambda: None)
+    feed.end()
+    feed.fail(Unavailable("It has failed."))
+    assert await feed.receive() == []

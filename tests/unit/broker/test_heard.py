@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from twicetold.broker.heard import Heard
+from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
 pytestmark = pytest.mark.unit
@@ -49,3 +50,15 @@ async def test_a_second_reader_is_refused_and_closing_ends_the_first() -> None:
     assert await waiting == []
     heard.put(KEY, b"too late")
     assert await heard.receive() == []
+
+
+async def test_one_that_failed_says_so_to_whoever_waits_and_whoever_asks() -> None:
+    heard = Heard()
+    waiting = asyncio.create_task(heard.receive())
+    await asyncio.sleep(0)
+    heard.fail(Unavailable("It has failed."))
+    heard.put(KEY, b"late")
+    with pytest.raises(Unavailable):
+        await waiting
+    with pytest.raises(Unavailable):
+        await heard.receive()

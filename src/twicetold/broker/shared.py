@@ -1,0 +1,49 @@
+"""What the adapters of brokers that run as servers have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from twicetold.broker import Group, Topic
+
+Away = TypeVar("Away", bound=Exception)
+
+_log = structlog.get_logger()
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+GROUPS = {
+    Topic.AUDIO: (Group.LIVE, Group.RECORD),
+    Topic.FINALS: (Group.RECORD,),
+}
+
+
+def check_group(topic: Topic, group: Group) -> None:
+    """Raises ValueError for a group that does not read the topic."""
+    if group not in GROUPS.get(topic, ()):
+        raise ValueError(f"expected a topic that group {group} reads but got {topic}")
+
+
+async def until_reached(
+    attempt: Callable[[], Awaitable[object]],
+    away: type[Away],
+    reason: Callable[[Away], str],
+    *,
+    event: str,
+    shown: str,
+) -> None:
+    """Try for as long as it fails with ``away``, each time later, and log why as ``event``.
+    ``shown`` is the address, without who we are."""
+    wait_s = _FIRST_WAIT_S
+    while True:
+        try:
+            await attempt()
+        except away as error:
+            _log.warning(event, url=shown, error=reason(error), again_in_s=wait_s)
+        else:
+            return
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
