@@ -175,6 +175,31 @@ async def test_a_call_whose_record_vanished_becomes_a_recording(tmp_path: Path) 
         assert call.recording == recording_key(KEY)
 
 
+async def test_a_call_whose_record_vanishes_meanwhile_becomes_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twicetold.live.recorder._SWEEP_INTERVAL_S", 0.1)
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 60)
+        recorder = Recorder(to, abandon_after_s=0.5)
+        running = asyncio.create_task(recorder.run())
+        log = log_of(2)
+        for delivery in log[:6]:
+            await to.broker.publish(Topic.AUDIO, KEY, delivery.value)
+        async with asyncio.timeout(20):
+            while not await recorder.lags():
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(1)  # silent for long enough, but its record is there
+        assert not await to.queue.jobs()
+        await to.sessions.remove(KEY)
+        async with asyncio.timeout(20):
+            while not await to.queue.jobs():
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert recorded(to) == sound(1)
+
+
 async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: Path) -> None:
     async with carriers(tmp_path) as to:
         await to.sessions.create(record(), -3_600)

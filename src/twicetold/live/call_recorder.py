@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class CallRecorder:
         self._part = 0
         self._next = 0  # the sample behind the last one gathered
         self._unreleased: list[Delivery] = []
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
 
     async def run(self) -> None:
         """Until the recording is complete and its job queued. Raises CallDeleted."""
@@ -67,8 +70,20 @@ class CallRecorder:
             return
         while not self._sequencer.closed:
             for item in await self.inbox.take(_TAKE_BYTES):
+                self._heard_at = self._loop.time()
                 await self._take(item)
         await self._finish()
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing has come of the call."""
+        return self._loop.time() - self._heard_at if self.inbox.empty else 0.0
+
+    async def close_without_record(self) -> None:
+        """Nobody can speak into it any more, and no sweep knows it: what there is becomes its
+        recording. The highest epoch counts over whatever its gateway still says."""
+        self._heard_at = self._loop.time()
+        await self._to.broker.publish(Topic.AUDIO, self._key, Close(LAST_EPOCH, 0).to_bytes())
 
     async def _stands(self) -> bool:
         """Whether the worker before us got as far as the hand-over. A recording that has been
@@ -81,9 +96,7 @@ class CallRecorder:
         call = await self._to.transcripts.call(self._key)
         if call is not None and call.recording is not None:
             return True
-        # Nobody can speak into it any more, and no sweep knows it: what there is becomes its
-        # recording. The highest epoch counts over whatever its gateway still says.
-        await self._to.broker.publish(Topic.AUDIO, self._key, Close(LAST_EPOCH, 0).to_bytes())
+        await self.close_without_record()
         return False
 
     async def _allowed(self) -> None:

@@ -194,6 +194,7 @@ class Recorder:
                 patient_until = now + self._abandon_after_s
             if now >= patient_until:
                 await self._round(self._abandon_all)
+            await self._round(self._close_lost)
 
     async def _round(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -229,6 +230,13 @@ class Recorder:
             return  # its client came back, or another recorder was quicker
         log.info("call_abandoned", call=str(record.key))
         await self._publish_close(record)
+
+    async def _close_lost(self) -> None:
+        """Close calls whose record vanished while we gathered their sound."""
+        for key, call in list(self._calls.items()):
+            if call.silent_s >= self._abandon_after_s and await self._to.sessions.load(key) is None:
+                log.warning("session_lost", call=str(key))
+                await call.close_without_record()
 
     async def _publish_close(self, record: Record) -> None:
         close = Close(record.epoch + 1, record.next_sample)
