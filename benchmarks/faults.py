@@ -23,6 +23,7 @@ from benchmarks.cluster import Cluster, Shape, cluster, keep_logs
 from benchmarks.common import save
 from benchmarks.faults_common import MOST_GROWN_MB, Figures, memory_mb
 
+MOST_S = 240.0
 _POISONOUS = {"live": ("-m", "benchmarks.poisonous")}
 
 
@@ -49,7 +50,7 @@ FAULTS = {
     ),
     "stalls": Fault(clients.stalls, {"partitions": 1}),
     "poison": Fault(workers.poison, {"partitions": 1, "live_hosts": "1", "program": _POISONOUS}),
-    "redis_wiped": Fault(carriers.redis_wiped),
+    "redis_wiped": Fault(carriers.redis_wiped, {"abandon_after_s": "15"}),
     "retention_live": Fault(carriers.retention_live, _EXPIRING, carriers.KAFKA_KEEPS),
     "retention_record": Fault(carriers.retention_record, _EXPIRING, carriers.KAFKA_KEEPS),
     "broker_away": Fault(carriers.broker_away),
@@ -67,7 +68,8 @@ async def met(name: str, broker: str) -> Figures:
         async with cluster(Path(directory), broker, **options) as house:
             ready = memory_mb(house)
             try:
-                figures = await fault.work(house)
+                async with asyncio.timeout(MOST_S):
+                    figures = await fault.work(house)
             except Exception as error:  # noqa: BLE001 - told, and the next fault is met
                 figures = {"wrong": [f"{type(error).__name__}: {error}"]}
             peaks = memory_mb(house)

@@ -72,7 +72,8 @@ class KafkaOptions:
             **self.client(on_error),
             "acks": "all",
             "enable.idempotence": True,
-            "linger.ms": 5,  # p50 6 ms instead of 3, p99 10 instead of 26, a fifth less processor time
+            # With 2: p50 3 ms instead of 6, but p99 26 instead of 10, for a fifth more processor time.
+            "linger.ms": 5,
             "message.timeout.ms": 0,  # it waits for as long as the broker is away
             "message.max.bytes": _MESSAGE_BYTES,
             "queue.buffering.max.kbytes": _PENDING_KB,
