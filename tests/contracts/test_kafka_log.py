@@ -328,3 +328,22 @@ async def test_start_waits_for_a_broker_that_is_not_there_yet_and_says_which(
     assert logs[0]["url"] == kafka.url
     await broker.check()
     await broker.aclose()
+
+
+async def test_a_topic_that_was_deleted_is_noticed(
+    kafka: KafkaServer, admin: AdminClient, prefix: str
+) -> None:
+    url = f"{kafka.url}/{prefix}?partitions=1"
+    async with opened(url) as broker:
+        await broker.check()
+        admin.delete_topics([f"{prefix}.finals"])[f"{prefix}.finals"].result(10)
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await broker.check()
+                except Unavailable as error:
+                    assert f"{prefix}.finals" in error.message
+                    break
+                await asyncio.sleep(0.1)
+        async with opened(url):  # whoever starts makes it again
+            await broker.check()

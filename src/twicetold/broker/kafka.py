@@ -82,11 +82,15 @@ class KafkaBroker(Broker):
         if self._failure is not None:
             raise Unavailable(self._failure.message, self._failure.hint)
         try:
-            await asyncio.to_thread(self._admin.list_topics, self._topics[Topic.AUDIO], _CHECK_S)
+            found = await asyncio.to_thread(self._admin.list_topics, timeout=_CHECK_S)
         except KafkaException:
             raise Unavailable(
                 "Kafka does not answer.", "What was acknowledged is kept; it goes on by itself."
             ) from None
+        if gone := sorted(set(self._topics.values()) - found.topics.keys()):
+            raise Unavailable(
+                f"Kafka has lost the topic {gone[0]}.", "Restart a role: it makes what is missing."
+            )
         if not all(member.joined for member in self._members):
             raise Unavailable("The consumer group is being joined.", "Wait a moment.")
 
