@@ -83,11 +83,21 @@ class Ingest:
         self.renewed_at = self._loop.time()  # every position that is written renews the lease
         self._lost: TwicetoldError | None = None
         self._stopping = False
-        self.feeding = False  # whether the client waits for us
+        self._fed_since: float | None = None  # since when the client waits for us
 
     @property
     def rate(self) -> int:
         return self._intake.rate
+
+    @property
+    def feeding(self) -> bool:
+        """Whether the client waits for us."""
+        return self._fed_since is not None
+
+    @property
+    def waiting_s(self) -> float:
+        """How long the client has been waiting for us; what it has to say meanwhile is with it."""
+        return 0.0 if self._fed_since is None else self._loop.time() - self._fed_since
 
     @property
     def published(self) -> int:
@@ -99,13 +109,13 @@ class Ingest:
         """Take one message's audio. Returns once it is on its way; waits while too much is."""
         if self._lost is not None:
             raise self._lost
-        self.feeding = True
+        self._fed_since = self._loop.time()
         try:
             if self._loop.time() - self.renewed_at > self._lease_s / 2:
                 await self.renew()
             await self._send(await self._intake.feed(seq, audio))
         finally:
-            self.feeding = False
+            self._fed_since = None
 
     async def fill_gap(self) -> float:
         """Where a container starts afresh: lay silence over the stretch in which the connection

@@ -339,10 +339,11 @@ class Connection:
         return task
 
     def _tell_lag(self, ingest: Ingest) -> None:
-        """Beside whoever asks: a client that does not read must not hold up the lease."""
+        """Beside whoever asks: a client that does not read must not hold up the lease. While we
+        take nothing from the client, the time that it waits is sound that waits with it."""
         if self._telling_lag is not None and not self._telling_lag.done():
             return
-        seconds = max(0, ingest.sample - self._worked_through) / ingest.rate
+        seconds = max(0, ingest.sample - self._worked_through) / ingest.rate + ingest.waiting_s
         behind = seconds >= self._settings.lag_notice_s
         now = self._loop.time()
         if behind and now - self._lag_told >= _LAG_TOLD_EVERY_S:
@@ -367,6 +368,7 @@ class Connection:
             now = self._loop.time()
             if self._platform.tenants.stamp(self._tenant) != self._stamp:
                 raise Unauthorized("The key of this connection was replaced or taken back.")
+            self._tell_lag(ingest)
             if inbound.stopped:
                 continue
             if self._pushing_back or ingest.feeding:
@@ -378,7 +380,6 @@ class Connection:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
             if now - ingest.renewed_at >= self._settings.lease_s / 3:
                 ingest.keep_lease()
-            self._tell_lag(ingest)
 
     def _fail(self, error: TwicetoldError) -> None:
         if not self._failure.done():

@@ -133,9 +133,12 @@ async def test_a_lease_that_is_half_gone_is_renewed_before_anything_is_published
     await asyncio.sleep(0.05)
     assert desk.broker.handed == []
     assert desk.ingest.feeding
+    await asyncio.sleep(0.1)
+    assert 0.1 <= desk.ingest.waiting_s < 5
     await asyncio.wait_for(feeding, 5)
     assert len(desk.broker.handed) == 1
     assert not desk.ingest.feeding
+    assert desk.ingest.waiting_s == 0
     desk.ingest.close()
 
 
