@@ -20,8 +20,9 @@ from websockets.exceptions import ConnectionClosed
 from twicetold.broker import Topic
 from twicetold.broker.file import FileBroker
 from twicetold.client import ApiClient, LiveClient
-from twicetold.errors import TwicetoldError
+from twicetold.errors import TwicetoldError, Unavailable
 from twicetold.live import recorder
+from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.speech.chunks import AudioChunk, parse_log_message
 from twicetold.wiring import passes
 
@@ -627,6 +628,37 @@ async def test_a_client_is_told_that_captions_lag(
                 pass
         assert words(client.finals) == numbers * 2
         assert not [event for event in client.seen if event["type"] == "error"]
+
+
+async def test_while_a_carrier_is_away_the_lag_grows_with_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the client holds back meanwhile counts, though nothing of it was published."""
+    sound, numbers = talk(1, 6)  # half of it is less than 2 s
+    away = False
+
+    async def swap(sessions: SqliteSessions, *given: Any) -> None:
+        if away:
+            raise Unavailable("away, says the test")
+        await inner(sessions, *given)
+
+    inner = SqliteSessions.swap
+    monkeypatch.setattr(SqliteSessions, "swap", swap)
+    with serving(tmp_path / "data", lag_notice_s=0.5, lease_s=1.0) as server:
+        async with call(server, "carrier-away") as client:
+            half = len(sound) // 6400 // 2 * 6400
+            await client.play(sound[:half])
+            await client.acked(client.next_seq - 1)
+            away = True
+            await asyncio.sleep(0.6)  # the lease is half gone
+            await client.play(sound[half:])
+            while (await client.until("lagging"))["seconds"] < 2.0:
+                pass
+            away = False
+            while (await client.until("lagging"))["seconds"]:
+                pass
+            await client.finish()
+        assert words(client.finals) == numbers
 
 
 async def test_a_call_deleted_while_it_runs_leaves_nothing(server: Served) -> None:

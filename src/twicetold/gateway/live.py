@@ -375,6 +375,7 @@ class Connection:
             now = self._loop.time()
             if self._platform.tenants.stamp(self._tenant) != self._stamp:
                 raise Unauthorized("The key of this connection was replaced or taken back.")
+            self._tell_lag(ingest)
             if inbound.stopped:
                 if self._stopping is not None and not self._stopping.done():
                     ingest.keep_lease()  # its last sound may have to wait for the broker
@@ -388,7 +389,6 @@ class Connection:
                 raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
             if now - ingest.renewed_at >= self._settings.lease_s / 3:
                 ingest.keep_lease()
-            self._tell_lag(ingest)
 
     def _fail(self, error: TwicetoldError) -> None:
         if not self._failure.done():
