@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from twicetold.errors import SettingError
 
+# Not urlsplit: of several hosts it takes no IPv6 address but the first.
+_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<netloc>[^/?#]+)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
+)
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _HINT = "Percent-encode what is special in a name or a password: / is %2F, # is %23, ? is %3F."
 
@@ -44,21 +48,23 @@ def parse_broker_url(
     url: str, *, default_port: int, default_prefix: str, options: frozenset[str]
 ) -> BrokerUrl:
     """Raises SettingError, which never quotes the URL: it may hold a password."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise SettingError("broker got a URL that cannot be read.", _HINT)
     try:
-        parts = urlsplit(url)
-        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        query = parse_qsl(
+            found["query"] or "", keep_blank_values=True, strict_parsing=bool(found["query"])
+        )
     except ValueError:
         raise SettingError("broker got a URL that cannot be read.", _HINT) from None
-    if parts.fragment or not parts.netloc:
-        raise SettingError("broker got a URL that cannot be read.", _HINT)
-    identity, _, hosts = parts.netloc.rpartition("@")
+    identity, _, hosts = found["netloc"].rpartition("@")
     user, _, password = identity.partition(":")
     return BrokerUrl(
-        parts.scheme,
+        found["scheme"],
         tuple(_with_port(host, default_port) for host in hosts.split(",")),
         unquote(user),
         unquote(password),
-        _prefix(parts.path, default_prefix),
+        _prefix(found["path"] or "", default_prefix),
         _known(dict(query), options),
     )
 
