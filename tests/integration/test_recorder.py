@@ -19,6 +19,7 @@ from twicetold.live import recorder as recorder_module
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.inbox import Inbox, Item
 from twicetold.live.recorder import Recorder
+from twicetold.live.recording import store_part
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Record, State
 from twicetold.sessions.sqlite import SqliteSessions
@@ -365,6 +366,54 @@ async def test_what_the_log_has_lost_becomes_silence_of_the_same_length(tmp_path
                 whole[: stretch.start] + bytes(stretch.stop - stretch.start) + whole[stretch.stop :]
             )
         assert recorded(to) == whole
+
+
+async def test_a_call_that_ends_with_what_the_log_has_lost_is_as_long_as_it_was(
+    tmp_path: Path,
+) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(3)
+        await record_call(to, [*log[:6], log[-1]])
+        assert recorded(to) == sound(1) + bytes(2 * 2 * RATE)
+
+
+async def test_a_close_that_the_log_has_lost_is_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twicetold.live.recorder._SWEEP_INTERVAL_S", 0.1)
+    async with carriers(tmp_path) as to:
+        closed = record(state=State.CLOSED, next_sample=65 * RATE, event=1)
+        await to.sessions.create(closed, -3_600)
+        await store_part(to.store, KEY, 0, sound(60))
+        recorder = asyncio.create_task(Recorder(to, abandon_after_s=0.3).run())
+        async with asyncio.timeout(20):
+            while not await to.queue.jobs():
+                await asyncio.sleep(0.02)
+        recorder.cancel()
+        await asyncio.gather(recorder, return_exceptions=True)
+        assert recorded(to) == sound(60) + bytes(5 * 2 * RATE)
+
+
+async def test_finals_that_the_log_has_lost_are_drafted_from_the_record(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        finals = tuple(
+            Final(n, 0, n, float(n), n + 0.5, "word", (Word(float(n), n + 0.5, "word", 1.0),))
+            for n in range(1, 6)
+        )
+        await to.sessions.create(record(event=5, finals=finals), 10)
+        recorder = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        for message in (finals[0], finals[3], Ended(5, 6 * RATE, RATE, "counter")):
+            await to.broker.publish(Topic.FINALS, KEY, finals_message(message))
+        async with asyncio.timeout(20):
+            while (call := await to.transcripts.call(KEY)) is None or call.ended_at is None:
+                await asyncio.sleep(0.02)
+        recorder.cancel()
+        await asyncio.gather(recorder, return_exceptions=True)
+        assert await to.transcripts.draft_finals(KEY, 0) == list(finals)
+        held = await to.sessions.load(KEY)
+        assert held is not None
+        assert held.finals == ()
 
 
 async def test_finals_that_come_before_the_opening_are_in_the_draft(tmp_path: Path) -> None:

@@ -121,11 +121,24 @@ class CallRecorder:
         if not self._fits(message):
             log.warning("foreign_message", position=item.receipt.position)
             return
+        if isinstance(message, Close) and await persist_value(lambda: self._all_lost(message)):
+            await persist(self._resume)
         for due in self._sequencer.accept(message):
             if isinstance(due, AudioChunk):
                 await self._fill(due.first_sample)
                 await self._record(due.pcm)
                 self._next = due.end_sample
+            elif isinstance(due, Close):
+                await self._fill_to_the_end(due)
+
+    async def _all_lost(self, close: Close) -> bool:
+        """Whether the log has lost whatever lay between the stored parts and the close."""
+        if self._spool is not None or self._layout is None:
+            return False
+        rate, channels = self._layout
+        sizes = await stored_parts(self._to.store, self._key)
+        full = set(sizes.values()) <= {part_bytes(rate, channels)}
+        return full and close.sample > len(sizes) * PART_S * rate
 
     def _fits(self, message: LogMessage) -> bool:
         """Whether it can be of this call: sound of its layout, not further ahead than any log."""
@@ -145,6 +158,13 @@ class CallRecorder:
         log.error("sound_missing", seconds=round(missing / rate, 3), at_s=self._next / rate)
         for at in range(0, missing, rate):
             await self._record(bytes(min(rate, missing - at) * 2 * channels))
+
+    async def _fill_to_the_end(self, close: Close) -> None:
+        if self._spool is None or self._layout is None:
+            return
+        if 0 < close.sample - self._next <= _LONGEST_HOLE_S * self._layout[0]:
+            await self._fill(close.sample)
+            self._next = close.sample
 
     async def _begin(self, message: Open) -> None:
         await self._to.transcripts.begin_call(

@@ -19,6 +19,7 @@ from twicetold.errors import (
 )
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.dispatch import Dispatcher, Fate
+from twicetold.live.drafted import Drafted
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import persist, persist_value
 from twicetold.sessions import Record, State
@@ -43,6 +44,9 @@ class Recorder:
         self._calls: dict[CallKey, CallRecorder] = {}
         self._mistakes: dict[CallKey, int] = {}
         self._beside: set[asyncio.Task[None]] = set()
+        self._drafted = Drafted()
+        self._closed_before: set[CallKey] = set()
+        self._closed_again: set[CallKey] = set()
 
     async def run(self) -> None:
         try:
@@ -139,15 +143,26 @@ class Recorder:
             await self._save_all(key, messages)
 
     async def _save_all(self, key: CallKey, messages: list[Final | Ended]) -> None:
-        finals = [message for message in messages if isinstance(message, Final)]
+        found = {message.event: message for message in messages if isinstance(message, Final)}
+        until = max((message.event for message in messages), default=0)
+        if self._drafted.lacks(key, found, until):
+            found = await self._kept(key, until) | found
+        finals = [found[event] for event in sorted(found)]
         if finals:
             await persist(lambda: self._to.transcripts.save_draft(key, finals))
             last = max(final.event for final in finals)
             with contextlib.suppress(SessionLost):  # the draft has them, that is what counts
                 await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
+        self._drafted.note(key, until)
         for message in messages:
             if isinstance(message, Ended):
                 await self._end(key, message)
+
+    async def _kept(self, key: CallKey, until: int) -> dict[int, Final]:
+        """Finals that the record still holds: they were stored before they were published."""
+        record = await persist_value(lambda: self._to.sessions.load(key))
+        held = record.finals if record is not None else ()
+        return {final.event: final for final in held if final.event <= until}
 
     async def _begin_unopened(self, key: CallKey) -> None:
         """Audio and finals are read by themselves, perhaps by two recorders: finals may come while
@@ -170,6 +185,7 @@ class Recorder:
         await persist(
             lambda: self._to.transcripts.end_call(key, time.time(), length_s, ended.engine)
         )
+        self._drafted.forget(key)
         self._aside(self._settle_wer(key))
         await self._forget_log_when_over(key)
 
@@ -206,6 +222,7 @@ class Recorder:
         """
         patient_until = time.time() + self._abandon_after_s
         await self._round(self._close_what_is_closing)
+        look_again_at = patient_until
         while True:
             before = time.time()
             await asyncio.sleep(_SWEEP_INTERVAL_S)
@@ -215,6 +232,9 @@ class Recorder:
             await self._round(self._close_what_is_lost)
             if now >= patient_until and not await self._round(self._abandon_all):
                 patient_until = time.time() + self._abandon_after_s
+            if now >= look_again_at:
+                look_again_at = now + self._abandon_after_s
+                await self._round(self._close_what_nobody_records)
 
     async def _round(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Whether it could be done."""
@@ -257,6 +277,20 @@ class Recorder:
             return  # its client came back, or another recorder was quicker
         log.info("call_abandoned", call=str(record.key))
         await self._publish_close(record)
+
+    async def _close_what_nobody_records(self) -> None:
+        """Close calls again that are closed and nobody records: the log has lost their close."""
+        closed = {
+            record.key: record
+            for record in await self._to.sessions.unfinished()
+            if record.state is State.CLOSED and record.key not in self._calls
+        }
+        self._closed_again &= closed.keys()
+        for key in (self._closed_before & closed.keys()) - self._closed_again:
+            log.warning("close_missing", call=str(key))
+            await self._publish_close(closed[key])
+            self._closed_again.add(key)
+        self._closed_before = set(closed)
 
     async def _publish_close(self, record: Record) -> None:
         close = Close(record.epoch + 1, record.next_sample)
