@@ -27,6 +27,7 @@ _TTL_S = 3.0
 _BEAT_S = 1.0
 _HUNGRY_BEAT_S = 0.25  # while there is less than our share to hold
 _ADVANCE_S = 1.0
+_NOTE_ALL_S = 60.0
 _LAST_WORDS_S = 5.0
 _TICK_S = 0.01  # by which a timer may come too early
 
@@ -65,6 +66,7 @@ class Membership:
         self._until = -math.inf  # by the clock: till then nobody else holds what we hold
         self._watch: asyncio.TimerHandle | None = None
         self._advanced: dict[str, int] = {}
+        self._noted_all = clock()
         self._advance_timer: asyncio.TimerHandle | None = None
         self._advancing: asyncio.Task[None] | None = None
         self._store_away = False
@@ -135,6 +137,7 @@ class Membership:
         members = await self._beat(())
         if not members:
             return True
+        self._note_all_in_time()
         share = share_of(self._name, members, len(self._partitions))
         if len(self._held) > share:
             await self._hand_over(by_preference(self._name, self._held)[share:])
@@ -216,6 +219,14 @@ class Membership:
                 timer.cancel()
 
     # --- positions -------------------------------------------------------------------
+
+    def _note_all_in_time(self) -> None:
+        """Once in a while, what did not move as well: a store that was emptied is to know it, or
+        whoever comes next would read from the beginning."""
+        if self._clock() - self._noted_all >= _NOTE_ALL_S:
+            self._noted_all = self._clock()
+            self._advanced.clear()
+            self.moved()
 
     def _advance_soon(self) -> None:
         self._advance_timer = None

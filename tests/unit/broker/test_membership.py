@@ -305,6 +305,23 @@ async def test_positions_that_the_store_did_not_take_are_noted_later(
     await until(lambda: group.store.stored[GROUP] == {"audio.3": 9})
 
 
+async def test_a_store_that_was_emptied_learns_the_positions_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(membership, "_ADVANCE_S", 0.02)
+    group = Group()
+    member, holder = group.join()
+    await turns(member)
+    holder.released |= {"audio.1": 7, "audio.2": 8}
+    member.moved()
+    await until(lambda: group.store.stored[GROUP])
+    group.store.stored.clear()
+    for _ in range(61):
+        group.now += 1.0
+        await turns(member, rounds=1)
+    await until(lambda: group.store.stored[GROUP] == {"audio.1": 7, "audio.2": 8})
+
+
 async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not holds():
