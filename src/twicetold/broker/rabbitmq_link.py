@@ -53,6 +53,11 @@ def losing() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise LinkLost(_SILENT) from None
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # aiormq's word to what still waits on a connection that was closed without a reason.
+        raise LinkLost("the connection was closed") from error
 
 
 def _reason(error: BaseException) -> str:
