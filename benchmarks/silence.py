@@ -31,7 +31,7 @@ from twicetold.config import Settings
 from twicetold.engines import Sound
 from twicetold.engines.pocketsphinx import PocketsphinxEngine
 from twicetold.engines.silero import SileroActivity
-from twicetold.live.endpointing import Begin, End, Endpointer
+from twicetold.live.endpointing import Action, Begin, End, Endpointer
 from twicetold.wiring.passes import batch_settings, live_settings
 
 RATES = (16_000, 8_000)
@@ -77,13 +77,9 @@ def live_words(
     activity: SileroActivity, engine: PocketsphinxEngine, sound: Samples, rate: int
 ) -> tuple[int, int]:
     """Words, and utterances that went to the engine: the endpointing and the engine's streams."""
-    frame = activity.frame_samples(rate)
-    endpointer = Endpointer(0, rate, frame, live_settings(Settings()).endpointing)
-    endpointer.append(sound.astype("<i2").tobytes())
-    probabilities, _ = activity.probabilities(activity.start(rate), endpointer.unjudged())
     words = utterances = 0
     stream, adaptation = engine.start(rate, "en", None), None
-    for action in endpointer.judge(probabilities) + endpointer.flush(all_of_it=True):
+    for action in endpointed(activity, sound, rate):
         if isinstance(action, Begin):
             stream.close()
             stream = engine.start(rate, "en", adaptation)
@@ -95,6 +91,20 @@ def live_words(
             stream.accept(action.pcm)
     stream.close()
     return words, utterances
+
+
+def endpointed(activity: SileroActivity, sound: Samples, rate: int) -> Iterator[Action]:
+    """What the live pass's endpointing makes of a sound, a second of it after another."""
+    settings = live_settings(Settings()).endpointing
+    endpointer = Endpointer(0, rate, activity.frame_samples(rate), settings)
+    state = activity.start(rate)
+    for at in range(0, len(sound), rate):
+        endpointer.append(sound[at : at + rate].astype("<i2").tobytes())
+        while frames := endpointer.unjudged():
+            state = activity.start(rate) if endpointer.anew else state
+            probabilities, state = activity.probabilities(state, frames)
+            yield from endpointer.judge(probabilities)
+    yield from endpointer.flush(all_of_it=True)
 
 
 def batch_words(
@@ -164,12 +174,8 @@ def scene(clip: Clip, rate: int, dbfs: float | None) -> tuple[Samples, Spans]:
 
 def live_regions(activity: SileroActivity, sound: Samples, rate: int) -> Spans:
     """What the live pass lets its engine hear."""
-    frame = activity.frame_samples(rate)
-    endpointer = Endpointer(0, rate, frame, live_settings(Settings()).endpointing)
-    endpointer.append(sound.astype("<i2").tobytes())
-    probabilities, _ = activity.probabilities(activity.start(rate), endpointer.unjudged())
     regions: Spans = []
-    for action in endpointer.judge(probabilities) + endpointer.flush(all_of_it=True):
+    for action in endpointed(activity, sound, rate):
         if isinstance(action, Begin):
             regions.append((action.start_sample / rate, action.start_sample / rate))
         elif isinstance(action, End):

@@ -170,8 +170,10 @@ class LiveCall:
             self._held.append((receipt, sys.maxsize if isinstance(message, Close) else 0))
 
     async def _judge(self) -> None:
-        frames = self._session.unjudged()
-        if any(frames):
+        while any(frames := self._session.unjudged()):
+            for channel, anew in enumerate(self._session.anew):
+                if anew:
+                    [self._states[channel]] = self._detector.start(self._rate, 1)
             judged = await self._detector.judge(self._states, frames)
             for channel, probabilities in enumerate(judged):
                 self._perform(self._session.judge(channel, probabilities))

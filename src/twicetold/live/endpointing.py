@@ -12,6 +12,8 @@ from twicetold.speech.activity import Ended, GateSettings, SpeechGate, Started, 
 _RELEASE = 0.35  # speech goes on while it is at least this likely
 _WORD_OVER_S = 0.2  # of silence; within a word there is less
 _MOST_OPEN_S = 2.0  # of what was said last stays open where sound breaks off
+_DOUBT_S = 1.0  # so late a gate may say that somebody speaks
+_SILENCE_S = 10.0  # so much since the last utterance a successor is to hear as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,13 @@ Action = Begin | Hear | End | Rest
 
 
 class Endpointer:
-    """One channel. Append sound, have it judged, and pass the probabilities in."""
+    """One channel. Append sound, have it judged, and pass the probabilities in, until no frame is
+    left.
+
+    Frames lie where they would had the call been heard from its first sample, and behind every
+    utterance detector and gate begin anew: so whoever goes on at a boundary judges as one that
+    has heard all of the call, and cuts the same utterances.
+    """
 
     def __init__(
         self,
@@ -85,7 +93,8 @@ class Endpointer:
         self.channel = channel
         self.utterance = utterance
         self.floor = position  # sound before it belongs to an utterance that has ended
-        self.judged = position  # sound before it has been judged
+        self.judged = _next_frame(position, frame_samples)  # sound before it has been judged
+        self.anew = True  # the detector is to begin anew with the next frame
         self._rate, self._frame = rate, frame_samples
         self._pre_roll = settings.pre_roll_ms * rate // 1000
         self._longest = int(settings.max_utterance_s * rate)
@@ -95,7 +104,7 @@ class Endpointer:
             min_silence_ms=settings.min_silence_ms,
         )
         self._gate = SpeechGate(self._gate_settings, frame_samples / rate)
-        self._gate_origin = position
+        self._gate_origin = self.judged
         self._sound = SoundBuffer(position)
         self._begun: int | None = None  # first sample of the running utterance
         self._heard = position
@@ -109,7 +118,14 @@ class Endpointer:
         """The first sample that may still be wanted from the broker after a restart."""
         if self._begun is not None:
             return self._begun
-        return max(self.floor, self.judged - self._pre_roll - self._rate)
+        return max(self.floor, self.judged - int(_SILENCE_S * self._rate))
+
+    @property
+    def _kept(self) -> int:
+        """The first sample that an utterance may still be made of."""
+        if self._begun is not None:
+            return self._begun
+        return max(self.floor, self.judged - self._pre_roll - int(_DOUBT_S * self._rate))
 
     def append(self, pcm: bytes) -> None:
         """Mono PCM s16le that follows on what was appended before."""
@@ -117,13 +133,15 @@ class Endpointer:
 
     def unjudged(self) -> bytes:
         """The whole frames that wait for their probabilities."""
-        frames = (self._sound.end - self.judged) // self._frame
+        frames = max(0, self._sound.end - self.judged) // self._frame
         return self._sound.between(self.judged, self.judged + frames * self._frame)
 
     def judge(self, probabilities: list[float]) -> list[Action]:
-        """One probability per frame of ``unjudged``, in order."""
+        """One probability per frame of ``unjudged``, in order. Where an utterance ends, those of
+        the frames behind it are void: they are to be judged again."""
         actions: list[Action] = []
         for probability in probabilities:
+            self.anew = False
             self.judged += self._frame
             for event in self._gate.accept(probability):
                 if isinstance(event, Started):
@@ -132,8 +150,10 @@ class Endpointer:
                     actions += self._end(self._sample(event.frame))
             if self._begun is not None and self.judged - self._begun >= self._longest:
                 actions += self._cut((self._begun + self.judged) // 2)
+            if self.anew:
+                break
         actions += self._hear(self.judged)
-        self._sound.forget(self.needed)
+        self._sound.forget(self._kept)
         return actions
 
     def flush(self, *, all_of_it: bool = False) -> list[Action]:
@@ -144,9 +164,10 @@ class Endpointer:
             actions += self._hear(end)
             actions.append(End(self.channel, self.utterance, end, end))
             self._begun, self.floor = None, end
+            self.anew = True
         self._gate = SpeechGate(self._gate_settings, self._frame / self._rate)
         self._gate_origin = self.judged
-        self._sound.forget(self.needed)
+        self._sound.forget(self._kept)
         return actions
 
     def pause(self) -> list[Action]:
@@ -193,7 +214,13 @@ class Endpointer:
         boundary = max(silence_sample, self.judged - self._pre_roll)
         actions.append(End(self.channel, self.utterance, silence_sample, boundary))
         self._begun, self.floor = None, boundary
+        self._begin_anew(boundary)
         return actions
+
+    def _begin_anew(self, sample: int) -> None:
+        self.judged = self._gate_origin = _next_frame(sample, self._frame)
+        self._gate = SpeechGate(self._gate_settings, self._frame / self._rate)
+        self.anew = True
 
     def _cut(self, earliest: int) -> list[Action]:
         """End the utterance at its quietest place from there on; what follows is a new one.
@@ -216,3 +243,8 @@ class Endpointer:
         whole = len(sound) // self._frame * self._frame
         frames = sound[:whole].reshape(-1, self._frame)
         return [float(value) for value in np.sqrt(np.mean(frames * frames, axis=1))]
+
+
+def _next_frame(sample: int, frame_samples: int) -> int:
+    """Where the first frame begins that has no sound before that sample."""
+    return -(-sample // frame_samples) * frame_samples

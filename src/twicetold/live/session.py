@@ -27,8 +27,9 @@ class SessionState(StrEnum):
 class CallSession:
     """Orders a call's audio and endpoints each channel by itself.
 
-    Use: ``receive`` each log message; while ``unjudged`` gives frames, have them judged and
-    pass the probabilities to ``judge``; perform the actions that come back, in order.
+    Use: ``receive`` each log message; while ``unjudged`` gives frames, have them judged, by a
+    detector that begins ``anew`` where that is said, and pass the probabilities to ``judge``;
+    perform the actions that come back, in order.
     """
 
     def __init__(
@@ -89,6 +90,11 @@ class CallSession:
     def unjudged(self) -> list[bytes]:
         """Per channel, the whole frames of sound that wait for probabilities."""
         return [endpointer.unjudged() for endpointer in self._endpointers]
+
+    @property
+    def anew(self) -> list[bool]:
+        """Per channel, whether the detector is to begin anew with what is unjudged."""
+        return [endpointer.anew for endpointer in self._endpointers]
 
     def judge(self, channel: int, probabilities: list[float]) -> list[Action]:
         return self._endpointers[channel].judge(probabilities)

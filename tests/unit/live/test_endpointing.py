@@ -27,14 +27,24 @@ def sound(samples: int, start: int = 0) -> bytes:
 def run(target: Endpointer, speech: list[bool], loudness: list[int] | None = None) -> list[Action]:
     """One frame of sound for each flag."""
     actions: list[Action] = []
-    for number, flag in enumerate(speech):
+    for number in range(len(speech)):
         level = loudness[number] if loudness else None
         pcm = sound(FRAME, number * FRAME)
         if level is not None:
             pcm = np.full(FRAME, level, dtype="<i2").tobytes()
         target.append(pcm)
         assert len(target.unjudged()) == 2 * FRAME
-        actions += target.judge([0.9 if flag else 0.0])
+        actions += judge(target, speech)
+    return actions
+
+
+def judge(target: Endpointer, speech: list[bool]) -> list[Action]:
+    """By a detector whose answer depends on the frame alone; behind an utterance frames are
+    judged again."""
+    actions: list[Action] = []
+    while frames := len(target.unjudged()) // (2 * FRAME):
+        first = target.judged // FRAME
+        actions += target.judge([0.9 if flag else 0.0 for flag in speech[first : first + frames]])
     return actions
 
 
@@ -158,9 +168,10 @@ def test_pauses_cut_no_word(words: list[tuple[int, int]], pauses: set[int]) -> N
     actions: list[Action] = []
     for number, flag in enumerate(flags):
         target.append(np.full(FRAME, 1_000 if flag else 0, dtype="<i2").tobytes())
-        actions += target.judge([0.9 if flag else 0.0])
+        actions += judge(target, flags)
         if number in pauses:
             actions += target.pause()
+            actions += judge(target, flags)
             assert not [action for action in target.pause() if not isinstance(action, Rest)]
     actions += target.flush(all_of_it=True)
     spans = [(start, start + len(pcm) // 2) for start, pcm in heard(actions)]
@@ -193,9 +204,10 @@ def test_what_breaks_off_in_silence_opens_nothing_for_it() -> None:
 def test_a_soft_beginning_before_a_break_is_the_next_utterances() -> None:
     """After a pause as after any end, the pre-roll reaches back into the silence."""
     target = endpointer()
-    actions = run(target, [True] * 20 + [False] * 9) + target.pause()
+    flags = [True] * 20 + [False] * 9
+    actions = run(target, flags) + target.pause()
     target.append(sound(20 * FRAME))
-    actions += target.judge([0.9] * 20)
+    actions += judge(target, flags + [True] * 20)
     first, second = (action for action in actions if isinstance(action, Begin))
     assert first.start_sample == 0
     assert second.start_sample < 29 * FRAME
@@ -209,6 +221,54 @@ def test_a_pause_ends_what_is_followed_by_silence() -> None:
     assert not target.speaking
 
 
+class Inertia:
+    """A test double of a detector that remembers: what it says of a frame depends on all before."""
+
+    def __init__(self) -> None:
+        self._level = 0.0
+
+    def probabilities(self, flags: list[bool]) -> list[float]:
+        heard = []
+        for flag in flags:
+            self._level = 0.8 * self._level + 0.2 * flag
+            heard.append(min(1.0, 1.5 * self._level))
+        return heard
+
+
+def remembered(flags: list[bool], position: int = 0) -> list[Action]:
+    """What an endpointer makes of the sound from there on, with a detector that remembers."""
+    target, actions = Endpointer(0, RATE, FRAME, EndpointSettings(), position=position), []
+    detector = Inertia()
+    for at in range(position, len(flags) * FRAME, 50):
+        target.append(sound(min(50, len(flags) * FRAME - at), at))
+        while frames := len(target.unjudged()) // (2 * FRAME):
+            detector = Inertia() if target.anew else detector
+            first = target.judged // FRAME
+            actions += target.judge(detector.probabilities(flags[first : first + frames]))
+    return actions + target.flush(all_of_it=True)
+
+
+def bounds(actions: list[Action]) -> list[tuple[int, int]]:
+    """Where utterances begin and end."""
+    return [
+        (each.start_sample, each.speech_sample)
+        if isinstance(each, Begin)
+        else (each.end_sample, each.boundary)
+        for each in actions
+        if isinstance(each, Begin | End)
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(WORDS)
+def test_a_successor_cuts_what_one_that_heard_all_of_it_cuts(words: list[tuple[int, int]]) -> None:
+    flags = [flag for word, gap in words for flag in [True] * word + [False] * gap]
+    actions = remembered(flags)
+    for number, action in enumerate(actions):
+        if isinstance(action, End) and action.boundary < len(flags) * FRAME:
+            assert bounds(remembered(flags, action.boundary)) == bounds(actions[number + 1 :])
+
+
 def test_a_long_silence_keeps_little_in_memory() -> None:
     target = endpointer()
     run(target, [False] * 1_000)
@@ -220,3 +280,11 @@ def test_needed_stays_at_the_running_utterance() -> None:
     target = endpointer()
     run(target, [False] * 100 + [True] * 60)
     assert target.needed == 100 * FRAME - 300
+
+
+@pytest.mark.parametrize("silence", [130, 530])
+def test_a_silence_is_needed_back_to_the_utterance_before_or_for_ten_seconds(silence: int) -> None:
+    target = endpointer()
+    actions = run(target, [True] * 30 + [False] * silence)
+    (end,) = [action for action in actions if isinstance(action, End)]
+    assert target.needed == max(end.boundary, target.judged - 10 * RATE)

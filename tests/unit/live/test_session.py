@@ -29,8 +29,9 @@ def feed(target: CallSession, messages: list[LogMessage]) -> list[Action]:
     actions: list[Action] = []
     for message in messages:
         actions += target.receive(message)
-        for channel, frames in enumerate(target.unjudged()):
-            actions += target.judge(channel, level(frames))
+        while any(unjudged := target.unjudged()):
+            for channel, frames in enumerate(unjudged):
+                actions += target.judge(channel, level(frames))
     return actions
 
 
