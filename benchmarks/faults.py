@@ -54,7 +54,9 @@ FAULTS = {
     "retention_live": Fault(carriers.retention_live, _EXPIRING, carriers.KAFKA_KEEPS),
     "retention_record": Fault(carriers.retention_record, _EXPIRING, carriers.KAFKA_KEEPS),
     "broker_away": Fault(carriers.broker_away),
+    "broker_hangs": Fault(carriers.broker_hangs),
     "redis_away": Fault(carriers.redis_away),
+    "redis_hangs": Fault(carriers.redis_hangs),
 }
 
 

@@ -44,14 +44,15 @@ async def spoken(url: str, logs: Sequence[CallLog]) -> AsyncIterator[None]:
 
 
 async def undisturbed(
-    house: Cluster, logs: list[CallLog], since: float, until: float, within_s: float = 90.0
+    house: Cluster, logs: list[CallLog], since: float, until: float, most_s: float = UNDISTURBED_S
 ) -> tuple[Figures, list[str]]:
     """Figures of calls that a fault beside them must not have touched, and what is wrong with
-    them. ``since`` and ``until``: when the fault lasted, by the monotonic clock."""
-    result = await verdict(house.url, logs, within_s)
+    them. ``since`` and ``until``: when the fault lasted, by the monotonic clock; ``most_s``: how
+    long a final of theirs may take then."""
+    result = await verdict(house.url, logs)
     delays = summary(delays_s(logs, since, until))
     wrong = [f"{name}: {result[name]}" for name in ("errors", "wrong_calls") if result[name]]
-    if not delays["n"] or delays["max"] > UNDISTURBED_S:
+    if not delays["n"] or delays["max"] > most_s:
         wrong.append(f"a final of another call took {delays['max']:.1f} s")
     return {"verdict": result, "final_s": delays}, wrong
 
