@@ -1,10 +1,11 @@
 """Real words through deaths: ``python -m benchmarks chaos_words [--broker kafka|rabbitmq]``.
 
-Three sample calls, both sides of each, through two live workers with pocketsphinx: once
-undisturbed, then again while the worker that has more of them is killed (``kill -9``) five times,
-each time once the last victim is ready again. The words of the second run are laid beside those
-of the first. They may differ inside utterances that were under way at a kill, for another worker
-begins those anew; every such difference is listed, and one anywhere else fails the run.
+Three calls of two minutes, made of the sample calls, both sides of each, through two live workers
+with pocketsphinx, of which the one that has more of them is killed (``kill -9``) five times, 20 s
+apart. At the same time the same sound goes undisturbed through one ``twicetold serve``. The words
+of the one are laid beside those of the other. They may differ inside utterances that were under
+way at a kill, for another worker begins those anew; every such difference is listed, and one
+anywhere else fails the run.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from benchmarks.clips import SAMPLES, channels_of
 from benchmarks.cluster import Cluster, Role, Shape, cluster, keep_logs
 from benchmarks.common import save
 from benchmarks.faults_common import figure, spoken
+from benchmarks.servers import Server
 
-CALLS = ("billing", "delivery", "internet")
-KILLS, FIRST_AFTER_S, BETWEEN_S = 5, 5.0, 9.0
+CALLS = (("billing", "delivery"), ("delivery", "internet"), ("internet", "billing"))
+KILLS, FIRST_AFTER_S, BETWEEN_S = 5, 12.0, 20.0
 _EDGE_S = 0.35  # by which the ends of an utterance may differ
 _HEARD_AFTER_S = 1.5  # its last sound an utterance is still under way for so long
 Span = tuple[float, float]
@@ -40,11 +42,13 @@ class Heard:
     utterances: list[Span]
 
 
-def sample_call(name: str, run: str) -> CallLog:
-    """A sample call as it is spoken in that run; a second of quiet ends it."""
-    sides = channels_of(SAMPLES / f"{name}.stereo.flac")
-    sound = np.stack(sides, axis=1).astype("<i2").tobytes() + bytes(4 * 16_000)
-    return CallLog(f"{name}-{run}", sound, [[] for _ in sides])
+def long_call(names: tuple[str, ...], run: str) -> CallLog:
+    """Sample calls, one after another, as they are spoken in that run; each ends in quiet."""
+    sound = b""
+    for name in names:
+        sides = channels_of(SAMPLES / f"{name}.stereo.flac")
+        sound += np.stack(sides, axis=1).astype("<i2").tobytes() + bytes(4 * 16_000)
+    return CallLog(f"{names[0]}-{run}", sound, [[], []])
 
 
 def heard(log: CallLog, channel: int) -> Heard:
@@ -53,17 +57,25 @@ def heard(log: CallLog, channel: int) -> Heard:
     return Heard(words, [(final["start"], final["end"]) for final in finals])
 
 
-def under_way(log: CallLog, spans: list[Span], kills: list[float]) -> list[Span]:
-    """Of these utterances, the ones that had begun and were not over at a kill."""
-    found = []
-    for start, end in spans:
-        first, last = (
-            log.sent_at[min(len(log.sent_at) - 1, int(second / MESSAGE_S))]
-            for second in (start, end)
-        )
-        if any(first <= kill <= last + _HEARD_AFTER_S for kill in kills):
-            found.append((start - _EDGE_S, end + _EDGE_S))
-    return found
+def under_way(log: CallLog, channel: int, before: list[Span], kills: list[float]) -> list[Span]:
+    """Utterances that had begun at a kill and whose final had not come: as they were heard then,
+    or ``before``, undisturbed."""
+    finals = [
+        ((final["start"], final["end"]), heard_at)
+        for final, heard_at in zip(log.finals, log.heard_at, strict=True)
+        if final["channel"] == channel
+    ]
+    ends = [(span, _sent_at(log, span[1]) + _HEARD_AFTER_S) for span in before]
+    found = [
+        span
+        for span, over_at in finals + ends
+        if any(_sent_at(log, span[0]) <= kill <= over_at for kill in kills)
+    ]
+    return [(start - _EDGE_S, end + _EDGE_S) for start, end in found]
+
+
+def _sent_at(log: CallLog, second: float) -> float:
+    return log.sent_at[min(len(log.sent_at) - 1, int(second / MESSAGE_S))]
 
 
 def differences(before: Heard, after: Heard, spans: list[Span]) -> list[dict[str, Any]]:
@@ -112,17 +124,30 @@ async def _busier(workers: list[Role]) -> Role:
     return workers[int(np.nanargmax(calls))]
 
 
+async def undisturbed(directory: Path) -> list[CallLog]:
+    """The same calls through one process that nobody kills."""
+    settings = {"live_hosts": "1", "batch_engine": "null"}
+    server = Server(directory, engine="pocketsphinx", settings=settings)
+    await server.start()
+    try:
+        logs = [long_call(names, "calm") for names in CALLS]
+        async with spoken(server.url, logs):
+            await asyncio.sleep(0)
+    finally:
+        await server.stop()
+    return logs
+
+
 async def measure(broker: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         async with cluster(
             Path(directory), broker, shape=Shape(2, 2, 1, 0), engine="pocketsphinx", live_hosts="1"
         ) as house:
-            calm = [sample_call(name, "calm") for name in CALLS]
-            async with spoken(house.url, calm):
-                await asyncio.sleep(0)
-            logs, kills = [sample_call(name, "killed") for name in CALLS], list[float]()
+            logs, kills = [long_call(names, "killed") for names in CALLS], list[float]()
+            speaking = asyncio.create_task(undisturbed(Path(directory) / "calm"))
             async with spoken(house.url, logs):
                 victims = await killer(house, kills)
+            calm = await speaking
             figures = _compared(calm, logs, kills)
             if figures["wrong"]:
                 figures["logs"] = str(keep_logs(house.logs, f"chaos_words-{broker}"))
@@ -140,7 +165,7 @@ def _compared(calm: list[CallLog], logs: list[CallLog], kills: list[float]) -> d
         for channel in range(after.channels):
             was, became = heard(before, channel), heard(after, channel)
             words += len(was.words)
-            spans = under_way(after, was.utterances + became.utterances, kills)
+            spans = under_way(after, channel, was.utterances, kills)
             for each in differences(was, became, spans):
                 place = {"call": after.call_id, "channel": channel, **each}
                 (inside if each["under_way_at_a_kill"] else wrong).append(place)
