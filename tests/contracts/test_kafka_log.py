@@ -164,7 +164,7 @@ async def test_foreign_messages_are_told_and_passed_over(kafka: KafkaServer, pre
             assert values_of(await collect(consumer, 1, release=True)) == [b"ours"]
         told = [line["position"] for line in logs if line["event"] == "foreign_message"]
         assert told == [0]
-        assert consumer.foreign == 4
+        assert consumer.foreign.count == 4
 
 
 async def test_what_is_published_by_a_clock_that_is_wrong_is_kept_by_kafkas_own(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from twicetold.broker import Consumer, Delivery, Group, Topic
+from twicetold.broker import Consumer, Delivery, Foreign, Group, Topic
 from twicetold.broker.file import FileBroker
 from twicetold.errors import Unavailable
 from twicetold.live import call_recorder, dispatch
@@ -48,6 +48,11 @@ class Releases(Consumer):
 
     def __init__(self) -> None:
         self.released: set[int] = set()
+        self.told = Foreign()
+
+    @property
+    def foreign(self) -> Foreign:
+        return self.told
 
     async def receive(self) -> list[object]:  # type: ignore[override]
         return []
@@ -284,6 +289,7 @@ async def test_sound_of_another_layout_or_of_no_place_is_passed_over(tmp_path: P
         consumer = await record_call(to, [*log[:2], *between, *log[2:]])
         assert recorded(to) == sound(2)
         assert {900, 901} <= consumer.released
+        assert consumer.foreign.count == 2
 
 
 async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: Path) -> None:

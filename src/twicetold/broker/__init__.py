@@ -8,12 +8,17 @@ abandoned call), ``finals`` and ``captions`` (live worker; batch workers add the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from twicetold.speech.identity import CallKey
+
+_log = structlog.get_logger()
 
 
 class Topic(StrEnum):
@@ -53,8 +58,29 @@ class Revoked:
     partition: str
 
 
+class Foreign:
+    """Messages in a log of ours that are none of ours, or of a newer version: passed over,
+    counted, and told at 1, 10, 100, …: who writes into our log by mistake writes much."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()  # an adapter's thread and the pass both tell
+
+    def tell(self, partition: str, position: int) -> None:
+        with self._lock:
+            self.count += 1
+            count = self.count
+        if str(count).strip("0") == "1":
+            _log.warning("foreign_message", partition=partition, position=position, so_far=count)
+
+
 class Consumer(Protocol):
     """One member of a group on one topic."""
+
+    @property
+    def foreign(self) -> Foreign:
+        """What came and was none of ours: the adapter tells of those that carry no call, its
+        reader of those that say nothing it knows."""
 
     async def receive(self) -> list[Delivery | Assigned | Revoked]:
         """What has come since, in order within each partition; waits until there is something.

@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from twicetold.broker import Assigned, Delivery, Revoked
+from twicetold.broker import Assigned, Delivery, Foreign, Revoked
 from twicetold.broker.file_partition import Partition
 from twicetold.broker.file_positions import SLOTS
 from twicetold.broker.file_records import TOPIC_BYTES
@@ -54,6 +54,7 @@ class FileConsumer:
         closed: Callable[[FileConsumer], None],
     ) -> None:
         self.slot = slot
+        self.foreign = Foreign()
         self._limits, self._read = limits, read
         self._on_moved, self._on_closed = moved, closed
         self._subscriptions: dict[str, Subscription] = {}

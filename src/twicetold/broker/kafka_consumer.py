@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer as KafkaClient
 
-from twicetold.broker import Assigned, Delivery, Revoked
+from twicetold.broker import Assigned, Delivery, Foreign, Revoked
 from twicetold.broker.feed import Feed
 from twicetold.broker.kafka_member import KafkaMember
 from twicetold.broker.kafka_stays import Positions
@@ -42,8 +42,7 @@ class KafkaConsumer:
         return self._member.joined.is_set()
 
     @property
-    def foreign(self) -> int:
-        """How many messages of its partitions were none of ours."""
+    def foreign(self) -> Foreign:
         return self._member.foreign
 
     async def receive(self) -> list[Delivery | Assigned | Revoked]:

@@ -18,7 +18,7 @@ from functools import partial
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from twicetold.broker import Delivery
+from twicetold.broker import Delivery, Foreign
 from twicetold.broker.feed import Feed
 from twicetold.broker.kafka_stays import Positions, Stay, Stays, number_of
 from twicetold.broker.threads import described, guarded
@@ -64,8 +64,8 @@ class KafkaMember:
     # --- from the event loop: each of these for the stay of that number alone --------
 
     @property
-    def foreign(self) -> int:
-        return self._stays.foreign.count
+    def foreign(self) -> Foreign:
+        return self._stays.foreign
 
     def pause(self, name: str, number: int) -> None:
         self._commands.put(partial(self._pause, number_of(name), number))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import structlog
 from confluent_kafka import OFFSET_INVALID, Message, TopicPartition
 
-from twicetold.broker import Delivery
-from twicetold.broker.foreign import Foreign
+from twicetold.broker import Delivery, Foreign
 from twicetold.broker.keys import decode_key
 
 _log = structlog.get_logger()

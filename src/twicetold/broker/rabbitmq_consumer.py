@@ -8,9 +8,8 @@ from functools import partial
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from twicetold.broker import Assigned, Coordination, Delivery, Group, Revoked, Topic
+from twicetold.broker import Assigned, Coordination, Delivery, Foreign, Group, Revoked, Topic
 from twicetold.broker.feed import Feed
-from twicetold.broker.foreign import Foreign
 from twicetold.broker.keys import decode_key
 from twicetold.broker.membership import Membership
 from twicetold.broker.rabbitmq_link import RabbitLink
@@ -40,7 +39,7 @@ class RabbitConsumer:
         self._feed = Feed(moved=self._moved, has_room=self._go_on)
         self._readers: dict[str, RabbitReader] = {}
         self._paused: set[str] = set()
-        self._foreign = Foreign()
+        self.foreign = Foreign()
         self._membership: Membership | None = None
         self._loop = asyncio.get_running_loop()
         self._link = RabbitLink(options, f"{group} {topic}", find_log, self._join)
@@ -50,11 +49,6 @@ class RabbitConsumer:
     def joined(self) -> bool:
         """Whether it has its share, which may be none, and can read it."""
         return self._link.up and self._membership is not None and self._membership.living
-
-    @property
-    def foreign(self) -> int:
-        """How many messages of its streams were none of ours."""
-        return self._foreign.count
 
     async def receive(self) -> list[Delivery | Assigned | Revoked]:
         while batch := await self._feed.receive():
@@ -147,7 +141,7 @@ class RabbitConsumer:
         try:
             key = decode_key(raw_key(message))
         except ValueError:
-            self._foreign.tell(partition, offset)
+            self.foreign.tell(partition, offset)
             return
         self._feed.put(number, (Delivery(partition, offset, key, message.body),))
 

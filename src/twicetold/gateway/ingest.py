@@ -78,6 +78,7 @@ class Ingest:
         self._published = next_sample  # in the broker
         self._position = self._written = (next_seq, next_sample)
         self._in_flight = 0
+        self._marked: Finalize | Pause | None = None
         self._sent: deque[tuple[asyncio.Future[None], int, int]] = deque()  # end sample, bytes
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -132,7 +133,9 @@ class Ingest:
         self._mark(Pause(self._epoch, self.sample))
 
     def _mark(self, mark: Finalize | Pause) -> None:
-        if self._lost is None:
+        """Said once for a place: whoever says it a thousand times fills no log with it."""
+        if self._lost is None and mark != self._marked:
+            self._marked = mark
             self._hand_over(mark.to_bytes(), 0)
             self._schedule()
 

@@ -7,8 +7,6 @@ import sys
 from collections import deque
 from dataclasses import dataclass
 
-import structlog
-
 from twicetold.broker import Consumer, Delivery
 from twicetold.engines import StreamingTranscriber
 from twicetold.live.detection import Detector
@@ -27,8 +25,6 @@ from twicetold.speech.chunks import (
 )
 from twicetold.speech.events import Caption, NoWords, Partial, Progress, SpeechStarted
 from twicetold.speech.transcript import Hypothesis, Word
-
-log = structlog.get_logger()
 
 _MOST_TAKEN_S = 1.0
 _MOST_BACKLOG_S = 10.0
@@ -142,7 +138,7 @@ class LiveCall:
             self._hold(receipt, message)
         for receipt, message, _ in items:
             if isinstance(message, AudioChunk) and not self._fits(message):
-                log.warning("foreign_message", position=receipt.position)
+                self._consumer.foreign.tell(receipt.partition, receipt.position)
                 continue
             if not isinstance(message, AudioChunk):
                 await self._judge()  # what was said before a mark or close counts

@@ -119,7 +119,7 @@ class CallRecorder:
             self._layout = (message.rate, message.channels)
             await persist(self._resume)
         if not self._fits(message):
-            log.warning("foreign_message", position=item.receipt.position)
+            self._consumer.foreign.tell(item.receipt.partition, item.receipt.position)
             return
         if isinstance(message, Close) and await persist_value(lambda: self._all_lost(message)):
             await persist(self._resume)

@@ -73,7 +73,6 @@ class Dispatcher:
         self._shares: dict[str, _Share] = {}
         self._ending: dict[CallKey, set[asyncio.Task[None]]] = {}
         self._rewound: dict[str, tuple[float, float]] = {}  # partition → when last, wait
-        self.foreign = 0  # messages that were none of ours
 
     async def run(self) -> None:
         """Until the consumer is closed or this is cancelled; every call's task has ended then."""
@@ -113,16 +112,9 @@ class Dispatcher:
         call.inbox.put(item)
 
     def _set_aside(self, receipt: Delivery) -> None:
-        """Not ours, or of a newer version: it must hold nobody up. Told at 1, 10, 100, …"""
+        """Not ours, or of a newer version: it must hold nobody up."""
         self._consumer.release(receipt)
-        self.foreign += 1
-        if str(self.foreign).strip("0") == "1":
-            log.warning(
-                "foreign_message",
-                partition=receipt.partition,
-                position=receipt.position,
-                so_far=self.foreign,
-            )
+        self._consumer.foreign.tell(receipt.partition, receipt.position)
 
     def _begin(self, share: _Share, key: CallKey) -> _Call:
         inbox = Inbox(share)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
-from twicetold.broker import Consumer, Delivery, Group, Topic
+from twicetold.broker import Consumer, Delivery, Foreign, Group, Topic
 from twicetold.errors import (
     CallDeleted,
     CallNotFound,
@@ -41,6 +41,7 @@ class Recorder:
     def __init__(self, carriers: Carriers, *, abandon_after_s: float) -> None:
         self._to = carriers
         self._abandon_after_s = abandon_after_s
+        self._consumers: list[Consumer] = []
         self._calls: dict[CallKey, CallRecorder] = {}
         self._mistakes: dict[CallKey, int] = {}
         self._beside: set[asyncio.Task[None]] = set()
@@ -63,6 +64,7 @@ class Recorder:
 
     async def _record(self) -> None:
         self._audio = self._to.broker.consume(Topic.AUDIO, Group.RECORD)
+        self._consumers.append(self._audio)
         await Dispatcher(self._audio, self._run_call).run()
 
     async def _run_call(self, key: CallKey, inbox: Inbox) -> Fate:
@@ -107,10 +109,15 @@ class Recorder:
         """Per running call, as ``CallRecorder.lag_s``."""
         return [await call.lag_s() for call in list(self._calls.values())]
 
+    def foreign(self) -> int:
+        """How many messages came that were none of ours."""
+        return sum(consumer.foreign.count for consumer in self._consumers)
+
     # --- finals -----------------------------------------------------------------
 
     async def _draft(self) -> None:
         consumer = self._to.broker.consume(Topic.FINALS, Group.RECORD)
+        self._consumers.append(consumer)
         try:
             while batch := await consumer.receive():
                 by_call: dict[CallKey, list[Delivery]] = {}
@@ -125,7 +132,7 @@ class Recorder:
     async def _save(self, key: CallKey, deliveries: list[Delivery], consumer: Consumer) -> None:
         """Finals go to the draft, then from the record, then are let go; all may be repeated."""
         try:
-            await self._save_messages(key, _ours(deliveries))
+            await self._save_messages(key, _ours(deliveries, consumer.foreign))
         except (SessionLost, CallDeleted, CallNotFound) as error:
             log.info("finals_of_no_call", call=str(key), code=error.code)
         except Exception:
@@ -297,13 +304,12 @@ class Recorder:
         await persist(lambda: self._to.broker.publish(Topic.AUDIO, record.key, close.to_bytes()))
 
 
-def _ours(deliveries: list[Delivery]) -> list[Final | Ended]:
+def _ours(deliveries: list[Delivery], foreign: Foreign) -> list[Final | Ended]:
     """What they say; what is not ours, or of a newer version, is told and passed over."""
     messages: list[Final | Ended] = []
     for delivery in deliveries:
         try:
             messages.append(parse_finals_message(delivery.value))
         except ValueError:
-            partition, position = delivery.partition, delivery.position
-            log.warning("foreign_message", partition=partition, position=position)
+            foreign.tell(delivery.partition, delivery.position)
     return messages

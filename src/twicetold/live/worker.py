@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from twicetold.broker import Broker, Group, Topic
+from twicetold.broker import Broker, Foreign, Group, Topic
 from twicetold.engines import StreamingTranscriber, VoiceActivity
 from twicetold.errors import Conflict, SessionLost, TwicetoldError
 from twicetold.live.call import LiveCall, LiveSettings
@@ -41,9 +41,11 @@ class LiveWorker:
         self._detector = Detector(activity)
         self._settings, self._same_sound = settings, same_sound
         self._calls: dict[CallKey, LiveCall] = {}
+        self._foreign = Foreign()
 
     async def run(self) -> None:
         self._consumer = self._broker.consume(Topic.AUDIO, Group.LIVE)
+        self._foreign = self._consumer.foreign
         try:
             await Dispatcher(self._consumer, self._run_call).run()
         finally:
@@ -56,6 +58,10 @@ class LiveWorker:
         # A full inbox pauses its partition: what others have in it was not read either.
         behind = any(call.inbox.full for _, call in calls)
         return [await self._lag_s(key, call) if behind else call.lag_s() for key, call in calls]
+
+    def foreign(self) -> int:
+        """How many messages came that were none of ours."""
+        return self._foreign.count
 
     async def _lag_s(self, key: CallKey, call: LiveCall) -> float:
         record = await self._sessions.load(key)  # the log holds more than was read

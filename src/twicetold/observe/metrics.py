@@ -11,6 +11,7 @@ from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     Gauge,
     PlatformCollector,
     ProcessCollector,
@@ -66,6 +67,21 @@ class Metrics:
 
         async def read() -> None:
             gauge.set(count())
+
+        self._read.append(read)
+
+    def foreign(self, role: Literal["live", "record"], count: Callable[[], int]) -> None:
+        """Show how many messages a role found in its log that were none of ours."""
+        name = f"twicetold_{role}_foreign_messages"  # a counter: its sample ends in _total
+        meaning = "Messages in the log that are none of ours, or of a newer version: passed over."
+        counter = Counter(name, meaning, registry=self._registry)
+        told = 0
+
+        async def read() -> None:
+            nonlocal told
+            now = count()
+            counter.inc(now - told)
+            told = now
 
         self._read.append(read)
 

@@ -106,6 +106,7 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
         sessions, broker = await opener.running_calls()
         worker = live_worker(broker, sessions, await loading, settings)
         metrics.lag("live", worker.lags)
+        metrics.foreign("live", worker.foreign)
         async with at_work({"live": worker.run()}):
             yield {"sessions": sessions.check, "broker": broker.check}
 
@@ -119,6 +120,7 @@ async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     spool = spool_of(settings.data_dir)
     worker = recorder(RecordCarriers(broker, sessions, transcripts, queue, store, spool), settings)
     metrics.lag("record", worker.lags)
+    metrics.foreign("record", worker.foreign)
     async with at_work({"record": worker.run()}):
         yield {
             "disk": lambda: room_left(settings.data_dir),

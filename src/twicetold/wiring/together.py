@@ -83,6 +83,8 @@ async def running(
         if metrics is not None:
             metrics.lag("live", live.lags)
             metrics.lag("record", record.lags)
+            metrics.foreign("live", live.foreign)
+            metrics.foreign("record", record.foreign)
         batch = batch_roles(batch_carriers(platform), platform.decoder, platform.tenants, settings)
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))

@@ -250,7 +250,7 @@ async def test_foreign_messages_are_counted_and_told_at_1_10_100() -> None:
             10,
             100,
         ]
-        assert member.consumer.foreign == 150
+        assert member.consumer.foreign.count == 150
 
 
 # --- a thread that fails -----------------------------------------------------------------

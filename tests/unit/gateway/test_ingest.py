@@ -198,3 +198,15 @@ async def test_a_message_without_sound_is_acknowledged_with_the_one_before() -> 
 )
 def test_many_calls_write_their_positions_less_often(calls: int, seconds: float) -> None:
     assert ack_interval_s(calls) == pytest.approx(seconds)
+
+
+async def test_who_says_a_thousand_times_that_they_have_finished_is_heard_once() -> None:
+    desk = Desk()
+    for _ in range(1_000):
+        await desk.ingest.finalize()
+    assert len(desk.broker.handed) == 1
+    await desk.ingest.feed(0, PCM)
+    await desk.ingest.finalize()
+    await desk.ingest.pause()
+    assert len(desk.broker.handed) == 4
+    desk.ingest.close()

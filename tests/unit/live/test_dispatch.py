@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from twicetold.broker import Assigned, Delivery, Revoked
+from twicetold.broker import Assigned, Delivery, Foreign, Revoked
 from twicetold.live import dispatch, inbox
 from twicetold.live.dispatch import Dispatcher, Fate
 from twicetold.live.inbox import Inbox, drain
@@ -25,6 +25,7 @@ class FakeConsumer:
     """A test double: gives what the test puts in, remembers what it is told."""
 
     def __init__(self) -> None:
+        self.foreign = Foreign()
         self.queue: asyncio.Queue[list[Delivery | Assigned | Revoked]] = asyncio.Queue()
         self.released: list[int] = []
         self.told: list[str] = []
@@ -256,6 +257,7 @@ async def test_what_is_not_ours_is_set_aside_and_holds_nobody_up() -> None:
         await settle()
         assert set(foreign) <= set(consumer.released)
         assert calls.seen == [(B, mark(1))]
+        assert consumer.foreign.count == 3
 
 
 async def test_a_call_that_broke_is_let_pass_for_the_sake_of_the_others() -> None:

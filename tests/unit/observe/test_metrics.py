@@ -58,6 +58,14 @@ async def test_what_cannot_be_known_is_no_number() -> None:
     assert found["twicetold_record_calls"] == 2.0  # as last known
 
 
+async def test_foreign_messages_are_counted_up() -> None:
+    counts = iter((0, 3, 5))
+    metrics = Metrics()
+    metrics.foreign("live", lambda: next(counts))
+    name = "twicetold_live_foreign_messages_total"
+    assert [(await figures(metrics))[name] for _ in range(3)] == [0, 3, 5]
+
+
 async def test_roles_of_one_process_share_a_page() -> None:
     async def none() -> list[float]:
         return []
