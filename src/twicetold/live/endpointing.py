@@ -28,12 +28,14 @@ class EndpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """An utterance begins; its sound starts at ``start_sample`` (pre-roll included)."""
+    """An utterance begins; its sound starts at ``start_sample`` (pre-roll included). Whoever is
+    to find it again as it is must hear from ``needed`` on."""
 
     channel: int
     utterance: int
     start_sample: int
     speech_sample: int
+    needed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Endpointer:
         self._gate_origin = self.judged
         self._sound = SoundBuffer(position)
         self._begun: int | None = None  # first sample of the running utterance
+        self._needed = position  # to find it again
         self._heard = position
 
     @property
@@ -117,7 +120,7 @@ class Endpointer:
     def needed(self) -> int:
         """The first sample that may still be wanted from the broker after a restart."""
         if self._begun is not None:
-            return self._begun
+            return self._needed
         return max(self.floor, self.judged - int(_SILENCE_S * self._rate))
 
     @property
@@ -195,8 +198,9 @@ class Endpointer:
     def _begin(self, speech_sample: int) -> list[Action]:
         start = max(self.floor, speech_sample - self._pre_roll, self._sound.start)
         self.utterance += 1
+        self._needed = min(self.needed, start)
         self._begun = self._heard = start
-        return [Begin(self.channel, self.utterance, start, speech_sample)]
+        return [Begin(self.channel, self.utterance, start, speech_sample, self._needed)]
 
     def _hear(self, until: int) -> list[Action]:
         if self._begun is None or until <= self._heard:
@@ -228,14 +232,14 @@ class Endpointer:
         assert self._begun is not None
         actions = self._hear(self.judged)
         loudness = self._loudness(self._begun, self.judged)
-        first = (earliest - self._begun) // self._frame
+        first = -(-(earliest - self._begun) // self._frame)
         last = max(first + 1, len(loudness) - self._gate.silence_frames)
         frame = quietest(loudness, first, last)
         cut = self._begun + frame * self._frame
         actions.append(End(self.channel, self.utterance, cut, cut, cut=True))
-        self.floor = self._begun = self._heard = cut
+        self.floor = self._begun = self._heard = self._needed = cut
         self.utterance += 1
-        actions.append(Begin(self.channel, self.utterance, cut, cut))
+        actions.append(Begin(self.channel, self.utterance, cut, cut, cut))
         return actions + self._hear(self.judged)
 
     def _loudness(self, start: int, end: int) -> list[float]:

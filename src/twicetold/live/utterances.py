@@ -83,26 +83,29 @@ class ChannelRunner:
         self._wake: asyncio.Future[None] | None = None
         self._stream: Stream | None = None
         self._utterance: Utterance | None = None
-        self._unfinished: deque[int] = deque()  # first samples of utterances not yet ended
+        self._unfinished: deque[Begin] = deque()  # utterances whose final is not stored
         self.backlog_samples = 0
         self.drained = asyncio.Event()
         self.drained.set()
 
     @property
     def needed(self) -> int | None:
-        """The first sample of the oldest utterance whose final is not stored; None if none is."""
-        return self._unfinished[0] if self._unfinished else None
+        """The first sample that the oldest utterance whose final is not stored may want again;
+        None if there is none."""
+        return self._unfinished[0].needed if self._unfinished else None
 
     @property
     def waiting_since(self) -> int | None:
         """The first sample that was put in and the engine has not heard; None if it has all."""
-        if self.backlog_samples == 0 or self._utterance is None:
-            return self.needed if self.backlog_samples else None
+        if self.backlog_samples == 0:
+            return None
+        if self._utterance is None:
+            return self._unfinished[0].start_sample
         return self._utterance.start_sample + self._utterance.samples
 
     def put(self, action: Action) -> None:
         if isinstance(action, Begin):
-            self._unfinished.append(action.start_sample)
+            self._unfinished.append(action)
         elif isinstance(action, Hear):
             self.backlog_samples += len(action.pcm) // 2
         self._actions.append(action)

@@ -222,29 +222,38 @@ def test_a_pause_ends_what_is_followed_by_silence() -> None:
 
 
 class Inertia:
-    """A test double of a detector that remembers: what it says of a frame depends on all before."""
+    """A test double of a detector that remembers: what it says of a frame depends on all before,
+    and on how long it has listened, up to three seconds."""
 
     def __init__(self) -> None:
-        self._level = 0.0
+        self._level, self._frames = 0.0, 0
 
     def probabilities(self, flags: list[bool]) -> list[float]:
         heard = []
         for flag in flags:
+            self._frames += 1
             self._level = 0.8 * self._level + 0.2 * flag
-            heard.append(min(1.0, 1.5 * self._level))
+            heard.append(min(1.0, 1.5 * self._level * min(1.0, 0.5 + self._frames / 200)))
         return heard
 
 
-def remembered(flags: list[bool], position: int = 0) -> list[Action]:
-    """What an endpointer makes of the sound from there on, with a detector that remembers."""
+def remembered(
+    flags: list[bool], position: int = 0, *, deaths: list[tuple[int, int]] | None = None
+) -> list[Action]:
+    """What an endpointer makes of the sound from there on, with a detector that remembers.
+    ``deaths``: filled with what a successor would need at every moment, and how many utterances
+    had ended by then."""
     target, actions = Endpointer(0, RATE, FRAME, EndpointSettings(), position=position), []
     detector = Inertia()
     for at in range(position, len(flags) * FRAME, 50):
-        target.append(sound(min(50, len(flags) * FRAME - at), at))
+        target.append(bytes(2 * min(50, len(flags) * FRAME - at)))
         while frames := len(target.unjudged()) // (2 * FRAME):
             detector = Inertia() if target.anew else detector
             first = target.judged // FRAME
             actions += target.judge(detector.probabilities(flags[first : first + frames]))
+        if deaths is not None:
+            ended = sum(isinstance(action, End) for action in actions)
+            deaths.append((target.needed, ended))
     return actions + target.flush(all_of_it=True)
 
 
@@ -259,14 +268,15 @@ def bounds(actions: list[Action]) -> list[tuple[int, int]]:
     ]
 
 
-@settings(deadline=None, max_examples=60)
-@given(WORDS)
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(4, 40), st.integers(1, 400)), min_size=1, max_size=8))
 def test_a_successor_cuts_what_one_that_heard_all_of_it_cuts(words: list[tuple[int, int]]) -> None:
     flags = [flag for word, gap in words for flag in [True] * word + [False] * gap]
-    actions = remembered(flags)
-    for number, action in enumerate(actions):
-        if isinstance(action, End) and action.boundary < len(flags) * FRAME:
-            assert bounds(remembered(flags, action.boundary)) == bounds(actions[number + 1 :])
+    deaths: list[tuple[int, int]] = []
+    undisturbed = bounds(remembered(flags, deaths=deaths))
+    for needed, ended in set(deaths[:: len(deaths) // 6 + 1]):
+        successor = bounds(remembered(flags, needed))
+        assert successor == undisturbed[2 * ended :], f"from {needed} behind {ended} utterances"
 
 
 def test_a_long_silence_keeps_little_in_memory() -> None:
@@ -278,8 +288,12 @@ def test_a_long_silence_keeps_little_in_memory() -> None:
 
 def test_needed_stays_at_the_running_utterance() -> None:
     target = endpointer()
-    run(target, [False] * 100 + [True] * 60)
-    assert target.needed == 100 * FRAME - 300
+    (begin,) = [
+        each for each in run(target, [False] * 400 + [True] * 60) if isinstance(each, Begin)
+    ]
+    assert begin.start_sample == 400 * FRAME - 300
+    assert target.needed == begin.needed
+    assert 9 * RATE < 400 * FRAME - begin.needed < 10 * RATE, "expected the silence before it too"
 
 
 @pytest.mark.parametrize("silence", [130, 530])

@@ -94,7 +94,7 @@ async def running(engine: FakeEngine) -> AsyncIterator[Channel]:
 
 
 def utterance(channel: Channel, number: int, *sounds: bytes) -> None:
-    channel.runner.put(Begin(0, number, 0, 0))
+    channel.runner.put(Begin(0, number, 0, 0, 0))
     for sound in sounds:
         channel.runner.put(Hear(0, sound))
     channel.runner.put(End(0, number, 10, 10))
@@ -113,7 +113,7 @@ async def test_sound_reaches_the_stream_in_order_and_the_end_is_told_once() -> N
 async def test_an_utterance_that_rests_leaves_its_engine_to_others_and_is_heard_whole() -> None:
     engine = FakeEngine()
     async with running(engine) as channel:
-        channel.runner.put(Begin(0, 1, 0, 0))
+        channel.runner.put(Begin(0, 1, 0, 0, 0))
         channel.runner.put(Hear(0, b"aabb"))
         channel.runner.put(Rest(0))
         await channel.runner.drained.wait()
@@ -189,7 +189,7 @@ async def test_adaptation_goes_from_each_final_to_the_next_utterance() -> None:
 async def test_needed_holds_on_to_the_oldest_unfinished_utterance() -> None:
     engine = FakeEngine()
     async with running(engine) as channel:
-        channel.runner.put(Begin(0, 1, 160, 200))
+        channel.runner.put(Begin(0, 1, 160, 200, 160))
         channel.runner.put(Hear(0, b"aaaa"))
         await channel.runner.drained.wait()
         assert channel.runner.needed == 160
