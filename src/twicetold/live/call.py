@@ -29,6 +29,7 @@ from twicetold.speech.transcript import Hypothesis, Word
 _MOST_TAKEN_S = 1.0
 _MOST_BACKLOG_S = 10.0
 _MOST_TAKEOVERS = 3
+_CALM_S = 12.0  # with max_utterance_s: by then what was under way is over, silence before it too
 _PROGRESS_INTERVAL_S = 1.0
 
 
@@ -85,9 +86,8 @@ class LiveCall:
         self._held: deque[tuple[Delivery, int]] = deque()  # unreleased, with the end of its sound
         self._spoken = [("", 0.0)] * record.channels  # last partial's text and moment
         self._progress = (0, 0.0)
-        self._first = max(ledger.boundaries)
         self._most_taken_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * record.channels
-        self._calm_samples = int((settings.endpointing.max_utterance_s + 5) * record.rate)
+        self._calm_samples = int((settings.endpointing.max_utterance_s + _CALM_S) * record.rate)
 
     async def run(self) -> None:
         """Raises Conflict when the call has another owner, and whatever its streams raise."""
@@ -148,10 +148,15 @@ class LiveCall:
         await self._wait_for_room()
         self._release()
         self._tell_progress()
-        if self.ledger.takeovers and self._session.judged - self._first > self._calm_samples:
+        if self.ledger.takeovers and self._outlived():
             await self.ledger.calm()
             for runner in self._runners:
                 runner.fail_next = False
+
+    def _outlived(self) -> bool:
+        """Whether this worker has come past whatever its predecessors may have died of."""
+        began = self._session.began
+        return began is not None and self._session.judged - began > self._calm_samples
 
     def _fits(self, chunk: AudioChunk) -> bool:
         return chunk.rate == self._rate and chunk.channels == self._record.channels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.unit.live.test_utterances import INFO
@@ -26,11 +27,14 @@ KEY = CallKey("acme", "call-1")
 RATE = 8_000
 
 
-class AllSpeech:
-    """A test double of a detector."""
+class Constant:
+    """A test double of a detector that finds every frame as likely to be speech."""
 
     frame_s = 0.032
     blocking = False
+
+    def __init__(self, probability: float) -> None:
+        self._probability = probability
 
     def start(self, rate: int) -> object:
         return None
@@ -39,7 +43,7 @@ class AllSpeech:
         return 256
 
     def probabilities(self, state: object, pcm: bytes) -> tuple[list[float], object]:
-        return [0.9] * (len(pcm) // 512), None
+        return [self._probability] * (len(pcm) // 512), None
 
 
 class HungStream:
@@ -81,6 +85,7 @@ class Carrier:
         self.finals: list[Final] = []
         self.states: list[State] = []
         self.released = 0
+        self.takeovers: list[int] = []
 
     def publish(self, topic: Topic, key: CallKey, value: bytes) -> asyncio.Future[None]:
         if topic is Topic.FINALS and isinstance(final := parse_finals_message(value), Final):
@@ -89,9 +94,11 @@ class Carrier:
         done.set_result(None)
         return done
 
-    async def swap(self, key: CallKey, expected: object, changes: dict[str, State]) -> None:
+    async def swap(self, key: CallKey, expected: object, changes: dict[str, Any]) -> None:
         if "state" in changes:
             self.states.append(changes["state"])
+        if "takeovers" in changes:
+            self.takeovers.append(changes["takeovers"])
 
     def release(self, delivery: Delivery) -> None:
         self.released += 1
@@ -103,7 +110,9 @@ class Carrier:
         """See hold."""
 
 
-def live_call(carrier: Carrier, engine: HungEngine) -> LiveCall:
+def live_call(
+    carrier: Carrier, engine: HungEngine, *, speech: float = 0.9, **changes: Any
+) -> LiveCall:
     record = Record(
         key=KEY,
         rate=RATE,
@@ -113,6 +122,7 @@ def live_call(carrier: Carrier, engine: HungEngine) -> LiveCall:
         input_rate=RATE,
         token_hash="",
         started_at=0.0,
+        **changes,
     )
     return LiveCall(
         record,
@@ -120,7 +130,7 @@ def live_call(carrier: Carrier, engine: HungEngine) -> LiveCall:
         carrier,  # type: ignore[arg-type]
         Inbox(carrier),
         engine,
-        Detector(AllSpeech()),
+        Detector(Constant(speech)),
         LiveSettings(EndpointSettings()),
         None,
     )
@@ -144,3 +154,23 @@ async def test_an_engine_that_hangs_costs_its_utterance_and_not_the_call() -> No
     assert [final.failed for final in carrier.finals] == [True]
     assert carrier.states == [State.CLOSED]
     assert carrier.released == 4 * seconds + 2
+
+
+async def test_deaths_are_forgotten_once_a_worker_has_outlived_what_it_took_over() -> None:
+    """Counted from where it began to hear: the silence since the last utterance may be long."""
+    carrier = Carrier()
+    taken_up = {"owner": 3, "takeovers": 2, "boundaries": (RATE,), "utterances": (1,)}
+    call = live_call(carrier, HungEngine(), speech=0.0, **taken_up)
+    running = asyncio.create_task(call.run())
+    for second in range(300, 350):
+        if second == 340:
+            await asyncio.sleep(0.1)
+            assert carrier.takeovers == [3], "expected an utterance that may be under way to count"
+        chunk = AudioChunk(1, second * RATE, RATE, 1, bytes(2 * RATE))
+        call.inbox.put(Item(Delivery("p", second, KEY, b""), chunk, 2 * RATE))
+    async with asyncio.timeout(10):
+        while carrier.takeovers == [3]:
+            await asyncio.sleep(0.01)
+    assert carrier.takeovers == [3, 0]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
