@@ -155,8 +155,8 @@ class Positions:
         pattern = f"*:group:{PREFIX}.{self.group}.audio.*:positions"
 
         def read() -> dict[int, int]:
-            key = next(client.scan_iter(pattern))
-            found: Any = client.hgetall(key)
+            key = next(client.scan_iter(pattern), None)  # none before the first is noted
+            found: Any = client.hgetall(key) if key else {}
             return {int(name.rpartition(".")[2]): int(at) for name, at in found.items()}
 
         return read
