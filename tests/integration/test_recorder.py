@@ -34,6 +34,7 @@ from twicetold.speech.chunks import (
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Word
 from twicetold.storage import local_path, recording_key
+from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.sqlite import SqliteTranscripts
 
 pytestmark = pytest.mark.integration
@@ -290,6 +291,34 @@ async def test_sound_of_another_layout_or_of_no_place_is_passed_over(tmp_path: P
         assert recorded(to) == sound(2)
         assert {900, 901} <= consumer.released
         assert consumer.foreign.count == 2
+
+
+async def test_stray_sound_at_the_very_beginning_costs_no_recording(tmp_path: Path) -> None:
+    """What is known of the call is its record's, not what the first chunk says."""
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        log = log_of(2)
+        alien = AudioChunk(1, 0, RATE, 2, bytes(400)).to_bytes()
+        far = AudioChunk(1, 3_600 * RATE, RATE, 1, bytes(400)).to_bytes()
+        first = [Delivery("p", 900 + n, KEY, value) for n, value in enumerate((alien, far))]
+        consumer = await record_call(to, [log[0], *first, *log[1:]])
+        assert recorded(to) == sound(2)
+        assert consumer.foreign.count == 2
+
+
+async def test_a_call_whose_recording_was_given_up_is_not_closed_again(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        closed = record(state=State.CLOSED, next_sample=65 * RATE)
+        await to.sessions.create(closed, -3_600)
+        consumer = to.broker.consume(Topic.AUDIO, Group.LIVE)
+        await to.transcripts.begin_call(NewCall(KEY, 0.0, 1, "live", "en", RATE))
+        await to.transcripts.set_status(KEY, Status.FAILED, "recording_failed", "as the test says")
+        recorder = Recorder(to, abandon_after_s=60)
+        for _ in range(3):
+            await recorder._close_what_nobody_records()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(consumer.receive(), 0.3)
+        await consumer.aclose()
 
 
 async def test_clients_get_their_time_to_return_after_a_long_downtime(tmp_path: Path) -> None:

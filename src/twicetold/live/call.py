@@ -13,6 +13,7 @@ from twicetold.live.detection import Detector
 from twicetold.live.endpointing import Action, Begin, End, EndpointSettings
 from twicetold.live.inbox import Inbox
 from twicetold.live.ledger import Ledger
+from twicetold.live.ordering import LONGEST_HOLE_S
 from twicetold.live.session import CallSession, SameSound, SessionState
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.sessions import Record
@@ -59,6 +60,7 @@ class LiveCall:
         self._detector, self._settings = detector, settings
         self._loop = asyncio.get_running_loop()
         self._rate = record.rate
+        self._poisoned = False
         self._states = detector.start(record.rate, record.channels)
         self._session = CallSession(
             record.rate,
@@ -92,7 +94,8 @@ class LiveCall:
     async def run(self) -> None:
         """Raises Conflict when the call has another owner, and whatever its streams raise."""
         await self.ledger.take_over()
-        self._skip_poison()
+        # After too many takeovers at one boundary, what lies there is left to the batch pass.
+        self._poisoned = self.ledger.takeovers > _MOST_TAKEOVERS
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(runner.run()) for runner in self._runners]
             while self._session.state is not SessionState.CLOSED:
@@ -126,18 +129,12 @@ class LiveCall:
         while self._held:
             self._consumer.release(self._held.popleft()[0])
 
-    def _skip_poison(self) -> None:
-        """After too many takeovers at one boundary, what lies there is left to the batch pass."""
-        if self.ledger.takeovers > _MOST_TAKEOVERS:
-            for runner in self._runners:
-                runner.fail_next = True
-
     async def _step(self) -> None:
         items = await self.inbox.take(self._most_taken_bytes)
         for receipt, message, _ in items:  # first of all: whatever goes wrong, they are let go
-            self._hold(receipt, message)
+            self._hold(receipt, message if self._fits(message) else None)
         for receipt, message, _ in items:
-            if isinstance(message, AudioChunk) and not self._fits(message):
+            if not self._fits(message):
                 self._consumer.foreign.tell(receipt.partition, receipt.position)
                 continue
             if not isinstance(message, AudioChunk):
@@ -150,19 +147,28 @@ class LiveCall:
         self._tell_progress()
         if self.ledger.takeovers and self._outlived():
             await self.ledger.calm()
-            for runner in self._runners:
-                runner.fail_next = False
 
     def _outlived(self) -> bool:
-        """Whether this worker has come past whatever its predecessors may have died of."""
-        began = self._session.began
-        return began is not None and self._session.judged - began > self._calm_samples
+        """Whether this worker has come past whatever its predecessors may have died of: finals
+        are stored, or there was nothing, up to there."""
+        if self._session.began is None:
+            return False
+        judged = self._session.judged
+        starts = [runner.unfinished_since for runner in self._runners]
+        past = min(judged if start is None else start for start in starts)
+        return past - self._session.began > self._calm_samples
 
-    def _fits(self, chunk: AudioChunk) -> bool:
-        return chunk.rate == self._rate and chunk.channels == self._record.channels
+    def _fits(self, message: LogMessage) -> bool:
+        """Whether it can be of this call: sound of its layout, not further ahead than any log."""
+        if not isinstance(message, AudioChunk):
+            return True
+        if (message.rate, message.channels) != (self._rate, self._record.channels):
+            return False
+        position = self._session.position or self._record.next_sample
+        return message.first_sample - position <= LONGEST_HOLE_S * self._rate
 
-    def _hold(self, receipt: Delivery, message: LogMessage) -> None:
-        """Remember what to release, and the sample up to which it is needed."""
+    def _hold(self, receipt: Delivery, message: LogMessage | None) -> None:
+        """Remember what to release, and the sample up to which it is needed; None says nothing."""
         if isinstance(message, AudioChunk):
             self._held.append((receipt, message.end_sample))
         elif isinstance(message, Finalize | Pause):
@@ -181,6 +187,10 @@ class LiveCall:
 
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:
+            if self._poisoned and self._session.began is not None:
+                self._poisoned = False
+                for runner in self._runners:
+                    runner.fail_before = self._session.began + self._calm_samples
             self._runners[action.channel].put(action)
             if isinstance(action, Begin):
                 start = round(action.speech_sample / self._rate, 3)

@@ -15,7 +15,7 @@ from twicetold.broker import Broker, Consumer, Delivery, Topic
 from twicetold.errors import CallDeleted, Corrupt, SessionLost
 from twicetold.live.inbox import Inbox, Item, drain
 from twicetold.live.ledger import persist, persist_value
-from twicetold.live.ordering import Sequencer
+from twicetold.live.ordering import LONGEST_HOLE_S, Sequencer
 from twicetold.live.recording import (
     Recording,
     assemble,
@@ -34,7 +34,7 @@ from twicetold.transcripts import NewCall, Status, Transcripts
 log = structlog.get_logger()
 
 _TAKE_BYTES = 512 * 1024
-_LONGEST_HOLE_S = 24 * 3600  # a log that lost more is not filled with silence
+_BEHIND_S = 600  # so far a record's position may lie behind the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class CallRecorder:
         self._sequencer = Sequencer()
         self._spool: Spool | None = None
         self._layout: tuple[int, int] | None = None  # rate, channels
+        self._reach: int | None = None  # the first chunk lies before this sample
         self._part = 0
         self._next = 0  # the sample behind the last one gathered
         self._unreleased: list[Delivery] = []
@@ -86,6 +87,7 @@ class CallRecorder:
         record = await self._to.sessions.load(self._key)
         if record is not None:
             self._layout = (record.rate, record.channels)
+            self._reach = record.next_sample + _BEHIND_S * record.rate
             return record.recorded
         call = await self._to.transcripts.call(self._key)
         if call is not None and (call.recording is not None or call.status is Status.DONE):
@@ -115,12 +117,12 @@ class CallRecorder:
         self._unreleased.append(item.receipt)
         if isinstance(message, Open):
             await persist(lambda: self._begin(message))
-        if isinstance(message, AudioChunk) and self._spool is None:
-            self._layout = (message.rate, message.channels)
-            await persist(self._resume)
         if not self._fits(message):
             self._consumer.foreign.tell(item.receipt.partition, item.receipt.position)
             return
+        if isinstance(message, AudioChunk) and self._spool is None:
+            self._layout = (message.rate, message.channels)
+            await persist(self._resume)
         if isinstance(message, Close) and await persist_value(lambda: self._all_lost(message)):
             await persist(self._resume)
         for due in self._sequencer.accept(message):
@@ -144,9 +146,11 @@ class CallRecorder:
         """Whether it can be of this call: sound of its layout, not further ahead than any log."""
         if not isinstance(message, AudioChunk):
             return True
-        if (message.rate, message.channels) != self._layout:
+        if self._layout is not None and (message.rate, message.channels) != self._layout:
             return False
-        return message.first_sample - self._next <= _LONGEST_HOLE_S * message.rate
+        if self._spool is None:  # as yet nothing is known but what the record says
+            return self._reach is None or message.first_sample <= self._reach
+        return message.first_sample - self._next <= LONGEST_HOLE_S * message.rate
 
     async def _fill(self, sample: int) -> None:
         """Silence up to the sample, where the log has lost what was there: times stay true."""
@@ -162,7 +166,7 @@ class CallRecorder:
     async def _fill_to_the_end(self, close: Close) -> None:
         if self._spool is None or self._layout is None:
             return
-        if 0 < close.sample - self._next <= _LONGEST_HOLE_S * self._layout[0]:
+        if 0 < close.sample - self._next <= LONGEST_HOLE_S * self._layout[0]:
             await self._fill(close.sample)
             self._next = close.sample
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, LogMessage, Open, Pause
 
+LONGEST_HOLE_S = 24 * 3600  # no log loses more; what lies further ahead is of nothing
 _MOST_HELD = 4_096
 _MOST_HELD_BYTES = 2 * 1024 * 1024  # more than a gateway has under way
 

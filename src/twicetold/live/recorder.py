@@ -294,9 +294,11 @@ class Recorder:
         }
         self._closed_again &= closed.keys()
         for key in (self._closed_before & closed.keys()) - self._closed_again:
-            log.warning("close_missing", call=str(key))
-            await self._publish_close(closed[key])
             self._closed_again.add(key)
+            call = await self._to.transcripts.call(key)
+            if call is None or call.status is not Status.FAILED:  # or given up for good
+                log.warning("close_missing", call=str(key))
+                await self._publish_close(closed[key])
         self._closed_before = set(closed)
 
     async def _publish_close(self, record: Record) -> None:

@@ -53,7 +53,7 @@ class CallSession:
         self._same_sound = same_sound
         self._endpointers: list[Endpointer] = []
         self._expected = 0  # the sample behind the last chunk
-        self.began: int | None = None  # the first sample that is heard here
+        self.began: int | None = None  # the first sample that is heard here, behind any hole
 
     @property
     def position(self) -> int:
@@ -137,8 +137,7 @@ class CallSession:
 
     def _start(self, first_sample: int) -> None:
         self.state = SessionState.RUNNING
-        if self.began is None:
-            self.began = max(first_sample, min(self._boundaries))
+        self.began = max(first_sample, min(self._boundaries))
         for channel in range(self.channels):
             self._endpointers.append(
                 Endpointer(

@@ -77,7 +77,7 @@ class ChannelRunner:
         self.channel = channel
         self._rate, self._language, self._engine = rate, language, engine
         self.adaptation = adaptation
-        self.fail_next = False  # the next utterance has proved deadly; do not try it
+        self.fail_before = 0  # the next utterance, if it begins before, has proved deadly
         self._on_hypothesis, self._on_end, self._on_room = on_hypothesis, on_end, on_room
         self._actions: deque[Action] = deque()
         self._wake: asyncio.Future[None] | None = None
@@ -93,6 +93,11 @@ class ChannelRunner:
         """The first sample that the oldest utterance whose final is not stored may want again;
         None if there is none."""
         return self._unfinished[0].needed if self._unfinished else None
+
+    @property
+    def unfinished_since(self) -> int | None:
+        """The first sample of the oldest utterance whose final is not stored; None if none is."""
+        return self._unfinished[0].start_sample if self._unfinished else None
 
     @property
     def waiting_since(self) -> int | None:
@@ -128,7 +133,8 @@ class ChannelRunner:
     async def _perform(self, action: Action) -> None:
         if isinstance(action, Begin):
             self._utterance = Utterance(action.utterance, action.start_sample, action.speech_sample)
-            self._utterance.failed, self.fail_next = self.fail_next, False
+            self._utterance.failed = action.start_sample < self.fail_before
+            self.fail_before = 0
             await self._attempt(self._utterance)
         elif isinstance(action, Hear):
             await self._hear(action.pcm)

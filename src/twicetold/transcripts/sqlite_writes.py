@@ -49,7 +49,7 @@ def end_call(
     _change(
         db,
         key,
-        "ended_at = ?, length_s = ?, draft_engine = ?, has_draft = 1,"
+        "ended_at = coalesce(ended_at, ?), length_s = ?, draft_engine = ?, has_draft = 1,"
         " status = CASE status WHEN ? THEN ? ELSE status END",
         ended_at,
         length_s,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from tests.unit.live.test_utterances import INFO
 
-from twicetold.broker import Delivery, Topic
+from twicetold.broker import Delivery, Foreign, Topic
 from twicetold.engines import Stream
 from twicetold.errors import EngineFailed
-from twicetold.live.call import LiveCall, LiveSettings
+from twicetold.live.call import _MOST_TAKEOVERS, LiveCall, LiveSettings
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import EndpointSettings
 from twicetold.live.inbox import Inbox, Item
@@ -78,6 +78,47 @@ class HungEngine:
         """Nothing to give back."""
 
 
+class LoudIsSpeech(Constant):
+    """A test double of a detector: a frame is speech unless it begins with a zero."""
+
+    blocking = True
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def probabilities(self, state: object, pcm: bytes) -> tuple[list[float], object]:
+        return [0.99 if pcm[at] else 0.0 for at in range(0, len(pcm), 512)], None
+
+
+class DeafStream:
+    """A test double: hears no words, and never comes back from its last."""
+
+    def __init__(self, hangs: bool) -> None:
+        self._hangs = hangs
+
+    async def accept(self, pcm: bytes) -> Hypothesis:
+        return Hypothesis()
+
+    async def finish(self) -> Hypothesis:
+        if self._hangs:
+            await asyncio.Event().wait()
+        return Hypothesis()
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+
+class DeafEngine(HungEngine):
+    """A test double of an engine of such streams."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        super().__init__()
+        self._hangs = hangs
+
+    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+        return DeafStream(self._hangs)
+
+
 class Carrier:
     """A test double of broker, sessions and consumer at once: remembers."""
 
@@ -86,6 +127,7 @@ class Carrier:
         self.states: list[State] = []
         self.released = 0
         self.takeovers: list[int] = []
+        self.told = Foreign()
 
     def publish(self, topic: Topic, key: CallKey, value: bytes) -> asyncio.Future[None]:
         if topic is Topic.FINALS and isinstance(final := parse_finals_message(value), Final):
@@ -103,6 +145,10 @@ class Carrier:
     def release(self, delivery: Delivery) -> None:
         self.released += 1
 
+    @property
+    def foreign(self) -> Foreign:
+        return self.told
+
     def hold(self) -> None:
         """What was put is in memory already."""
 
@@ -111,26 +157,26 @@ class Carrier:
 
 
 def live_call(
-    carrier: Carrier, engine: HungEngine, *, speech: float = 0.9, **changes: Any
+    carrier: Carrier, engine: HungEngine, *, activity: Constant | None = None, **changes: Any
 ) -> LiveCall:
-    record = Record(
-        key=KEY,
-        rate=RATE,
-        channels=1,
-        language="en",
-        encoding="pcm_s16le",
-        input_rate=RATE,
-        token_hash="",
-        started_at=0.0,
-        **changes,
-    )
+    call: dict[str, Any] = {
+        "key": KEY,
+        "rate": RATE,
+        "channels": 1,
+        "language": "en",
+        "encoding": "pcm_s16le",
+        "input_rate": RATE,
+        "token_hash": "",
+        "started_at": 0.0,
+    }
+    record = Record(**call | changes)
     return LiveCall(
         record,
         Ledger(carrier, carrier, record, "fake"),  # type: ignore[arg-type]
         carrier,  # type: ignore[arg-type]
         Inbox(carrier),
         engine,
-        Detector(Constant(speech)),
+        Detector(activity or Constant(0.9)),
         LiveSettings(EndpointSettings()),
         None,
     )
@@ -160,7 +206,7 @@ async def test_deaths_are_forgotten_once_a_worker_has_outlived_what_it_took_over
     """Counted from where it began to hear: the silence since the last utterance may be long."""
     carrier = Carrier()
     taken_up = {"owner": 3, "takeovers": 2, "boundaries": (RATE,), "utterances": (1,)}
-    call = live_call(carrier, HungEngine(), speech=0.0, **taken_up)
+    call = live_call(carrier, HungEngine(), activity=Constant(0.0), **taken_up)
     running = asyncio.create_task(call.run())
     for second in range(300, 350):
         if second == 340:
@@ -174,3 +220,67 @@ async def test_deaths_are_forgotten_once_a_worker_has_outlived_what_it_took_over
     assert carrier.takeovers == [3, 0]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def say(call: LiveCall, second: int, *speaks: bool) -> None:
+    """One second of the call; who of its channels speaks."""
+    frame = b"".join(b"\1\1" if each else bytes(2) for each in speaks)
+    chunk = AudioChunk(1, second * RATE, RATE, len(speaks), frame * RATE)
+    call.inbox.put(Item(Delivery("p", second, KEY, b""), chunk, len(frame) * RATE))
+
+
+async def ended(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_deaths_count_while_what_may_be_deadly_is_in_the_engine() -> None:
+    """Sound is judged far ahead of what the engine comes back with."""
+    carrier = Carrier()
+    engine = DeafEngine(hangs=True)
+    call = live_call(carrier, engine, activity=LoudIsSpeech(), owner=3, takeovers=2)
+    running = asyncio.create_task(call.run())
+    for second in range(60):
+        say(call, second, 9 <= second < 32)
+    async with asyncio.timeout(20):
+        while call._session.judged < 59 * RATE:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
+    assert carrier.takeovers == [3]
+    await ended(running)
+
+
+async def test_poison_costs_each_channel_what_is_near_it_alone() -> None:
+    """Neither what its other channel says much later, nor more than one utterance of each."""
+    carrier = Carrier()
+    engine = DeafEngine(hangs=False)
+    call = live_call(
+        carrier, engine, activity=LoudIsSpeech(), channels=2, owner=4, takeovers=_MOST_TAKEOVERS
+    )
+    running = asyncio.create_task(call.run())
+    for second in range(110):
+        say(call, second, 2 <= second < 4 or 8 <= second < 10, 100 <= second < 103)
+    async with asyncio.timeout(20):
+        while call._session.judged < 109 * RATE or call._runners[1].needed is not None:
+            await asyncio.sleep(0.02)
+    assert [(final.channel, final.utterance, final.failed) for final in carrier.finals] == [
+        (0, 1, True)
+    ]
+    await ended(running)
+
+
+async def test_sound_that_is_of_no_place_in_the_call_holds_nothing_up() -> None:
+    carrier = Carrier()
+    call = live_call(carrier, HungEngine(), activity=Constant(0.0))
+    running = asyncio.create_task(call.run())
+    say(call, 0, False)
+    for rate, sample in ((2 * RATE, RATE), (RATE, 10**9)):
+        chunk = AudioChunk(1, sample, rate, 1, bytes(2 * RATE))
+        call.inbox.put(Item(Delivery("p", 1_000, KEY, b""), chunk, 2 * RATE))
+    for second in range(1, 60):
+        say(call, second, False)
+    async with asyncio.timeout(20):
+        while carrier.released < 45:
+            await asyncio.sleep(0.02)
+    assert carrier.told.count == 2
+    await ended(running)

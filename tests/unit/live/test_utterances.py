@@ -169,7 +169,7 @@ async def test_an_utterance_is_not_tried_for_ever() -> None:
 async def test_a_deadly_utterance_is_skipped_once() -> None:
     engine = FakeEngine()
     async with running(engine) as channel:
-        channel.runner.fail_next = True
+        channel.runner.fail_before = 1
         utterance(channel, 1, b"aa")
         utterance(channel, 2, b"bb")
         await channel.runner.drained.wait()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.live.test_call import KEY, RATE, AllSpeech, Carrier, HungEngine
+from tests.unit.live.test_call import KEY, RATE, Carrier, Constant, HungEngine
 
 from twicetold.broker import Delivery
 from twicetold.errors import SessionLost, SwapLost
@@ -64,7 +64,7 @@ async def test_what_a_lost_call_had_read_is_let_go_unless_another_has_it(
         carrier,  # type: ignore[arg-type]
         carrier,  # type: ignore[arg-type]
         engine,
-        AllSpeech(),
+        Constant(0.9),
         LiveSettings(EndpointSettings()),
     )
     worker._consumer = carrier  # type: ignore[assignment]
