@@ -126,6 +126,9 @@ async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[
             ]
             try:
                 await reaper.run(strikes, overlapping)
+            except BaseException:
+                keep_logs(house.logs, f"chaos-{broker}-{seed}")
+                raise
             finally:
                 over.set()
             spoken = [log for logs in await asyncio.gather(*lines) for log in logs]

@@ -145,9 +145,13 @@ async def measure(broker: str) -> dict[str, Any]:
         ) as house:
             logs, kills = [long_call(names, "killed") for names in CALLS], list[float]()
             speaking = asyncio.create_task(undisturbed(Path(directory) / "calm"))
-            async with spoken(house.url, logs):
-                victims = await killer(house, kills)
-            calm = await speaking
+            try:
+                async with spoken(house.url, logs):
+                    victims = await killer(house, kills)
+                calm = await speaking
+            except BaseException:
+                keep_logs(house.logs, f"chaos_words-{broker}")
+                raise
             figures = _compared(calm, logs, kills)
             if figures["wrong"]:
                 figures["logs"] = str(keep_logs(house.logs, f"chaos_words-{broker}"))

@@ -90,6 +90,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.state.stopping = False
     app.state.metrics = metrics or Metrics()
     app.state.metrics.live_calls(lambda: len(app.state.live_calls))
+    app.state.metrics.foreign("gateway", lambda: app.state.captions.unreadable)
     problems.install(app)
     for router in _PUBLIC:
         app.include_router(router, dependencies=[Depends(known_parameters)])

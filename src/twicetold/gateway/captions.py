@@ -95,6 +95,7 @@ class CaptionHub:
         self._listener: Listener | None = None
         self._readers: dict[CallKey, list[Subscription]] = {}
         self._positioning = asyncio.Lock()
+        self.unreadable = 0  # captions that say nothing we know
         self._pump_task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -159,12 +160,13 @@ class CaptionHub:
         finally:
             self.stop()
 
-    @staticmethod
-    def _pass_on(readers: list[Subscription], value: bytes) -> None:
+    def _pass_on(self, readers: list[Subscription], value: bytes) -> None:
         try:
             caption = Caption.from_bytes(value)
         except (ValueError, struct.error):  # damaged, or of a newer version of ours
-            log.warning("captions.unreadable", size=len(value))
+            self.unreadable += 1
+            if str(self.unreadable).strip("0") == "1":  # at 1, 10, 100, …
+                log.warning("captions.unreadable", size=len(value), so_far=self.unreadable)
             return
         for reader in readers:
             reader.put(caption)

@@ -78,7 +78,8 @@ class Endpointer:
 
     Frames lie where they would had the call been heard from its first sample, and behind every
     utterance detector and gate begin anew: so whoever goes on at a boundary judges as one that
-    has heard all of the call, and cuts the same utterances.
+    has heard all of the call, and cuts the same utterances. Behind a cut it need not: there the
+    gate was open.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ class Metrics:
 
         self._read.append(read)
 
-    def foreign(self, role: Literal["live", "record"], count: Callable[[], int]) -> None:
+    def foreign(self, role: Literal["gateway", "live", "record"], count: Callable[[], int]) -> None:
         """Show how many messages a role found in its log that were none of ours."""
         name = f"twicetold_{role}_foreign_messages"  # a counter: its sample ends in _total
         meaning = "Messages in the log that are none of ours, or of a newer version: passed over."

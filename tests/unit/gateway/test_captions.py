@@ -93,6 +93,7 @@ async def test_what_cannot_be_read_is_passed_over(hub: CaptionHub, broker: FakeB
         broker.say(damaged)
     broker.say(partial("fine"))
     assert [caption.body()["text"] for caption in await reader.receive()] == ["fine"]
+    assert hub.unreadable == 4
 
 
 async def test_a_stopped_hub_ends_its_readers_and_takes_no_new_ones(
