@@ -23,7 +23,7 @@ import uvloop
 from benchmarks.cluster import BROKERS
 from benchmarks.common import cpu_seconds, save, summary
 from twicetold.broker import Broker, Delivery, Group, Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.speech.identity import CallKey
 
 CALLS, CHUNK_BYTES, CHUNK_S = 100, 6_400, 0.2
@@ -52,12 +52,12 @@ async def opened(kind: str, directory: Path) -> AsyncIterator[Broker]:
 
 def _client(kind: str, url: str) -> Broker:
     if kind == "kafka":
-        from twicetold.broker.kafka import KafkaBroker
+        from twicetold.broker.kafka.broker import KafkaBroker
 
         return KafkaBroker(url)
     from tests.contracts.coordination_double import FakeCoordination
 
-    from twicetold.broker.rabbitmq import RabbitBroker
+    from twicetold.broker.rabbitmq.broker import RabbitBroker
 
     return RabbitBroker(url, FakeCoordination())
 

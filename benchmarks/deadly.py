@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from twicetold.broker import Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.gateway import captions
 from twicetold.live import call_recorder, worker
 from twicetold.queue.sqlite import SqliteQueue
@@ -98,11 +98,11 @@ def _swap_step(when: str) -> Any:
 def _brokers() -> list[type]:
     found: list[type] = [FileBroker]
     with contextlib.suppress(ImportError):
-        from twicetold.broker.kafka import KafkaBroker
+        from twicetold.broker.kafka.broker import KafkaBroker
 
         found.append(KafkaBroker)
     with contextlib.suppress(ImportError):
-        from twicetold.broker.rabbitmq import RabbitBroker
+        from twicetold.broker.rabbitmq.broker import RabbitBroker
 
         found.append(RabbitBroker)
     return found

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 
 from twicetold.broker import Consumer, Delivery, Group, Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.speech.identity import CallKey
 
 _INTERVAL_S = 0.2

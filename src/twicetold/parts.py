@@ -21,8 +21,8 @@ from twicetold.media.pyav import PyAvDecoder
 
 if TYPE_CHECKING:
     from twicetold.broker import Coordination
-    from twicetold.broker.kafka import KafkaBroker
-    from twicetold.broker.rabbitmq import RabbitBroker
+    from twicetold.broker.kafka.broker import KafkaBroker
+    from twicetold.broker.rabbitmq.broker import RabbitBroker
 
 __all__ = [
     "engine_info",
@@ -67,7 +67,7 @@ async def try_broker(url: str) -> str | None:
 def kafka_broker(url: str) -> KafkaBroker:
     """Raises MissingExtra, or SettingError for the URL."""
     try:
-        from twicetold.broker.kafka import KafkaBroker
+        from twicetold.broker.kafka.broker import KafkaBroker
     except ImportError as error:
         raise MissingExtra(
             "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
@@ -83,12 +83,12 @@ def rabbit_broker(url: str, coordination: Coordination) -> RabbitBroker:
 
 def _rabbitmq() -> ModuleType:
     try:
-        from twicetold.broker import rabbitmq
+        from twicetold.broker.rabbitmq import broker
     except ImportError as error:
         raise MissingExtra(
             "broker=rabbitmq:// needs the package aio-pika.", "pip install 'twicetold[rabbitmq]'"
         ) from error
-    return rabbitmq
+    return broker
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.contracts.broker_contract import OpenBroker, OwnPartitions
 
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 
 pytestmark = pytest.mark.contracts
 

@@ -10,7 +10,7 @@ import pytest
 from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.contracts.broker_contract import OpenBroker, Outage, SharedPartitions
 
-from twicetold.broker.kafka import KafkaBroker
+from twicetold.broker.kafka.broker import KafkaBroker
 
 pytestmark = [pytest.mark.contracts, needs_kafka()]
 

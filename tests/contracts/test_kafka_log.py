@@ -32,8 +32,8 @@ from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.contracts.broker_contract import collect, numbered, publish_all, values_of
 
 from twicetold.broker import Assigned, Delivery, Group, Revoked, Topic
-from twicetold.broker.kafka import KafkaBroker
-from twicetold.broker.kafka_consumer import KafkaConsumer
+from twicetold.broker.kafka.broker import KafkaBroker
+from twicetold.broker.kafka.consumer import KafkaConsumer
 from twicetold.errors import SettingError, Unavailable
 from twicetold.speech.identity import CallKey
 

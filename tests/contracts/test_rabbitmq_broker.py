@@ -12,7 +12,7 @@ import pytest
 from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
 from tests.contracts.broker_contract import OpenBroker, Outage, SharedPartitions
 
-from twicetold.broker.rabbitmq import RabbitBroker
+from twicetold.broker.rabbitmq.broker import RabbitBroker
 from twicetold.sessions.sqlite import SqliteSessions
 
 pytestmark = [pytest.mark.contracts, needs_rabbitmq()]

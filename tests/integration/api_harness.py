@@ -18,7 +18,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
 from twicetold.gateway.app import create_app

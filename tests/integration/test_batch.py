@@ -21,7 +21,7 @@ from twicetold.batch.job import BatchSettings
 from twicetold.batch.pipeline import Tools, transcribe_file
 from twicetold.batch.worker import BatchWorker
 from twicetold.broker import Listener, Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.engines import Sound
 from twicetold.engines.counter import ToneActivity, render
 from twicetold.errors import EngineFailed

@@ -18,8 +18,8 @@ from tests.carriers.process import free_port
 from tests.carriers.redis_server import RedisServer, needs_redis
 
 from twicetold import config
-from twicetold.broker.kafka_options import KafkaOptions
-from twicetold.broker.rabbitmq_options import RabbitOptions
+from twicetold.broker.kafka.options import KafkaOptions
+from twicetold.broker.rabbitmq.options import RabbitOptions
 from twicetold.cli.main import app
 from twicetold.sessions.redis import RedisSessions
 

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twicetold.broker import Assigned, Consumer, Delivery, Group, Revoked, Topic
-from twicetold.broker import file as broker_module
-from twicetold.broker import file_syncer as syncer_module
-from twicetold.broker.file import FileBroker
-from twicetold.broker.file_consumer import FileConsumer, Limits
+from twicetold.broker.file import broker as broker_module
+from twicetold.broker.file import syncer as syncer_module
+from twicetold.broker.file.broker import FileBroker
+from twicetold.broker.file.consumer import FileConsumer, Limits
 from twicetold.errors import BadIdentifier, CorruptLog, Overloaded, Unavailable
 from twicetold.speech.identity import CallKey
 

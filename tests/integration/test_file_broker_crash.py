@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from twicetold.broker import Consumer, Delivery, Group, Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.errors import CorruptLog
 from twicetold.speech.identity import CallKey
 

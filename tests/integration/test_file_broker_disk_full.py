@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twicetold.broker import Delivery, Group, Topic
-from twicetold.broker import file_segments as segments_module
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file import segments as segments_module
+from twicetold.broker.file.broker import FileBroker
 from twicetold.errors import DiskFull
 from twicetold.speech.identity import CallKey
 

@@ -18,7 +18,7 @@ from tests.integration.live_harness import RATE, Served, call, recording, servin
 from websockets.exceptions import ConnectionClosed
 
 from twicetold.broker import Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.client import ApiClient, LiveClient
 from twicetold.errors import TwicetoldError, Unavailable
 from twicetold.live import recorder

@@ -17,7 +17,7 @@ from tests.integration import live_harness as harness
 from tests.integration.live_harness import Served, Wire, call, recording, serving, talk, wire, words
 
 from twicetold.broker import Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.errors import DiskFull
 from twicetold.speech.identity import CallKey
 

@@ -17,8 +17,8 @@ from tests.contracts.broker_contract import collect, hear, numbered, publish_all
 from tests.contracts.coordination_double import FakeCoordination
 
 from twicetold.broker import Assigned, Consumer, Delivery, Group, Revoked, Topic
-from twicetold.broker import membership as membership_module
-from twicetold.broker.rabbitmq import RabbitBroker
+from twicetold.broker.rabbitmq import membership as membership_module
+from twicetold.broker.rabbitmq.broker import RabbitBroker
 from twicetold.errors import Overloaded, Unavailable
 from twicetold.speech.identity import CallKey
 
@@ -122,7 +122,7 @@ async def test_captions_are_dropped_while_the_broker_is_away(rig: Rig) -> None:
 async def test_closing_gives_up_what_cannot_be_sent(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twicetold.broker.rabbitmq_publisher._LAST_WORDS_S", 0.2)
+    monkeypatch.setattr("twicetold.broker.rabbitmq.publisher._LAST_WORDS_S", 0.2)
     broker = await rig.broker()
     rig.wire.close()
     receipt = asyncio.ensure_future(broker.publish(Topic.AUDIO, KEY, b"unsent"))

@@ -18,11 +18,11 @@ from tests.contracts.broker_contract import collect, hear, numbered, publish_all
 from tests.contracts.coordination_double import FakeCoordination
 
 from twicetold.broker import Group, Topic
-from twicetold.broker.rabbitmq import RabbitBroker
-from twicetold.broker.rabbitmq_consumer import RabbitConsumer
-from twicetold.broker.rabbitmq_link import RabbitLink
-from twicetold.broker.rabbitmq_options import RabbitOptions
-from twicetold.broker.rabbitmq_reader import RabbitReader
+from twicetold.broker.rabbitmq.broker import RabbitBroker
+from twicetold.broker.rabbitmq.consumer import RabbitConsumer
+from twicetold.broker.rabbitmq.link import RabbitLink
+from twicetold.broker.rabbitmq.options import RabbitOptions
+from twicetold.broker.rabbitmq.reader import RabbitReader
 from twicetold.errors import SettingError
 from twicetold.speech.identity import CallKey
 

@@ -12,7 +12,7 @@ import pytest
 from obstore.store import LocalStore
 
 from twicetold.broker import Consumer, Delivery, Foreign, Group, Topic
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.errors import Unavailable
 from twicetold.live import call_recorder, dispatch
 from twicetold.live import recorder as recorder_module

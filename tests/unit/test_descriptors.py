@@ -8,8 +8,8 @@ import resource
 import pytest
 import structlog
 
-from twicetold.broker.file_partition import Partition
-from twicetold.broker.file_writer import _explain
+from twicetold.broker.file.partition import Partition
+from twicetold.broker.file.writer import _explain
 from twicetold.descriptors import exhausted, raise_limit
 from twicetold.errors import DiskFull, Overloaded
 from twicetold.gateway.upload import _named_errors

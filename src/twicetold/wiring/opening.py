@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from obstore.store import LocalStore
 
 from twicetold.broker import Broker
-from twicetold.broker.file import FileBroker
+from twicetold.broker.file.broker import FileBroker
 from twicetold.config import Settings, masked
 from twicetold.data_directory import Holder, held
 from twicetold.engines.registry import engine_info

@@ -1,0 +1,1 @@
+"""The embedded broker: a log in files, for one process."""

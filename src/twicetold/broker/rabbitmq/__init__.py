@@ -1,0 +1,1 @@
+"""The broker on RabbitMQ's streams; the session store keeps its groups."""
