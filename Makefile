@@ -22,10 +22,11 @@ page: .venv/.ready ## build the page that the server shows to browsers
 
 test: test-python test-page ## all tests
 
-# On real servers where there are any; CARRIERS=require makes the absence of one a failure.
+# On real servers where there are any; CARRIERS=require makes the absence of one a failure. Three
+# at a time, on two cores as well: most of them wait for a process or for speech to pass.
 test-python: .venv/.ready
 	@$(RUN)/python -m tests.carriers.kafka_jars || true
-	$(RUN)/pytest -q -n 2 --dist worksteal $(ARGS)
+	$(RUN)/pytest -q -n 3 --dist worksteal $(ARGS)
 
 # In Chromium where there is one; PAGE_E2E=require makes its absence a failure.
 test-page: page
