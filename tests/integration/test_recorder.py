@@ -13,7 +13,7 @@ from obstore.store import LocalStore
 
 from twicetold.broker import Consumer, Delivery, Foreign, Group, Topic
 from twicetold.broker.file.broker import FileBroker
-from twicetold.errors import Unavailable
+from twicetold.errors import Conflict, Unavailable
 from twicetold.live import call_recorder, dispatch
 from twicetold.live import recorder as recorder_module
 from twicetold.live.call_recorder import CallRecorder, Carriers
@@ -318,6 +318,40 @@ async def test_a_call_whose_recording_was_given_up_is_not_closed_again(tmp_path:
             await recorder._close_what_nobody_records()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(consumer.receive(), 0.3)
+        await consumer.aclose()
+
+
+@pytest.mark.parametrize("first", ["the client", "the sweep"])
+async def test_a_resume_that_races_with_the_sweep_leaves_one_of_them_the_call(
+    tmp_path: Path, first: str
+) -> None:
+    """Both have read the same record; whoever writes second has lost."""
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(next_sample=5 * RATE), -3_600)
+        held = await to.sessions.load(KEY)
+        assert held is not None
+        consumer = to.broker.consume(Topic.AUDIO, Group.LIVE)
+        resumed = {"epoch": held.epoch + 1, "lease_s": 15.0}
+        known = {"state": State.OPEN, "epoch": held.epoch}
+        recorder = Recorder(to, abandon_after_s=60)
+        if first == "the client":
+            await to.sessions.swap(KEY, known, resumed)
+            await recorder._abandon(held)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(consumer.receive(), 0.3)
+        else:
+            await recorder._abandon(held)
+            with pytest.raises(Conflict):
+                await to.sessions.swap(KEY, known, resumed)
+            batch: list[Delivery] = []
+            while not batch:
+                batch = [each for each in await consumer.receive() if isinstance(each, Delivery)]
+            assert [parse_log_message(each.value) for each in batch] == [
+                Close(held.epoch + 1, 5 * RATE)
+            ]
+        now = await to.sessions.load(KEY)
+        assert now is not None
+        assert now.state is (State.OPEN if first == "the client" else State.CLOSING)
         await consumer.aclose()
 
 
