@@ -8,16 +8,19 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 pytest.register_assert_rewrite("tests.integration.engine_fakes")
 
 from tests.integration.engine_fakes import DIE, FAKE_INFO, HANG, RAISE  # noqa: E402
 
 from twicetold.engines import Sound  # noqa: E402
+from twicetold.engines.connection import HostPlan, HostProcess  # noqa: E402
 from twicetold.engines.counter import COUNTER_INFO, render  # noqa: E402
 from twicetold.engines.pool import HostPool  # noqa: E402
 from twicetold.errors import EngineFailed, EngineHostDied, OddByteCount  # noqa: E402
@@ -355,3 +358,30 @@ async def test_hosts_die_with_their_parent_however_it_dies() -> None:
     parent.kill()
     await parent.communicate()
     await until(lambda: all(gone(pid) for pid in pids))
+
+
+async def test_a_start_that_is_given_up_while_it_connects_ends_its_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """uvloop does not say that a connection was lost whose making was cancelled."""
+    made = HostProcess.connection_made
+
+    async def given_up() -> int:
+        launching: asyncio.Task[HostProcess]
+        hosts = []
+
+        def give_up(host: HostProcess, transport: asyncio.BaseTransport) -> None:
+            made(host, transport)
+            hosts.append(host.pid)
+            launching.cancel()
+
+        monkeypatch.setattr(HostProcess, "connection_made", give_up)
+        with ThreadPoolExecutor(1) as spawner:
+            plan = HostPlan(f"{FAKES}:FakeEngine")
+            launching = asyncio.create_task(HostProcess.launch(plan, spawner))
+            await asyncio.wait([launching], timeout=SOON_S)
+            assert launching.cancelled(), "it waits for the end of a connection for ever"
+        (pid,) = hosts
+        return pid
+
+    assert gone(await asyncio.to_thread(uvloop.run, given_up()))

@@ -61,17 +61,13 @@ class HostProcess(asyncio.Protocol):
         ``spawner`` must outlive the host: on Linux it dies with the *thread* that made it.
         Raises EngineFailed when the engine cannot be loaded, EngineHostDied when the process ends.
         """
-        loop = asyncio.get_running_loop()
-        spawning = loop.run_in_executor(spawner, _spawn, plan)
+        ours, process = await _spawned(plan, spawner)
+        host, loop = cls(plan, process), asyncio.get_running_loop()
+        # Not to be cancelled half-way: uvloop would never say that the connection is lost.
+        connecting = loop.create_task(loop.create_unix_connection(lambda: host, sock=ours))
         try:
-            ours, process = await asyncio.shield(spawning)
-        except asyncio.CancelledError:
-            await asyncio.wait([spawning])  # some milliseconds
-            _discard(spawning)
-            raise
-        host = cls(plan, process)
-        try:
-            await loop.create_unix_connection(lambda: host, sock=ours)
+            await asyncio.wait([connecting])  # a turn of the loop; a cancellation leaves it alone
+            connecting.result()
             async with asyncio.timeout(plan.start_timeout_s):
                 await asyncio.shield(host._ready)
         except TimeoutError:
@@ -80,6 +76,7 @@ class HostProcess(asyncio.Protocol):
                 f"The engine's host was not ready after {plan.start_timeout_s:g} s."
             ) from None
         except BaseException:
+            await asyncio.wait([connecting])
             if host._transport is None:
                 ours.close()
             await asyncio.shield(host.kill())
@@ -191,6 +188,19 @@ class HostProcess(asyncio.Protocol):
             return
         self._why = f"The engine did not answer within {limit_s:g} s."
         self._process.kill()
+
+
+async def _spawned(
+    plan: HostPlan, spawner: Executor
+) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """A child made by ``spawner``'s thread; none is left behind by a cancellation."""
+    spawning = asyncio.get_running_loop().run_in_executor(spawner, _spawn, plan)
+    try:
+        return await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        await asyncio.wait([spawning])  # some milliseconds
+        _discard(spawning)
+        raise
 
 
 def _spawn(plan: HostPlan) -> tuple[socket.socket, subprocess.Popen[bytes]]:
