@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from twicetold.errors import CallDeleted, CallNotFound, SessionLost, Unavailable
+from twicetold.errors import CallDeleted, CallNotFound, SessionLost, TwicetoldError, Unavailable
 from twicetold.gateway.captions import CaptionHub, Subscription
 from twicetold.gateway.context import Platform
 from twicetold.sessions import State
@@ -120,10 +120,20 @@ class Delivery:
             if self._done_given:  # before, a follower is still told the live pass
                 self._status = str(caption.body()["status"])
                 self._ready.append(caption)
+        elif kind is Kind.FAILED:
+            self._ready.append(await self._why_failed(caption))
         else:
             if kind is Kind.PROGRESS and caption.event > self._given:
                 await self._merge()
             self._ready.append(caption)
+
+    async def _why_failed(self, caption: Caption) -> Caption:
+        """The live worker says first that a record is gone, where a deletion removed it."""
+        if caption.body()["code"] != SessionLost.code:
+            return caption
+        if not await self._transcripts.buried(self._key):
+            return caption
+        return _told(CallDeleted(f"The call {self._key.call_id} was deleted."))
 
     async def _take_final(self, caption: Caption) -> None:
         self._seen = max(self._seen, caption.event)
@@ -185,8 +195,7 @@ class Delivery:
         try:
             await self._look()
         except (CallDeleted, CallNotFound) as error:
-            told = Failed(error.code, error.message, error.hint, error.retryable)
-            self._ready.append(Caption.of(told))
+            self._ready.append(_told(error))
             return
         self._fruitless = self._fruitless + 1 if self._given == behind < self._seen else 0
         if self._fruitless >= _MOST_FRUITLESS_LOOKS:
@@ -217,6 +226,10 @@ class Delivery:
             self._status = call.status
             told = StatusEvent(self._key.call_id, call.status, 0.0, call.length_s or 0.0)
             self._ready.append(Caption.of(told))
+
+
+def _told(error: TwicetoldError) -> Caption:
+    return Caption.of(Failed(error.code, error.message, error.hint, error.retryable))
 
 
 def _utterance_of(caption: Caption) -> tuple[int, int]:

@@ -224,6 +224,18 @@ async def test_a_deletion_is_passed_on() -> None:
         assert kinds(await delivery.receive()) == ["FAILED"]
 
 
+@pytest.mark.parametrize(("buried", "code"), [(True, "call_deleted"), (False, "session_lost")])
+async def test_a_worker_that_misses_the_record_of_a_deleted_call_may_say_so_first(
+    buried: bool, code: str
+) -> None:
+    carriers, broker = running_call(), FakeBroker()
+    async with follower(carriers, broker) as delivery:
+        carriers.is_buried = buried
+        say(broker, Caption.of(Failed("session_lost", "gone", "", False)))
+        (told,) = await delivery.receive()
+        assert told.body()["code"] == code
+
+
 async def test_after_silence_what_was_missed_is_looked_up() -> None:
     carriers, broker = running_call(), FakeBroker()
     async with follower(carriers, broker, quiet_s=0.01) as delivery:
