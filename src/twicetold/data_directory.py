@@ -17,18 +17,22 @@ import secrets
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from twicetold.errors import DataDirectoryLocked, DiskFull
+from twicetold.errors import DataDirectoryLocked, DiskFull, SettingError
 from twicetold.file_systems import refuse_network
 
 PROCESS = f"{os.getpid()}-{secrets.token_hex(4)}"  # this one; like no other, before or after it
 
 _LOCK, _PROCESSES, _LOCKS, _SPOOL = "lock", "processes", "locks", "spool"
+
+
+# By setting (sessions, broker), where the calls that run are kept: names of one and the same place.
+Places = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Holder:
     pid: int
     host: str
     shared: bool
+    keeps: Places = field(default_factory=dict)
 
     def __str__(self) -> str:
         elsewhere = "" if self.host == socket.gethostname() else f" on {self.host}"
@@ -46,8 +51,11 @@ class Holder:
 
 
 @contextmanager
-def held(data_dir: Path, role: str, *, shared: bool) -> Iterator[Holder]:
-    """Work on the data directory, made where it is not there: alone, or with others that share it.
+def held(
+    data_dir: Path, role: str, *, shared: bool, keeps: Places | None = None
+) -> Iterator[Holder]:
+    """Work on the data directory, made where it is not there: alone, or with others that share it
+    and keep the calls that run in the same places.
 
     Raises DataDirectoryLocked, DiskFull where it cannot be written to, and SettingError where it
     cannot be shared.
@@ -59,7 +67,8 @@ def held(data_dir: Path, role: str, *, shared: bool) -> Iterator[Holder]:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
             raise _refusal(data_dir, shared=shared) from error
-        with _present(data_dir, role, shared=shared) as holder:
+        with _present(data_dir, role, shared=shared, keeps=keeps or {}) as holder:
+            refuse_odds(data_dir, holder.keeps)
             yield holder
 
 
@@ -71,6 +80,20 @@ def holders(data_dir: Path) -> list[Holder]:
         with contextlib.suppress(OSError, ValueError, TypeError):
             known.append(Holder(**json.loads(path.read_text(encoding="utf-8"))))
     return known
+
+
+def refuse_odds(data_dir: Path, keeps: Places) -> None:
+    """Raises SettingError where a process at work on the directory keeps the calls that run
+    elsewhere: each would find the other's unknown, and end them."""
+    for other in holders(data_dir):
+        for setting, names in keeps.items():
+            theirs = other.keeps.get(setting, names)
+            if not set(names) & set(theirs):
+                raise SettingError(
+                    f"{setting} is {names[0]} here, but {theirs[0]} for {other}.",
+                    f"Give every role the same {setting}, most simply in one file (--config). To "
+                    "move, stop them all once no call runs.",
+                )
 
 
 def spool_of(data_dir: Path) -> Path:
@@ -140,8 +163,8 @@ def _opened(data_dir: Path) -> IO[str]:
 
 
 @contextmanager
-def _present(data_dir: Path, role: str, *, shared: bool) -> Iterator[Holder]:
-    holder = Holder(role, os.getpid(), socket.gethostname(), shared)
+def _present(data_dir: Path, role: str, *, shared: bool, keeps: Places) -> Iterator[Holder]:
+    holder = Holder(role, os.getpid(), socket.gethostname(), shared, keeps)
     path = data_dir / _PROCESSES / PROCESS
     try:
         file = _locked_file(path, json.dumps(asdict(holder)))

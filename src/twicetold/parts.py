@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from twicetold.config import Settings
+from twicetold.data_directory import Places
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
 from twicetold.errors import MissingExtra
 from twicetold.installation import known_installation
@@ -31,10 +33,20 @@ __all__ = [
     "open_batch",
     "open_decoder",
     "open_live",
+    "places_of",
     "rabbit_broker",
     "try_broker",
     "try_sessions",
 ]
+
+
+def places_of(settings: Settings) -> Places:
+    """Where the settings have the calls that run kept, for comparing: without who we are there.
+    Raises SettingError for a URL that cannot be read."""
+    return {
+        "sessions": _places_of_sessions(settings.sessions),
+        "broker": _places_of_broker(settings.broker),
+    }
 
 
 async def try_sessions(url: str, data_dir: Path) -> str | None:
@@ -52,19 +64,20 @@ async def try_sessions(url: str, data_dir: Path) -> str | None:
     return store.name
 
 
-async def try_broker(url: str) -> str | None:
+async def try_broker(url: str, data_dir: Path) -> str | None:
     """Where the log is kept, once it has answered; None in the data directory. Raises what opening
     it would, and Unavailable."""
     scheme = url.partition("://")[0]
+    installation = await asyncio.to_thread(known_installation, data_dir)
     if scheme == "kafka":
-        return await kafka_broker(url).probe()
+        return await kafka_broker(url, installation).probe()
     if scheme == "rabbitmq":
-        where: str = await _rabbitmq().probe(url)
+        where: str = await _rabbitmq().probe(url, installation)
         return where
     return None
 
 
-def kafka_broker(url: str) -> KafkaBroker:
+def kafka_broker(url: str, installation: str) -> KafkaBroker:
     """Raises MissingExtra, or SettingError for the URL."""
     try:
         from twicetold.broker.kafka.broker import KafkaBroker
@@ -72,12 +85,12 @@ def kafka_broker(url: str) -> KafkaBroker:
         raise MissingExtra(
             "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
         ) from error
-    return KafkaBroker(url)
+    return KafkaBroker(url, installation)
 
 
-def rabbit_broker(url: str, coordination: Coordination) -> RabbitBroker:
+def rabbit_broker(url: str, coordination: Coordination, installation: str) -> RabbitBroker:
     """Raises MissingExtra, or SettingError for the URL."""
-    broker: RabbitBroker = _rabbitmq().RabbitBroker(url, coordination)
+    broker: RabbitBroker = _rabbitmq().RabbitBroker(url, coordination, installation)
     return broker
 
 
@@ -89,6 +102,42 @@ def _rabbitmq() -> ModuleType:
             "broker=rabbitmq:// needs the package aio-pika.", "pip install 'twicetold[rabbitmq]'"
         ) from error
     return broker
+
+
+def _places_of_sessions(url: str) -> list[str]:
+    if not url.startswith(("redis://", "rediss://")):
+        return [_scheme_alone(url)]
+    from twicetold.sessions.redis_address import parsed
+
+    at = parsed(url)
+    return [f"redis://{_host(at.host)}:{at.port}/{at.database}?prefix={at.prefix}"]
+
+
+def _places_of_broker(url: str) -> list[str]:
+    """Of one cluster, processes may name different hosts, as long as they have one in common."""
+    from twicetold.broker.kafka.options import KafkaOptions
+    from twicetold.broker.rabbitmq.options import RabbitOptions
+
+    scheme = url.partition("://")[0]
+    if scheme == "kafka":
+        at, within = KafkaOptions.parse(url).url, ""
+    elif scheme == "rabbitmq":
+        rabbit = RabbitOptions.parse(url)
+        at, within = rabbit.url, f"?vhost={rabbit.vhost}"
+    else:
+        return [_scheme_alone(url)]
+    hosts = [host.rpartition(":") for host in at.hosts]
+    return [f"{scheme}://{_host(name)}:{port}/{at.prefix}{within}" for name, _, port in hosts]
+
+
+def _scheme_alone(url: str) -> str:
+    """In the data directory; and what is no URL of ours may hold a password."""
+    return url.partition("://")[0] + "://"
+
+
+def _host(name: str) -> str:
+    """One name for this machine."""
+    return "localhost" if name.strip("[]") in ("127.0.0.1", "::1") else name.lower()
 
 
 @asynccontextmanager

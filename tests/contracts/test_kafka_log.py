@@ -348,3 +348,69 @@ async def test_a_topic_that_was_deleted_is_noticed(
         assert f"{prefix}.finals" in said
         async with opened(url):  # whoever starts makes it again
             await broker.check()
+
+
+# --- whose log it is -------------------------------------------------------------------
+
+
+async def started(url: str, installation: str | None) -> None:
+    broker = KafkaBroker(url, installation)
+    try:
+        await broker.start()
+    finally:
+        await broker.aclose()
+
+
+async def test_a_log_belongs_to_who_took_it_first(
+    kafka: KafkaServer, admin: AdminClient, prefix: str
+) -> None:
+    url = f"{kafka.url}/{prefix}?partitions=1"
+    await started(url, "mine")
+    await started(url, "mine")
+    await KafkaBroker(url, "mine").probe()
+    for attempt in (started(url, "another"), KafkaBroker(url, "another").probe()):
+        with pytest.raises(SettingError) as refused:
+            await attempt
+        assert "another installation (mine; this one is another)" in refused.value.message
+    assert refused.value.hint.endswith(
+        f"kafka-topics.sh --bootstrap-server {kafka.address} --delete --topic {prefix}.log"
+    )
+    with pytest.raises(SettingError, match="has no calls yet"):
+        await KafkaBroker(url, "").probe()
+    admin.delete_topics([f"{prefix}.log"])[f"{prefix}.log"].result(10)
+    await started(url, "another")
+
+
+async def test_of_several_that_take_a_log_at_once_one_has_it(
+    kafka: KafkaServer, prefix: str
+) -> None:
+    url = f"{kafka.url}/{prefix}?partitions=1"
+    mine, theirs = [started(url, "mine") for _ in range(2)], started(url, "theirs")
+    *ours, other = await asyncio.gather(*mine, theirs, return_exceptions=True)
+    if other is None:
+        assert all(isinstance(each, SettingError) for each in ours)
+    else:
+        assert ours == [None, None]
+        assert isinstance(other, SettingError)
+
+
+async def test_looking_at_a_log_makes_nothing_and_finds_what_is_wrong(
+    kafka: KafkaServer, admin: AdminClient, prefix: str
+) -> None:
+    url = f"{kafka.url}/{prefix}?partitions=2"
+    assert await KafkaBroker(url, "").probe() == kafka.url
+    assert not [name for name in admin.list_topics(timeout=10).topics if prefix in name]
+    make(admin, f"{prefix}.finals", 3)
+    with pytest.raises(SettingError, match="has 3 partitions and not 2"):
+        await KafkaBroker(url, "").probe()
+
+
+async def test_a_mark_that_says_nothing_we_know_is_refused(
+    kafka: KafkaServer, admin: AdminClient, prefix: str
+) -> None:
+    make(admin, f"{prefix}.log", 1)
+    producer = Producer({"bootstrap.servers": kafka.address})
+    producer.produce(f"{prefix}.log", b'{"version": 99}')
+    producer.flush(10)
+    with pytest.raises(SettingError, match="another version"):
+        await started(f"{kafka.url}/{prefix}?partitions=1", "mine")

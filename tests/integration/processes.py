@@ -4,10 +4,11 @@ them, and can be killed there."""
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 
@@ -29,17 +30,20 @@ def process(program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]
 
 
 @contextlib.contextmanager
-def holding(data_dir: Path, role: str, *, shared: bool) -> Iterator[subprocess.Popen[str]]:
+def holding(
+    data_dir: Path, role: str, *, shared: bool, keeps: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the data directory; a line on its stdin has it let go and end."""
     program = """
-        import sys
+        import json, sys
         from pathlib import Path
         from twicetold.data_directory import held
-        with held(Path(sys.argv[1]), sys.argv[2], shared=sys.argv[3] == "True"):
+        keeps = json.loads(sys.argv[4])
+        with held(Path(sys.argv[1]), sys.argv[2], shared=sys.argv[3] == "True", keeps=keeps):
             print("there", flush=True)
             sys.stdin.readline()
     """
-    with process(program, data_dir, role, shared) as started:
+    with process(program, data_dir, role, shared, json.dumps(keeps or {})) as started:
         assert started.stdout is not None
         line = started.stdout.readline()
         assert line == "there\n", started.stderr.read() if started.stderr else line

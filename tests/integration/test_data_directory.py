@@ -55,6 +55,38 @@ def test_who_would_share_it_waits_for_nobody(tmp_path: Path) -> None:
         assert "for itself" in said.hint
 
 
+REDIS = {"sessions": ["redis://localhost:6379/0"], "broker": ["kafka://a/t", "kafka://b/t"]}
+
+
+def test_those_that_share_it_keep_calls_in_the_same_places(tmp_path: Path) -> None:
+    with holding(tmp_path, "gateway", shared=True, keeps=REDIS) as gateway:
+        same = {**REDIS, "broker": ["kafka://b/t"]}
+        with held(tmp_path, "recorder", shared=True, keeps=same):
+            pass
+        for setting, other in (("sessions", "sqlite://"), ("broker", "kafka://c/t")):
+            at_odds = {**REDIS, setting: [other]}
+            with (
+                pytest.raises(SettingError) as refused,
+                held(tmp_path, "recorder", shared=True, keeps=at_odds),
+            ):
+                pass
+            assert refused.value.message == (
+                f"{setting} is {other} here, but {REDIS[setting][0]} for gateway,"
+                f" process {gateway.pid}."
+            )
+        assert [one.role for one in holders(tmp_path)] == ["gateway"]
+    with held(tmp_path, "recorder", shared=True, keeps={"sessions": ["sqlite://"]}):
+        pass  # nobody is there any more
+
+
+def test_a_process_of_an_older_version_says_nothing_of_it(tmp_path: Path) -> None:
+    with (
+        holding(tmp_path, "gateway", shared=True),
+        held(tmp_path, "recorder", shared=True, keeps=REDIS),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_killed_hold_nothing(tmp_path: Path, shared: bool) -> None:
     with holding(tmp_path, "serve", shared=shared) as other:

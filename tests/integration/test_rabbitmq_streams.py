@@ -10,6 +10,7 @@ from typing import Any
 
 import aio_pika
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 from structlog.testing import capture_logs
 from tests.carriers.process import free_port
 from tests.carriers.rabbitmq_server import RabbitServer, needs_rabbitmq
@@ -18,7 +19,7 @@ from tests.contracts.broker_contract import collect, hear, numbered, publish_all
 from tests.contracts.coordination_double import FakeCoordination
 
 from twicetold.broker import Group, Topic
-from twicetold.broker.rabbitmq.broker import RabbitBroker
+from twicetold.broker.rabbitmq.broker import RabbitBroker, probe
 from twicetold.broker.rabbitmq.consumer import RabbitConsumer
 from twicetold.broker.rabbitmq.link import RabbitLink
 from twicetold.broker.rabbitmq.options import RabbitOptions
@@ -168,6 +169,41 @@ async def test_a_vhost_that_is_not_there_is_named_as_what_may_be_wrong(url: str)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
     assert "does the vhost exist" in logs[0]["error"]
+
+
+async def owned(url: str, installation: str) -> None:
+    broker = RabbitBroker(url, FakeCoordination(), installation)
+    try:
+        await broker.start()
+    finally:
+        await broker.aclose()
+
+
+async def test_a_log_belongs_to_who_made_it(
+    url: str, prefix: str, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    await owned(url, "mine")
+    await owned(url, "mine")
+    await probe(url, "mine")
+    for attempt in (owned(url, "another"), probe(url, "another")):
+        with pytest.raises(SettingError) as error:
+            await attempt
+        assert "another installation (mine; this one is another)" in error.value.message
+    assert error.value.hint.endswith(f"rabbitmqctl delete_queue -p / {prefix}.log")
+    await channel.queue_delete(f"{prefix}.log")
+    await owned(url, "another")
+
+
+async def test_looking_at_a_log_makes_nothing_and_finds_what_is_wrong(
+    url: str, prefix: str, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    assert await probe(url) == url.replace("guest:guest@", "").partition(f"/{prefix}")[0]
+    with pytest.raises(ChannelNotFoundEntity):
+        await channel.declare_queue(f"{prefix}.log", passive=True)
+    async with running(url):
+        pass
+    with pytest.raises(SettingError, match="has 2 partitions and not 3"):
+        await probe(url.replace("partitions=2", "partitions=3"))
 
 
 # --- under way -------------------------------------------------------------------------

@@ -39,7 +39,8 @@ async def test_while_the_broker_is_away_a_role_is_up_and_not_ready(tmp_path: Pat
     no_redis = f"redis://:secret@127.0.0.1:{free_port()}/0"
     async with installation(tmp_path, nobody) as product:
         gateway = await product.start("gateway")
-        worker = await product.start("worker", "record", "--set", f"sessions={no_redis}")
+        of_its_own = ("--set", f"sessions={no_redis}", "--data-dir", str(tmp_path / "other"))
+        worker = await product.start("worker", "record", *of_its_own)
         for role, carrier, scheme in ((gateway, "broker", "kafka"), (worker, "sessions", "redis")):
             assert (await role.ask("/healthz")).status_code == 200
             assert b"process_resident_memory_bytes" in (await role.ask("/metrics")).content
@@ -53,6 +54,22 @@ async def test_while_the_broker_is_away_a_role_is_up_and_not_ready(tmp_path: Pat
         for role in product.roles:
             assert "Traceback" not in role.log
             assert "secret" not in role.log
+
+
+@needs_kafka()  # its client, that is; no server
+async def test_roles_that_keep_calls_in_different_places_do_not_come_together(
+    tmp_path: Path,
+) -> None:
+    async with installation(tmp_path, f"kafka://127.0.0.1:{free_port()}") as product:
+        gateway = await product.start("gateway")
+        await gateway.ask("/healthz")
+        worker = await product.start("worker", "record", "--set", "sessions=redis://:secret@host")
+        assert await worker.process.wait() == 1
+        error, hint = worker.log.strip().splitlines()[-2:]
+        assert error.startswith("error: sessions is redis://host:6379/0")
+        assert f"but sqlite:// for gateway, process {gateway.pid}." in error
+        assert "--config" in hint
+        assert "secret" not in worker.log
 
 
 async def _waiting(role: Role, carrier: str) -> dict[str, str]:

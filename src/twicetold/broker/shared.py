@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 
 from twicetold.broker import Group, Topic
+from twicetold.errors import SettingError
 
 Away = TypeVar("Away", bound=Exception)
 
@@ -25,6 +26,18 @@ def check_group(topic: Topic, group: Group) -> None:
     """Raises ValueError for a group that does not read the topic."""
     if group not in GROUPS.get(topic, ()):
         raise ValueError(f"expected a topic that group {group} reads but got {topic}")
+
+
+def taken(log: str, owner: str, installation: str, remedy: str) -> SettingError:
+    """The log belongs to another installation: each would read the other's calls, find them
+    unknown, and let them go. ``remedy`` is the command with which a log forgets its owner."""
+    mine = f"this one is {installation}" if installation else "this one has no calls yet"
+    return SettingError(
+        f"The log {log} belongs to another installation ({owner}; {mine}).",
+        "Give each installation a prefix of its own, behind the hosts in the broker's URL. Where "
+        "both mean to be one, copy the file 'installation' from the other's data directory into "
+        f"this one's. Where the other is no more, stop every process and run: {remedy}",
+    )
 
 
 async def until_reached(

@@ -18,7 +18,7 @@ from typing import Literal
 
 from twicetold.cli.console import words_of
 from twicetold.config import Settings
-from twicetold.data_directory import holders
+from twicetold.data_directory import holders, refuse_odds
 from twicetold.engines import Sound
 from twicetold.file_systems import refuse_network
 
@@ -196,7 +196,8 @@ def _existing(folder: Path) -> Path:
 async def _broker(settings: Settings) -> Found:
     from twicetold.parts import try_broker
 
-    where = await try_broker(settings.broker)
+    await asyncio.to_thread(_agreed, settings, "broker")
+    where = await try_broker(settings.broker, settings.data_dir)
     if where is None:
         return Found("in the data directory: all roles in one process (twicetold serve)")
     return Found(f"{where} answers: roles may be processes of their own")
@@ -205,12 +206,20 @@ async def _broker(settings: Settings) -> Found:
 async def _sessions(settings: Settings) -> Found:
     from twicetold.parts import try_sessions
 
+    await asyncio.to_thread(_agreed, settings, "sessions")
     where = await try_sessions(settings.sessions, settings.data_dir)
     if where is None:
         return Found("in the data directory")
     if "volatile=accepted" in settings.sessions:
         return Found(f"{where} answers, and may lose running calls, as volatile=accepted allows")
     return Found(f"{where} keeps what it confirms")
+
+
+def _agreed(settings: Settings, name: str) -> None:
+    """Raises SettingError where a process that runs keeps the calls elsewhere."""
+    from twicetold.parts import places_of
+
+    refuse_odds(settings.data_dir, {name: places_of(settings)[name]})
 
 
 async def _port(settings: Settings) -> Found:

@@ -19,7 +19,7 @@ from twicetold.errors import SettingError
 from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
-from twicetold.parts import kafka_broker, rabbit_broker
+from twicetold.parts import kafka_broker, places_of, rabbit_broker
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
@@ -73,7 +73,8 @@ class Opener:
         shown: Callable[[str], str] = masked,
     ) -> Opener:
         """Raises DataDirectoryLocked, DiskFull or SettingError."""
-        holding = held(settings.data_dir, role, shared=shared(settings))
+        keeps = places_of(settings)
+        holding = held(settings.data_dir, role, shared=shared(settings), keeps=keeps)
         return cls(settings, stack, stack.enter_context(holding), waiting, shown)
 
     async def running_calls(self) -> tuple[Sessions, Broker]:
@@ -169,10 +170,11 @@ async def _open_sessions(settings: Settings) -> SqliteSessions | RedisSessions:
 async def _open_broker(settings: Settings, sessions: SqliteSessions | RedisSessions) -> Broker:
     if settings.broker == "file://":
         return FileBroker(settings.data_dir / "log")
+    installation = await asyncio.to_thread(installation_of, settings.data_dir)
     if scheme_of(settings.broker) == "kafka":
-        return kafka_broker(settings.broker)
+        return kafka_broker(settings.broker, installation)
     if scheme_of(settings.broker) == "rabbitmq":
-        return rabbit_broker(settings.broker, sessions.coordination)
+        return rabbit_broker(settings.broker, sessions.coordination, installation)
     raise _unknown(settings.broker, "broker", "file://, kafka://HOST:PORT or rabbitmq://HOST:PORT")
 
 

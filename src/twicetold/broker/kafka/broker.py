@@ -20,8 +20,9 @@ from twicetold.broker import Broker, Consumer, Group, Listener, Topic
 from twicetold.broker.kafka.consumer import KafkaConsumer
 from twicetold.broker.kafka.listener import KafkaListener
 from twicetold.broker.kafka.options import KafkaOptions
+from twicetold.broker.kafka.owner import claim_log, inspect_owner
 from twicetold.broker.kafka.producer import KafkaProducer
-from twicetold.broker.kafka.topics import prepare_topics
+from twicetold.broker.kafka.topics import inspect_topics, prepare_topics
 from twicetold.broker.keys import encode_key, partition_of
 from twicetold.broker.shared import check_group, until_reached
 from twicetold.errors import Unavailable
@@ -33,11 +34,12 @@ _CHECK_S = 1.5
 
 
 class KafkaBroker(Broker):
-    """``url`` is ``kafka://host:port,…/prefix?partitions=12&retention_h=24``."""
+    """``url`` is ``kafka://host:port,…/prefix?partitions=12&retention_h=24``. A log that belongs to
+    another ``installation`` is refused, one that is nobody's becomes its own; None does not ask."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, installation: str | None = None) -> None:
         """Raises SettingError."""
-        self._options = KafkaOptions.parse(url)
+        self._options = KafkaOptions.parse(url, installation)
         self._topics = {topic: self._options.topic(topic) for topic in Topic}
         self._producer: KafkaProducer | None = None
         self._members: set[KafkaConsumer] = set()
@@ -63,13 +65,19 @@ class KafkaBroker(Broker):
         # A new one each time: an address that was wrong a moment ago may be right now.
         self._admin = AdminClient(self._options.client(self._note))
         await asyncio.to_thread(prepare_topics, self._admin, self._options)
+        if self._options.installation is not None:
+            await asyncio.to_thread(claim_log, self._admin, self._options, self._note)
 
     async def probe(self) -> str:
-        """Where Kafka answers, whether or not anything of ours is there. Raises Unavailable."""
+        """Where Kafka answers, and what of ours is there is as it must be; makes nothing. Raises
+        Unavailable, and SettingError as ``start`` does."""
         admin = AdminClient(self._options.client(self._note))
         shown = self._options.url.shown
         try:
             await asyncio.to_thread(admin.list_topics, timeout=2 * _CHECK_S)
+            await asyncio.to_thread(inspect_topics, admin, self._options)
+            if self._options.installation is not None:
+                await asyncio.to_thread(inspect_owner, admin, self._options, self._note)
         except KafkaException:
             raise Unavailable(
                 f"{shown} does not answer.", "Is Kafka running there? See the setting broker."

@@ -31,9 +31,10 @@ class KafkaOptions:
     url: BrokerUrl
     partitions: int
     retention_h: int
+    installation: str | None = None  # whose log it is to be; None: whose ever it is
 
     @classmethod
-    def parse(cls, url: str) -> KafkaOptions:
+    def parse(cls, url: str, installation: str | None = None) -> KafkaOptions:
         """Raises SettingError."""
         parsed = parse_broker_url(
             url, default_port=9092, default_prefix="twicetold", options=_OPTIONS
@@ -42,9 +43,15 @@ class KafkaOptions:
             parsed,
             parsed.whole("partitions", 12, 1, 1_000),
             parsed.whole("retention_h", 24, 1, 24 * 90),
+            installation,
         )
         options._security()
         return options
+
+    @property
+    def mark(self) -> str:
+        """The topic that says whose log this is."""
+        return f"{self.url.prefix}.log"
 
     def topic(self, topic: Topic) -> str:
         return f"{self.url.prefix}.{topic}"

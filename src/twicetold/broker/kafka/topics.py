@@ -8,6 +8,7 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    ClusterMetadata,
     ConfigResource,
     NewTopic,
     ResourceType,
@@ -29,19 +30,52 @@ def prepare_topics(admin: AdminClient, options: KafkaOptions) -> None:
     """Raises KafkaException where the broker does not answer, and SettingError, with the command
     that mends it, for a topic that is not as it must be."""
     cluster = admin.list_topics(timeout=_ASK_S)
-    replicas = min(_REPLICAS, len(cluster.brokers))
     missing = [topic for topic in Topic if options.topic(topic) not in cluster.topics]
     if missing:
-        _create(admin, options, missing, replicas)
+        _create(admin, options, missing, replicas_in(cluster))
         cluster = admin.list_topics(timeout=_ASK_S)
-    for topic in Topic:
+        if gone := [topic for topic in missing if options.topic(topic) not in cluster.topics]:
+            raise KafkaException(f"topic {options.topic(gone[0])} is being made")
+    _look_at(admin, options, cluster, list(Topic))
+
+
+def inspect_topics(admin: AdminClient, options: KafkaOptions) -> None:
+    """Look at what is there, and make nothing. Raises as ``prepare_topics`` does."""
+    cluster = admin.list_topics(timeout=_ASK_S)
+    there = [topic for topic in Topic if options.topic(topic) in cluster.topics]
+    if there:
+        _look_at(admin, options, cluster, there)
+
+
+def create(admin: AdminClient, new: list[NewTopic]) -> list[str]:
+    """Make topics; those that were there already are not among the names that are given back.
+    Raises KafkaException."""
+    made = []
+    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
+        try:
+            future.result(_TIMEOUT_S)
+            made.append(name)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another process was quicker
+                raise
+    return made
+
+
+def replicas_in(cluster: ClusterMetadata) -> int:
+    """How many copies a topic is to have there."""
+    return min(_REPLICAS, len(cluster.brokers))
+
+
+def _look_at(
+    admin: AdminClient, options: KafkaOptions, cluster: ClusterMetadata, topics: list[Topic]
+) -> None:
+    replicas = replicas_in(cluster)
+    for topic in topics:
         name = options.topic(topic)
-        found = cluster.topics.get(name)
-        if found is None:
-            raise KafkaException(f"topic {name} is being made")
-        _check_partitions(name, len(found.partitions), options)
-        replicas = min(replicas, *(len(each.replicas) for each in found.partitions.values()))
-    two_in_sync = _check_settings(admin, options)
+        partitions = cluster.topics[name].partitions
+        _check_partitions(name, len(partitions), options)
+        replicas = min(replicas, *(len(each.replicas) for each in partitions.values()))
+    two_in_sync = _check_settings(admin, options, topics)
     if replicas < _REPLICAS or not two_in_sync:
         _log.warning(
             "kafka_few_replicas",
@@ -69,13 +103,8 @@ def _create(admin: AdminClient, options: KafkaOptions, topics: list[Topic], repl
         )
         for topic in topics
     ]
-    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
-        try:
-            future.result(_TIMEOUT_S)
-            _log.info("kafka_topic_made", topic=name, partitions=options.partitions)
-        except KafkaException as error:
-            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another process was quicker
-                raise
+    for name in create(admin, new):
+        _log.info("kafka_topic_made", topic=name, partitions=options.partitions)
 
 
 def _check_partitions(name: str, found: int, options: KafkaOptions) -> None:
@@ -91,9 +120,9 @@ def _check_partitions(name: str, found: int, options: KafkaOptions) -> None:
     raise SettingError(f"Topic {name} has {found} partitions and not {wanted}.", f"{hint}.")
 
 
-def _check_settings(admin: AdminClient, options: KafkaOptions) -> bool:
+def _check_settings(admin: AdminClient, options: KafkaOptions, topics: list[Topic]) -> bool:
     """Whether what is acknowledged lies with two replicas, as far as the settings ask for it."""
-    asked = {ConfigResource(ResourceType.TOPIC, options.topic(topic)): topic for topic in Topic}
+    asked = {ConfigResource(ResourceType.TOPIC, options.topic(topic)): topic for topic in topics}
     in_sync = 2
     for resource, future in admin.describe_configs(list(asked)).items():
         settings = {name: each.value for name, each in future.result(_TIMEOUT_S).items()}

@@ -18,7 +18,7 @@ from twicetold.broker.rabbitmq.link import LinkLost, losing, open_once
 from twicetold.broker.rabbitmq.listener import RabbitListener
 from twicetold.broker.rabbitmq.options import RabbitOptions
 from twicetold.broker.rabbitmq.publisher import RabbitPublisher
-from twicetold.broker.rabbitmq.streams import prepare_streams
+from twicetold.broker.rabbitmq.streams import inspect_streams, prepare_streams
 from twicetold.broker.shared import check_group, until_reached
 from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
@@ -27,11 +27,15 @@ _CHECK_S = 1.5
 
 
 class RabbitBroker(Broker):
-    """``url`` is ``rabbitmq://user:password@host:port,…/prefix?partitions=12&retention_h=24``."""
+    """``url`` is ``rabbitmq://user:password@host:port,…/prefix?partitions=12&retention_h=24``. A
+    log that belongs to another ``installation`` is refused, one that is made becomes its own;
+    None does not ask."""
 
-    def __init__(self, url: str, coordination: Coordination) -> None:
+    def __init__(
+        self, url: str, coordination: Coordination, installation: str | None = None
+    ) -> None:
         """Raises SettingError."""
-        self._options = RabbitOptions.parse(url)
+        self._options = RabbitOptions.parse(url, installation)
         self._coordination = coordination
         self._streams = {topic: self._options.streams(topic) for topic in Topic}
         self._publisher: RabbitPublisher | None = None
@@ -119,19 +123,15 @@ class RabbitBroker(Broker):
         return True
 
 
-async def probe(url: str) -> str:
-    """Where RabbitMQ answers, whether or not anything of ours is there. Raises Unavailable, and
-    SettingError for the URL or who we are."""
-    options = RabbitOptions.parse(url)
+async def probe(url: str, installation: str | None = None) -> str:
+    """Where RabbitMQ answers, and what of ours is there is as it must be; makes nothing. Raises
+    Unavailable, and SettingError for the URL, who we are, or what is there."""
+    options = RabbitOptions.parse(url, installation)
     try:
-        await open_once(options, "probe", _nothing)
+        await open_once(options, "probe", inspect_streams)
     except LinkLost as error:
         raise Unavailable(
             f"{options.url.shown} does not answer: {error}.",
             "Is RabbitMQ running there? See the setting broker.",
         ) from None
     return options.url.shown
-
-
-async def _nothing(_connection: object, _options: object) -> str:
-    return ""

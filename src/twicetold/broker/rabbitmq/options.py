@@ -34,9 +34,10 @@ class RabbitOptions:
     partitions: int
     retention_h: int
     tls: ssl.SSLContext | None
+    installation: str | None = None  # whose log it is to be; None: whose ever it is
 
     @classmethod
-    def parse(cls, url: str) -> RabbitOptions:
+    def parse(cls, url: str, installation: str | None = None) -> RabbitOptions:
         """Raises SettingError."""
         parsed = _parsed(url, 5672)
         tls = _tls(parsed)
@@ -45,6 +46,7 @@ class RabbitOptions:
             parsed.whole("partitions", 12, 1, 256),
             parsed.whole("retention_h", 24, 1, 24 * 90),
             tls,
+            installation,
         )
 
     @property

@@ -1,6 +1,6 @@
 """The streams of a log: made where there are none, else looked at.
 
-``{prefix}.log`` holds one message that counts, its first: which log this is and how many
+``{prefix}.log`` holds one message that counts, its first: which log this is, whose, and how many
 partitions it has. It is written once all other streams are there. Positions are kept elsewhere,
 under the log's identity: were RabbitMQ's disk emptied, the positions of the old log would have
 readers wait for offsets that the new one reaches in days.
@@ -25,6 +25,7 @@ from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, ChannelPrecond
 from twicetold.broker import Topic
 from twicetold.broker.rabbitmq.link import LinkLost
 from twicetold.broker.rabbitmq.options import RabbitOptions
+from twicetold.broker.shared import taken
 from twicetold.errors import SettingError
 
 _log = structlog.get_logger()
@@ -46,6 +47,7 @@ class Mark:
     version: int
     log: str
     partitions: int
+    installation: str | None = None
 
     @classmethod
     def read(cls, name: str, body: bytes) -> Mark:
@@ -80,6 +82,27 @@ async def prepare_streams(connection: AbstractConnection, options: RabbitOptions
     return found.log
 
 
+async def inspect_streams(connection: AbstractConnection, options: RabbitOptions) -> str:
+    """The log's identity, "" where there is none yet. Looks at what is there and whether we may
+    make what is not, and leaves nothing behind. Raises as ``prepare_streams`` does."""
+    try:
+        async with _channel(connection) as channel:
+            name = f"{options.url.prefix}.try.{uuid.uuid4().hex}"
+            await channel.declare_queue(name, exclusive=True, auto_delete=True)
+            await channel.default_exchange.publish(aio_pika.Message(b""), routing_key=name)
+            queue = await channel.get_queue(name, ensure=False)
+            await queue.get(no_ack=True, fail=False)
+            await channel.queue_delete(name)
+        found = await _find_mark(connection, options)
+        if found is not None:
+            _check(found, options)
+    except AMQPError as error:
+        if _ACCESS_REFUSED in str(error.args):
+            raise _not_allowed(options) from None
+        raise
+    return "" if found is None else found.log
+
+
 async def find_log(connection: AbstractConnection, options: RabbitOptions) -> str:
     """The identity of a log that was prepared. Raises LinkLost where it is not, yet."""
     found = await _find_mark(connection, options)
@@ -103,7 +126,7 @@ async def _find_mark(connection: AbstractConnection, options: RabbitOptions) -> 
 
 async def _make_mark(connection: AbstractConnection, options: RabbitOptions) -> Mark:
     """Several processes may do this at once: the first message counts."""
-    mark = Mark(_VERSION, uuid.uuid4().hex, options.partitions)
+    mark = Mark(_VERSION, uuid.uuid4().hex, options.partitions, options.installation)
     async with _channel(connection) as channel:
         await channel.default_exchange.publish(
             aio_pika.Message(
@@ -145,6 +168,11 @@ def _check(found: Mark, options: RabbitOptions) -> None:
             f"Say ?partitions={found.partitions} in the broker's URL, in every process; or stop"
             " them all once every call is over, and name another prefix behind the hosts.",
         )
+    known = None not in (found.installation, options.installation)
+    if known and found.installation != options.installation:
+        log = f"{options.url.prefix} in {options.url.shown}"
+        remedy = f"rabbitmqctl delete_queue -p {options.vhost} {options.mark}"
+        raise taken(log, found.installation or "", options.installation or "", remedy)
 
 
 # --- the streams -------------------------------------------------------------------
