@@ -308,6 +308,11 @@ async def test_messages_that_expired_are_told_and_leapt_over(
         assert values_of(again) == numbered(20)[12:]
         (told,) = [line for line in logs if line["event"] == "messages_expired"]
         assert told["messages"] == 7
+        with structlog.testing.capture_logs() as logs:  # of a group that has read nothing yet
+            first = await collect(broker.consume(Topic.AUDIO, Group.RECORD), 8)
+        assert values_of(first) == numbered(20)[12:]
+        (told,) = [line for line in logs if line["event"] == "messages_expired"]
+        assert told["messages"] == 12
 
 
 async def test_start_waits_for_a_broker_that_is_not_there_yet_and_says_which(

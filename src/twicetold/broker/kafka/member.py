@@ -213,20 +213,25 @@ class KafkaMember:
         starts = self._starts(consumer, partitions)
         for each in partitions:
             start = starts.get(each.partition)
-            stay = self._stays[each.partition] = Stay(self._feed.number(), start)
+            # A group without a position has read nothing: what is not there any more, it misses.
+            expected = 0 if start is None and each.partition in starts else start
+            stay = self._stays[each.partition] = Stay(self._feed.number(), expected)
             self._call(self._feed.assign, self._stays.name(each.partition), stay.number, start)
         consumer.incremental_assign(partitions)
         # librdkafka goes on pausing what was paused when it left.
         (consumer.pause if self._choked else consumer.resume)(partitions)
         self.joined.set()
 
-    def _starts(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:
-        """The group's positions; what has none begins at the first message there is."""
+    def _starts(
+        self, consumer: Consumer, partitions: list[TopicPartition]
+    ) -> dict[int, int | None]:
+        """The group's positions, {} where nobody says them; what has none (None) begins at the
+        first message there is."""
         try:
             found = consumer.committed(partitions, timeout=_CALL_S)
         except KafkaException:
             return {}  # it is asked again by librdkafka itself
-        return {each.partition: each.offset for each in found if each.offset >= 0}
+        return {each.partition: each.offset if each.offset >= 0 else None for each in found}
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """In order: what was released is committed before another member reads on."""

@@ -45,7 +45,8 @@ class RabbitReader:
         self._link, self.stream, self.start = link, stream, start
         self._deliver, self._may_go_on = deliver, may_go_on
         self._loop = asyncio.get_running_loop()
-        self._expected = start if isinstance(start, int) else None
+        # Who reads from the first message on misses those that are not there any more.
+        self._expected = 0 if start == "first" else start if isinstance(start, int) else None
         self._channel: AbstractChannel | None = None
         self._latest: AbstractIncomingMessage | None = None  # that was not acknowledged
         self._unacknowledged = 0
