@@ -1,11 +1,13 @@
 """Captions in a terminal: finals as lines, partials beneath them, rewritten in place.
 
-Where the output is no terminal, only the finals are written, a line each.
+Where the output is no terminal, only the finals are written, a line each. How far captions are
+behind is a line beneath them, kept true; without a terminal it is a note, said again seldom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,19 +21,28 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 COLOURS = ("cyan", "magenta", "green", "yellow")
+_NOTED_AGAIN_S = 60.0  # or once the lag has doubled
+_NOTED_AT_MOST_EVERY_S = 10.0
 
 
 class Captions:
     """Shows the events of one call. Use it as a context manager."""
 
-    def __init__(self, console: Console, names: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        names: Mapping[int, str] | None = None,
+        *,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         """``names``: what to call each channel; without them nothing is said of channels."""
         self._console = console
         self._names = names or {}
         self._partials: dict[int, tuple[int, str]] = {}  # channel: utterance, text
         self._settled: dict[int, int] = {}  # channel: the last utterance that has its final
         self._status = ""
-        self._lag_s = 0.0
+        self._lag_s = self._noted_s = 0.0  # how far behind; how far, as was last noted
+        self._clock_s, self._noted_at = clock_s, -_NOTED_AGAIN_S
         self._live: Live | None = None
         self.finals = 0
 
@@ -70,6 +81,8 @@ class Captions:
             self._take_back(event["channel"], event["utterance"])
         elif kind == "lagging":
             self._lag(event["seconds"])
+        elif kind == "ready":  # a new connection: where captions are behind, it says so again
+            self._lag_s = 0.0
         elif kind == "gap":
             note(f"At {clock(event['at'])} sound is missing: the stream began afresh.")
 
@@ -94,9 +107,22 @@ class Captions:
             self._partials.pop(channel, None)
 
     def _lag(self, seconds: float) -> None:
-        if self._live is None and seconds and not self._lag_s:
-            note(f"Captions are {seconds:.0f} s behind.")
         self._lag_s = seconds
+        if self._live is None:
+            self._note_lag(seconds)
+
+    def _note_lag(self, seconds: float) -> None:
+        """The first lag, one that has doubled, one that lasts, and the end of what was noted."""
+        since_s = self._clock_s() - self._noted_at
+        if not seconds:
+            if self._noted_s:
+                note("Captions have caught up.")
+            self._noted_s = 0.0
+        elif since_s >= _NOTED_AGAIN_S or (
+            since_s >= _NOTED_AT_MOST_EVERY_S and seconds >= 2 * self._noted_s
+        ):
+            note(f"Captions are {_behind(seconds)}; what is said is kept.")
+            self._noted_s, self._noted_at = seconds, self._clock_s()
 
     def _line(self, channel: int, start: float, text: str, style: str = "") -> Text:
         name = self._names.get(channel, "")
@@ -116,7 +142,8 @@ class Captions:
             shown.append(_tail(text, max(20, self._console.width * 2 - 16)), "dim italic")
             lines.append(shown)
         if self._lag_s:
-            lines.append(Text(f"captions are {self._lag_s:.0f} s behind", "yellow"))
+            behind = f"captions are {_behind(self._lag_s)}; what is said is kept"
+            lines.append(Text(behind, "yellow"))
         if self._status:
             lines.append(Text(self._status, "dim"))
         return Group(*lines)
@@ -125,3 +152,7 @@ class Captions:
 def _tail(text: str, length: int) -> str:
     """The end of a long partial: that is where it changes."""
     return text if len(text) <= length else "…" + text[-length:]
+
+
+def _behind(seconds: float) -> str:
+    return f"{seconds:.0f} s behind" if seconds < 100 else f"{clock(seconds)} min behind"

@@ -90,7 +90,7 @@ async def _both_ways(
     """Send and show at once; what fails on one side ends the other."""
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(send())
-        async for event in client.events():
+        async for event in client.events(acks=True):  # with ``ready``, at each new connection
             captions.show(event)
         sending.cancel()  # the call is over for the server, whatever is left
 

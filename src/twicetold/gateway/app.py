@@ -89,7 +89,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.state.live_tasks = set[asyncio.Task[None]]()
     app.state.stopping = False
     app.state.metrics = metrics or Metrics()
-    app.state.metrics.live_calls(lambda: len(app.state.live_calls))
+    app.state.metrics.lag("gateway", lambda: _lags(app))
     app.state.metrics.foreign("gateway", lambda: app.state.captions.unreadable)
     problems.install(app)
     for router in _PUBLIC:
@@ -100,6 +100,11 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.include_router(live.router)
     app.add_middleware(Edge)
     return app
+
+
+async def _lags(app: FastAPI) -> list[float]:
+    """Per client that speaks, how far its captions are behind, in seconds of audio."""
+    return [connection.lag_s() for connection in app.state.live_calls]
 
 
 def stop(app: FastAPI) -> None:

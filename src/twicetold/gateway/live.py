@@ -33,6 +33,7 @@ from twicetold.gateway.context import Platform
 from twicetold.gateway.delivery import Delivery
 from twicetold.gateway.ingest import Ingest
 from twicetold.gateway.intake import Intake, open_intake
+from twicetold.gateway.lag import Lag
 from twicetold.gateway.live_entry import Entry, enter
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
 from twicetold.sessions import State
@@ -45,7 +46,6 @@ router = APIRouter()
 _TICK_S = 0.5
 _MOST_AHEAD_S = 30.0  # of real time; then the socket pushes back
 _MOST_PUSHED_BACK_S = 60.0
-_LAG_TOLD_EVERY_S = 1.0
 _MOST_UNREAD_S = 30.0  # that a message waits for a client that does not read
 _LAST_WORDS_S = 1.0  # to such a client
 _STOP_WITHIN_S = 5.0  # of a client that said stop and left: its decoder is still needed
@@ -109,9 +109,8 @@ class Connection:
         self._pushed_back_since: float | None = None
         self._told_all = True  # of what was said: nothing is due where no more sound comes
         self._tasks: set[asyncio.Task[None]] = websocket.app.state.live_tasks
-        self._worked_through = 0
-        self._lagging = False
-        self._lag_told = 0.0
+        self._ingest: Ingest | None = None
+        self._lag: Lag | None = None
         self._close_code = 0
         self._handed_over = False
         self._over = self._pushing_back = False
@@ -176,7 +175,15 @@ class Connection:
             on_ack=self._acknowledge,
             on_lost=self._fail,
         )
-        self._worked_through = record.next_sample
+        self._ingest = ingest
+        self._lag = Lag(
+            record.rate,
+            published=record.next_sample,
+            settled=min(record.boundaries, default=0),
+            over=entry.over,
+            notice_s=self._settings.lag_notice_s,
+            now=self._loop.time(),
+        )
         self._first_sample = record.next_sample
         age_s = time.time() - record.started_at
         self._behind_s = min(0.0, record.next_sample / record.rate - age_s)
@@ -187,7 +194,7 @@ class Connection:
         tasks = [
             asyncio.ensure_future(step)
             for step in (
-                self._deliver(delivery, ingest),
+                self._deliver(delivery),
                 self._receive(inbound, ingest),
                 self._watch(ingest, inbound),
                 self._failure,
@@ -292,10 +299,10 @@ class Connection:
 
     # --- to the client ----------------------------------------------------------
 
-    async def _deliver(self, delivery: Delivery, ingest: Ingest) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         """Returns once ``done`` was sent."""
         try:
-            await self._pass_on(delivery, ingest)
+            await self._pass_on(delivery)
         except TwicetoldError:
             raise
         except _GONE:
@@ -303,12 +310,13 @@ class Connection:
             # that side ends the conversation.
             await self._loop.create_future()
 
-    async def _pass_on(self, delivery: Delivery, ingest: Ingest) -> None:
+    async def _pass_on(self, delivery: Delivery) -> None:
         while True:
             for caption in await delivery.receive():
                 if caption.kind is Kind.PROGRESS:
-                    self._worked_through = int(caption.body()["sample"])
-                    self._tell_lag(ingest)
+                    if self._lag is not None:
+                        self._lag.heard(int(caption.body()["sample"]))
+                    self._tell_lag()
                 elif caption.kind is Kind.STATUS:
                     continue
                 elif caption.kind is Kind.FAILED:
@@ -344,25 +352,21 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _tell_lag(self, ingest: Ingest) -> None:
-        """Beside whoever asks: a client that does not read must not hold up the lease."""
-        if self._telling_lag is not None and not self._telling_lag.done():
-            return
-        seconds = max(0, ingest.sample - self._worked_through) / ingest.rate
-        if ingest.feeding_since is not None:  # what the client has, and we do not take
-            seconds += self._loop.time() - ingest.feeding_since
-        behind = seconds >= self._settings.lag_notice_s
-        now = self._loop.time()
-        if behind and now - self._lag_told >= _LAG_TOLD_EVERY_S:
-            self._lagging, self._lag_told = True, now
-            self._say_lag(seconds)
-        elif self._lagging and not behind:
-            self._lagging = False
-            self._say_lag(0.0)
+    def lag_s(self) -> float:
+        """Seconds of audio that the client has sent and whose words are not here yet."""
+        if self._lag is None or self._ingest is None:
+            return 0.0
+        ingest = self._ingest
+        return self._lag.seconds(ingest.sample, self._loop.time(), ingest.feeding_since)
 
-    def _say_lag(self, seconds: float) -> None:
-        self._telling_lag = self._spawn(self._say(Lagging(round(seconds, 1)).to_json()))
-        self._telling_lag.add_done_callback(self._told)
+    def _tell_lag(self) -> None:
+        """Beside whoever asks: a client that does not read must not hold up the lease."""
+        if self._lag is None or not (self._telling_lag is None or self._telling_lag.done()):
+            return
+        seconds = self._lag.due(self.lag_s(), self._loop.time())
+        if seconds is not None:
+            self._telling_lag = self._spawn(self._say(Lagging(round(seconds, 1)).to_json()))
+            self._telling_lag.add_done_callback(self._told)
 
     def _told(self, saying: asyncio.Task[None]) -> None:
         if not saying.cancelled() and isinstance(error := saying.exception(), TwicetoldError):
@@ -375,7 +379,7 @@ class Connection:
             now = self._loop.time()
             if self._platform.tenants.stamp(self._tenant) != self._stamp:
                 raise Unauthorized("The key of this connection was replaced or taken back.")
-            self._tell_lag(ingest)
+            self._tell_lag()
             if inbound.stopped:
                 if self._stopping is not None and not self._stopping.done():
                     ingest.keep_lease()  # its last sound may have to wait for the broker

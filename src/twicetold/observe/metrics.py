@@ -25,9 +25,17 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 Lags = Callable[[], Awaitable[Sequence[float]]]
 
+Role = Literal["gateway", "live", "record"]
+
 _LAG = {
+    "gateway": "Seconds of audio that clients have sent and whose captions have not come yet",
     "live": "Seconds of audio that were published and that this worker has not heard yet",
     "record": "Seconds of audio that were published and that this recorder has not gathered yet",
+}
+_CALLS = {
+    "gateway": ("twicetold_gateway_live_calls", "Live calls connected to this gateway."),
+    "live": ("twicetold_live_calls", "Calls that run in this process."),
+    "record": ("twicetold_record_calls", "Calls that run in this process."),
 }
 
 
@@ -40,13 +48,13 @@ class Metrics:
         PlatformCollector(registry=self._registry)
         self._read: list[Callable[[], Awaitable[None]]] = []
 
-    def lag(self, role: Literal["live", "record"], lags: Lags) -> None:
+    def lag(self, role: Role, lags: Lags) -> None:
         """Show how far a role is behind. ``lags``: per running call, in seconds of audio. Where
         it raises an error of ours, because a carrier is away, the figures are NaN."""
         name = f"twicetold_{role}_lag_seconds"
         most = self._gauge(name, f"{_LAG[role]}: of the call that is furthest behind.")
         total = self._gauge(f"{name}_sum", f"{_LAG[role]}: over all its calls.")
-        calls = self._gauge(f"twicetold_{role}_calls", "Calls that run in this process.")
+        calls = self._gauge(*_CALLS[role])
 
         async def read() -> None:
             try:
@@ -61,16 +69,7 @@ class Metrics:
 
         self._read.append(read)
 
-    def live_calls(self, count: Callable[[], int]) -> None:
-        """Show how many clients speak into a gateway."""
-        gauge = self._gauge("twicetold_gateway_live_calls", "Live calls connected to this gateway.")
-
-        async def read() -> None:
-            gauge.set(count())
-
-        self._read.append(read)
-
-    def foreign(self, role: Literal["gateway", "live", "record"], count: Callable[[], int]) -> None:
+    def foreign(self, role: Role, count: Callable[[], int]) -> None:
         """Show how many messages a role found in its log that were none of ours."""
         name = f"twicetold_{role}_foreign_messages"  # a counter: its sample ends in _total
         meaning = "Messages in the log that are none of ours, or of a newer version: passed over."

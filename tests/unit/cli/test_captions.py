@@ -111,12 +111,55 @@ def test_a_failed_utterance_is_said_so_and_an_empty_one_is_not_shown() -> None:
     assert len(written(screen).splitlines()) == 1
 
 
-def test_lagging_is_shown_until_it_is_over() -> None:
+def lag(captions: Captions, seconds: float) -> None:
+    captions.show({"type": "lagging", "seconds": seconds})
+
+
+def test_in_a_terminal_the_lag_is_a_line_that_stays_true(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Captions(console(terminal=True)) as captions:
+        for seconds, shown in ((7.0, "7 s behind"), (42.4, "42 s behind"), (192.0, "3:12 min")):
+            lag(captions, seconds)
+            assert shown in beneath(captions)
+            assert "what is said is kept" in beneath(captions)
+        lag(captions, 0.0)
+        assert "behind" not in beneath(captions)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_new_connection_says_anew_whether_captions_are_behind() -> None:
     captions = Captions(console(terminal=False))
-    captions.show({"type": "lagging", "seconds": 7.0})
-    assert "7 s behind" in beneath(captions)
-    captions.show({"type": "lagging", "seconds": 0.0})
+    lag(captions, 7.0)
+    captions.show({"type": "ready", "call_id": "c", "session": "s", "next_seq": 3})
     assert "behind" not in beneath(captions)
+
+
+def test_without_a_terminal_the_lag_is_noted_seldom(capsys: pytest.CaptureFixture[str]) -> None:
+    """Told each second for an hour, as where no live worker runs; then caught up."""
+    now = 0.0
+    captions = Captions(console(terminal=False), clock_s=lambda: now)
+    for second in range(3, 3600):
+        now = float(second)
+        lag(captions, now)
+    lag(captions, 0.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Captions are 3 s behind; what is said is kept."
+    assert lines[1] == "Captions are 13 s behind; what is said is kept."
+    assert lines[-1] == "Captions have caught up."
+    assert 60 <= len(lines) <= 66
+    assert lines[-2].startswith("Captions are 59:")
+
+
+def test_a_lag_that_comes_and_goes_is_not_noted_each_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 0.0
+    captions = Captions(console(terminal=False), clock_s=lambda: now)
+    for second in range(0, 60, 2):
+        now = float(second)
+        lag(captions, 4.0 if second % 4 else 0.0)
+    assert len(capsys.readouterr().err.splitlines()) <= 12
 
 
 def test_a_long_partial_shows_its_end() -> None:

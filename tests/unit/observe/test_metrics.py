@@ -70,12 +70,19 @@ async def test_roles_of_one_process_share_a_page() -> None:
     async def none() -> list[float]:
         return []
 
+    async def two() -> list[float]:
+        return [3.0, 0.25]
+
     metrics = Metrics()
     metrics.lag("live", none)
     metrics.lag("record", none)
-    metrics.live_calls(lambda: 7)
+    metrics.lag("gateway", two)
     found = await figures(metrics)
-    assert found["twicetold_gateway_live_calls"] == 7.0
-    assert len(found) == 7
+    assert {name: value for name, value in found.items() if "gateway" in name} == {
+        "twicetold_gateway_lag_seconds": 3.0,
+        "twicetold_gateway_lag_seconds_sum": 3.25,
+        "twicetold_gateway_live_calls": 2.0,
+    }
+    assert len(found) == 9
     assert b"process_resident_memory_bytes" in await metrics.rendered()
     assert b"{tenant" not in await metrics.rendered()
