@@ -88,6 +88,7 @@ class LiveCall:
         self._held: deque[tuple[Delivery, int]] = deque()  # unreleased, with the end of its sound
         self._spoken = [("", 0.0)] * record.channels  # last partial's text and moment
         self._progress = (0, 0.0)
+        self._telling: asyncio.TimerHandle | None = None
         self._most_taken_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * record.channels
         self._calm_samples = int((settings.endpointing.max_utterance_s + _CALM_S) * record.rate)
 
@@ -96,6 +97,15 @@ class LiveCall:
         await self.ledger.take_over()
         # After too many takeovers at one boundary, what lies there is left to the batch pass.
         self._poisoned = self.ledger.takeovers > _MOST_TAKEOVERS
+        try:
+            await self._hear_all()
+        finally:
+            if self._telling is not None:
+                self._telling.cancel()
+        await self.ledger.close(self._session.position)
+        self.release_all()
+
+    async def _hear_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(runner.run()) for runner in self._runners]
             while self._session.state is not SessionState.CLOSED:
@@ -104,8 +114,6 @@ class LiveCall:
                 await runner.drained.wait()
             for task in tasks:
                 task.cancel()
-        await self.ledger.close(self._session.position)
-        self.release_all()
 
     def lag_s(self, published: int = 0) -> float:
         """Seconds of audio that were read, or are known to be published, and not heard yet."""
@@ -255,13 +263,19 @@ class LiveCall:
             self._consumer.release(self._held.popleft()[0])
 
     def _tell_progress(self) -> None:
+        """At most once a second. What is left to tell is told also where no more sound comes."""
         now, (told, moment) = self._loop.time(), self._progress
-        if now - moment < _PROGRESS_INTERVAL_S:
-            return
         sample = self._heard
-        if sample > told:
-            self._progress = (sample, now)
+        if sample > told and now - moment >= _PROGRESS_INTERVAL_S:
+            self._progress = told, _ = sample, now
             self.ledger.caption(Caption.of(Progress(sample, self._rate, self.ledger.event)))
+        more = sample > told or any(runner.backlog_samples for runner in self._runners)
+        if more and self._telling is None:
+            self._telling = self._loop.call_later(_PROGRESS_INTERVAL_S, self._tell_rest)
+
+    def _tell_rest(self) -> None:
+        self._telling = None
+        self._tell_progress()
 
 
 def _before(words: tuple[Word, ...], second: float) -> tuple[Word, ...]:

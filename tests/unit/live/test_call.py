@@ -18,6 +18,7 @@ from twicetold.live.inbox import Inbox, Item
 from twicetold.live.ledger import Ledger
 from twicetold.sessions import Record, State
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, parse_finals_message
+from twicetold.speech.events import Caption, Kind
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Hypothesis
 
@@ -128,8 +129,11 @@ class Carrier:
         self.released = 0
         self.takeovers: list[int] = []
         self.told = Foreign()
+        self.progress: list[int] = []
 
     def publish(self, topic: Topic, key: CallKey, value: bytes) -> asyncio.Future[None]:
+        if topic is Topic.CAPTIONS and (caption := Caption.from_bytes(value)).kind is Kind.PROGRESS:
+            self.progress.append(int(caption.body()["sample"]))
         if topic is Topic.FINALS and isinstance(final := parse_finals_message(value), Final):
             self.finals.append(final)
         done = asyncio.get_running_loop().create_future()
@@ -284,3 +288,29 @@ async def test_sound_that_is_of_no_place_in_the_call_holds_nothing_up() -> None:
             await asyncio.sleep(0.02)
     assert carrier.told.count == 2
     await ended(running)
+
+
+async def test_sound_that_comes_at_once_and_then_no_more_is_told_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a worker finds what was said before it came: else its client lags for ever."""
+    monkeypatch.setattr("twicetold.live.call._PROGRESS_INTERVAL_S", 0.05)
+    carrier, engine = Carrier(), DeafEngine(hangs=False)
+    call = live_call(carrier, engine, activity=LoudIsSpeech())
+    running = asyncio.create_task(call.run())
+    for second in range(5):
+        say(call, second, second > 2)
+    async with asyncio.timeout(10):
+        while not carrier.progress or carrier.progress[-1] < 5 * RATE - 256:  # a frame is whole
+            await asyncio.sleep(0.01)
+    told = list(carrier.progress)
+    assert told == sorted(set(told))
+    await asyncio.sleep(0.2)
+    assert carrier.progress == told  # and no more, where there is no more to tell
+    assert call._telling is None
+    say(call, 5, False)
+    await asyncio.sleep(0.02)
+    await ended(running)
+    after = list(carrier.progress)
+    await asyncio.sleep(0.15)
+    assert carrier.progress == after  # nothing of a call that this worker has left
