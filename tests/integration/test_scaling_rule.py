@@ -72,6 +72,11 @@ def told(
         ({"8301": "0.1"}, 700.0, []),  # the first always runs
         ({"8301": "NaN", "8311": "3.0"}, 0.0, ["start 8321"]),
         ({"8301": "NaN"}, 0.0, []),
+        ({}, 0.0, ["start 8301"]),  # no page answers: nobody writes captions
+        ({}, None, ["start 8301"]),
+        ({}, 700.0, ["start 8301"]),
+        ({"8311": "0.0"}, 700.0, ["start 8301"]),  # and what runs is not stopped
+        ({"8311": "9.0"}, 0.0, ["start 8301"]),
     ],
 )
 def test_the_rule(
@@ -82,3 +87,10 @@ def test_the_rule(
     expected: list[str],
 ) -> None:
     assert told(rule, tmp_path, lags, calm_since_s) == expected
+
+
+def test_after_workers_were_gone_none_is_stopped_for_ten_minutes(rule: str, tmp_path: Path) -> None:
+    """The calm that was noted before they died says nothing of the one that comes after."""
+    assert told(rule, tmp_path, {}, calm_since_s=700.0) == ["start 8301"]
+    noted = int((tmp_path / "state").read_text())
+    assert abs(noted - time.time()) < 10
