@@ -14,8 +14,11 @@ import pytest
 from tests.carriers.kafka_server import KafkaServer, needs_kafka
 from tests.carriers.process import free_port
 from tests.integration import live_harness as harness
-from tests.integration.live_harness import call, talk, words
+from tests.integration.live_harness import RATE, call, talk, words
 from tests.integration.roles_harness import Role, installation
+
+from twicetold.cli.checks import CHECKS, examined
+from twicetold.config import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -124,6 +127,38 @@ async def test_a_call_through_roles_of_their_own(tmp_path: Path, kafka: KafkaSer
             assert "Traceback" not in role.log
             assert '"level": "error"' not in role.log, role.log
     assert list((product.data_dir / "processes").iterdir()) == []
+
+
+@needs_kafka()
+async def test_without_a_live_worker_all_say_so_and_no_word_is_lost(
+    tmp_path: Path, kafka: KafkaServer
+) -> None:
+    broker = f"{kafka.url}/unheard-{uuid.uuid4().hex[:8]}?partitions=4"
+    async with installation(tmp_path, broker, lag_notice_s=1.0) as product:
+        gateway, *others = [
+            await product.start(*command) for command in (("gateway",), *WORKERS[1:])
+        ]
+        await asyncio.gather(gateway.ready(), *(role.ready() for role in others))
+        settings = Settings(data_dir=product.data_dir, broker=broker)
+        found = await examined("roles", CHECKS["roles"], settings)
+        assert (found.state, found.remedy) == ("missing", "twicetold worker live")
+        sound, numbers = talk(1, 20)
+        async with call(product.served(gateway), "unheard") as client:
+            await client.play(sound)
+            told = [(await client.until("lagging"))["seconds"] for _ in range(3)]
+            assert told[-1] == pytest.approx(len(sound) / 2 / RATE, abs=0.1)
+            figures = await _figures(gateway)
+            assert figures["twicetold_gateway_lag_seconds"] == pytest.approx(told[-1], abs=0.1)
+            assert figures["twicetold_gateway_lag_seconds_sum"] == pytest.approx(told[-1], abs=0.1)
+            live = await product.start(*WORKERS[0])
+            await live.ready()
+            while (await client.until("lagging"))["seconds"]:
+                pass
+            assert (await _figures(gateway))["twicetold_gateway_lag_seconds"] < 1.0
+            found = await examined("roles", CHECKS["roles"], settings)
+            assert (found.state, found.remedy) == ("ok", "")
+            await client.finish()
+            assert words(client.finals) == numbers
 
 
 async def _figures(role: Role) -> dict[str, float]:

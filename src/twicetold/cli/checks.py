@@ -222,6 +222,16 @@ def _agreed(settings: Settings, name: str) -> None:
     refuse_odds(settings.data_dir, {name: places_of(settings)[name]})
 
 
+async def _roles(settings: Settings) -> Found:
+    from twicetold.cli.at_work import roles_at_work
+
+    if settings.broker == "file://":
+        return Found("all in one process (twicetold serve)")
+    there = await asyncio.to_thread(holders, settings.data_dir)
+    detail, commands = roles_at_work(there)
+    return Found(detail, "missing" if commands else "ok", commands)
+
+
 async def _port(settings: Settings) -> Found:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
@@ -290,6 +300,7 @@ CHECKS: dict[str, Check] = {
     "data": _data_dir,
     "sessions": _sessions,
     "broker": _broker,
+    "roles": _roles,
     "port": _port,
     "tenants": _tenants,
     "clock": _clock,

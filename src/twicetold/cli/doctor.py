@@ -33,7 +33,9 @@ def doctor(
         note(f"{broken} of {len(findings)} do not work; the lines above say what to do.")
         raise typer.Exit(1)
     if not as_json:
-        note("All that is needed works. Try: twicetold demo")
+        lacking = any(finding.state == "missing" for finding in findings)
+        missing = f" What is not there is marked {_MARKS['missing'][0]}." if lacking else ""
+        note(f"All that is needed works.{missing} Try: twicetold demo")
 
 
 async def _examine(settings: Settings, *, quiet: bool) -> list[Finding]:
