@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from twicetold.errors import JobNotFound, LeaseLost
-from twicetold.queue import Job, JobState, JobStatus, Lease, Queue
+from twicetold.queue import Job, JobState, JobStatus, Lease, Queue, Tally
 from twicetold.speech.identity import CallKey
 
 LEASE_S = 60.0
@@ -320,6 +320,50 @@ class QueueContract:
         newest = await queue.jobs(limit=2)
         assert [str(one.job.key) for one in newest] == ["other/call-3", "other/call-2"]
 
+    async def test_jobs_of_all_tenants_are_counted(self, rig: Rig) -> None:
+        assert await rig.queue.tally() == Tally()
+        for number in range(6):
+            await rig.queue.submit(job(f"call-{number}", f"tenant-{number % 2}"))
+        await (await rig.queue.claim()).complete()
+        await (await rig.queue.claim()).fail("not_audio", "It is a picture.")
+        await (await rig.queue.claim()).retry(LEASE_S * 10, "engine_failed", "It died.")
+        await rig.queue.claim()
+        await rig.pass_time(LEASE_S / 2)
+        tally = await rig.another.tally()  # as any process sees it
+        assert (tally.waiting, tally.running, tally.failed) == (3, 1, 1)
+        assert tally.waited_s == pytest.approx(LEASE_S / 2, abs=5.0)
+        await rig.queue.claim()
+        await rig.queue.claim()
+        tally = await rig.queue.tally()  # what waits is not due yet
+        assert (tally.waiting, tally.running, tally.waited_s) == (1, 3, 0.0)
+        await rig.pass_time(LEASE_S * 2)  # all leases have run out, one of them half a lease ago
+        tally = await rig.queue.tally()
+        assert (tally.waiting, tally.running, tally.failed) == (4, 0, 1)
+        assert tally.waited_s == pytest.approx(LEASE_S * 1.5, abs=5.0)
+
+    @pytest.mark.parametrize("ended", ["complete", "fail"])
+    async def test_when_a_job_ended_is_kept(self, rig: Rig, ended: str) -> None:
+        await rig.queue.submit(job())
+        await rig.pass_time(1000.0)
+        await lose(await rig.queue.claim(), ended)
+        await rig.pass_time(500.0)
+        status = await rig.another.job_of(KEY)
+        assert status is not None
+        assert status.ended_at == pytest.approx(status.submitted_at + 1000.0, abs=5.0)
+
+    async def test_a_job_that_is_tried_again_has_not_ended(self, rig: Rig) -> None:
+        await rig.queue.submit(job())
+        await (await rig.queue.claim()).fail("engine_failed", "No.")
+        await rig.queue.retry_failed(KEY)
+        (waiting,) = await rig.queue.jobs()
+        lease = await rig.queue.claim()
+        (leased,) = await rig.queue.jobs()
+        assert (waiting.ended_at, leased.ended_at) == (None, None)
+        await rig.pass_time(LEASE_S / 2)
+        await lease.complete()
+        (status,) = await rig.queue.jobs()
+        assert status.ended_at == pytest.approx(status.submitted_at + LEASE_S / 2, abs=5.0)
+
     async def test_job_of_gives_the_calls_newest_job(self, queue: Queue) -> None:
         assert await queue.job_of(KEY) is None
         await queue.submit(job())
@@ -468,14 +512,26 @@ class QueueMachine(RuleBasedStateMachine):
         expected = sorted(self._known.values(), key=lambda one: -one.number)
         for queue in self._queues:
             seen = self._runner.run(queue.jobs())
-            shown = [replace(one, submitted_at=0.0, next_attempt_at=None) for one in seen]
+            no_times = {"submitted_at": 0.0, "next_attempt_at": None, "ended_at": None}
+            shown = [replace(one, **no_times) for one in seen]  # type: ignore[arg-type]
             assert shown == [self._shown(one) for one in expected]
             delayed = [one.next_attempt_at is not None for one in seen]
             assert delayed == [self._is_delayed(one) for one in expected]
+            ended = [one.ended_at is not None for one in seen]
+            assert ended == [one.free_at is None for one in expected]
+            self._agrees_on_the_tally(self._runner.run(queue.tally()))
         for key in {one.key for one in _JOBS}:
             newest = max(self._of(key), key=lambda one: one.number, default=None)
             status = self._runner.run(self._rig.queue.job_of(key))
             assert (status and status.job) == (newest and newest.status.job)
+
+    def _agrees_on_the_tally(self, tally: Tally) -> None:
+        states = [self._shown(one).state for one in self._known.values()]
+        counts = [states.count(s) for s in (JobState.WAITING, JobState.LEASED, JobState.FAILED)]
+        assert [tally.waiting, tally.running, tally.failed] == counts
+        free = [one.free_at or 0.0 for one in self._known.values() if self._is_free(one)]
+        waited_s = self._now - min(free, default=self._now)
+        assert tally.waited_s == pytest.approx(waited_s, abs=5.0)
 
     def _try(self, lease: Lease, verb: Any) -> _Known | None:
         """Run a verb; the job, if the model says that the lease holds, or LeaseLost seen."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -29,6 +31,7 @@ from tests.contracts.queue_contract import (  # noqa: E402
 from twicetold.errors import LeaseLost, Unavailable  # noqa: E402
 from twicetold.queue import JobState  # noqa: E402
 from twicetold.queue.sqlite import SqliteQueue  # noqa: E402
+from twicetold.queue.sqlite_rows import tally  # noqa: E402
 
 pytestmark = pytest.mark.contracts
 
@@ -149,6 +152,39 @@ class TestSqliteQueue(QueueContract):
         assert (await asyncio.wait_for(waiting, SOON_S)).attempt == 1
         with pytest.raises(LeaseLost):
             await held.complete()
+        await queue.aclose()
+
+    async def test_counting_reads_no_job_that_is_done(self, tmp_path: Path) -> None:
+        queue = SqliteQueue(tmp_path / "queue.db")
+        await queue.aclose()
+        with contextlib.closing(sqlite3.connect(tmp_path / "queue.db")) as db:
+            statements: list[str] = []
+            db.set_trace_callback(statements.append)
+            tally(db, 0.0)
+            db.set_trace_callback(None)
+            plans = [
+                row[3] for text in statements for row in db.execute(f"EXPLAIN QUERY PLAN {text}")
+            ]
+        assert len(plans) == 4
+        assert all("INDEX jobs_by_moment" in p or "INDEX jobs_that_failed" in p for p in plans)
+
+    async def test_a_file_of_an_older_version_is_gone_on_with(self, tmp_path: Path) -> None:
+        """It has no table of the jobs' ends: when they ended nobody knows."""
+        older = SqliteQueue(tmp_path / "queue.db")
+        for name in ("old", "new"):
+            await older.submit(job(name))
+        await (await older.claim()).fail("not_audio", "It is no sound.")
+        await older.aclose()
+        with contextlib.closing(sqlite3.connect(tmp_path / "queue.db")) as db:
+            db.executescript("DROP TABLE ends; DROP INDEX jobs_that_failed")
+        queue = SqliteQueue(tmp_path / "queue.db")
+        assert (await queue.tally()).failed == 1
+        await (await queue.claim()).complete()
+        new, old = await queue.jobs()
+        assert (old.state, old.ended_at) == (JobState.FAILED, None)
+        assert new.ended_at is not None
+        await queue.forget(job("new").key)
+        assert [one.job for one in await queue.jobs()] == [job("old")]
         await queue.aclose()
 
     @pytest.mark.parametrize("freed_by", ["lease", "delay"])

@@ -40,11 +40,23 @@ class JobStatus:
     attempts: int
     submitted_at: float
     next_attempt_at: float | None = None
+    ended_at: float | None = None  # done or failed, since then
     error_code: str | None = None
     error: str | None = None
     hint: str | None = None
     done_s: float = 0.0
     total_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The jobs of all tenants, counted. ``waited_s``: for how long the job that has been free
+    longest could have been claimed; 0 where none is free."""
+
+    waiting: int = 0  # free, or waiting for their next attempt
+    running: int = 0
+    failed: int = 0
+    waited_s: float = 0.0
 
 
 class Lease(Protocol):
@@ -86,6 +98,9 @@ class Queue(Protocol):
 
     async def job_of(self, key: CallKey) -> JobStatus | None:
         """The call's newest job."""
+
+    async def tally(self) -> Tally:
+        """How many jobs are where. Cheap, however many are done."""
 
     async def retry_failed(self, key: CallKey) -> None:
         """Free the call's newest failed job, attempts counted from 0. Raises JobNotFound."""

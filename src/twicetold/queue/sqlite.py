@@ -1,8 +1,5 @@
-"""The job queue in one SQLite file.
-
-``free_at`` carries it: the moment at which a job may be claimed, which is when its next
-attempt is due or when its lease runs out; done and failed jobs have none. A claim takes
-the oldest job whose moment has come and sets it one lease further.
+"""The job queue in one SQLite file: a claim takes the oldest job whose moment (``free_at``) has
+come and sets it one lease further.
 """
 
 from __future__ import annotations
@@ -19,53 +16,18 @@ from typing import Any, TypeVar
 
 from twicetold.database import Database, Work
 from twicetold.errors import JobNotFound, LeaseLost, TwicetoldError
-from twicetold.queue import Job, JobState, JobStatus
+from twicetold.queue import Job, JobState, JobStatus, Tally
+from twicetold.queue.sqlite_rows import IN_STATE, JOB, SCHEMA, statuses, tally
 from twicetold.speech.identity import CallKey
 
 T = TypeVar("T")
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_id TEXT NOT NULL UNIQUE,
-    tenant TEXT NOT NULL,
-    call_id TEXT NOT NULL,
-    content TEXT NOT NULL,
-    recording TEXT NOT NULL,
-    language TEXT NOT NULL,
-    state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    submitted_at REAL NOT NULL,
-    free_at REAL,
-    token TEXT,
-    error_code TEXT,
-    error TEXT,
-    hint TEXT,
-    done_s REAL NOT NULL DEFAULT 0,
-    total_s REAL NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS jobs_of_call ON jobs (tenant, call_id, number);
-CREATE INDEX IF NOT EXISTS jobs_of_tenant ON jobs (tenant, number);
-CREATE INDEX IF NOT EXISTS jobs_in_order ON jobs (number, free_at) WHERE free_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS jobs_by_moment ON jobs (free_at) WHERE free_at IS NOT NULL;
-"""
 
 # Nothing tells one process what another submits, nor that the clock was set or the machine
 # slept: a waiting claimant looks again at least this often.
 _LONGEST_WAIT_S = 5.0
 
-_JOB = "tenant, call_id, content, recording, language"
-_STATUS = (
-    f"{_JOB}, state, attempts, submitted_at, free_at, error_code, error, hint, done_s, total_s"
-)
 _HELD = "job_id = :job_id AND state = 'leased' AND token = :token AND free_at > :now"
 _OF_THE_CALL = "tenant = ? AND call_id = ?"
-_IN_STATE = {
-    JobState.WAITING: "(state = 'waiting' OR state = 'leased' AND free_at <= :now)",
-    JobState.LEASED: "(state = 'leased' AND free_at > :now)",
-    JobState.DONE: "state = 'done'",
-    JobState.FAILED: "state = 'failed'",
-}
 
 
 class SqliteQueue:
@@ -75,7 +37,7 @@ class SqliteQueue:
         self, path: Path, *, lease_s: float = 60.0, clock: Callable[[], float] = time.time
     ) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
-        self._database = Database(path, _SCHEMA)
+        self._database = Database(path, SCHEMA)
         self._lease_s = lease_s
         self._clock = clock
         self._turn = asyncio.Lock()  # claimants wait in line: its first one is served first
@@ -86,7 +48,7 @@ class SqliteQueue:
             now = self._clock()
             row = (job.job_id, *job.key, job.content, job.recording, job.language, now, now)
             inserted = db.execute(
-                f"INSERT INTO jobs (job_id, {_JOB}, state, submitted_at, free_at)"
+                f"INSERT INTO jobs (job_id, {JOB}, state, submitted_at, free_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT (job_id) DO NOTHING",
                 row,
             )
@@ -111,7 +73,7 @@ class SqliteQueue:
     ) -> list[JobStatus]:
         conditions = ["tenant = :tenant"] if tenant is not None else []
         if state is not None:
-            conditions.append(_IN_STATE[state])
+            conditions.append(IN_STATE[state])
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return await self._statuses(
             f"{where} ORDER BY number DESC LIMIT :limit", {"tenant": tenant, "limit": limit}
@@ -123,6 +85,9 @@ class SqliteQueue:
             key._asdict(),
         )
         return found[0] if found else None
+
+    async def tally(self) -> Tally:
+        return await self._database.read(lambda db: tally(db, self._clock()))
 
     async def retry_failed(self, key: CallKey) -> None:
         newest = f"SELECT max(number) FROM jobs WHERE {_OF_THE_CALL} AND state = 'failed'"
@@ -190,7 +155,7 @@ class SqliteQueue:
         """The oldest free job, leased; or None and the seconds until one may come free."""
         now = self._clock()
         row = db.execute(
-            f"SELECT number, attempts, {_JOB} FROM jobs INDEXED BY jobs_in_order"
+            f"SELECT number, attempts, {JOB} FROM jobs INDEXED BY jobs_in_order"
             " WHERE free_at IS NOT NULL AND free_at <= ? ORDER BY number LIMIT 1",
             (now,),
         ).fetchone()
@@ -210,7 +175,9 @@ class SqliteQueue:
         job = Job(CallKey(tenant, call_id), content, recording, language)
         return SqliteLease(job, attempts + 1, token, self._change_held), 0.0
 
-    async def _change_held(self, lease: SqliteLease, changes: str, **values: object) -> None:
+    async def _change_held(
+        self, lease: SqliteLease, changes: str, *, ends: bool = False, **values: object
+    ) -> None:
         """Change the row of a job whose lease still runs. Raises LeaseLost."""
 
         def work(db: sqlite3.Connection) -> None:
@@ -222,14 +189,18 @@ class SqliteQueue:
             )
             if not changed.rowcount:
                 raise LeaseLost(f"The job of {lease.job.key} has gone to another worker.")
+            if ends:
+                db.execute(
+                    "INSERT OR REPLACE INTO ends"
+                    " SELECT number, :now FROM jobs WHERE job_id = :job_id",
+                    held,
+                )
 
         await self._change(work)
 
     async def _statuses(self, tail: str, values: dict[str, Any]) -> list[JobStatus]:
         def work(db: sqlite3.Connection) -> list[JobStatus]:
-            now = self._clock()
-            rows = db.execute(f"SELECT {_STATUS} FROM jobs {tail}", {**values, "now": now})
-            return [_status(row, now) for row in rows]
+            return statuses(db, tail, values, self._clock())
 
         return await self._database.read(work)
 
@@ -254,6 +225,7 @@ class SqliteLease:
             self,
             "state = 'done', free_at = NULL, token = NULL, done_s = max(done_s, total_s),"
             " error_code = NULL, error = NULL, hint = NULL",
+            ends=True,
         )
 
     async def retry(self, delay_s: float, code: str, error: str, hint: str = "") -> None:
@@ -272,6 +244,7 @@ class SqliteLease:
             self,
             "state = 'failed', free_at = NULL, token = NULL,"
             " error_code = :code, error = :error, hint = :hint",
+            ends=True,
             code=code,
             error=error,
             hint=hint,
@@ -281,22 +254,3 @@ class SqliteLease:
         await self._change_held(
             self, "state = 'waiting', free_at = :now, token = NULL, attempts = attempts - 1"
         )
-
-
-def _status(row: tuple[Any, ...], now: float) -> JobStatus:
-    tenant, call_id, content, recording, language, state, attempts, submitted_at = row[:8]
-    free_at, error_code, error, hint, done_s, total_s = row[8:]
-    expired = state == JobState.LEASED and free_at <= now
-    shown = JobState.WAITING if expired else JobState(state)
-    return JobStatus(
-        job=Job(CallKey(tenant, call_id), content, recording, language),
-        state=shown,
-        attempts=attempts,
-        submitted_at=submitted_at,
-        next_attempt_at=free_at if state == JobState.WAITING and free_at > now else None,
-        error_code=error_code,
-        error=error,
-        hint=hint,
-        done_s=done_s,
-        total_s=total_s,
-    )
