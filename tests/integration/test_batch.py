@@ -19,7 +19,7 @@ from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.job import BatchSettings
 from twicetold.batch.pipeline import Tools, transcribe_file
-from twicetold.batch.worker import BatchWorker
+from twicetold.batch.worker import BatchWorker, WorkDone
 from twicetold.broker import Listener, Topic
 from twicetold.broker.file.broker import FileBroker
 from twicetold.engines import Sound
@@ -66,12 +66,19 @@ class World:
     broker: FileBroker
     decoder: PyAvDecoder
     engine: CountedEngine = field(default_factory=CountedEngine)
+    work_done: WorkDone = field(default_factory=WorkDone)
 
     @contextlib.asynccontextmanager
     async def worker(self, settings: BatchSettings = SETTINGS) -> AsyncIterator[asyncio.Task[None]]:
         tools = Tools(self.decoder, self.engine, ToneActivity())
         worker = BatchWorker(
-            self.queue, self.transcripts, self.store, self.broker, tools, settings=settings
+            self.queue,
+            self.transcripts,
+            self.store,
+            self.broker,
+            tools,
+            settings=settings,
+            done=self.work_done,
         )
         async with running(worker.run()) as task:
             yield task
@@ -260,10 +267,15 @@ async def test_a_bad_file_fails_visibly_and_stops_nobody(world, body, code):
     await world.begin()
     await world.begin(good)
     await world.queue.submit(world.record(body))
-    await world.queue.submit(world.record(wav(render(0, 8, RATE)), good))
+    sound = render(0, 8, RATE)
+    await world.queue.submit(world.record(wav(sound), good))
     async with world.worker(replace(SETTINGS, jobs_at_once=1)):
         await world.job(JobState.DONE, good)
         await world.job(JobState.FAILED)
+        async with asyncio.timeout(10.0):
+            while (world.work_done.finished, world.work_done.failed) != (1, 1):
+                await asyncio.sleep(0.01)
+    assert world.work_done.audio_s == pytest.approx(len(sound) / 2 / RATE)
     [failed] = await world.queue.jobs(state=JobState.FAILED)
     call = await world.transcripts.call(KEY)
     assert (failed.error_code, failed.attempts) == (code, 1)
@@ -309,6 +321,7 @@ async def test_what_does_not_pass_fails_after_so_many_attempts_and_can_be_retrie
         await world.queue.retry_failed(KEY)
         await world.job(JobState.DONE)
     assert (await world.transcripts.call(KEY)).status is Status.DONE
+    assert world.work_done.failed == 1  # not each of its attempts
 
 
 async def test_short_recordings_fill_all_places(world):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 import traceback
+from dataclasses import dataclass
 
 import structlog
 from obstore.store import LocalStore
@@ -33,6 +34,15 @@ log = structlog.get_logger()
 _DEATHS_FORGIVEN = 50
 
 
+@dataclass(slots=True)
+class WorkDone:
+    """What a process's batch workers have done, one after another."""
+
+    finished: int = 0  # jobs
+    failed: int = 0  # jobs that were given up
+    audio_s: float = 0.0  # in the finished ones
+
+
 class BatchWorker:
     """Works on as many jobs at once as the engine has places: short recordings fill them too."""
 
@@ -45,10 +55,12 @@ class BatchWorker:
         tools: Tools,
         *,
         settings: BatchSettings,
+        done: WorkDone | None = None,
     ) -> None:
         self._carriers = Carriers(queue, transcripts, store, broker)
         self._tools, self._settings = tools, settings
         self._places = EnginePlaces(tools.engine)
+        self._done = done or WorkDone()
 
     async def run(self) -> None:
         """Until cancelled; jobs in hand are then given back and go on at their last chunks."""
@@ -125,6 +137,8 @@ class BatchWorker:
 
     async def _conclude(self, lease: Lease, attempt: Attempt, error: Exception | None) -> None:
         if error is None:
+            self._done.finished += 1
+            self._done.audio_s += attempt.progress.total_s
             return
         if await self._carriers.transcripts.buried(lease.job.key):
             await self._drop(lease, attempt)
@@ -149,6 +163,7 @@ class BatchWorker:
             await lease.retry(wait_s, failure.code, failure.message, failure.hint)
         else:
             await lease.fail(failure.code, failure.message, failure.hint)
+            self._done.failed += 1
         await attempt.tell(status)
 
     async def _drop(self, lease: Lease, attempt: Attempt) -> None:

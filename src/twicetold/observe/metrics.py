@@ -5,9 +5,10 @@ machine need not know whose calls they are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,7 +24,34 @@ from twicetold.errors import TwicetoldError
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
+_PATIENCE_S = 2.0
+
 Lags = Callable[[], Awaitable[Sequence[float]]]
+
+
+class Tally(Protocol):
+    """Jobs of all tenants, counted, as the queue does it."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def waited_s(self) -> float: ...
+
+
+class WorkDone(Protocol):
+    """What a batch worker has done since it began."""
+
+    @property
+    def finished(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def audio_s(self) -> float: ...
+
 
 Role = Literal["gateway", "live", "record"]
 
@@ -69,20 +97,43 @@ class Metrics:
 
         self._read.append(read)
 
-    def foreign(self, role: Role, count: Callable[[], int]) -> None:
-        """Show how many messages a role found in its log that were none of ours."""
-        name = f"twicetold_{role}_foreign_messages"  # a counter: its sample ends in _total
-        meaning = "Messages in the log that are none of ours, or of a newer version: passed over."
-        counter = Counter(name, meaning, registry=self._registry)
-        told = 0
+    def jobs(self, tally: Callable[[], Awaitable[Tally]]) -> None:
+        """Show the queue, which is the same whichever process is asked. Where ``tally`` raises an
+        error of ours, or takes long, the figures are NaN."""
+        meaning = "Jobs of all tenants: waiting (for a worker or another try), running, failed."
+        name = "twicetold_batch_jobs"
+        counts = Gauge(name, meaning, labelnames=("state",), registry=self._registry)
+        oldest = self._gauge(
+            "twicetold_batch_oldest_waiting_seconds",
+            "For how long the job that waits longest could have been worked on.",
+        )
 
         async def read() -> None:
-            nonlocal told
-            now = count()
-            counter.inc(now - told)
-            told = now
+            figures = (math.nan,) * 4
+            with contextlib.suppress(TwicetoldError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):  # the other figures are worth having
+                    now = await tally()
+                figures = (now.waiting, now.running, now.failed, now.waited_s)
+            for state, count in zip(("waiting", "running", "failed"), figures, strict=False):
+                counts.labels(state).set(count)
+            oldest.set(figures[3])
 
         self._read.append(read)
+
+    def batch_work(self, done: WorkDone) -> None:
+        """Show what a batch worker has done."""
+        name = "twicetold_batch"
+        meaning = "Jobs that this process has finished."
+        self._counter(f"{name}_finished_jobs", meaning, lambda: done.finished)
+        meaning = "Jobs that this process has given up: they wait for a person."
+        self._counter(f"{name}_failed_jobs", meaning, lambda: done.failed)
+        meaning = "Seconds of audio in the jobs that this process has finished."
+        self._counter(f"{name}_audio_seconds", meaning, lambda: done.audio_s)
+
+    def foreign(self, role: Role, count: Callable[[], int]) -> None:
+        """Show how many messages a role found in its log that were none of ours."""
+        meaning = "Messages in the log that are none of ours, or of a newer version: passed over."
+        self._counter(f"twicetold_{role}_foreign_messages", meaning, count)
 
     async def rendered(self) -> bytes:
         """All figures in Prometheus' text format 0.0.4; see ``CONTENT_TYPE``."""
@@ -93,3 +144,16 @@ class Metrics:
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(name, meaning, registry=self._registry)
+
+    def _counter(self, name: str, meaning: str, count: Callable[[], float]) -> None:
+        """Its sample's name ends in ``_total``."""
+        counter = Counter(name, meaning, registry=self._registry)
+        told = 0.0
+
+        async def read() -> None:
+            nonlocal told
+            now = count()
+            counter.inc(now - told)
+            told = now
+
+        self._read.append(read)

@@ -65,7 +65,10 @@ async def gateway(settings: Settings, *, ready: Ready | None = None) -> None:
         serving = await stack.enter_async_context(served(gate, listening, grace_s=grace_s))
         # Whoever asks a gateway may be anybody: only its log says where its carriers are.
         opening = carriers(settings, "gateway", health.waiting, shown=scheme_of)
-        app = create_app(await stack.enter_async_context(opening), health.metrics)
+        platform = await stack.enter_async_context(opening)
+        # Here as well: where no batch worker runs, nobody else says that jobs wait.
+        health.metrics.jobs(platform.queue.tally)
+        app = create_app(platform, health.metrics)
         await stack.enter_async_context(app.router.lifespan_context(app))
         gate.open(app)
         if ready is not None:
@@ -132,7 +135,7 @@ async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
 
 
 @asynccontextmanager
-async def _batch(opener: Opener, _metrics: Metrics) -> AsyncIterator[Checks]:
+async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     settings, loaded = opener.settings, asyncio.Event()
     decoder, starting = opener.decoder()
     queue, transcripts, store = await opener.queue(), await opener.transcripts(), opener.store()
@@ -145,7 +148,7 @@ async def _batch(opener: Opener, _metrics: Metrics) -> AsyncIterator[Checks]:
         if not loaded.is_set():
             raise Unfit(f"{settings.batch_engine} is loading.")
 
-    async with at_work(batch_roles(to, decoder, tenants, settings, loaded)):
+    async with at_work(batch_roles(to, decoder, tenants, settings, metrics, loaded)):
         yield {
             "disk": lambda: room_left(settings.data_dir),
             "engine": engine,

@@ -14,7 +14,7 @@ import structlog
 
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.attempt import Carriers as BatchCarriers
-from twicetold.batch.worker import BatchWorker
+from twicetold.batch.worker import BatchWorker, WorkDone
 from twicetold.broker import Broker
 from twicetold.config import Settings
 from twicetold.data_directory import alone, locks_of, spool_of
@@ -27,6 +27,7 @@ from twicetold.live.recorder import Recorder
 from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
+from twicetold.observe.metrics import Metrics
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
@@ -72,7 +73,11 @@ def batch_carriers(platform: Platform) -> BatchCarriers:
 
 
 async def batch_pass(
-    carriers: BatchCarriers, decoder: Decoder, settings: Settings, loaded: asyncio.Event
+    carriers: BatchCarriers,
+    decoder: Decoder,
+    settings: Settings,
+    loaded: asyncio.Event,
+    done: WorkDone,
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
@@ -85,6 +90,7 @@ async def batch_pass(
             carriers.broker,
             tools,
             settings=batch_settings(settings),
+            done=done,
         )
         await worker.run()
 
@@ -111,12 +117,15 @@ def batch_roles(
     decoder: Decoder,
     tenants: Tenants,
     settings: Settings,
+    metrics: Metrics,
     loaded: asyncio.Event | None = None,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """Neither has a part in running calls: they are kept going, whatever happens to them."""
-    up = loaded or asyncio.Event()
+    up, done = loaded or asyncio.Event(), WorkDone()
+    metrics.jobs(carriers.queue.tally)
+    metrics.batch_work(done)
     return {
-        "batch": lasting("batch", lambda: batch_pass(carriers, decoder, settings, up)),
+        "batch": lasting("batch", lambda: batch_pass(carriers, decoder, settings, up, done)),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
     }
 

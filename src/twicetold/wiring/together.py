@@ -80,12 +80,14 @@ async def running(
         await asyncio.to_thread(sweep_spools, settings.data_dir)
         live = live_worker(platform.broker, platform.sessions, await loading, settings)
         record = recorder(record_carriers(platform), settings)
-        if metrics is not None:
-            metrics.lag("live", live.lags)
-            metrics.lag("record", record.lags)
-            metrics.foreign("live", live.foreign)
-            metrics.foreign("record", record.foreign)
-        batch = batch_roles(batch_carriers(platform), platform.decoder, platform.tenants, settings)
+        metrics = metrics or Metrics()
+        metrics.lag("live", live.lags)
+        metrics.lag("record", record.lags)
+        metrics.foreign("live", live.foreign)
+        metrics.foreign("record", record.foreign)
+        batch = batch_roles(
+            batch_carriers(platform), platform.decoder, platform.tenants, settings, metrics
+        )
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))
         yield platform

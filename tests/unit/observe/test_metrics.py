@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from dataclasses import dataclass
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -86,3 +88,68 @@ async def test_roles_of_one_process_share_a_page() -> None:
     assert len(found) == 9
     assert b"process_resident_memory_bytes" in await metrics.rendered()
     assert b"{tenant" not in await metrics.rendered()
+
+
+@dataclass
+class Counted:
+    """A tally and the work done, as the queue and a batch worker give them."""
+
+    waiting: int = 0
+    running: int = 0
+    failed: int = 0
+    waited_s: float = 0.0
+    finished: int = 0
+    audio_s: float = 0.0
+
+
+async def by_state(metrics: Metrics) -> dict[str, float]:
+    text = (await metrics.rendered()).decode()
+    samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
+    return {s.labels["state"]: s.value for s in samples if s.name == "twicetold_batch_jobs"}
+
+
+async def test_the_queue_is_shown_by_state_and_not_by_tenant() -> None:
+    counted = Counted(waiting=3, running=1, failed=2, waited_s=77.5)
+
+    async def tally() -> Counted:
+        return counted
+
+    metrics = Metrics()
+    metrics.jobs(tally)
+    assert await by_state(metrics) == {"waiting": 3, "running": 1, "failed": 2}
+    assert (await figures(metrics))["twicetold_batch_oldest_waiting_seconds"] == 77.5
+    counted.waiting = counted.failed = 0
+    assert await by_state(metrics) == {"waiting": 0, "running": 1, "failed": 0}
+    assert b"tenant=" not in await metrics.rendered()
+
+
+@pytest.mark.parametrize("trouble", ["away", "slow"])
+async def test_a_queue_that_does_not_answer_takes_no_other_figure_along(
+    trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twicetold.observe.metrics._PATIENCE_S", 0.02)
+
+    async def tally() -> Counted:
+        if trouble == "slow":
+            await asyncio.Event().wait()
+        raise Unavailable("The queue is busy.")
+
+    metrics = Metrics()
+    metrics.jobs(tally)
+    metrics.foreign("live", lambda: 4)
+    assert all(math.isnan(value) for value in (await by_state(metrics)).values())
+    found = await figures(metrics)
+    assert math.isnan(found["twicetold_batch_oldest_waiting_seconds"])
+    assert found["twicetold_live_foreign_messages_total"] == 4
+
+
+async def test_what_a_batch_worker_has_done_is_counted_up() -> None:
+    done, metrics = Counted(), Metrics()
+    metrics.batch_work(done)
+    names = [f"twicetold_batch_{name}_total" for name in ("finished_jobs", "failed_jobs")]
+    names.append("twicetold_batch_audio_seconds_total")
+    found = await figures(metrics)
+    assert [found[name] for name in names] == [0, 0, 0]
+    done.finished, done.failed, done.audio_s = 3, 1, 12.5
+    found = await figures(metrics)
+    assert [found[name] for name in names] == [3, 1, 12.5]
