@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from twicetold.config import Settings
 from twicetold.data_directory import Places
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
-from twicetold.errors import MissingExtra
+from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twicetold.broker import Coordination
     from twicetold.broker.kafka.broker import KafkaBroker
     from twicetold.broker.rabbitmq.broker import RabbitBroker
+    from twicetold.queue import JobState, JobStatus
 
 __all__ = [
     "engine_info",
@@ -34,6 +35,7 @@ __all__ = [
     "open_decoder",
     "open_live",
     "places_of",
+    "queued_jobs",
     "rabbit_broker",
     "try_broker",
     "try_sessions",
@@ -138,6 +140,23 @@ def _scheme_alone(url: str) -> str:
 def _host(name: str) -> str:
     """One name for this machine."""
     return "localhost" if name.strip("[]") in ("127.0.0.1", "::1") else name.lower()
+
+
+async def queued_jobs(
+    data_dir: Path, state: JobState | None = None, limit: int = 100
+) -> list[JobStatus]:
+    """Jobs of all tenants, newest first, from the data directory itself; it may be in use. Raises
+    SettingError where there is no queue in it."""
+    path = data_dir / "queue.sqlite3"
+    if not await asyncio.to_thread(path.exists):
+        raise SettingError(f"There is no queue in {data_dir}.", "Name the one in use: --data-dir")
+    from twicetold.queue.sqlite import SqliteQueue
+
+    queue = await asyncio.to_thread(SqliteQueue, path)
+    try:
+        return await queue.jobs(state=state, limit=limit)
+    finally:
+        await queue.aclose()
 
 
 @asynccontextmanager

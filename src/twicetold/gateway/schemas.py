@@ -208,6 +208,7 @@ class JobBody(BaseModel):
             "attempts": 4,
             "submitted_at": 1795170140.2,
             "next_attempt_at": None,
+            "ended_at": 1795170391.7,
             "error_code": "engine_failed",
             "error": "The engine gave no answer within 30 s.",
             "hint": "See the server's log.",
@@ -221,6 +222,7 @@ class JobBody(BaseModel):
     attempts: int
     submitted_at: float
     next_attempt_at: float | None
+    ended_at: float | None = Field(description="Since when it is done or failed.")
     error_code: str | None
     error: str | None
     hint: str | None
@@ -236,6 +238,7 @@ class JobBody(BaseModel):
             attempts=status.attempts,
             submitted_at=status.submitted_at,
             next_attempt_at=status.next_attempt_at,
+            ended_at=status.ended_at,
             error_code=status.error_code,
             error=status.error,
             hint=status.hint,

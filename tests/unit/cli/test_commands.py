@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -24,6 +25,9 @@ from twicetold.cli import main as entry
 from twicetold.cli.main import app
 from twicetold.config import Settings
 from twicetold.errors import CallNotFound, NotAudio
+from twicetold.queue import Job
+from twicetold.queue.sqlite import SqliteQueue
+from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment, Word
 from twicetold.wiring import passes
 
@@ -280,6 +284,43 @@ def test_jobs_are_listed_with_their_error_and_tried_again(server: FakeApi) -> No
     server.answer("/v1/calls/c-1/retry", {})
     assert runner.invoke(app, ["jobs", "retry", "c-1"]).exit_code == 0
     assert server.asked[-1] == "POST /v1/calls/c-1/retry"
+
+
+async def _failed_jobs(data_dir: Path) -> None:
+    queue = SqliteQueue(data_dir / "queue.sqlite3")
+    for tenant in ("acme", "other"):
+        key = CallKey(tenant, f"{tenant}-1")
+        await queue.submit(Job(key, "c0ffee" * 10, f"recordings/{tenant}/{tenant}-1.wav"))
+    await (await queue.claim()).fail("not_audio", "It is a picture [x].", "Send sound.")
+    await queue.aclose()
+
+
+def test_who_looks_after_it_sees_the_jobs_of_all_tenants(tmp_path: Path) -> None:
+    """From the data directory itself, whoever works on it."""
+    asyncio.run(_failed_jobs(tmp_path / "data"))
+    command = ["jobs", "list", "--all-tenants", "--data-dir", str(tmp_path / "data")]
+    wide = {"COLUMNS": "160"}
+    listed = runner.invoke(app, command, env=wide).stdout
+    assert re.search(r"acme +acme-1 +failed +1 +20\d\d-\d\d-\d\d \d\d:\d\d ", listed)
+    assert "not_audio: It is a picture [x]. Send sound." in " ".join(listed.split())
+    assert re.search(r"other +other-1 +waiting +0", listed)
+    failed = runner.invoke(app, [*command, "--state", "failed", "--json"]).stdout
+    (job,) = json.loads(failed)["jobs"]
+    assert (job["tenant"], job["call_id"], job["error_code"]) == ("acme", "acme-1", "not_audio")
+    assert job["ended_at"] >= job["submitted_at"]
+
+
+def test_jobs_of_all_tenants_are_not_a_servers_to_tell(tmp_path: Path) -> None:
+    for arguments in (["--all-tenants", "--key", "k"], ["--data-dir", str(tmp_path)]):
+        assert runner.invoke(app, ["jobs", "list", *arguments]).exit_code == 2
+
+
+def test_a_directory_without_a_queue_is_said_to_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("jobs", "list", "--all-tenants", "--data-dir", str(tmp_path / "wrong")) == 1
+    assert "There is no queue in" in capsys.readouterr().err
+    assert not (tmp_path / "wrong").exists()
 
 
 def test_a_servers_refusal_keeps_its_words(
