@@ -159,6 +159,18 @@ async def test_without_a_live_worker_all_say_so_and_no_word_is_lost(
             assert (found.state, found.remedy) == ("ok", "")
             await client.finish()
             assert words(client.finals) == numbers
+        batch = others[1]
+        async with asyncio.timeout(harness.PATIENCE_S):
+            while (await _figures(batch))["twicetold_batch_finished_jobs_total"] != 1:
+                await asyncio.sleep(0.05)
+        assert await harness.transcript(product.served(gateway), "unheard", "canonical") == numbers
+        spoken_s = (await _figures(batch))["twicetold_batch_audio_seconds_total"]
+        assert spoken_s == pytest.approx(len(sound) / 2 / RATE, abs=0.01)
+        for role in (gateway, batch):  # the queue is the same, whoever is asked
+            page = (await role.ask("/metrics")).text
+            shown = dict(re.findall(r'^twicetold_batch_jobs{state="(\w+)"} (\S+)$', page, re.M))
+            assert shown == {"waiting": "0.0", "running": "0.0", "failed": "0.0"}
+        assert "twicetold_batch_jobs" not in (await live.ask("/metrics")).text
 
 
 async def _figures(role: Role) -> dict[str, float]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
 
+from twicetold.batch.worker import WorkDone
 from twicetold.cli.main import app
 from twicetold.config import Settings
+from twicetold.observe.metrics import Metrics, Role
+from twicetold.queue import Tally
 
 pytestmark = pytest.mark.unit
 
-UNITS = sorted((Path(__file__).resolve().parents[2] / "deploy" / "systemd").glob("*.service"))
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 
 
 def unit(path: Path) -> configparser.SectionProxy:
@@ -52,3 +57,39 @@ def test_every_role_has_one() -> None:
         "twicetold-record@.service",
         "twicetold-batch@.service",
     }
+
+
+async def _names_shown() -> set[str]:
+    """Of all figures that a process with every role shows."""
+
+    async def lags() -> list[float]:
+        return []
+
+    async def tally() -> Tally:
+        return Tally()
+
+    metrics = Metrics()
+    for role in get_args(Role):
+        metrics.lag(role, lags)
+        metrics.foreign(role, lambda: 0)
+    metrics.jobs(tally)
+    metrics.batch_work(WorkDone())
+    text = (await metrics.rendered()).decode()
+    names = re.findall(r"^(twicetold_\w+)", text, re.M)
+    return {name for name in names if not name.endswith("_created")}  # Prometheus' own, of counters
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["deploy/prometheus/alerts.yaml", "docs/how-to/scale-live.md"],
+)
+async def test_a_page_names_figures_that_there_are(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"\btwicetold_(?:live|gateway|record|batch)_\w+", text))
+    assert named
+    assert named - await _names_shown() == set()
+
+
+async def test_every_figure_is_explained() -> None:
+    explained = (ROOT / "docs/how-to/scale-live.md").read_text(encoding="utf-8")
+    assert [name for name in await _names_shown() if name not in explained] == []
