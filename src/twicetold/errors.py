@@ -291,6 +291,11 @@ class Unavailable(TwicetoldError, OSError):
     retryable = True
     default_hint = "Try again in a moment; if it stays so, see the server's log."
 
+    def __init__(self, message: str, hint: str | None = None, *, away: bool = False) -> None:
+        """``away``: the broker or the session store does not answer."""
+        super().__init__(message, hint)
+        self.away = away
+
 
 class DiskFull(Unavailable):
     code = "disk_full"

@@ -168,7 +168,41 @@ async def test_what_is_no_redis_is_called_so(monkeypatch: pytest.MonkeyPatch) ->
         port = listening.sockets[0].getsockname()[1]
         url = f"redis://127.0.0.1:{port}/0"
         await told(url, SettingError, "does not answer as Redis does")
-        await told(url.replace("redis:", "rediss:"), Unavailable, "does not answer")
+        await told(url.replace("redis:", "rediss:"), SettingError, "does not answer in TLS")
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("redis", "rediss://"), ("rediss", "redis://")])
+async def test_what_closes_the_connection_may_want_the_other_scheme(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, other: str
+) -> None:
+    monkeypatch.setattr(redis_link, "_DEADLINE_S", 0.2)
+
+    async def closing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    listening = await asyncio.start_server(closing, "127.0.0.1", 0)
+    async with listening:
+        url = f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/0"
+        away = await told(url, Unavailable, "sessions.* does not answer: it closes")
+    assert f"(then it is {other})" in away.hint
+
+
+async def test_what_takes_a_connection_and_says_nothing_is_not_said_to_close_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis_link, "_DEADLINE_S", 0.2)
+    monkeypatch.setattr(redis_link, "_TRY_S", 0.1)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            pass
+        writer.close()
+
+    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with listening:
+        url = f"rediss://127.0.0.1:{listening.sockets[0].getsockname()[1]}/0"
+        away = await told(url, Unavailable, r"sessions\) does not answer\.")
+    assert "(then it is redis://)" in away.hint
 
 
 async def test_a_server_whose_disk_fails_says_so_until_it_is_mended(tmp_path: Path) -> None:

@@ -203,8 +203,10 @@ async def test_a_server_that_is_away_is_waited_for_and_named(
             await asyncio.wait_for(starting, 5)
         assert (
             logs[0]["reason"]
-            == f"Redis at 127.0.0.1:{server.port}/0 does not answer: connection refused."
+            == f"Redis at 127.0.0.1:{server.port}/0 (setting sessions) does not answer: connection "
+            "refused."
         )
+        assert logs[0]["hint"].startswith("Is Redis running there?")
         assert "pass@" not in repr(logs)
         await store.create(record(), LONG_S)
     finally:

@@ -294,3 +294,29 @@ async def test_an_outage_is_told_once_and_without_the_password(rig: Rig) -> None
     events = [each["event"] for each in logs]
     assert events.count("rabbitmq_unreachable") == events.count("rabbitmq_reached_again") == 1
     assert "guest" not in str(logs)
+
+
+async def test_what_is_away_is_what_is_named(rig: Rig, quick_members: None) -> None:
+    """Who reads what is kept in the session store: without it RabbitMQ is not to blame."""
+    coordination = FakeCoordination()
+    broker = await rig.broker(coordination)
+    broker.consume(Topic.AUDIO, Group.LIVE)
+    await until(lambda: all(member.joined for member in broker._members))
+    await broker.check()
+    beat = coordination.beat
+
+    async def silent(*_: object) -> tuple[list[str], set[str]]:
+        raise Unavailable("The store does not answer.")
+
+    coordination.beat = silent  # type: ignore[method-assign]
+    await until(lambda: not any(member.joined for member in broker._members))
+    with pytest.raises(Unavailable, match="waits for the session store") as waits:
+        await broker.check()
+    assert not waits.value.away
+    coordination.beat = beat  # type: ignore[method-assign]
+    await until(lambda: all(member.joined for member in broker._members))
+    await broker.check()
+    rig.wire.close()
+    with pytest.raises(Unavailable, match=r"^rabbitmq://127\.0\.0\.1:\d+ does not answer") as away:
+        await broker.check()
+    assert away.value.away

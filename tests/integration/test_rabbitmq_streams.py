@@ -24,7 +24,7 @@ from twicetold.broker.rabbitmq.consumer import RabbitConsumer
 from twicetold.broker.rabbitmq.link import RabbitLink
 from twicetold.broker.rabbitmq.options import RabbitOptions
 from twicetold.broker.rabbitmq.reader import RabbitReader
-from twicetold.errors import SettingError
+from twicetold.errors import SettingError, Unavailable
 from twicetold.speech.identity import CallKey
 
 pytestmark = [pytest.mark.integration, needs_rabbitmq()]
@@ -161,14 +161,21 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(rabbitmq: RabbitServ
     assert logs[1]["again_in_s"] == 2 * told["again_in_s"]
 
 
-async def test_a_vhost_that_is_not_there_is_named_as_what_may_be_wrong(url: str) -> None:
+async def test_a_vhost_that_is_not_there_is_named_with_what_makes_it(url: str) -> None:
     broker = RabbitBroker(f"{url}&vhost=nowhere", FakeCoordination())
     with capture_logs() as logs:
         starting = asyncio.create_task(broker.start())
         await until(lambda: logs)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
-    assert "does the vhost exist" in logs[0]["error"]
+    assert logs[0]["setting"] == "broker"
+    assert "there is no such vhost" in logs[0]["error"]
+    assert "rabbitmqctl add_vhost nowhere " in logs[0]["hint"]
+    assert "rabbitmqctl set_permissions -p nowhere guest " in logs[0]["hint"]
+    with pytest.raises(Unavailable) as told:
+        await probe(f"{url}&vhost=nowhere")
+    assert "nowhere" in told.value.message
+    assert told.value.hint == logs[0]["hint"]
 
 
 async def owned(url: str, installation: str) -> None:

@@ -43,19 +43,23 @@ def taken(log: str, owner: str, installation: str, remedy: str) -> SettingError:
 async def until_reached(
     attempt: Callable[[], Awaitable[object]],
     away: type[Away],
-    reason: Callable[[Away], str],
+    reason: Callable[[Away], tuple[str, str]],
     *,
     event: str,
     shown: str,
 ) -> None:
     """Try for as long as it fails with ``away``, each time later, and log why as ``event``.
+    ``reason`` gives what is the matter and what to do about it, "" where that is not known;
     ``shown`` is the address, without who we are."""
     wait_s = _FIRST_WAIT_S
     while True:
         try:
             await attempt()
         except away as error:
-            _log.warning(event, url=shown, error=reason(error), again_in_s=wait_s)
+            why, hint = reason(error)
+            told = {"hint": hint} if hint else {}
+            where = {"setting": "broker", "url": shown}
+            _log.warning(event, **where, error=why, **told, again_in_s=wait_s)
         else:
             return
         await asyncio.sleep(wait_s)

@@ -38,7 +38,7 @@ from twicetold.sessions.redis_address import parsed
 from twicetold.sessions.redis_check import examine
 from twicetold.sessions.redis_clock import ServerClock
 from twicetold.sessions.redis_coordination import RedisCoordination
-from twicetold.sessions.redis_link import Command, Link, Refused, Script
+from twicetold.sessions.redis_link import Command, Link, Refused, Script, Silent
 from twicetold.sessions.redis_rewriting import Rewriting
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
@@ -101,6 +101,8 @@ class RedisSessions:
             if refused.kind in ("mend", "foreign"):
                 raise SettingError(refused.message, refused.hint) from refused
             raise
+        except Silent as silent:
+            raise Unavailable(silent.message, silent.remedy, away=True) from silent
 
     async def create(self, record: Record, lease_s: float) -> None:
         """One whose answer was lost is told from a rival's by its token."""

@@ -7,6 +7,7 @@ caller says that to be done twice changes nothing.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ except ImportError as error:
 
 from twicetold.sessions.redis_words import Refused, refusal
 
-__all__ = ["Command", "Link", "Refused", "Script"]
+__all__ = ["Command", "Link", "Refused", "Script", "Silent"]
 
 Command = Sequence[str | int]
 
@@ -36,8 +37,26 @@ _MOST_CONNECTIONS = 32  # more only wait inside Redis, which does one thing at a
 _DEADLINE_S = 3.0  # of one call in all; a gateway's lease is renewed each few seconds
 _TRY_S = 1.5  # of one try where another may follow
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.4
+_SEE = "See the setting sessions."
+_RUNNING = f"Is Redis running there? {_SEE}"
+_CLOSES = (
+    "A port of Redis that speaks TLS does that to redis:// (then it is rediss://), and so may what "
+    f"is no Redis. {_SEE}"
+)
+_HANDSHAKE = (
+    "A port of Redis without TLS does that to rediss:// (then it is redis://), and so may what is "
+    f"no Redis. {_SEE}"
+)
 _ANSWERS = (exceptions.BusyLoadingError, exceptions.AuthenticationError)  # no lost connections
 _LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+
+
+class Silent(Unavailable):
+    """No answer. ``remedy`` is the hint for whoever runs the servers; clients get the usual one."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message, away=True)
+        self.remedy = remedy
 
 
 class Script:
@@ -55,7 +74,8 @@ class Link:
     """Connections to the server at ``address``; made as they are needed."""
 
     def __init__(self, address: Address) -> None:
-        self.name = str(address)
+        self.name = f"{address} (setting sessions)"
+        self._tls = address.tls
         self._pool = redis.BlockingConnectionPool(
             max_connections=_MOST_CONNECTIONS,
             timeout=_DEADLINE_S,
@@ -125,7 +145,7 @@ class Link:
                 told = refused
             except _Unreached as lost:
                 if late:
-                    silent = Unavailable(f"{self.name} does not answer{lost}.")
+                    silent = Silent(f"{self.name} does not answer{lost}.", lost.remedy)
                     raise (told or silent) from lost.__cause__
                 commands = later or commands
             await asyncio.sleep(pause_s)
@@ -142,9 +162,9 @@ class Link:
             async with asyncio.timeout_at(min(deadline, loop.time() + _TRY_S)):
                 connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         except exceptions.RedisError as error:
-            raise _why_not(self.name, error) from error
+            raise _why_not(self.name, error, self._tls) from error
         except OSError as error:  # ours, of the timeout, as well
-            raise _Unreached from error
+            raise _Unreached("", _HANDSHAKE if self._tls else _RUNNING) from error
         try:
             async with asyncio.timeout_at(loop.time() + _TRY_S if repeatable else deadline):
                 return await self._exchange(connection, commands)
@@ -181,10 +201,15 @@ class _Unknown(Exception):
 
 
 class _Unreached(Exception):
-    """The server does not know of the call, or may hear of it again."""
+    """The server does not know of the call, or may hear of it again. Why, where that is known, and
+    what its owner may look at."""
+
+    def __init__(self, why: str = "", remedy: str = _RUNNING) -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
-def _why_not(name: str, error: exceptions.RedisError) -> Exception:
+def _why_not(name: str, error: exceptions.RedisError, tls: bool) -> Exception:
     """Why there is no connection: the server refuses one, or cannot be reached."""
     told = refusal(name, error)
     if told.kind != "other" or not isinstance(error, _LOST):
@@ -192,8 +217,12 @@ def _why_not(name: str, error: exceptions.RedisError) -> Exception:
     reason = error.__context__
     if isinstance(reason, socket.gaierror):
         return _Unreached(": its name is not known")
+    if isinstance(error, exceptions.TimeoutError) or isinstance(reason, TimeoutError):
+        return _Unreached("", _HANDSHAKE if tls else _RUNNING)
     number = reason.errno if isinstance(reason, OSError) else None
-    return _Unreached(f": {os.strerror(number).lower()}" if number else "")
+    if number in (None, errno.ECONNRESET, errno.EPIPE):
+        return _Unreached(": it closes the connection", _HANDSHAKE if tls else _CLOSES)
+    return _Unreached(f": {os.strerror(number).lower()}")
 
 
 def _passing(answer: object) -> bool:

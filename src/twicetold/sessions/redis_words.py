@@ -34,6 +34,7 @@ class _Words(NamedTuple):
 
 
 _CLUSTER = "Name a server of its own: the keys of a call must lie together."
+_NO_TLS = "rediss:// is for a port of Redis that speaks TLS (tls-port); without TLS: redis://."
 _WORDS = (
     _Words(
         "AUTH",
@@ -91,8 +92,14 @@ _WORDS = (
         "Have this machine trust who signed it: SSL_CERT_FILE may name that certificate.",
         "mend",
     ),
+    _Words("WRONG_VERSION_NUMBER", "does not answer in TLS", _NO_TLS, "mend"),
+    _Words("RECORD_LAYER_FAILURE", "does not answer in TLS", _NO_TLS, "mend"),
     _Words(
-        "Protocol Error", "does not answer as Redis does", "See which port it listens on.", "mend"
+        "Protocol Error",
+        "does not answer as Redis does",
+        "Host and port in the setting must be those of Redis (6379 as it comes); its port for TLS "
+        "needs rediss://.",
+        "mend",
     ),
 )
 _CODES: tuple[tuple[type[exceptions.RedisError], str], ...] = (  # taken off the text by redis-py

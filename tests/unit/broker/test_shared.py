@@ -21,11 +21,18 @@ async def attempts_until(count: int) -> list[float]:
             raise ConnectionError("nobody there")
 
     with structlog.testing.capture_logs() as logs:
-        await until_reached(attempt, ConnectionError, str, event="away", shown="x://host")
+        await until_reached(
+            attempt,
+            ConnectionError,
+            lambda error: (str(error), "Look."),
+            event="away",
+            shown="x://host",
+        )
     assert made == count
-    assert {(line["event"], line["url"], line["error"]) for line in logs} == {
-        ("away", "x://host", "nobody there")
+    told = {
+        (line["event"], line["setting"], line["url"], line["error"], line["hint"]) for line in logs
     }
+    assert told == {("away", "broker", "x://host", "nobody there", "Look.")}
     return [line["again_in_s"] for line in logs]
 
 
@@ -40,7 +47,9 @@ async def test_what_a_person_must_mend_is_raised_at_once() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await until_reached(attempt, ConnectionError, str, event="away", shown="x://host")
+        await until_reached(
+            attempt, ConnectionError, lambda _: ("", ""), event="away", shown="x://host"
+        )
 
 
 def test_captions_have_no_groups_and_finals_are_for_the_recorder() -> None:

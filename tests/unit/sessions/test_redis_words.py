@@ -53,6 +53,13 @@ def test_each_answer_has_words(answer: str, words: str, kind: str) -> None:
     assert told.retryable
 
 
+def test_a_server_without_tls_is_called_so() -> None:
+    error = exceptions.ConnectionError("Error 1 connecting to h:1. [SSL: WRONG_VERSION_NUMBER]")
+    told = refusal("Redis at h:1/0 (setting sessions)", error)
+    assert told.message == "Redis at h:1/0 (setting sessions) does not answer in TLS."
+    assert "redis://" in told.hint
+
+
 def test_what_was_sent_is_not_told_again() -> None:
     answer = "ERR unknown command 'EVALSHA', with args beginning with: 'secret words'"
     told = refusal("Redis", BaseParser.parse_error(answer))

@@ -31,6 +31,10 @@ from twicetold.speech.identity import CallKey
 _log = structlog.get_logger()
 
 _CHECK_S = 1.5
+_RUNNING = (
+    "Is Kafka running there? See the setting broker. Kafka's port for TLS needs ?tls=true in that "
+    "URL, and its port without TLS none."
+)
 
 
 class KafkaBroker(Broker):
@@ -55,7 +59,7 @@ class KafkaBroker(Broker):
         await until_reached(
             self._prepare,
             KafkaException,
-            lambda error: self._last_error or str(error.args[0]),
+            lambda error: (self._why(error), ""),
             event="kafka_unreachable",
             shown=self._options.url.shown,
         )
@@ -64,9 +68,13 @@ class KafkaBroker(Broker):
     async def _prepare(self) -> None:
         # A new one each time: an address that was wrong a moment ago may be right now.
         self._admin = AdminClient(self._options.client(self._note))
-        await asyncio.to_thread(prepare_topics, self._admin, self._options)
-        if self._options.installation is not None:
-            await asyncio.to_thread(claim_log, self._admin, self._options, self._note)
+        self._last_error = ""
+        try:
+            await asyncio.to_thread(prepare_topics, self._admin, self._options)
+            if self._options.installation is not None:
+                await asyncio.to_thread(claim_log, self._admin, self._options, self._note)
+        finally:
+            self._admin.poll(0)  # what it has to say of its errors, it says when it is asked
 
     async def probe(self) -> str:
         """Where Kafka answers, and what of ours is there is as it must be; makes nothing. Raises
@@ -78,10 +86,9 @@ class KafkaBroker(Broker):
             await asyncio.to_thread(inspect_topics, admin, self._options)
             if self._options.installation is not None:
                 await asyncio.to_thread(inspect_owner, admin, self._options, self._note)
-        except KafkaException:
-            raise Unavailable(
-                f"{shown} does not answer.", "Is Kafka running there? See the setting broker."
-            ) from None
+        except KafkaException as error:
+            admin.poll(0)
+            raise Unavailable(f"{shown} does not answer: {self._why(error)}.", _RUNNING) from None
         return shown
 
     async def check(self) -> None:
@@ -93,7 +100,9 @@ class KafkaBroker(Broker):
             found = await asyncio.to_thread(self._admin.list_topics, timeout=_CHECK_S)
         except KafkaException:
             raise Unavailable(
-                "Kafka does not answer.", "What was acknowledged is kept; it goes on by itself."
+                f"{self._options.url.shown} does not answer.",
+                "What was acknowledged is kept; it goes on by itself.",
+                away=True,
             ) from None
         if gone := sorted(set(self._topics.values()) - found.topics.keys()):
             raise Unavailable(
@@ -153,4 +162,12 @@ class KafkaBroker(Broker):
 
     def _note(self, error: KafkaError) -> None:
         """librdkafka mends what it can; ``start`` and ``check`` say what is the matter."""
-        self._last_error = error.str()
+        if error.name() != "_ALL_BROKERS_DOWN" or not self._last_error:  # says less than the rest
+            self._last_error = error.str()
+
+    def _why(self, error: KafkaException) -> str:
+        """The last that was heard of why it is away, without librdkafka's state of mind."""
+        heard = self._last_error or str(error.args[0].str())
+        if "Invalid response size" in heard:  # librdkafka would have us raise a limit
+            return "it does not answer as Kafka does"
+        return heard.partition(" (after ")[0]

@@ -24,6 +24,7 @@ from twicetold.errors import Unavailable
 from twicetold.speech.identity import CallKey
 
 _CHECK_S = 1.5
+_GOES_ON = "What was acknowledged is kept; it goes on by itself."
 
 
 class RabbitBroker(Broker):
@@ -51,7 +52,7 @@ class RabbitBroker(Broker):
         await until_reached(
             lambda: open_once(self._options, "start", prepare_streams),
             LinkLost,
-            str,
+            lambda error: (str(error), error.hint),
             event="rabbitmq_unreachable",
             shown=self._options.url.shown,
         )
@@ -67,10 +68,14 @@ class RabbitBroker(Broker):
         # Not cancelled where it takes too long: it would wait for RabbitMQ to hear of that.
         await asyncio.wait([self._probe], timeout=_CHECK_S)
         if not self._probe.done() or not self._probe.result():
+            raise Unavailable(f"{self._options.url.shown} does not answer.", _GOES_ON, away=True)
+        waiting = [member for member in self._members if not member.joined]
+        if any(member.store_away for member in waiting):
             raise Unavailable(
-                "RabbitMQ does not answer.", "What was acknowledged is kept; it goes on by itself."
+                "It waits for the session store, which does not answer.",
+                "There is kept who reads which partition. It goes on by itself.",
             )
-        if not all(member.joined for member in self._members):
+        if waiting:
             raise Unavailable("The consumer group is being joined.", "Wait a moment.")
 
     def publish(self, topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
@@ -123,6 +128,9 @@ class RabbitBroker(Broker):
         return True
 
 
+_RUNNING = "Is RabbitMQ running there? See the setting broker."
+
+
 async def probe(url: str, installation: str | None = None) -> str:
     """Where RabbitMQ answers, and what of ours is there is as it must be; makes nothing. Raises
     Unavailable, and SettingError for the URL, who we are, or what is there."""
@@ -130,8 +138,5 @@ async def probe(url: str, installation: str | None = None) -> str:
     try:
         await open_once(options, "probe", inspect_streams)
     except LinkLost as error:
-        raise Unavailable(
-            f"{options.url.shown} does not answer: {error}.",
-            "Is RabbitMQ running there? See the setting broker.",
-        ) from None
+        raise Unavailable(f"{options.url.shown}: {error}.", error.hint or _RUNNING) from None
     return options.url.shown

@@ -50,6 +50,11 @@ class RabbitConsumer:
         """Whether it has its share, which may be none, and can read it."""
         return self._link.up and self._membership is not None and self._membership.living
 
+    @property
+    def store_away(self) -> bool:
+        """Whether it is the session store that keeps it from having its share."""
+        return self._membership is not None and self._membership.store_away
+
     async def receive(self) -> list[Delivery | Assigned | Revoked]:
         while batch := await self._feed.receive():
             if self._membership is None or not self._membership.look():

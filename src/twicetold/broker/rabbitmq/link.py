@@ -19,11 +19,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
     AuthenticationError,
-    InvalidFrameError,
     ProbableAuthenticationError,
 )
 
 from twicetold.broker.rabbitmq.options import RabbitOptions
+from twicetold.broker.rabbitmq.words import not_connected
 from twicetold.errors import SettingError
 
 log = structlog.get_logger()
@@ -38,7 +38,12 @@ Use = Callable[[AbstractChannel, asyncio.Event], Awaitable[None]]
 
 
 class LinkLost(Exception):
-    """The connection, or a channel on it, is no more. Its text says why."""
+    """The connection, or a channel on it, is no more. Its text says why; ``hint``, where it is
+    known, what to do about it."""
+
+    def __init__(self, why: str = "", hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
 
 
 @contextlib.contextmanager
@@ -61,8 +66,6 @@ def losing() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, InvalidFrameError):
-        return "it closed the connection as it was opened: does the vhost exist, may we use it?"
     if isinstance(error, asyncio.CancelledError):
         return _SILENT  # aiormq cancels what waits on a connection that has said nothing for long
     return (str(error.args[-1]) if error.args else "") or type(error).__name__
@@ -78,10 +81,12 @@ async def connect(options: RabbitOptions, purpose: str, host: str) -> AbstractCo
     except LinkLost as error:
         if isinstance(error.__cause__, AuthenticationError | ProbableAuthenticationError):
             raise SettingError(
-                "RabbitMQ refused the name or the password in the broker's URL.",
+                f"{options.url.shown} refuses the name or the password in the setting broker.",
                 "See: rabbitmqctl authenticate_user NAME PASSWORD. The user guest may come from"
                 " RabbitMQ's own machine only.",
             ) from None
+        if words := not_connected(error.__cause__, options):
+            raise LinkLost(*words) from error.__cause__
         raise
 
 
@@ -248,7 +253,9 @@ class RabbitLink:
             log.error("rabbitmq_unusable", **self._told, error=error.message, hint=error.hint)
         elif not self._unreachable:
             self._unreachable = True
-            log.warning("rabbitmq_unreachable", **self._told, error=str(error))
+            hint = error.hint if isinstance(error, LinkLost) else ""
+            told = {"hint": hint} if hint else {}
+            log.warning("rabbitmq_unreachable", **self._told, error=str(error), **told)
 
     @property
     def _told(self) -> dict[str, str]:

@@ -80,6 +80,11 @@ class Membership:
     def living(self) -> bool:
         return self._clock() < self._until
 
+    @property
+    def store_away(self) -> bool:
+        """Whether the session store did not answer when it was last asked."""
+        return self._store_away
+
     def look(self) -> bool:
         """Whether what is held is ours still; if not, it is given up."""
         if self.living:
