@@ -77,7 +77,7 @@ async def test_a_server_waits_for_redis_and_is_not_ready_without(
             redis.kill()
             told = await client.get("/readyz")
             assert told.status_code == 503
-            assert list(told.json()["reasons"]) == ["sessions"]
+            assert told.json()["reasons"] == {"sessions": "redis does not answer."}
             assert "127.0.0.1" not in told.text
             await asyncio.to_thread(redis.start)
             assert (await client.get("/readyz")).status_code == 200
@@ -105,6 +105,7 @@ async def test_doctor_tries_redis_and_takes_nothing(
     other = f"{redis.url}?prefix=others&volatile=accepted"
     assert "another installation" in await found(other, "broken")
     away = await found("redis://:secret@127.0.0.1:1/0", "broken")
-    assert "Redis at 127.0.0.1:1/0 does not answer: connection refused" in away
+    assert "Redis at 127.0.0.1:1/0 (setting sessions) does not answer: connection refused" in away
+    assert "Is Redis running there?" in away
     assert "secret" not in away
     assert not (tmp_path / "data").exists()

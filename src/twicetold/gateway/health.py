@@ -16,7 +16,7 @@ from twicetold.gateway.schemas import (
     ReadyBody,
     RootBody,
 )
-from twicetold.observe.health import Check, Unfit, failing, room_left
+from twicetold.observe.health import Check, Unfit, carrier, failing, room_left
 from twicetold.observe.metrics import CONTENT_TYPE, Metrics
 from twicetold.speech.identity import CallKey
 
@@ -74,6 +74,8 @@ async def metrics(request: Request) -> Response:
 def checks(platform: Platform) -> dict[str, Check]:
     """What a gateway cannot do without."""
 
+    settings = platform.settings
+
     async def engines() -> None:
         if not platform.live_engine.live:
             raise Unfit(f"{platform.live_engine.name} cannot write live captions.")
@@ -81,14 +83,19 @@ def checks(platform: Platform) -> dict[str, Check]:
             raise Unfit(f"{platform.batch_engine.name} cannot transcribe recordings.")
 
     return {
-        "disk": lambda: room_left(platform.settings.data_dir),
+        "disk": lambda: room_left(settings.data_dir),
         "transcripts": lambda: platform.transcripts.buried(_NO_CALL),
-        "sessions": platform.sessions.check,
-        "broker": platform.broker.check,
+        # Whoever asks may be anybody: where the carriers are is in the log.
+        "sessions": carrier(_scheme(settings.sessions), platform.sessions.check, told=False),
+        "broker": carrier(_scheme(settings.broker), platform.broker.check, told=False),
         "queue": lambda: platform.queue.job_of(_NO_CALL),
         "store": lambda: obstore.list_with_delimiter_async(platform.store, prefix="parts"),
         "engines": engines,
     }
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0]
 
 
 def _engine(info: EngineInfo) -> EngineBody:

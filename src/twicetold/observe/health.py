@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from twicetold.errors import TwicetoldError
+from twicetold.errors import TwicetoldError, Unavailable
 from twicetold.observe.metrics import CONTENT_TYPE, Metrics
 
 Check = Callable[[], Awaitable[object]]
@@ -17,6 +17,7 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 _CHECK_TIMEOUT_S = 2.0
+_MARGIN_S = 0.1  # a check that has this time limit of its own says more
 _MB = 1_000_000
 _LEAST_FREE_BYTES = 50 * _MB
 
@@ -33,7 +34,7 @@ async def failing(checks: Mapping[str, Check]) -> dict[str, str]:
 
 async def _check(name: str, check: Check) -> tuple[str, str]:
     try:
-        async with asyncio.timeout(_CHECK_TIMEOUT_S):
+        async with asyncio.timeout(_CHECK_TIMEOUT_S + _MARGIN_S):
             await check()
     except TimeoutError:
         return name, f"No answer within {_CHECK_TIMEOUT_S:.0f} s."
@@ -44,6 +45,25 @@ async def _check(name: str, check: Check) -> tuple[str, str]:
     except Exception as error:  # noqa: BLE001 - a check that fails is the answer, not a crash
         return name, f"It does not answer ({type(error).__name__})."
     return name, ""
+
+
+def carrier(where: str, check: Check, *, told: bool) -> Check:
+    """The check of a carrier, whose reason names ``where`` it is, or only its scheme. ``told``:
+    whoever asks may read the error's own words, which may hold an address."""
+
+    async def checked() -> None:
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+                await check()
+        except TimeoutError:
+            raise Unfit(f"{where} does not answer within {_CHECK_TIMEOUT_S:.0f} s.") from None
+        except TwicetoldError as error:
+            if isinstance(error, Unavailable) and error.away:
+                raise Unfit(f"{where} does not answer.") from None
+            words = f"{error.message} {error.hint}" if told else f"{error.code}: {error.hint}"
+            raise Unfit(f"{where}: {words}") from None
+
+    return checked
 
 
 async def room_left(directory: Path) -> None:

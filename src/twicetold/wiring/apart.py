@@ -12,12 +12,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from enum import StrEnum
 
 from twicetold.batch.attempt import Carriers as BatchCarriers
+from twicetold.broker import Broker
 from twicetold.config import Settings
 from twicetold.data_directory import spool_of, sweep_spools
 from twicetold.descriptors import raise_limit
 from twicetold.live.call_recorder import Carriers as RecordCarriers
-from twicetold.observe.health import Check, Health, Unfit, room_left
+from twicetold.observe.health import Check, Health, Unfit, carrier, room_left
 from twicetold.observe.metrics import Metrics
+from twicetold.sessions import Sessions
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants, refuse_open_door
 from twicetold.wiring.opening import Opener, carriers, refuse_alone, scheme_of
@@ -111,7 +113,7 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
         metrics.lag("live", worker.lags)
         metrics.foreign("live", worker.foreign)
         async with at_work({"live": worker.run()}):
-            yield {"sessions": sessions.check, "broker": broker.check}
+            yield _running_calls(opener, sessions, broker)
 
 
 @asynccontextmanager
@@ -127,8 +129,7 @@ async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     async with at_work({"record": worker.run()}):
         yield {
             "disk": lambda: room_left(settings.data_dir),
-            "sessions": sessions.check,
-            "broker": broker.check,
+            **_running_calls(opener, sessions, broker),
             "transcripts": lambda: transcripts.buried(_NO_CALL),
             "queue": lambda: queue.job_of(_NO_CALL),
         }
@@ -152,10 +153,19 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
         yield {
             "disk": lambda: room_left(settings.data_dir),
             "engine": engine,
-            "broker": broker.check,
+            "broker": carrier(opener.shown(settings.broker), broker.check, told=True),
             "transcripts": lambda: transcripts.buried(_NO_CALL),
             "queue": lambda: queue.job_of(_NO_CALL),
         }
+
+
+def _running_calls(opener: Opener, sessions: Sessions, broker: Broker) -> Checks:
+    """What carries the calls that run, each named by its address."""
+    settings, shown = opener.settings, opener.shown
+    return {
+        "sessions": carrier(shown(settings.sessions), sessions.check, told=True),
+        "broker": carrier(shown(settings.broker), broker.check, told=True),
+    }
 
 
 _WORKERS: dict[Worker, Callable[[Opener, Metrics], AbstractAsyncContextManager[Checks]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from twicetold.errors import Unavailable
 from twicetold.observe import health as module
-from twicetold.observe.health import Health, Unfit, failing
+from twicetold.observe.health import Health, Unfit, carrier, failing
 from twicetold.observe.metrics import Metrics
 
 pytestmark = pytest.mark.unit
@@ -83,3 +83,39 @@ async def test_a_check_is_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(reasons) == {"unfit", "slow", "foreign"}
     assert reasons["unfit"] == "It is too full."
     assert "somebody" not in reasons["foreign"]
+
+
+@pytest.mark.parametrize(
+    ("error", "worker", "gateway"),
+    [
+        (
+            Unavailable("Redis at 10.0.0.5:6379/0 does not answer.", away=True),
+            "redis://10.0.0.5:6379 does not answer.",
+            "redis does not answer.",
+        ),
+        (
+            Unavailable("It waits for 10.0.0.7.", "It goes on by itself."),
+            "redis://10.0.0.5:6379: It waits for 10.0.0.7. It goes on by itself.",
+            "redis: unavailable: It goes on by itself.",
+        ),
+    ],
+)
+async def test_a_carrier_is_named_and_where_it_is_not_told_to_everybody(
+    error: Unavailable, worker: str, gateway: str
+) -> None:
+    async def check() -> None:
+        raise error
+
+    told = carrier("redis://10.0.0.5:6379", check, told=True)
+    scheme = carrier("redis", check, told=False)
+    assert await failing({"a": told, "b": scheme}) == {"a": worker, "b": gateway}
+
+
+async def test_a_carrier_that_says_nothing_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHECK_TIMEOUT_S", 0.05)
+
+    async def slow() -> None:
+        await asyncio.sleep(60)
+
+    reasons = await failing({"broker": carrier("kafka", slow, told=False)})
+    assert reasons == {"broker": "kafka does not answer within 0 s."}
