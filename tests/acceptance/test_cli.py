@@ -281,9 +281,9 @@ def test_a_port_or_a_data_directory_in_use_is_named(
         assert "in use by another server" in locked.stderr
         for done in (taken, locked):
             assert done.stdout == ""
-            error, hint = done.stderr.strip().splitlines()[-2:]
-            assert error.startswith("error: ")
-            assert hint.startswith("hint: ")
+            last = json.loads(done.stderr.strip().splitlines()[-1])
+            assert (last["event"], last["level"]) == ("ended", "critical")
+            assert last["hint"]
 
 
 def test_tenants_are_kept_apart_by_their_keys(tmp_path: Path, environ: dict[str, str]) -> None:

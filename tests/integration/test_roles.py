@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import time
@@ -29,10 +30,11 @@ async def test_a_role_alone_needs_a_broker_that_processes_share(tmp_path: Path) 
     async with installation(tmp_path, "file://") as product:
         role = await product.start("worker", "live")
         assert await role.process.wait() == 1
-        error, hint = role.log.strip().splitlines()[-2:]
-        assert error.startswith("error: broker got file://")
-        assert "kafka://" in hint
-        assert "twicetold serve" in hint
+        (said,) = map(json.loads, role.log.splitlines())  # all that a log collector gets
+        assert (said["event"], said["code"]) == ("ended", "bad_setting")
+        assert said["reason"].startswith("broker got file://")
+        assert "kafka://" in said["hint"]
+        assert "twicetold serve" in said["hint"]
         assert not product.data_dir.exists()
 
 

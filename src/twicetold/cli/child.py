@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -78,8 +79,16 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 def failed(message: str, log: Path) -> Unavailable:
     """An error with the last lines of the server's log."""
     lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:] if log.exists() else []
-    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
-    if said:
-        return Unavailable(f"{message}: {said[-1]}", hints[-1] if hints else "")
+    last = _last_words(lines[-1]) if lines else None
+    if last is not None:
+        return Unavailable(f"{message}: {last['reason']}", str(last["hint"]))
     return Unavailable(f"{message}: {' / '.join(lines)}" if lines else f"{message}.", f"See {log}.")
+
+
+def _last_words(line: str) -> dict[str, object] | None:
+    """What a server says as it ends by an error; see ``process``."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and {"reason", "hint"} <= said.keys() else None

@@ -15,10 +15,11 @@ from twicetold.cli.options import (
     TenantsFileOption,
     settings_of,
 )
-from twicetold.cli.process import ready_gateway, run_process
+from twicetold.cli.process import last_words_logged, ready_gateway, run_process
 from twicetold.config import Settings
 
 
+@last_words_logged
 def gateway(
     host: HostOption = None,
     port: PortOption = None,

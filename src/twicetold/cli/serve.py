@@ -17,11 +17,12 @@ from twicetold.cli.options import (
     TenantsFileOption,
     settings_of,
 )
-from twicetold.cli.process import ready_gateway, run_process
+from twicetold.cli.process import last_words_logged, ready_gateway, run_process
 from twicetold.config import Settings
 from twicetold.errors import TwicetoldError
 
 
+@last_words_logged
 def serve(
     host: HostOption = None,
     port: PortOption = None,

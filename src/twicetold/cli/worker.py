@@ -18,7 +18,7 @@ from twicetold.cli.options import (
     TenantsFileOption,
     settings_of,
 )
-from twicetold.cli.process import run_process
+from twicetold.cli.process import last_words_logged, run_process
 from twicetold.config import Settings
 
 HealthHostOption = Annotated[
@@ -37,6 +37,7 @@ app = typer.Typer(
 
 
 @app.command("live")
+@last_words_logged
 def live(
     host: HealthHostOption = _LOCAL,
     port: HealthPortOption = LIVE_PORT,
@@ -58,6 +59,7 @@ def live(
 
 
 @app.command("record")
+@last_words_logged
 def record(
     host: HealthHostOption = _LOCAL,
     port: HealthPortOption = RECORD_PORT,
@@ -78,6 +80,7 @@ def record(
 
 
 @app.command("batch")
+@last_words_logged
 def batch(
     host: HealthHostOption = _LOCAL,
     port: HealthPortOption = BATCH_PORT,
