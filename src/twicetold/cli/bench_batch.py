@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twicetold.cli.console import err, note, out, run, say
+from twicetold.cli.console import err, note, run, say, show
 from twicetold.cli.options import ConfigOption, SetOption, settings_of
 from twicetold.cli.recordings import find_recordings, write_whole
 from twicetold.cli.samples import samples_folder
@@ -43,7 +43,7 @@ def bench_batch(
     ).settings
     configure("error")
     figures = run(_measured(_recordings(files or []), settings))
-    out().print(_table(figures))
+    show(_table(figures))
     if json_ is not None:
         body = {"engine": settings.batch_engine, "files": [each.to_dict() for each in figures]}
         write_whole(json_, [json.dumps(body, indent=2) + "\n"])

@@ -16,7 +16,7 @@ import numpy as np
 
 from twicetold.cli.bench_calls import MESSAGE_S, Latencies, Samples, Script, latencies_of, play_all
 from twicetold.cli.child import server_process
-from twicetold.cli.console import err, note, out
+from twicetold.cli.console import err, note, show
 from twicetold.cli.live_call import opened
 from twicetold.cli.samples import sample_call, samples_folder
 from twicetold.errors import MissingExtra, RecordingNotFound
@@ -56,7 +56,7 @@ async def measure(
                 heard = await play_all(address, name, scripts, key=key, language=language)
             steps.append(_step(calls, latencies_of(zip(scripts, heard, strict=True))))
     figures = {"seconds": seconds, "message_ms": round(1000 * MESSAGE_S), "steps": steps}
-    out().print(table_of(steps))
+    show(table_of(steps))
     if output is not None:
         for path in await asyncio.to_thread(_write, figures, output):
             note(f"Wrote {path}")

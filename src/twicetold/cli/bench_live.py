@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from twicetold.cli.console import run
-from twicetold.cli.options import KeyOption, settings_of
+from twicetold.cli.options import ConfigOption, KeyOption, settings_of
 from twicetold.errors import SettingError
 
 
@@ -36,6 +36,7 @@ def bench_live(
         typer.Option("--url", metavar="URL", help="A running server (default: one of our own)."),
     ] = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
     language: Annotated[str | None, typer.Option(help="Language that is spoken.")] = None,
 ) -> None:
     """Play calls at their real speed, so many at once, and measure how long captions take.
@@ -46,7 +47,7 @@ def bench_live(
     from twicetold.cli.bench_latency import measure
 
     calls = _numbers(concurrency)
-    spoken = language or settings_of().settings.language
+    spoken = language or settings_of(config=config).settings.language
     run(
         measure(calls, seconds=seconds, file=file, output=output, url=url, key=key, language=spoken)
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twicetold.cli.console import clock, note, out, run, say
-from twicetold.cli.options import KeyOption, UrlOption, server_of
+from twicetold.cli.console import clock, note, run, say, show
+from twicetold.cli.options import ConfigOption, KeyOption, UrlOption, server_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,30 +41,32 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="As the API gives them.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """List calls, newest first."""
-    page = run(_calls(server_of(url, key), limit, cursor))
+    page = run(_calls(server_of(url, key, config), limit, cursor))
     if as_json:
         say(json.dumps(page, indent=2, ensure_ascii=False))
         return
     if not page["calls"]:
         note("There are no calls yet. Try: twicetold listen")
         return
-    out().print(_table(page["calls"]))
+    show(_table(page["calls"]))
     if page.get("cursor"):
         note(f"More: twicetold calls list --cursor {page['cursor']}")
 
 
 @app.command("show")
-def show(
+def show_(
     call_id: CallArgument,
     version: Annotated[Version, typer.Option(help="Which transcript.")] = Version.BEST,
     form: Annotated[Form, typer.Option("--format", help="How to show it.")] = Form.TXT,
     url: UrlOption = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Show a call's transcript."""
-    call, text = run(_transcript(server_of(url, key), call_id, version, form))
+    call, text = run(_transcript(server_of(url, key, config), call_id, version, form))
     note(_headline(call))
     say(text.rstrip("\n"))
 
@@ -75,11 +77,12 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Delete a call: sound, transcripts, jobs, all of it, for good."""
     if not yes and not typer.confirm(f"Delete call {call_id} for good?", err=True):
         raise typer.Exit(1)
-    run(_delete(server_of(url, key), call_id))
+    run(_delete(server_of(url, key, config), call_id))
     note(f"Call {call_id} is deleted.")
 
 

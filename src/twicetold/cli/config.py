@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from twicetold.cli.console import out, say
+from twicetold.cli.console import say, show
 from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
 from twicetold.config import Loaded, about_settings, masked
 
@@ -78,4 +78,4 @@ def _show_table(loaded: Loaded) -> None:
         style = "dim" if source == "default" else "green"
         value = _value(loaded, about.name) or "unset"
         table.add_row(about.name, Text(value), Text(source, style), Text(about.meaning, "dim"))
-    out().print(table)
+    show(table)

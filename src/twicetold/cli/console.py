@@ -6,12 +6,16 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twicetold.cli.words import hint_for
 from twicetold.errors import TwicetoldError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 T = TypeVar("T")
+
+_WIDE_CHARACTERS = 10_000
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -52,6 +56,20 @@ def note(text: str) -> None:
     err().print(text, markup=False, soft_wrap=True, emoji=False)
 
 
+def show(table: Table) -> None:
+    """A table on stdout: as wide as a terminal is; in a pipe nothing is folded or cut."""
+    if out().is_terminal:
+        out().print(table)
+        return
+    from rich.console import Console
+
+    wide = Console(width=_WIDE_CHARACTERS, highlight=False)
+    with wide.capture() as captured:
+        wide.print(table)
+    for line in captured.get().splitlines():
+        say(line.rstrip())
+
+
 def report(error: BaseException) -> None:
     """An error as its two lines: what is wrong, and what to do."""
     message, hint = words_of(error)
@@ -63,7 +81,7 @@ def report(error: BaseException) -> None:
 def words_of(error: BaseException) -> tuple[str, str]:
     """What an error says to its reader, and its hint."""
     if isinstance(error, TwicetoldError):
-        return error.message, error.hint
+        return error.message, hint_for(error.code, error.hint)
     if isinstance(error, OSError) and error.strerror:
         name = f": {error.filename}" if error.filename else ""
         return (f"{error.strerror}{name}.", "Check that the path is there and that you may use it.")

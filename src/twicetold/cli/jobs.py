@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twicetold.cli.console import clock, note, out, run, say
+from twicetold.cli.console import clock, note, run, say, show
 from twicetold.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -52,15 +52,15 @@ def list_(
 ) -> None:
     """List jobs, newest first, failed ones with their error. A server is asked for those of one
     tenant; with --all-tenants, whoever may read the data directory sees them all."""
-    _refuse_odds(all_tenants, asks_server=bool(url or key), names_files=bool(data_dir or config))
+    _refuse_odds(all_tenants, asks_server=bool(url or key), names_files=bool(data_dir))
     if all_tenants:
         page = {"jobs": _local_jobs(settings_of(data_dir=data_dir, config=config), state, limit)}
     else:
-        page = run(_jobs(server_of(url, key), state, limit))
+        page = run(_jobs(server_of(url, key, config), state, limit))
     if as_json:
         say(json.dumps(page, indent=2, ensure_ascii=False))
     elif page["jobs"]:
-        out().print(_table(page["jobs"]))
+        show(_table(page["jobs"]))
     else:
         note("There are no jobs.")
 
@@ -70,9 +70,10 @@ def retry(
     call_id: Annotated[str, typer.Argument(metavar="CALL_ID", help="The call whose job failed.")],
     url: UrlOption = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Try a failed job again."""
-    run(_retry(server_of(url, key), call_id))
+    run(_retry(server_of(url, key, config), call_id))
     note(f"The recording of {call_id} is queued again.")
 
 
@@ -94,7 +95,7 @@ def _refuse_odds(all_tenants: bool, *, asks_server: bool, names_files: bool) -> 
     if all_tenants and asks_server:
         raise typer.BadParameter("--all-tenants reads the data directory: no --url, no --key.")
     if names_files and not all_tenants:
-        raise typer.BadParameter("--data-dir and --config go with --all-tenants.")
+        raise typer.BadParameter("--data-dir goes with --all-tenants.")
 
 
 def _local_jobs(loaded: Loaded, state: State | None, limit: int) -> list[dict[str, Any]]:
@@ -149,4 +150,5 @@ def _done(done_s: float, total_s: float) -> str:
 
 def _error(job: Mapping[str, Any]) -> str:
     code = f"{job['error_code']}:" if job.get("error_code") else ""
-    return " ".join(filter(None, (code, job.get("error"), job.get("hint"))))
+    words = " ".join(filter(None, (code, job.get("error"), job.get("hint"))))
+    return " ".join(words.split())  # in one line

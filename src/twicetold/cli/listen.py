@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from twicetold.cli.console import note, run
-from twicetold.cli.options import KeyOption, UrlOption, server_of, settings_of
+from twicetold.cli.options import ConfigOption, KeyOption, UrlOption, server_of, settings_of
 
 
 def listen(
@@ -23,14 +23,15 @@ def listen(
     language: Annotated[str | None, typer.Option(help="Language that is spoken.")] = None,
     url: UrlOption = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Show captions of the microphone, or of a file, as they come. Ctrl-C ends the call.
 
     Needs a running server (twicetold serve). The call is kept, and transcribed again after it.
     """
-    server = server_of(url, key)
+    server = server_of(url, key, config)
     call = call_id or time.strftime("listen-%Y%m%d-%H%M%S")
-    run(_listen(server, call, language or settings_of().settings.language, file))
+    run(_listen(server, call, language or settings_of(config=config).settings.language, file))
 
 
 async def _listen(

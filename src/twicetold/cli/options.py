@@ -12,7 +12,11 @@ from twicetold.errors import SettingError
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings file (default: ./twicetold.toml)."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings file (TWICETOLD_CONFIG; default: ./twicetold.toml).",
+    ),
 ]
 DataDirOption = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Where everything is kept.")
@@ -52,6 +56,8 @@ def settings_of(*, sets: list[str] | None = None, **flags: object | None) -> Loa
     return load(values | {name: value for name, value in flags.items() if value is not None})
 
 
-def server_of(url: str | None, key: str | None) -> tuple[str, str | None]:
+def server_of(
+    url: str | None, key: str | None, config: Path | None = None
+) -> tuple[str, str | None]:
     """Address and key of the server that a command talks to."""
-    return server_address(load({}).settings, url, key)
+    return server_address(load({"config": config}).settings, url, key)

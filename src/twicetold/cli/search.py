@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twicetold.cli.console import clock, note, out, run, say
-from twicetold.cli.options import KeyOption, UrlOption, server_of
+from twicetold.cli.options import ConfigOption, KeyOption, UrlOption, server_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -24,9 +24,10 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="As the API gives them.")] = False,
     url: UrlOption = None,
     key: KeyOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Find where something was said, in the best transcript of each call."""
-    page = run(_search(server_of(url, key), " ".join(query), limit, cursor))
+    page = run(_search(server_of(url, key, config), " ".join(query), limit, cursor))
     if as_json:
         say(json.dumps(page, indent=2, ensure_ascii=False))
         return

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from twicetold.batch import pipeline
 from twicetold.cli import main as entry
+from twicetold.cli import process
 from twicetold.cli.main import app
 from twicetold.config import Settings
 from twicetold.errors import CallNotFound, NotAudio
@@ -77,7 +78,10 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_an_error_is_two_lines_and_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_two_lines_and_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_at_a_terminal", lambda: True)
     code = main("serve", "--host", "0.0.0.0")
     assert code == 1
     captured = capsys.readouterr()
@@ -328,6 +332,53 @@ def test_a_servers_refusal_keeps_its_words(
 ) -> None:
     assert main("calls", "show", "nobody") == 1
     assert capsys.readouterr().err == "error: Nothing.\nhint: Look.\n"
+
+
+def test_hints_speak_as_the_command_line_does(
+    server: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server's own speak HTTP."""
+    refused = {"code": "unauthorized", "message": "The request carries no key.", "hint": "Bearer"}
+    server.answer("/v1/calls", {"error": refused}, 401)
+    assert main("calls", "list") == 1
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == "error: The request carries no key."
+    assert "--key" in hint
+    assert "TWICETOLD_KEY" in hint
+    assert "Bearer" not in hint
+
+
+def test_nothing_is_folded_in_a_pipe(server: FakeApi) -> None:
+    call_id, error = "c" * 100, "This is \n what went wrong. " * 10
+    server.answer("/v1/calls", {"calls": [CALL | {"call_id": call_id}], "cursor": None})
+    listed = runner.invoke(app, ["calls", "list"], env={"COLUMNS": "40"}).stdout.splitlines()
+    assert len(listed) == 2
+    assert re.fullmatch(rf"{call_id} +2026-\S+ \S+ +1:05 +done +live +12\.5%", listed[1])
+    job = {"call_id": call_id, "state": "failed", "attempts": 4, "error": error, "hint": ""}
+    server.answer("/v1/jobs", {"jobs": [job]})
+    jobs = runner.invoke(app, ["jobs", "list"], env={"COLUMNS": "40"}).stdout.splitlines()
+    assert len(jobs) == 2
+    assert jobs[1].endswith(" ".join(error.split()))
+
+
+@pytest.mark.parametrize("named_by", ["flag", "variable"])
+def test_a_server_is_found_by_the_settings_file(
+    server: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named_by: str
+) -> None:
+    monkeypatch.delenv("TWICETOLD_URL")
+    file = tmp_path / "elsewhere.toml"
+    file.write_text(f"port = {server.url.rpartition(':')[2]}\n")
+    named: list[str] = []
+    if named_by == "flag":
+        named = ["--config", str(file)]
+    else:
+        monkeypatch.setenv("TWICETOLD_CONFIG", str(file))
+    server.answer("/v1/calls", {"calls": [], "cursor": None})
+    server.answer("/v1/jobs", {"jobs": []})
+    server.answer("/v1/search", {"hits": [], "cursor": None})
+    for command in (["calls", "list"], ["jobs", "list"], ["search", "word"]):
+        assert runner.invoke(app, [*command, *named]).exit_code == 0
+    assert len(server.asked) == 3
 
 
 def test_no_server_says_how_to_start_one(capsys: pytest.CaptureFixture[str]) -> None:
