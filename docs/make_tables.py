@@ -51,7 +51,7 @@ MEANINGS = {
     "forbidden": "without tenants: a request from another machine or another site's page",
     "call_not_found": "there is no such call (or it is another tenant's)",
     "transcript_not_ready": "the version that was asked for does not stand yet",
-    "transcript_not_found": "a transcript that this call will never have: an upload has no draft",
+    "transcript_not_found": "a version that this call does not have: an upload has no draft",
     "recording_not_found": "the call has no recording yet",
     "job_not_found": "the call has no (failed) job",
     "call_id_in_use": "a call of that id is running",

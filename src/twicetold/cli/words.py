@@ -14,6 +14,7 @@ HINTS: Mapping[str, str] = {
         "twicetold calls list says how far the call is. Where it failed, twicetold jobs list says "
         "why, and twicetold jobs retry CALL_ID tries again."
     ),
+    "transcript_not_found": "Ask for --version best.",
     "call_id_in_use": "Choose another with --call-id.",
     "call_id_used": "A call id is used once; choose another with --call-id.",
     "upload_too_large": "Raise the setting max_upload_mb, or use a compressed format (flac, mp3).",

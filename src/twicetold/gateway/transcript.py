@@ -17,7 +17,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from twicetold.errors import SwapLost, TranscriptNotFound, TranscriptNotReady
+from twicetold.errors import SwapLost, TranscriptNotFound, TranscriptNotReady, TwicetoldError
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.conditions import matches
 from twicetold.gateway.context import Platform
@@ -141,22 +141,45 @@ async def _read(
 
 
 def _choose(call: Call, wanted: Wanted) -> Version:
-    """The version to give. Raises TranscriptNotReady, or TranscriptNotFound for one that will
-    never be."""
+    """The version to give. Raises TranscriptNotReady, or TranscriptNotFound where waiting for it
+    is of no use."""
     has_canonical = call.canonical_revision is not None
     if wanted is not Wanted.DRAFT and has_canonical:
         return Version.CANONICAL
     if wanted is not Wanted.CANONICAL and call.has_draft:
         return Version.DRAFT
     name = call.key.call_id
+    if wanted is Wanted.DRAFT:
+        raise _no_draft(call)
     if call.status is Status.FAILED:
-        hint = f"The batch pass failed; see GET /v1/jobs, then POST /v1/calls/{name}/retry."
+        hint = f"The batch pass failed; {_retry_of(name)}"
         raise TranscriptNotReady(f"Call {name} has no {wanted} transcript.", hint)
-    if wanted is Wanted.DRAFT and call.source != "live":
-        hint = "Only calls that were spoken live have one; ask for version=best or canonical."
-        raise TranscriptNotFound(f"Call {name} was not live and has no draft.", hint)
     hint = "Follow GET /v1/calls/{}/events, or wait until the call's status is 'done'."
     raise TranscriptNotReady(f"Call {name} has no {wanted} transcript yet.", hint.format(name))
+
+
+def _no_draft(call: Call) -> TwicetoldError:
+    """A call that was spoken live may be done without one: what its record held of it was lost."""
+    name, other = call.key.call_id, "ask for version=best or canonical."
+    if call.source != "live":
+        hint = f"Only calls that were spoken live have one; {other}"
+        return TranscriptNotFound(f"Call {name} was not live and has no draft.", hint)
+    if call.status is Status.LIVE:
+        hint = "It begins with the first caption that is final."
+        return TranscriptNotReady(f"Call {name} has no draft yet.", hint)
+    if call.status is Status.DONE:
+        return TranscriptNotFound(
+            f"Call {name} is done and has no draft.", "Ask for version=best or canonical."
+        )
+    if call.status is Status.FAILED:
+        message = f"Call {name} has no draft, and its batch pass failed."
+        return TranscriptNotFound(message, f"For its canonical transcript {_retry_of(name)}")
+    hint = "Nothing of its captions is kept yet; its canonical transcript does not need them."
+    return TranscriptNotReady(f"Call {name} is over and has no draft.", hint)
+
+
+def _retry_of(name: str) -> str:
+    return f"see GET /v1/jobs, then POST /v1/calls/{name}/retry."
 
 
 def _draft_revision(call: Call, segments: list[Segment]) -> str:
