@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from twicetold.broker.rabbitmq.broker import RabbitBroker
     from twicetold.queue import JobState, JobStatus
 
+_PACKAGES = {  # by the scheme that needs them
+    "kafka": "confluent-kafka",
+    "rabbitmq": "aio-pika",
+    "redis": "redis",
+    "rediss": "redis",
+}
+_EXTRAS = {"confluent-kafka": "kafka", "aio-pika": "rabbitmq", "redis": "redis"}
+
 __all__ = [
     "engine_info",
     "kafka_broker",
@@ -37,6 +46,7 @@ __all__ = [
     "places_of",
     "queued_jobs",
     "rabbit_broker",
+    "refuse_missing_extras",
     "try_broker",
     "try_sessions",
 ]
@@ -77,6 +87,20 @@ async def try_broker(url: str, data_dir: Path) -> str | None:
         where: str = await _rabbitmq().probe(url, installation)
         return where
     return None
+
+
+def refuse_missing_extras(*, sessions: str, broker: str) -> None:
+    """Raises MissingExtra that names at once all that these two settings need and is not there."""
+    needs = {"sessions": sessions.partition("://")[0], "broker": broker.partition("://")[0]}
+    missing = {
+        f"{setting}={scheme}://": _PACKAGES[scheme]
+        for setting, scheme in needs.items()
+        if scheme in _PACKAGES and find_spec(_PACKAGES[scheme].replace("-", "_")) is None
+    }
+    if missing:
+        said = [f"{setting} needs the package {package}" for setting, package in missing.items()]
+        extras = ",".join(_EXTRAS[package] for package in missing.values())
+        raise MissingExtra(f"{', and '.join(said)}.", f"pip install 'twicetold[{extras}]'")
 
 
 def kafka_broker(url: str, installation: str) -> KafkaBroker:

@@ -10,7 +10,7 @@ import pytest
 import twicetold.broker
 from twicetold.config import Settings
 from twicetold.errors import MissingExtra
-from twicetold.parts import places_of, try_broker
+from twicetold.parts import places_of, refuse_missing_extras, try_broker
 
 pytestmark = pytest.mark.unit
 
@@ -71,3 +71,20 @@ def test_places_that_are_not_one(name: str, one: str, other: str) -> None:
 
 def test_what_is_no_url_of_ours_is_not_shown() -> None:
     assert places("sessions", "valkey://:secret@host") == {"valkey://"}
+
+
+def test_all_packages_that_are_missing_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_missing_extras(sessions="redis://h", broker="rabbitmq://h")  # nothing is missing
+    for module in ("redis", "aio_pika"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra) as both:
+        refuse_missing_extras(sessions="redis://:secret@h", broker="rabbitmq://me:secret@h")
+    assert both.value.message == (
+        "sessions=redis:// needs the package redis, and broker=rabbitmq:// needs the package "
+        "aio-pika."
+    )
+    assert both.value.hint == "pip install 'twicetold[redis,rabbitmq]'"
+    with pytest.raises(MissingExtra) as one:
+        refuse_missing_extras(sessions="rediss://h", broker="kafka://h")
+    assert one.value.hint == "pip install 'twicetold[redis]'"
+    refuse_missing_extras(sessions="sqlite://", broker="file://")

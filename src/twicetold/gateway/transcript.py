@@ -160,9 +160,9 @@ def _choose(call: Call, wanted: Wanted) -> Version:
 
 def _no_draft(call: Call) -> TwicetoldError:
     """A call that was spoken live may be done without one: what its record held of it was lost."""
-    name, other = call.key.call_id, "ask for version=best or canonical."
+    name = call.key.call_id
     if call.source != "live":
-        hint = f"Only calls that were spoken live have one; {other}"
+        hint = "Only calls that were spoken live have one; ask for version=best or canonical."
         return TranscriptNotFound(f"Call {name} was not live and has no draft.", hint)
     if call.status is Status.LIVE:
         hint = "It begins with the first caption that is final."

@@ -19,7 +19,7 @@ from twicetold.errors import SettingError
 from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
-from twicetold.parts import kafka_broker, places_of, rabbit_broker
+from twicetold.parts import kafka_broker, places_of, rabbit_broker, refuse_missing_extras
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
@@ -80,6 +80,7 @@ class Opener:
     async def running_calls(self) -> tuple[Sessions, Broker]:
         """The record of the calls that run and their log, both at work. A broker may have the
         session store keep for it what it cannot keep itself."""
+        refuse_missing_extras(sessions=self.settings.sessions, broker=self.settings.broker)
         sessions = await _open_sessions(self.settings)
         self.stack.push_async_callback(sessions.aclose)
         broker = await _open_broker(self.settings, sessions)
