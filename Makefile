@@ -48,11 +48,12 @@ format: .venv/.ready ## put style right
 bench: .venv/.ready ## the measurements of docs/benchmarks.md; without ARGS it names them
 	$(RUN)/python -m benchmarks $(ARGS)
 
+# Not grep -q, which ends at the first hit: whoever still writes into the pipe complains of it.
 dist: page ## the wheel and the source archive, with the page in them
 	@rm -rf dist
 	$(UV) build --quiet --out-dir dist
-	@$(PYTHON) -m zipfile -l dist/*.whl | grep -q twicetold/page/index.html || { echo "The wheel lacks the page."; exit 1; }
-	@! tar tzf dist/*.tar.gz | grep -q node_modules || { echo "The source archive holds what others have written."; exit 1; }
+	@$(PYTHON) -m zipfile -l dist/*.whl | grep twicetold/page/index.html >/dev/null || { echo "The wheel lacks the page."; exit 1; }
+	@! tar tzf dist/*.tar.gz | grep node_modules >/dev/null || { echo "The source archive holds what others have written."; exit 1; }
 
 clean: ## forget all that was installed
 	rm -rf .venv .cache dist web/node_modules src/twicetold/page
