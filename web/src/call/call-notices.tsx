@@ -2,6 +2,7 @@ import type { Call } from "../api/types";
 import { link } from "../router";
 import { Icon } from "../ui/icon";
 import { Notice, Problem } from "../ui/notice";
+import { ToldAgain } from "../ui/told-again";
 import type { OpenCall } from "./open-call";
 
 /** What stands between this call and its canonical transcript. */
@@ -36,7 +37,7 @@ function State({ call, open }: { call: Call; open: OpenCall }) {
       return (
         <Notice title="Transcribing again…">
           {call.has_draft ? "Below is the draft. " : ""}
-          <progress aria-label="Transcribing again" value={open.share.value ?? 0} max={1} />
+          <ToldAgain share={open.share.value ?? 0} />
         </Notice>
       );
     case "failed": {

@@ -10,6 +10,7 @@ import { clock, moment, percent } from "../ui/format";
 import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
 import { Problem } from "../ui/notice";
+import { ToldAgain } from "../ui/told-again";
 import type { CallList } from "./call-list";
 import { STATES } from "./filters";
 
@@ -141,9 +142,7 @@ function State({ call, share }: { call: Call; share: number | undefined }) {
       <span class={`badge ${BADGES[call.status]}`}>
         {twice ? "told twice" : STATES[call.status]}
       </span>
-      {call.status === "transcribing" && share !== undefined && (
-        <progress aria-label="Transcribing again" value={share} max={1} />
-      )}
+      {call.status === "transcribing" && share !== undefined && <ToldAgain share={share} />}
     </>
   );
 }

@@ -8,6 +8,7 @@ import { Icon } from "../ui/icon";
 import { Notice, Problem } from "../ui/notice";
 import { save } from "../ui/save";
 import { useAgo } from "../ui/ticking";
+import { ToldAgain } from "../ui/told-again";
 import type { LiveCall } from "./call";
 import { MicrophoneOptions } from "./microphone-options";
 import type { Conversation } from "./running";
@@ -203,7 +204,7 @@ export function SecondNotice({ second, mayOpen = true, silent = false }: SecondP
     case "waiting":
       return (
         <Notice title="Transcribing again…" actions={open}>
-          <progress aria-label="Transcribing again" value={telling.share} max={1} />
+          <ToldAgain share={telling.share} />
         </Notice>
       );
     case "done":
