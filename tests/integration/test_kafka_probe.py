@@ -1,0 +1,49 @@
+"""What ``doctor`` says of an address at which no Kafka answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.carriers.process import free_port
+
+from twicetold.broker.kafka import broker as module
+from twicetold.broker.kafka.broker import KafkaBroker
+from twicetold.errors import Unavailable
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHECK_S", 0.4)
+
+
+async def _told(port: int, options: str = "") -> Unavailable:
+    with pytest.raises(Unavailable) as away:
+        await KafkaBroker(f"kafka://me:secret@127.0.0.1:{port}{options}").probe()
+    assert away.value.message.startswith(f"kafka://127.0.0.1:{port} does not answer: ")
+    assert "setting broker" in away.value.hint
+    assert "secret" not in away.value.message
+    return away.value
+
+
+async def test_nobody_there() -> None:
+    assert "Connection refused" in (await _told(free_port())).message
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [("", "it does not answer as Kafka does"), ("?tls=true", "SSL")]
+)
+async def test_something_else_there(options: str, words: str) -> None:
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(web, "127.0.0.1", 0)
+    async with listening:
+        told = await _told(listening.sockets[0].getsockname()[1], options)
+    assert words in told.message
+    assert "?tls=true" in told.hint
