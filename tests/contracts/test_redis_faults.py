@@ -135,7 +135,7 @@ async def test_a_frozen_server_is_given_up_within_the_deadline_and_good_again_af
             return_exceptions=True,
         )
         assert time.monotonic() - began < 1.6
-        assert {type(error) for error in told} == {Unavailable}
+        assert all(isinstance(error, Unavailable) for error in told)
         assert "may have happened" in str(told[0])
         assert "does not answer" in str(told[1])
         assert "may have happened" not in str(told[-1])  # it waited for a connection in vain

@@ -134,7 +134,7 @@ async def test_a_deleted_stream_is_told_and_then_begins_a_new_log(
 async def test_a_wrong_password_is_refused_and_never_shown(url: str) -> None:
     with capture_logs() as logs:
         error = await refused(url.replace("guest:guest@", "guest:sesame@"))
-    assert "refused the name or the password" in error.message
+    assert "refuses the name or the password in the setting broker" in error.message
     assert "sesame" not in f"{error} {error.hint} {logs}"
 
 

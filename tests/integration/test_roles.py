@@ -70,10 +70,10 @@ async def test_roles_that_keep_calls_in_different_places_do_not_come_together(
         await gateway.ask("/healthz")
         worker = await product.start("worker", "record", "--set", "sessions=redis://:secret@host")
         assert await worker.process.wait() == 1
-        error, hint = worker.log.strip().splitlines()[-2:]
-        assert error.startswith("error: sessions is redis://host:6379/0")
-        assert f"but sqlite:// for gateway, process {gateway.pid}." in error
-        assert "--config" in hint
+        said = json.loads(worker.log.splitlines()[-1])
+        assert said["reason"].startswith("sessions is redis://host:6379/0")
+        assert f"but sqlite:// for gateway, process {gateway.pid}." in said["reason"]
+        assert "--config" in said["hint"]
         assert "secret" not in worker.log
 
 

@@ -73,7 +73,7 @@ class RabbitBroker(Broker):
         if any(member.store_away for member in waiting):
             raise Unavailable(
                 "It waits for the session store, which does not answer.",
-                "There is kept who reads which partition. It goes on by itself.",
+                "That store keeps who reads which partition. It goes on by itself.",
             )
         if waiting:
             raise Unavailable("The consumer group is being joined.", "Wait a moment.")
