@@ -291,10 +291,18 @@ class Unavailable(TwicetoldError, OSError):
     retryable = True
     default_hint = "Try again in a moment; if it stays so, see the server's log."
 
-    def __init__(self, message: str, hint: str | None = None, *, away: bool = False) -> None:
-        """``away``: the broker or the session store does not answer."""
+    def __init__(
+        self, message: str, hint: str | None = None, *, away: bool = False, public: str = ""
+    ) -> None:
+        """``away``: the broker or the session store does not answer. ``public``: what clients are
+        told instead of a message that says where in the house something is."""
         super().__init__(message, hint)
         self.away = away
+        self.public = public or ("A part of the server does not answer." if away else "")
+
+    def to_dict(self) -> dict[str, object]:
+        told = super().to_dict()
+        return told | {"message": self.public, "hint": self.default_hint} if self.public else told
 
 
 class DiskFull(Unavailable):

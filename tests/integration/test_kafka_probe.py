@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
+from confluent_kafka import KafkaException
 from tests.carriers.process import free_port
 
 from twicetold.broker.kafka import broker as module
@@ -47,3 +49,29 @@ async def test_something_else_there(options: str, words: str) -> None:
         told = await _told(listening.sockets[0].getsockname()[1], options)
     assert words in told.message
     assert "?tls=true" in told.hint
+
+
+async def test_topics_that_are_still_being_made_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def being_made(*_: object) -> None:
+        raise KafkaException("topic t.audio is being made")
+
+    class Silent:
+        """An AdminClient that has heard of no error."""
+
+        def __init__(self, _: object) -> None:
+            pass
+
+        def poll(self, _: float) -> None:
+            pass
+
+    monkeypatch.setattr(module, "prepare_topics", being_made)
+    monkeypatch.setattr(module, "AdminClient", Silent)
+    with structlog.testing.capture_logs() as logs:
+        starting = asyncio.create_task(KafkaBroker("kafka://host").start())
+        await asyncio.wait([starting], timeout=0.2)
+        starting.cancel()
+        await asyncio.wait([starting])
+    assert starting.cancelled()
+    assert logs[0]["error"] == "topic t.audio is being made"

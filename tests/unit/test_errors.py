@@ -43,3 +43,17 @@ def test_what_is_raised_as_a_branch_says_what_to_do_as_well() -> None:
 def test_the_picture_shows_no_error_that_is_not_there() -> None:
     shown = re.findall(r"─ (\w+)", errors.__doc__ or "")
     assert sorted(shown) == sorted(kind.__name__ for kind in tree())
+
+
+def test_clients_are_not_told_where_in_the_house_something_is() -> None:
+    away = errors.Unavailable(
+        "Redis at 10.0.0.5:6379/0 does not answer.", "See sessions.", away=True
+    )
+    assert away.message.startswith("Redis at 10.0.0.5")  # for the log
+    assert away.to_dict() == {
+        "code": "unavailable",
+        "message": "A part of the server does not answer.",
+        "hint": errors.Unavailable.default_hint,
+        "retryable": True,
+    }
+    assert errors.Unavailable("The server stops.").to_dict()["message"] == "The server stops."

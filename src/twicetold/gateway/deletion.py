@@ -139,7 +139,7 @@ async def _may_run(platform: Platform, key: CallKey) -> bool:
 
 async def _tell_followers(platform: Platform, key: CallKey) -> None:
     gone = CallDeleted(f"The call {key.call_id} was deleted.")
-    told = Caption.of(Failed(gone.code, gone.message, gone.hint, gone.retryable))
+    told = Caption.of(Failed.of(gone))
     await platform.broker.publish(Topic.CAPTIONS, key, told.to_bytes())
 
 

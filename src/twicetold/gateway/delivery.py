@@ -229,7 +229,7 @@ class Delivery:
 
 
 def _told(error: TwicetoldError) -> Caption:
-    return Caption.of(Failed(error.code, error.message, error.hint, error.retryable))
+    return Caption.of(Failed.of(error))
 
 
 def _utterance_of(caption: Caption) -> tuple[int, int]:

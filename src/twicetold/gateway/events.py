@@ -144,7 +144,7 @@ async def _stream(delivery: Delivery, welcome: Welcome) -> AsyncGenerator[str, N
     except Unavailable:
         return  # the server stops, and the client connects again by itself
     except TwicetoldError as error:
-        told = Failed(error.code, error.message, error.hint, error.retryable)
+        told = Failed.of(error)
         yield _as_events([Caption.of(told)])[0]
     finally:
         # Where the client has left, every wait in here is cancelled at once: so none.

@@ -400,7 +400,7 @@ class Connection:
 
     async def refuse(self, error: TwicetoldError) -> None:
         """Tell the client what is wrong, and close."""
-        told = Failed(error.code, error.message, error.hint, error.retryable)
+        told = Failed.of(error)
         patience_s = _LAST_WORDS_S if isinstance(error, SlowReader) else _MOST_UNREAD_S
         with contextlib.suppress(SlowReader):
             await _within(patience_s, self._part(told.to_json(), _close_code(error)))

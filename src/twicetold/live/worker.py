@@ -120,7 +120,7 @@ class LiveWorker:
 
     def _say_lost(self, key: CallKey) -> None:
         lost = SessionLost("The call's record is gone; its live captions end here.")
-        failed = Failed(lost.code, lost.message, lost.hint, lost.retryable)
+        failed = Failed.of(lost)
         self._broker.publish(Topic.CAPTIONS, key, Caption.of(failed).to_bytes())
 
     async def _go_deaf(self, key: CallKey, inbox: Inbox) -> Fate:

@@ -134,7 +134,7 @@ class RedisSessions:
         if done == _LATE:  # or the server's clock has leapt, which is known now
             done = await self._swapped(key, args)
         if done == _LATE:
-            raise Unavailable(f"{self.name} is too slow; nothing was changed.")
+            raise Unavailable(f"{self.name} is too slow; nothing was changed.", away=True)
         if done == _DIFFERS:
             raise SwapLost(f"Another process owns the call {key} now.")
         if done == _GONE:

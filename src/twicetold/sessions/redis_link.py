@@ -174,7 +174,8 @@ class Link:
             if repeatable:
                 raise _Unreached from error
             raise Unavailable(
-                f"{self.name} was asked and did not answer: it may have happened all the same."
+                f"{self.name} was asked and did not answer: it may have happened all the same.",
+                away=True,
             ) from error
         except exceptions.RedisError as error:
             raise refusal(self.name, error) from error

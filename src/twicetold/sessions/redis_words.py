@@ -14,6 +14,10 @@ Kind = Literal["mend", "full", "foreign", "passing", "other"]
 PERMISSIONS = "+@read +@write +@scripting +@connection +time +info +role +config|get +bgrewriteaof"
 
 
+_FULL = "The server has no room for what this takes."
+_REFUSES = "A part of the server refuses to do this."
+
+
 class Refused(Unavailable):
     """The server is there and did not do it: nothing was changed.
 
@@ -22,7 +26,7 @@ class Refused(Unavailable):
     """
 
     def __init__(self, message: str, hint: str, kind: Kind) -> None:
-        super().__init__(message, hint)
+        super().__init__(message, hint, public=_FULL if kind == "full" else _REFUSES)
         self.kind = kind
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple
 
+from twicetold.errors import TwicetoldError
 from twicetold.speech.transcript import Final
 
 _HEAD = struct.Struct("<BI")
@@ -153,6 +154,11 @@ class Failed(_Event):
     message: str
     hint: str
     retryable: bool
+
+    @classmethod
+    def of(cls, error: TwicetoldError) -> Failed:
+        told: dict[str, Any] = error.to_dict()
+        return cls(**told)
 
 
 class Caption(NamedTuple):

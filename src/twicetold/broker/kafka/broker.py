@@ -167,7 +167,8 @@ class KafkaBroker(Broker):
 
     def _why(self, error: KafkaException) -> str:
         """The last that was heard of why it is away, without librdkafka's state of mind."""
-        heard = self._last_error or str(error.args[0].str())
+        said = error.args[0]  # ours has words alone
+        heard = self._last_error or (said.str() if isinstance(said, KafkaError) else str(said))
         if "Invalid response size" in heard:  # librdkafka would have us raise a limit
             return "it does not answer as Kafka does"
         return heard.partition(" (after ")[0]
