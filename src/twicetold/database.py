@@ -25,7 +25,16 @@ from typing import Any, TypeVar
 
 import structlog
 
-from twicetold.database_file import check, connect, empty_log, execute_schema, named, translate
+from twicetold.database_file import (
+    Columns,
+    add_columns,
+    check,
+    connect,
+    empty_log,
+    execute_schema,
+    named,
+    translate,
+)
 from twicetold.errors import Unavailable
 
 __all__ = ["Database", "Work", "translate"]
@@ -56,11 +65,19 @@ class Database:
     What it raises is raised to the caller; errors of SQLite come as ``translate`` names them.
     """
 
-    def __init__(self, path: Path, schema: str, *, extra_pragmas: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        later: Columns | None = None,
+        *,
+        extra_pragmas: tuple[str, ...] = (),
+    ) -> None:
         """Open or make the file. Raises CorruptDatabase, having changed nothing.
 
-        ``schema`` is run every time (CREATE … IF NOT EXISTS); ``extra_pragmas`` come
-        before it, on both connections, without the word PRAGMA.
+        ``schema`` is run every time (CREATE … IF NOT EXISTS), then ``later`` adds what columns
+        a file lacks that was made before there were these; ``extra_pragmas`` come before it,
+        on both connections, without the word PRAGMA.
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +85,7 @@ class Database:
         with contextlib.ExitStack() as undo:
             writing = undo.enter_context(contextlib.closing(connect(path, extra_pragmas)))
             execute_schema(writing, schema, path)
+            add_columns(writing, later or {}, path)
             reading = undo.enter_context(contextlib.closing(connect(path, extra_pragmas)))
             reading.execute("PRAGMA query_only=ON")
             undo.pop_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from twicetold.errors import CorruptDatabase, DiskFull, TwicetoldError, Unavailable
@@ -34,6 +35,8 @@ _MISTAKES = (
     sqlite3.DataError,
     sqlite3.NotSupportedError,
 )
+
+Columns = Mapping[str, Mapping[str, str]]  # of each table, what there is of columns: name → type
 
 
 def connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
@@ -84,6 +87,25 @@ def execute_schema(db: sqlite3.Connection, schema: str, path: Path) -> None:
         db.executescript(schema)
     except sqlite3.Error as error:
         raise named(error, path) from error
+
+
+def add_columns(db: sqlite3.Connection, columns: Columns, path: Path) -> None:
+    """Add those that are missing. Processes of before, which leave them out, go on beside this:
+    a column must have a default."""
+    try:
+        for table, wanted in columns.items():
+            if wanted.keys() <= _columns(db, table):
+                continue
+            db.execute("BEGIN IMMEDIATE")  # of two that start together the second finds them there
+            for name in wanted.keys() - _columns(db, table):
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {wanted[name]}")
+            db.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise named(error, path) from error
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
 def named(error: BaseException, path: Path) -> BaseException:

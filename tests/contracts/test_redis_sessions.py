@@ -137,6 +137,16 @@ async def test_what_is_left_of_a_finished_call_is_small(server: RedisServer) -> 
             assert asking.object("encoding", store._hash(KEY)) == b"listpack"
 
 
+async def test_records_of_before_there_were_cuts_go_on(server: RedisServer) -> None:
+    async with fresh(server) as store:
+        await store.create(record(cuts=(5, 0)), LONG_S)
+        with client(server) as asking:
+            assert asking.hdel(store._hash(KEY), "cuts") == 1
+        assert await store.load(KEY) == record()
+        await store.swap(KEY, {"owner": 0}, {"cuts": (7, 0)})
+        assert await store.unfinished() == [record(cuts=(7, 0))]
+
+
 async def test_a_key_that_holds_something_else_is_named(server: RedisServer) -> None:
     async with fresh(server) as store:
         whole, part, foreign = (CallKey("acme", name) for name in ("whole", "part", "foreign"))

@@ -71,6 +71,32 @@ class TestSqliteSessions(SessionsContract):
         for store in stores:
             await store.aclose()
 
+    async def test_records_of_before_there_were_cuts_go_on(self, tmp_path: Path) -> None:
+        path = tmp_path / "sessions.db"
+        store = SqliteSessions(path)
+        await store.create(record(event=1, finals=(final(1),)), LONG_S)
+        await store.aclose()
+        with closing(sqlite3.connect(path)) as db:  # as it was made then
+            db.execute("ALTER TABLE sessions DROP COLUMN cuts")
+        async with asyncio.TaskGroup() as group:  # of two that start together, one adds it
+            opening = [group.create_task(asyncio.to_thread(SqliteSessions, path)) for _ in range(2)]
+        first, second = (each.result() for each in opening)
+        assert await first.load(KEY) == record(event=1, finals=(final(1),))
+        await first.swap(KEY, {"owner": 0}, {"cuts": (7, 0)})
+        assert (await second.load(KEY) or record()).cuts == (7, 0)
+        with closing(sqlite3.connect(path)) as db:  # a process of before, beside them
+            columns = [row[1] for row in db.execute("PRAGMA table_info(sessions)")]
+            named = ", ".join(column for column in columns if column != "cuts")
+            db.execute(
+                f"INSERT INTO sessions ({named}) SELECT"
+                f" {named.replace('call_id', repr('older'))} FROM sessions"
+            )
+            db.commit()
+        older = CallKey(KEY.tenant, "older")
+        assert await first.load(older) == record(older, event=1)
+        await first.aclose()
+        await second.aclose()
+
     async def test_the_lease_follows_the_stores_clock(self, tmp_path: Path) -> None:
         now = 1_000.0
         store = SqliteSessions(tmp_path / "sessions.db", clock=lambda: now)

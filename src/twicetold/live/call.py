@@ -69,6 +69,7 @@ class LiveCall:
             detector.frame_samples(record.rate),
             boundaries=tuple(ledger.boundaries),
             utterances=tuple(ledger.utterances),
+            cut=ledger.cut,
             same_sound=same_sound,
         )
         self._room = asyncio.Event()
@@ -145,8 +146,6 @@ class LiveCall:
             if not self._fits(message):
                 self._consumer.foreign.tell(receipt.partition, receipt.position)
                 continue
-            if not isinstance(message, AudioChunk):
-                await self._judge()  # what was said before a mark or close counts
             if self._session.state is not SessionState.CLOSED:
                 self._perform(self._session.receive(message))
         await self._judge()
@@ -238,6 +237,7 @@ class LiveCall:
             self._runners[channel].adaptation,
             words,
             span if utterance.failed else None,
+            cut=end.cut,
         )
         if final is None:
             self.ledger.caption(Caption.of(NoWords(channel, utterance.number)))

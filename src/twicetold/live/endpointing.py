@@ -14,6 +14,7 @@ _WORD_OVER_S = 0.2  # of silence; within a word there is less
 _MOST_OPEN_S = 2.0  # of what was said last stays open where sound breaks off
 _DOUBT_S = 1.0  # so late a gate may say that somebody speaks
 _SILENCE_S = 10.0  # so much since the last utterance a successor is to hear as well
+_MOST_JUDGED_S = 1.0  # at once: behind a cut there may be more, and other calls have their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,8 @@ class Endpointer:
     left.
 
     Frames lie where they would had the call been heard from its first sample, and behind every
-    utterance detector and gate begin anew: so whoever goes on at a boundary judges as one that
-    has heard all of the call, and cuts the same utterances. Behind a cut it need not: there the
-    gate was open.
+    utterance detector and gate begin anew, behind a cut with the gate open: so whoever goes on at
+    a boundary judges as one that has heard all of the call, and cuts the same utterances.
     """
 
     def __init__(
@@ -91,13 +91,13 @@ class Endpointer:
         *,
         position: int = 0,
         utterance: int = 0,
+        cut: bool = False,
     ) -> None:
-        """``position``: the sample at which sound begins; ``utterance``: the last number used."""
+        """``position``: the sample at which sound begins; ``utterance``: the last number used;
+        ``cut``: that one was cut at ``position``, so the next is under way there."""
         self.channel = channel
         self.utterance = utterance
         self.floor = position  # sound before it belongs to an utterance that has ended
-        self.judged = _next_frame(position, frame_samples)  # sound before it has been judged
-        self.anew = True  # the detector is to begin anew with the next frame
         self._rate, self._frame = rate, frame_samples
         self._pre_roll = settings.pre_roll_ms * rate // 1000
         self._longest = int(settings.max_utterance_s * rate)
@@ -106,12 +106,13 @@ class Endpointer:
             release=min(_RELEASE, settings.threshold),
             min_silence_ms=settings.min_silence_ms,
         )
-        self._gate = SpeechGate(self._gate_settings, frame_samples / rate)
-        self._gate_origin = self.judged
+        self._begin_anew(position)
+        self._cut_at = position if cut else None  # an utterance is to begin there, with its sound
         self._sound = SoundBuffer(position)
         self._begun: int | None = None  # first sample of the running utterance
         self._needed = position  # to find it again
         self._heard = position
+        self._marks: list[tuple[int, bool]] = []  # where judging stood, whether it was a flush
 
     @property
     def speaking(self) -> bool:
@@ -136,14 +137,17 @@ class Endpointer:
         self._sound.append(pcm)
 
     def unjudged(self) -> bytes:
-        """The whole frames that wait for their probabilities."""
-        frames = max(0, self._sound.end - self.judged) // self._frame
+        """The whole frames that wait for their probabilities, a second of them at most."""
+        waiting = min(self._sound.end - self.judged, int(_MOST_JUDGED_S * self._rate))
+        frames = max(0, waiting) // self._frame
         return self._sound.between(self.judged, self.judged + frames * self._frame)
 
     def judge(self, probabilities: list[float]) -> list[Action]:
-        """One probability per frame of ``unjudged``, in order. Where an utterance ends, those of
-        the frames behind it are void: they are to be judged again."""
+        """One probability per frame of ``unjudged``, in order. Where an utterance ends or is cut,
+        those of the frames behind it are void: they are to be judged again."""
         actions: list[Action] = []
+        if self._cut_at is not None and probabilities:
+            actions += self._go_on(self._cut_at)
         for probability in probabilities:
             self.anew = False
             self.judged += self._frame
@@ -154,30 +158,57 @@ class Endpointer:
                     actions += self._end(self._sample(event.frame))
             if self._begun is not None and self.judged - self._begun >= self._longest:
                 actions += self._cut((self._begun + self.judged) // 2)
+            actions += self._meet_marks()
             if self.anew:
                 break
         actions += self._hear(self.judged)
-        self._sound.forget(self._kept)
+        self._forget()
         return actions
 
     def flush(self, *, all_of_it: bool = False) -> list[Action]:
-        """End the running utterance here; ``all_of_it`` takes the rest of a frame along."""
-        actions: list[Action] = []
-        if self._begun is not None:
-            end = self._sound.end if all_of_it else self.judged
-            actions += self._hear(end)
-            actions.append(End(self.channel, self.utterance, end, end))
-            self._begun, self.floor = None, end
-            self.anew = True
-        self._gate = SpeechGate(self._gate_settings, self._frame / self._rate)
-        self._gate_origin = self.judged
-        self._sound.forget(self._kept)
+        """End the running utterance here; ``all_of_it`` takes the rest of a frame along, and
+        nothing may follow."""
+        actions = self._flush(self._sound.end if all_of_it else self.judged)
+        self._mark(flushes=True)
+        self._forget()
         return actions
 
     def pause(self) -> list[Action]:
         """No sound comes for now. What silence follows is ended here; where a word may be
         broken off, what was said since the longest dip of the last two seconds goes on when
         sound does."""
+        self._mark(flushes=False)
+        return self._pause()
+
+    def _mark(self, *, flushes: bool) -> None:
+        mark = (self.judged, flushes)
+        if mark not in self._marks:  # a second one finds nothing more to do
+            self._marks.append(mark)
+
+    def _meet_marks(self) -> list[Action]:
+        """Where sound is judged again, its marks hold again: a successor meets them behind it."""
+        actions: list[Action] = []
+        for sample, flushes in self._marks:
+            if sample == self.judged and not self.anew:
+                actions += self._flush(sample) if flushes else self._pause()
+        return actions
+
+    def _forget(self) -> None:
+        """What lies before anything that may still be judged again or be part of an utterance."""
+        kept = self._kept
+        self._sound.forget(kept)
+        self._marks = [mark for mark in self._marks if mark[0] > kept]
+
+    def _flush(self, end: int) -> list[Action]:
+        actions: list[Action] = []
+        if self._begun is not None:
+            actions = [*self._hear(end), End(self.channel, self.utterance, end, end)]
+            self._begun, self.floor = None, end
+            self.anew = True
+        self._gate, self._gate_origin = self._fresh_gate(), self.judged
+        return actions
+
+    def _pause(self) -> list[Action]:
         if self._begun is None:
             return []
         if self._gate.silence_frames * self._frame >= int(_WORD_OVER_S * self._rate):
@@ -188,10 +219,9 @@ class Endpointer:
             ]
         most_open = int(_MOST_OPEN_S * self._rate)
         if self.judged - self._begun > most_open:
-            actions = self._cut(self.judged - most_open)
-        else:
-            actions = self._hear(self.judged)
-        return [*actions, Rest(self.channel)]
+            return self._cut(self.judged - most_open)
+        more = self._sound.end - self.judged >= self._frame  # where this is met again
+        return self._hear(self.judged) + ([] if more else [Rest(self.channel)])
 
     def _sample(self, frame: int) -> int:
         return self._gate_origin + frame * self._frame
@@ -214,7 +244,6 @@ class Endpointer:
         if self._begun is None:
             return []
         actions = self._hear(self.judged)
-        silence_sample = max(silence_sample, self._begun)  # after a cut it may lie before
         # The next utterance's pre-roll may reach back to here, not into this one's words.
         boundary = max(silence_sample, self.judged - self._pre_roll)
         actions.append(End(self.channel, self.utterance, silence_sample, boundary))
@@ -222,10 +251,13 @@ class Endpointer:
         self._begin_anew(boundary)
         return actions
 
-    def _begin_anew(self, sample: int) -> None:
-        self.judged = self._gate_origin = _next_frame(sample, self._frame)
-        self._gate = SpeechGate(self._gate_settings, self._frame / self._rate)
-        self.anew = True
+    def _begin_anew(self, sample: int, *, speaking: bool = False) -> None:
+        self.judged = _next_frame(sample, self._frame)  # sound before it has been judged
+        self.anew = True  # the detector is to begin anew with the next frame
+        self._gate, self._gate_origin = self._fresh_gate(speaking=speaking), self.judged
+
+    def _fresh_gate(self, *, speaking: bool = False) -> SpeechGate:
+        return SpeechGate(self._gate_settings, self._frame / self._rate, speaking=speaking)
 
     def _cut(self, earliest: int) -> list[Action]:
         """End the utterance at its quietest place from there on; what follows is a new one.
@@ -238,10 +270,15 @@ class Endpointer:
         frame = quietest(loudness, first, last)
         cut = self._begun + frame * self._frame
         actions.append(End(self.channel, self.utterance, cut, cut, cut=True))
+        return actions + self._go_on(cut)
+
+    def _go_on(self, cut: int) -> list[Action]:
+        """The utterance behind a cut begins: the same here as where a successor takes it up."""
+        self._cut_at = None
         self.floor = self._begun = self._heard = self._needed = cut
         self.utterance += 1
-        actions.append(Begin(self.channel, self.utterance, cut, cut, cut))
-        return actions + self._hear(self.judged)
+        self._begin_anew(cut, speaking=True)
+        return [Begin(self.channel, self.utterance, cut, cut, cut)]
 
     def _loudness(self, start: int, end: int) -> list[float]:
         sound = np.frombuffer(self._sound.between(start, end), "<i2").astype(np.float32)

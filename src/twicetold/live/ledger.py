@@ -61,10 +61,17 @@ class Ledger:
         self.takeovers = record.takeovers
         channels = record.channels
         self.boundaries = list(record.boundaries or (0,) * channels)
+        self.cuts = list(record.cuts or (0,) * channels)
         self.utterances = list(record.utterances or (0,) * channels)
         self.adaptation = list(record.adaptation or (None,) * channels)
         self._inherited = record.finals
         self._writing = asyncio.Lock()
+
+    @property
+    def cut(self) -> tuple[bool, ...]:
+        """Per channel, whether its boundary is a cut, behind which an utterance is under way."""
+        pairs = zip(self.boundaries, self.cuts, strict=True)
+        return tuple(0 < cut == boundary for boundary, cut in pairs)
 
     async def take_over(self) -> None:
         """Become the owner and publish the stored finals again, unchanged."""
@@ -100,16 +107,22 @@ class Ledger:
         adaptation: str | None,
         words: tuple[Word, ...],
         failed_span: tuple[float, float] | None = None,
+        *,
+        cut: bool = False,
     ) -> Final | None:
-        """Store what an utterance came to and move its channel's boundary; publish the final if
-        there are words, or if it failed (then ``failed_span`` is its start and end)."""
+        """Store what an utterance came to and move its channel's boundary (which may be a cut);
+        publish the final if there are words, or if it failed (then ``failed_span`` is its start
+        and end)."""
         async with self._writing:
             final = self._final(channel, utterance, words, failed_span)
             self.boundaries[channel] = boundary
+            if cut:
+                self.cuts[channel] = boundary
             self.utterances[channel] = utterance
             self.adaptation[channel] = adaptation
             changes: Changes = {
                 "boundaries": tuple(self.boundaries),
+                "cuts": tuple(self.cuts),
                 "utterances": tuple(self.utterances),
                 "adaptation": tuple(self.adaptation),
                 "takeovers": 0,

@@ -6,6 +6,7 @@ every utterance has been ended). Illegal moves raise "expected … but got …".
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -41,16 +42,20 @@ class CallSession:
         *,
         boundaries: tuple[int, ...] = (),
         utterances: tuple[int, ...] = (),
+        cut: tuple[bool, ...] = (),
         same_sound: SameSound | None = None,
     ) -> None:
-        """``boundaries`` and ``utterances`` (one a channel) continue a call that was taken over."""
+        """``boundaries``, ``utterances`` and ``cut`` (one a channel; whether the boundary is a cut)
+        continue a call that was taken over."""
         self.state = SessionState.WAITING
         self.rate, self.channels = rate, channels
         self._settings, self._frame = settings, frame_samples
         self._boundaries = boundaries or (0,) * channels
         self._utterances = utterances or (0,) * channels
+        self._cut = cut or (False,) * channels
         self._sequencer = Sequencer(min(self._boundaries))
         self._same_sound = same_sound
+        self._due: deque[LogMessage] = deque()  # waits until all sound before it is judged
         self._endpointers: list[Endpointer] = []
         self._expected = 0  # the sample behind the last chunk
         self.began: int | None = None  # the first sample that is heard here, behind any hole
@@ -71,11 +76,31 @@ class CallSession:
         return min((endpointer.judged for endpointer in self._endpointers), default=0)
 
     def receive(self, message: LogMessage) -> list[Action]:
-        """Take one message of the log in; audio waits in ``unjudged``."""
+        """Take one message of the log in; audio waits in ``unjudged``, and all else until that is
+        judged: where a channel's sound ends or is cut must not depend on what came at once."""
         if self.state is SessionState.CLOSED:
             raise RuntimeError(f"expected no message once closed but got {type(message).__name__}")
+        self._due.extend(self._sequencer.accept(message))
+        return self._act()
+
+    def unjudged(self) -> list[bytes]:
+        """Per channel, the whole frames of sound that wait for probabilities."""
+        return [endpointer.unjudged() for endpointer in self._endpointers]
+
+    @property
+    def anew(self) -> list[bool]:
+        """Per channel, whether the detector is to begin anew with what is unjudged."""
+        return [endpointer.anew for endpointer in self._endpointers]
+
+    def judge(self, channel: int, probabilities: list[float]) -> list[Action]:
+        """Actions may be of any channel: what waited for this sound to be judged is done."""
+        return self._endpointers[channel].judge(probabilities) + self._act()
+
+    def _act(self) -> list[Action]:
+        """Take what is due in, up to what must wait."""
         actions: list[Action] = []
-        for due in self._sequencer.accept(message):
+        while self._due and (self._follows(self._due[0]) or not any(self.unjudged())):
+            due = self._due.popleft()
             if isinstance(due, AudioChunk):
                 actions += self._hear(due)
             elif isinstance(due, Finalize):
@@ -88,17 +113,9 @@ class CallSession:
                 self.state = SessionState.CLOSED
         return actions
 
-    def unjudged(self) -> list[bytes]:
-        """Per channel, the whole frames of sound that wait for probabilities."""
-        return [endpointer.unjudged() for endpointer in self._endpointers]
-
-    @property
-    def anew(self) -> list[bool]:
-        """Per channel, whether the detector is to begin anew with what is unjudged."""
-        return [endpointer.anew for endpointer in self._endpointers]
-
-    def judge(self, channel: int, probabilities: list[float]) -> list[Action]:
-        return self._endpointers[channel].judge(probabilities)
+    def _follows(self, due: LogMessage) -> bool:
+        """Whether it is sound that follows on what is there."""
+        return isinstance(due, AudioChunk) and due.first_sample <= self._expected
 
     def _flush(self, *, all_of_it: bool) -> list[Action]:
         return [
@@ -138,15 +155,16 @@ class CallSession:
     def _start(self, first_sample: int) -> None:
         self.state = SessionState.RUNNING
         self.began = max(first_sample, min(self._boundaries))
-        for channel in range(self.channels):
+        for channel, boundary in enumerate(self._boundaries):
             self._endpointers.append(
                 Endpointer(
                     channel,
                     self.rate,
                     self._frame,
                     self._settings,
-                    position=max(first_sample, self._boundaries[channel]),
+                    position=max(first_sample, boundary),
                     utterance=self._utterances[channel],
+                    cut=self._cut[channel] and first_sample <= boundary,
                 )
             )
 

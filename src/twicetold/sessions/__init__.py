@@ -1,7 +1,7 @@
 """The session store port: one record per call, changed by compare-and-set.
 
 Three writers share a record and each owns its fields (gateway: ``epoch``, ``next_seq``,
-``next_sample``, the lease; live worker: ``owner``, ``boundaries``, ``event``, finals added;
+``next_sample``, the lease; live worker: ``owner``, ``boundaries``, ``event``, finals added, …;
 recorder: finals trimmed, sweeping). A write compares the fields that make its writer the
 owner, so a process that was taken over, however late it wakes, loses the comparison.
 """
@@ -24,7 +24,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of a running call. Positions count samples per channel."""
+    """What is known of a running call. Positions count samples per channel.
+
+    ``cuts``: where each channel's speech was last cut (0: nowhere yet). A boundary that lies there
+    is one; a worker that knows nothing of cuts moves the boundary on alone.
+    """
 
     key: CallKey
     rate: int
@@ -44,6 +48,7 @@ class Record:
     boundaries: tuple[int, ...] = ()
     utterances: tuple[int, ...] = ()
     adaptation: tuple[str | None, ...] = ()
+    cuts: tuple[int, ...] = ()
     event: int = 0
     finals: tuple[Final, ...] = field(default=())
     recorded: bool = False
@@ -74,6 +79,7 @@ class Changes(TypedDict, total=False):
     boundaries: tuple[int, ...]
     utterances: tuple[int, ...]
     adaptation: tuple[str | None, ...]
+    cuts: tuple[int, ...]
     event: int
     recorded: bool
     lease_s: float  # the gateway's lease runs this long from now, by the store's clock; 0 ends it

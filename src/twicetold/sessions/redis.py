@@ -24,6 +24,7 @@ from twicetold.sessions import Changes, Expected, Record, State
 from twicetold.sessions import redis_scripts as scripts
 from twicetold.sessions.fields import (
     FIELDS,
+    LATER,
     NUMBERS,
     Stored,
     changed,
@@ -199,7 +200,8 @@ class RedisSessions:
     def _record(self, key: CallKey, found: dict[str, str]) -> Record:
         try:
             finals = [final_of(body) for name, body in found.items() if name.startswith(_FINAL)]
-            values = {name: _value(name, found[name]) for name in (*FIELDS, "lease_until")}
+            whole = LATER | found
+            values = {name: _value(name, whole[name]) for name in (*FIELDS, "lease_until")}
             return record_of(key, values, tuple(sorted(finals, key=lambda final: final.event)))
         except (KeyError, ValueError, TypeError) as error:
             raise self._damaged(key) from error

@@ -18,6 +18,7 @@ from twicetold.errors import CallInUse, SessionLost, SwapLost
 from twicetold.sessions import Changes, Expected, Record
 from twicetold.sessions.fields import (
     FIELDS,
+    LATER,
     changed,
     comparison,
     final_body,
@@ -82,7 +83,8 @@ class SqliteSessions:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
         schema = _SCHEMA + COORDINATION_SCHEMA
-        self._database = Database(path, schema, extra_pragmas=("secure_delete=ON",))
+        later = {"sessions": {name: f"TEXT NOT NULL DEFAULT '{LATER[name]}'" for name in LATER}}
+        self._database = Database(path, schema, later, extra_pragmas=("secure_delete=ON",))
         self._clock = clock
         self.coordination = SqliteCoordination(self._database, clock)
 

@@ -78,8 +78,8 @@ class SpeechGate:
         "settings",
     )
 
-    def __init__(self, settings: GateSettings, frame_s: float) -> None:
-        """``frame_s``: the length of a frame in seconds."""
+    def __init__(self, settings: GateSettings, frame_s: float, *, speaking: bool = False) -> None:
+        """``frame_s``: the length of a frame in seconds; ``speaking``: somebody does already."""
         if frame_s <= 0:
             raise ValueError(f"expected frames longer than 0 s but got {frame_s}")
         self.settings = settings
@@ -87,10 +87,10 @@ class SpeechGate:
         self._doubt_frames = max(self._confirm_frames, int(_LONGEST_DOUBT_S / frame_s + 1e-9))
         self._wait_frames = _frames(settings.min_silence_ms, frame_s)
         self._frame = 0  # number of the next frame
-        self._speaking = False
+        self._speaking = speaking
         self._candidate: int | None = None  # first frame of speech that is not confirmed yet
         self._convinced = False  # whether a frame since then was certain
-        self._silence_since: int | None = 0
+        self._silence_since: int | None = None if speaking else 0
 
     @property
     def speaking(self) -> bool:

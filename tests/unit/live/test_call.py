@@ -128,6 +128,7 @@ class Carrier:
         self.states: list[State] = []
         self.released = 0
         self.takeovers: list[int] = []
+        self.settled: list[dict[str, Any]] = []
         self.told = Foreign()
         self.progress: list[int] = []
 
@@ -145,6 +146,8 @@ class Carrier:
             self.states.append(changes["state"])
         if "takeovers" in changes:
             self.takeovers.append(changes["takeovers"])
+        if "boundaries" in changes:
+            self.settled.append(changes)
 
     def release(self, delivery: Delivery) -> None:
         self.released += 1
@@ -314,3 +317,43 @@ async def test_sound_that_comes_at_once_and_then_no_more_is_told_to_its_end(
     after = list(carrier.progress)
     await asyncio.sleep(0.15)
     assert carrier.progress == after  # nothing of a call that this worker has left
+
+
+class SlowToBelieve(Constant):
+    """A test double of a detector that hears nothing but speech, and is certain of it only after
+    two and a half seconds."""
+
+    def start(self, rate: int) -> object:
+        return 0
+
+    def probabilities(self, state: object, pcm: bytes) -> tuple[list[float], object]:
+        assert isinstance(state, int)
+        frames = range(state, state + len(pcm) // 512)
+        return [self._probability if frame >= 80 else 0.6 for frame in frames], frames.stop
+
+
+async def settled(seconds: range, **taken_up: Any) -> list[dict[str, Any]]:
+    """What a worker stores of a call of endless speech that it hears these seconds of, the last
+    one being the call's."""
+    carrier = Carrier()
+    detector = SlowToBelieve(0.95)
+    call = live_call(carrier, DeafEngine(hangs=False), activity=detector, **taken_up)
+    for second in seconds:
+        say(call, second, True)
+    close = Close(1, seconds.stop * RATE)
+    call.inbox.put(Item(Delivery("p", seconds.stop, KEY, b""), close, 13))
+    async with asyncio.timeout(20):
+        await call.run()
+    kept = ("boundaries", "cuts", "utterances")
+    return [{name: changes[name] for name in kept} for changes in carrier.settled]
+
+
+async def test_who_takes_over_at_a_cut_stores_what_the_one_before_would_have() -> None:
+    stored = await settled(range(70))
+    assert len(stored) >= 3
+    for number, before in enumerate(stored[:-1], 1):
+        cut = before["boundaries"][0]
+        assert before["cuts"] == (cut,)
+        assert await settled(range(cut // RATE, 70), **before) == stored[number:]
+    assert stored[-1]["boundaries"] == (70 * RATE,)
+    assert stored[-1]["cuts"] == stored[-2]["cuts"], "the end of the call is none"

@@ -150,7 +150,7 @@ def test_what_breaks_off_goes_on_after_the_last_breath() -> None:
     assert end.cut
     assert 150 * FRAME <= end.end_sample <= 152 * FRAME
     target.append(sound(10 * FRAME))
-    actions += target.judge([0.9] * 10) + target.flush()
+    actions += judge(target, [True] * 210) + target.flush()
     _, second = heard(actions)
     assert second[0] == end.end_sample == end.boundary
     assert second[0] + len(second[1]) // 2 == 210 * FRAME

@@ -208,3 +208,12 @@ def test_quietest_stays_in_its_range_and_below_the_mean(
     frame = quietest(stream, low, high)
     assert low <= frame < high
     assert stream[frame] <= sum(stream[low:high]) / (high - low) + 1e-12
+
+
+def test_a_gate_that_begins_in_speech_is_open_and_ends_as_any() -> None:
+    subject = SpeechGate(GateSettings(), FRAME_S, speaking=True)
+    assert subject.speaking
+    assert subject.silence_frames == 0
+    assert feed(subject, (SILENCE, WAIT - 1), (SPEECH, 1), (SILENCE, WAIT)) == [Ended(WAIT)]
+    subject = SpeechGate(GateSettings(), FRAME_S, speaking=True)
+    assert feed(subject, (SILENCE, WAIT)) == [Ended(0)]
