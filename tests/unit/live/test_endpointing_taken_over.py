@@ -268,3 +268,37 @@ def test_where_sound_breaks_off_both_find_the_same_silence_behind_the_cut(loud_s
         for heard in taken_over:
             check_same(undisturbed, heard)
     assert ended, "expected an utterance that began at the cut to end at the pause"
+
+
+def cuts_before(sound: Sound, marks: list[tuple[int, str]], most_s: float) -> int:
+    """How many of its cuts lie before a mark that had been met already; whoever takes over does
+    alike."""
+    log = log_of(sound, marks, [100])
+    undisturbed, taken_over, found = Worker(1, most_s, [None]), [], set()
+    for message in log:
+        undisturbed.hear(message)
+        undisturbed.judge()
+        met = [mark for mark, _ in marks[:1] if mark < end_sample(message)]
+        found |= {
+            each.end for each in undisturbed.said[0] if each.cut and each.end < min(met, default=0)
+        }
+        if not isinstance(message, Close):
+            taken_over += [successor(undisturbed, [lost], log) for lost in (0, 1)]
+    for heard in taken_over:
+        check_same(undisturbed, heard)
+    return len(found)
+
+
+def test_a_pause_behind_a_cut_that_is_made_later_is_met_again() -> None:
+    """The monologue is cut in a gap before the pause, when that has long been met."""
+    sound = spoken([(1_250, 400, 310), (3_000, 400, 600)], seed=1)[:, None]
+    pauses = range(1_450, 1_900, FRAME)
+    assert sum(cuts_before(sound, [(pause, "pause")], 2.0) for pause in pauses) > 5
+
+
+def test_a_flush_in_silence_behind_a_cut_that_is_made_later_is_met_again() -> None:
+    """What breaks off is cut in its pre-roll, which reaches back behind the flush."""
+    sound = spoken([(1, 20, 1_000), (3_000, 400, 600)], seed=1)[:, None]
+    pauses = range(2_900, 3_156, FRAME)
+    marks = [[(995, "finalize"), (pause, "pause")] for pause in pauses]
+    assert sum(cuts_before(sound, each, 30.0) for each in marks) > 0
