@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import stat
+import time
 from io import BufferedReader
 from pathlib import Path
 
@@ -14,6 +17,15 @@ from twicetold.errors import RecordingNotFound, SettingError
 from twicetold.speech.identity import CallKey
 
 _UNLINKED = os.O_NOFOLLOW | os.O_CLOEXEC
+# obstore writes an object beside its name, as NAME#1 (or #2, …), and renames it. In recordings/
+# others may name files as they like: of those only what we write there can be meant.
+_STAGED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*#\d+")
+_STAGED_UNDER = {
+    "parts": _STAGED,
+    "waveforms": _STAGED,
+    "jobs": _STAGED,
+    "recordings": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.wav#\d+"),
+}
 # A link that is not to be followed is ELOOP, or ENOTDIR where a directory was wanted.
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ENXIO)
 
@@ -65,6 +77,45 @@ def local_path(store: LocalStore, object_key: str) -> Path:
     if store.prefix is None:
         raise SettingError("the store has no directory of its own.")
     return Path(store.prefix) / object_key
+
+
+def remove_all(store: LocalStore, prefix: str) -> None:
+    """Remove whatever lies under a prefix that ends in '/', also what a killed process has left
+    half written, which the store's own verbs do not show. Blocks."""
+    top = local_path(store, prefix)
+    if top.is_symlink():
+        return
+    for folder, _, names in os.walk(top, topdown=False):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # somebody else is at it as well
+                (Path(folder) / name).unlink()
+        with contextlib.suppress(OSError):  # it is gone, or something has come in meanwhile
+            Path(folder).rmdir()
+
+
+def calls_with_remains(store: LocalStore) -> list[CallKey]:
+    """The calls that parts or checkpoints lie there of: those that run or are worked on, and what
+    was left of others. Blocks."""
+    found = {
+        (folder.parent.name, folder.name)
+        for top in ("parts", "jobs")
+        for folder in local_path(store, top).glob("*/*")
+    }
+    return [CallKey(*names) for names in sorted(found)]
+
+
+def remove_stale_staged(store: LocalStore, older_than_s: float) -> list[str]:
+    """Remove what killed processes have left half written, and return its names. Blocks."""
+    root, removed = local_path(store, ""), []
+    for top, staged in _STAGED_UNDER.items():
+        for folder, _, names in os.walk(root / top):
+            for name in filter(staged.fullmatch, names):
+                path = Path(folder) / name
+                with contextlib.suppress(FileNotFoundError):  # it came to its end meanwhile
+                    if time.time() - path.stat().st_mtime > older_than_s:
+                        path.unlink()
+                        removed.append(str(path.relative_to(root)))
+    return removed
 
 
 def stat_recording(path: Path) -> os.stat_result:

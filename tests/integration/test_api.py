@@ -600,6 +600,8 @@ async def test_deletion_leaves_nothing_but_the_tombstone(api: Api, tmp_path: Pat
             recording_key(key),
         ):
             await obstore.put_async(platform.store, object_key, key.call_id.encode())
+            staged = local_path(platform.store, f"{object_key}#1")  # by a process that was killed
+            staged.write_bytes(b"")
         await platform.transcripts.set_recording(key, recording_key(key), 1.0)
         await platform.queue.submit(Job(key, key.call_id * 9, recording_key(key)))
         await platform.broker.publish(Topic.AUDIO, key, Finalize(1, 1).to_bytes())
@@ -614,7 +616,8 @@ async def test_deletion_leaves_nothing_but_the_tombstone(api: Api, tmp_path: Pat
     assert await platform.sessions.load(KEY) is None
     assert await platform.queue.job_of(KEY) is None
     left = await asyncio.to_thread(contents, tmp_path)
-    assert not [name for name in left if "/call-1/" in name or name.endswith("/call-1.wav")]
+    own = ("/call-1.wav", "/call-1.wav#1")
+    assert not [name for name in left if "/call-1/" in name or name.endswith(own)]
     assert not [name for name, content in left.items() if secret.encode() in content]
     for key in neighbours:
         assert await platform.queue.job_of(key) is not None
@@ -669,6 +672,24 @@ async def test_a_deletion_that_was_killed_on_its_way_is_finished_by_the_next_sta
         await until(lambda: not any(local_path(store, name).exists() for name in left))
         assert await again.platform.sessions.load(KEY) is None
     assert not [name for name in contents(tmp_path) if "call-1" in name]
+
+
+async def test_what_a_process_wrote_of_a_deleted_call_and_died_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "_SWEEP_AFTER_S", 0.05)
+    async with running_api(tmp_path) as api:
+        await live_call(api, KEY)
+        await api.client.delete("/v1/calls/call-1")
+        await asyncio.sleep(0.3)  # the sweep is over, and the deletion done
+        for late in (part_key(KEY, 1), checkpoint_key(KEY, "c" * 64, "plan", 0)):
+            await obstore.put_async(api.platform.store, late, b"late")
+        await obstore.put_async(api.platform.store, part_key(CallKey("a", "b"), 0), b"runs")
+    async with running_api(tmp_path) as again:
+        store = again.platform.store
+        await until(lambda: not local_path(store, part_key(KEY, 1)).exists())
+        await until(lambda: not [name for name in contents(tmp_path) if "call-1" in name])
+        assert local_path(store, part_key(CallKey("a", "b"), 0)).exists()
 
 
 async def test_a_deletion_counts_as_finished_only_after_its_sweep(

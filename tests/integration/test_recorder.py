@@ -139,8 +139,12 @@ async def record_call(to: Carriers, deliveries: list[Delivery]) -> Releases:
     return consumer
 
 
+def recorded_file(to: Carriers) -> Path:
+    return local_path(to.store, recording_key(KEY))
+
+
 def recorded(to: Carriers) -> bytes:
-    return local_path(to.store, recording_key(KEY)).read_bytes()[44:]
+    return recorded_file(to).read_bytes()[44:]
 
 
 async def test_what_was_handed_over_is_not_written_again_from_what_the_log_repeats(
@@ -421,6 +425,32 @@ async def test_a_recorder_that_slept_through_the_end_writes_nothing_over_the_rec
         assert recorded(to) == sound(130)
         assert len(await to.queue.jobs()) == 1
         assert consumer.released == {delivery.position for delivery in log}
+
+
+async def test_a_recorder_that_slept_through_a_deletion_as_it_wrote_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        written = asyncio.Event()
+
+        async def late(store: LocalStore, key: CallKey, number: int, pcm: bytes) -> None:
+            await to.transcripts.bury(key)
+            await to.sessions.remove(key)
+            await store_part(store, key, number, pcm)
+            written.set()
+
+        monkeypatch.setattr(call_recorder, "store_part", late)
+        running = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        for delivery in log_of(70)[:-1]:
+            await to.broker.publish(Topic.AUDIO, KEY, delivery.value)
+        async with asyncio.timeout(20):
+            await written.wait()
+            while (tmp_path / "store/parts/acme/call-1").exists():
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert not recorded_file(to).exists()
 
 
 async def test_what_the_log_has_lost_becomes_silence_of_the_same_length(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -15,10 +14,10 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from twicetold.batch.chunking import Chunk
-from twicetold.errors import DiskFull, Unavailable
+from twicetold.errors import CallDeleted, DiskFull, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
-from twicetold.storage import checkpoint_key, checkpoints_prefix
+from twicetold.storage import checkpoint_key, checkpoints_prefix, remove_all
 
 log = structlog.get_logger()
 
@@ -121,22 +120,19 @@ class StoredCheckpoints:
             await asyncio.to_thread(self._store.put, path, finished.to_json())
         except (BaseError, OSError) as error:
             raise _unwritable(error) from error
+        try:
+            await self._allowed()
+        except CallDeleted:  # while it was written: whoever deleted the call has cleared up before
+            await self.clear()
+            raise
 
     async def clear(self) -> None:
         """Remove all of the call's checkpoints, whatever their content and plan."""
-        await asyncio.to_thread(_clear, self._store, checkpoints_prefix(self._key))
+        await asyncio.to_thread(remove_all, self._store, checkpoints_prefix(self._key))
 
 
 def _read(store: LocalStore, path: str) -> bytes:
     return bytes(store.get(path).bytes())
-
-
-def _clear(store: LocalStore, prefix: str) -> None:
-    for batch in store.list(prefix, chunk_size=500):
-        for entry in batch:
-            # Whoever deletes the call may be clearing up at the same time.
-            with contextlib.suppress(FileNotFoundError):
-                store.delete(entry["path"])
 
 
 def _unwritable(error: Exception) -> Unavailable:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-import obstore
 import structlog
 from obstore.store import LocalStore
 
@@ -20,10 +19,12 @@ from twicetold.speech.chunks import LAST_EPOCH, Close
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
 from twicetold.storage import (
+    calls_with_remains,
     checkpoints_prefix,
     local_path,
     parts_prefix,
     recording_key,
+    remove_all,
     waveforms_prefix,
 )
 
@@ -74,6 +75,7 @@ class Deletions:
     async def _resume_often(self) -> None:
         while not self._stopping.is_set():
             await self._resume()
+            await self._erase_remains()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _RESUME_EVERY_S)
 
@@ -91,6 +93,16 @@ class Deletions:
             with _unfinished(key):
                 await self._erase(key, running=True)  # for all that is known by now
                 log.info("deletion_resumed", tenant=key.tenant, call_id=key.call_id)
+
+    async def _erase_remains(self) -> None:
+        """Of calls whose deletion is over: of a process that was killed just as it wrote."""
+        for key in await asyncio.to_thread(calls_with_remains, self._platform.store):
+            if self._stopping.is_set():
+                return
+            with _unfinished(key):
+                if key not in self._sweeping and await self._platform.transcripts.buried(key):
+                    await _delete_sound(self._platform, key)
+                    log.info("remains_erased", tenant=key.tenant, call_id=key.call_id)
 
     async def _sweep(self, key: CallKey) -> None:
         """Others may still have written what they had in their hands when the tombstone came:
@@ -155,19 +167,9 @@ async def _end(platform: Platform, key: CallKey) -> None:
 
 
 async def _delete_objects(store: LocalStore, key: CallKey) -> None:
-    found = [path async for path in _objects(store, key)]
-    for path in found:
-        with contextlib.suppress(FileNotFoundError):  # a repeated deletion was quicker
-            await obstore.delete_async(store, path)
-    await asyncio.to_thread(_delete_recordings, store, key)
-
-
-async def _objects(store: LocalStore, key: CallKey) -> AsyncIterator[str]:
-    """The call's parts, checkpoints and waveform, and nothing of one whose id begins alike."""
     for prefix in (parts_prefix(key), checkpoints_prefix(key), waveforms_prefix(key)):
-        async for batch in obstore.list(store, prefix=prefix):
-            for meta in batch:
-                yield str(meta["path"])
+        await asyncio.to_thread(remove_all, store, prefix)
+    await asyncio.to_thread(_delete_recordings, store, key)
 
 
 def _delete_recordings(store: LocalStore, key: CallKey) -> None:

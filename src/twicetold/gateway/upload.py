@@ -20,7 +20,7 @@ from obstore.store import LocalStore
 
 from twicetold.descriptors import exhausted
 from twicetold.errors import DiskFull, EmptyAudio, Unavailable, UploadTooLarge
-from twicetold.storage import local_path, open_recording
+from twicetold.storage import local_path, open_recording, remove_stale_staged
 
 log = structlog.get_logger()
 
@@ -102,6 +102,8 @@ def hash_file(path: Path) -> str:
 
 def remove_stale_uploads(store: LocalStore) -> None:
     """Remove what a killed process left behind."""
+    for name in remove_stale_staged(store, _STALE_S):
+        log.info("upload.stale_removed", name=name)
     directory = local_path(store, _DIRECTORY)
     if not directory.is_dir():
         return

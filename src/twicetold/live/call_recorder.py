@@ -19,6 +19,7 @@ from twicetold.live.ordering import LONGEST_HOLE_S, Sequencer
 from twicetold.live.recording import (
     Recording,
     assemble,
+    erase,
     part_bytes,
     remove_parts,
     store_part,
@@ -210,6 +211,7 @@ class CallRecorder:
         await persist(self._allowed)
         part = await persist_value(spool.whole)
         await persist(lambda: store_part(self._to.store, self._key, self._part, part))
+        await persist(self._allowed)  # it may have slept through a deletion as it wrote
         await spool.aclose()
         self._part += 1
 
@@ -270,6 +272,10 @@ class CallRecorder:
         record = await self._to.sessions.load(self._key) if self.inbox.full else None
         published = record.next_sample if record is not None else 0
         return max(unread_s, (published - self._next) / rate)
+
+    async def erase(self) -> None:
+        """Remove what was written, perhaps after all else had been: the call was deleted."""
+        await persist(lambda: erase(self._to.store, self._key))
 
     async def discard(self) -> None:
         """Forget what was gathered, and let go of all that was read; the call was deleted, or

@@ -74,6 +74,7 @@ class Recorder:
             await self._forget_log_when_over(key)
         except CallDeleted:
             await call.discard()
+            await call.erase()
             await drain(self._audio, inbox)
         except asyncio.CancelledError:
             # The partition has gone (to another recorder, or with its call), or the server stops:

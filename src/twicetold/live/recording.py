@@ -17,7 +17,14 @@ from twicetold.errors import Corrupt, DiskFull, TwicetoldError, Unavailable
 from twicetold.live.spool import PART_S
 from twicetold.speech.identity import CallKey
 from twicetold.speech.wav import wav_head
-from twicetold.storage import part_key, parts_prefix, recording_key, sync_object
+from twicetold.storage import (
+    local_path,
+    part_key,
+    parts_prefix,
+    recording_key,
+    remove_all,
+    sync_object,
+)
 
 _PIECE_BYTES = 1024 * 1024
 _KEPT = "Its parts are kept, under parts/ in the object store."
@@ -63,7 +70,13 @@ async def assemble(
 
 async def remove_parts(store: LocalStore, key: CallKey) -> None:
     """Raises Unavailable."""
-    await _in_thread(_remove_parts, store, key)
+    await _in_thread(remove_all, store, parts_prefix(key))
+
+
+async def erase(store: LocalStore, key: CallKey) -> None:
+    """Remove what was written of a call, whether parts or all of it. Raises Unavailable."""
+    await remove_parts(store, key)
+    await _in_thread(_remove_recording, store, key)
 
 
 async def _in_thread(work: Callable[..., T], *arguments: object) -> T:
@@ -97,10 +110,8 @@ def _store_part(store: LocalStore, key: CallKey, number: int, pcm: bytes) -> Non
     sync_object(store, part_key(key, number))
 
 
-def _remove_parts(store: LocalStore, key: CallKey) -> None:
-    numbers = _stored_parts(store, key)
-    if numbers:
-        store.delete([part_key(key, number) for number in numbers])
+def _remove_recording(store: LocalStore, key: CallKey) -> None:
+    local_path(store, recording_key(key)).unlink(missing_ok=True)
 
 
 def _assemble(

@@ -71,6 +71,21 @@ async def test_nothing_is_written_for_a_deleted_call(store, tmp_path):
     assert not (tmp_path / "store/jobs").exists()
 
 
+async def test_what_was_written_while_the_call_was_deleted_does_not_stay(store, tmp_path):
+    asked = 0
+
+    async def until_it_is_written() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise CallDeleted("gone")
+
+    late = StoredCheckpoints(store, KEY, "c0ffee", "plan", until_it_is_written)
+    with pytest.raises(CallDeleted):
+        await late.save(0, finished(1.0))
+    assert not (tmp_path / "store/jobs/acme/call-1").exists()
+
+
 class FullStore:
     """Fake: a store on a full disk."""
 
