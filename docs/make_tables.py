@@ -39,7 +39,7 @@ MEANINGS = {
     "unexpected_audio": "a binary message too short for its number, or after `stop`",
     "message_too_large": "a live message over 1 MiB, a JSON body over 64 KiB",
     "too_fast": "live audio came faster than real time for more than a minute",
-    "idle_timeout": "a live client said nothing for `idle_timeout_s`",
+    "idle_timeout": "a live client sent no audio for `idle_timeout_s`",
     "slow_reader": "for 30 s the client read nothing that the server sent",
     "not_a_stream_start": "a webm or ogg stream that starts in its middle",
     "not_audio": "an upload or a stream that is no sound",

@@ -44,7 +44,7 @@ from twicetold.errors import (
     PortInUse,
     TwicetoldError,
 )
-from twicetold.gateway import events, live
+from twicetold.gateway import events, live, pace
 from twicetold.tenants import Tenants
 from twicetold.wiring import passes, together
 
@@ -389,7 +389,7 @@ async def test_a_client_that_sends_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_is_too_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_MOST_AHEAD_S", 3.0)
+    monkeypatch.setattr(pace, "_MOST_AHEAD_S", 3.0)
     monkeypatch.setattr(live, "_MOST_PUSHED_BACK_S", 0.5)
     with serving(tmp_path / "data") as server:
         async with undisturbed(server, "beside-fast"), call(server, "fast") as client:
@@ -408,7 +408,7 @@ async def test_a_new_call_may_catch_up_with_its_age(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its client had no server for so long: what it kept comes at once, and is not too fast."""
-    monkeypatch.setattr(live, "_MOST_AHEAD_S", 3.0)
+    monkeypatch.setattr(pace, "_MOST_AHEAD_S", 3.0)
     monkeypatch.setattr(live, "_MOST_PUSHED_BACK_S", 0.5)
     sound, numbers = talk(1, 60)
     length_s = len(sound) / (2 * RATE)
@@ -426,7 +426,7 @@ async def test_a_client_that_is_pushed_back_is_not_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would like to send: it is not idle, and nobody has finished speaking."""
-    monkeypatch.setattr(live, "_MOST_AHEAD_S", 0.1)
+    monkeypatch.setattr(pace, "_MOST_AHEAD_S", 0.1)
     monkeypatch.setattr(live, "_TICK_S", 0.1)
     sound, numbers = talk(1, 16, group=16)
     half = int(1.31 * RATE) * 2
@@ -439,7 +439,7 @@ async def test_a_client_that_is_pushed_back_is_not_silent(
 
 async def test_a_client_that_does_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its captions wait in the log, not in memory; others have theirs."""
-    monkeypatch.setattr(live, "_MOST_AHEAD_S", 1e6)
+    monkeypatch.setattr(pace, "_MOST_AHEAD_S", 1e6)
     apps = _with_small_buffers(monkeypatch)
     sound, numbers = talk(1, 2_400, 8_000, group=3, pause_s=0.2)
     with serving(tmp_path / "data", min_silence_ms=100) as server:
@@ -475,7 +475,7 @@ async def test_a_client_that_never_reads_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the reason, and with nothing of it left behind."""
-    monkeypatch.setattr(live, "_MOST_AHEAD_S", 1e6)
+    monkeypatch.setattr(pace, "_MOST_AHEAD_S", 1e6)
     monkeypatch.setattr(live, "_MOST_UNREAD_S", 1.5)
     monkeypatch.setattr(live, "_LAST_WORDS_S", 0.1)
     refused: list[str] = []
@@ -515,7 +515,7 @@ async def test_a_follower_that_never_reads_is_let_go(
     monkeypatch.setattr(events, "_MOST_UNREAD_S", 1.0)
     apps = _with_small_buffers(monkeypatch)
     sound, numbers = talk(1, 2_400, 8_000, group=3, pause_s=0.2)
-    monkeypatch.setattr(live, "_MOST_AHEAD_S", 1e6)
+    monkeypatch.setattr(pace, "_MOST_AHEAD_S", 1e6)
     with serving(tmp_path / "data", min_silence_ms=100) as server:
         async with call(server, "followed", sample_rate=8000) as speaker:
             with socket.socket() as deaf:

@@ -33,6 +33,7 @@ from twicetold.gateway.context import Platform
 from twicetold.gateway.deletion import Deletions
 from twicetold.gateway.edge import Edge
 from twicetold.gateway.locks import CallLocks
+from twicetold.gateway.pace import Ahead
 from twicetold.gateway.parameters import known_parameters
 from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.gateway.upload import remove_stale_uploads, sweep_uploads
@@ -87,6 +88,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.state.call_locks = CallLocks(locks_of(platform.settings.data_dir))
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
+    app.state.ahead = Ahead()
     app.state.stopping = False
     app.state.metrics = metrics or Metrics()
     app.state.metrics.lag("gateway", lambda: _lags(app))

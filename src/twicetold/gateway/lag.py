@@ -36,6 +36,11 @@ class Lag:
         behind_s = max(0, published - heard) / self._rate
         return behind_s if held_since is None else behind_s + now - held_since
 
+    def unheard_s(self, published: int) -> float:
+        """Seconds of audio in the broker that the live pass may not have heard yet."""
+        heard = self._heard if self._known else self._settled
+        return max(0, published - heard) / self._rate
+
     def due(self, seconds: float, now: float) -> float | None:
         """What the client is to be told now: how far it is behind, again each second while that
         lasts, and 0 once it is over; None where there is nothing to tell."""

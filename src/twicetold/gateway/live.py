@@ -36,7 +36,8 @@ from twicetold.gateway.intake import Intake, open_intake
 from twicetold.gateway.lag import Lag
 from twicetold.gateway.live_entry import Entry, enter
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
-from twicetold.sessions import State
+from twicetold.gateway.pace import Ahead, Pace
+from twicetold.sessions import Record, State
 from twicetold.speech.events import Ack, Failed, Gap, Kind, Lagging, Ready
 from twicetold.speech.identity import CallKey
 
@@ -44,7 +45,6 @@ log = structlog.get_logger()
 router = APIRouter()
 
 _TICK_S = 0.5
-_MOST_AHEAD_S = 30.0  # of real time; then the socket pushes back
 _MOST_PUSHED_BACK_S = 60.0
 _MOST_UNREAD_S = 30.0  # that a message waits for a client that does not read
 _LAST_WORDS_S = 1.0  # to such a client
@@ -101,16 +101,15 @@ class Connection:
         self._socket, self._platform = websocket, platform
         self._settings = platform.settings
         self._loop = asyncio.get_running_loop()
-        self._last_audio = self._last_message = self._loop.time()
-        self._began = self._loop.time()
+        self._last_audio = self._loop.time()
         self._tenant, self._stamp = "", platform.tenants.stamp("")
-        self._first_sample = 0
-        self._behind_s = 0.0  # what a resumed call may catch up; never positive
         self._pushed_back_since: float | None = None
         self._told_all = True  # of what was said: nothing is due where no more sound comes
         self._tasks: set[asyncio.Task[None]] = websocket.app.state.live_tasks
+        self._ahead: Ahead = websocket.app.state.ahead
         self._ingest: Ingest | None = None
         self._lag: Lag | None = None
+        self._heard_more = asyncio.Event()  # the live pass has come further
         self._close_code = 0
         self._handed_over = False
         self._over = self._pushing_back = False
@@ -184,9 +183,7 @@ class Connection:
             notice_s=self._settings.lag_notice_s,
             now=self._loop.time(),
         )
-        self._first_sample = record.next_sample
-        age_s = time.time() - record.started_at
-        self._behind_s = min(0.0, record.next_sample / record.rate - age_s)
+        pace = self._pace_of(key, record)
         await self._say(Ready(key.call_id, entry.token, record.next_seq).to_json())
         if entry.resumed and not entry.over and not intake.seamless:
             await self._say(Gap(round(await ingest.fill_gap(), 3)).to_json())
@@ -195,7 +192,7 @@ class Connection:
             asyncio.ensure_future(step)
             for step in (
                 self._deliver(delivery),
-                self._receive(inbound, ingest),
+                self._receive(inbound, ingest, pace),
                 self._watch(ingest, inbound),
                 self._failure,
             )
@@ -210,12 +207,21 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            now = self._loop.time()
+            self._ahead.note(key, pace.ahead_s(now), now)
             if self._stopping is not None:
                 await asyncio.wait([self._stopping], timeout=_STOP_WITHIN_S)
             if not inbound.stopped:
                 self._spawn(self._leave(ingest))  # outlives the connection by a moment
             else:
                 ingest.close()
+
+    def _pace_of(self, key: CallKey, record: Record) -> Pace:
+        """A call that was away is behind by the wall clock, and may catch up; that it is ahead is
+        known by ours alone, for that of the gateway before us may be another."""
+        now = self._loop.time()
+        behind_s = min(0.0, record.next_sample / record.rate - (time.time() - record.started_at))
+        return Pace(ahead_s=self._ahead.of(key, now) or behind_s, now=now)
 
     def hand_over(self) -> None:
         """The server stops: the client is to go on elsewhere at once, in the middle of a word."""
@@ -229,22 +235,21 @@ class Connection:
 
     # --- from the client --------------------------------------------------------
 
-    async def _receive(self, inbound: Inbound, ingest: Ingest) -> None:
+    async def _receive(self, inbound: Inbound, ingest: Ingest, pace: Pace) -> None:
         """Returns when the client is gone; runs on after ``stop``."""
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 self._close_code = message.get("code") or 0
                 return
-            self._last_message = self._loop.time()
             data = message.get("bytes")
             if data is not None:
-                seq = inbound.next_seq
-                audio = inbound.audio(data)
-                await ingest.feed(seq, audio)
+                before = ingest.sample
+                await ingest.feed(inbound.next_seq, inbound.audio(data))
                 self._last_audio = self._loop.time()
                 self._told_all = False
-                await self._keep_pace(ingest)
+                pace.take((ingest.sample - before) / ingest.rate, self._last_audio)
+                await self._keep_pace(ingest, pace)
             else:
                 await self._command(inbound, ingest, message.get("text") or "")
 
@@ -261,29 +266,32 @@ class Connection:
             self._stopping.add_done_callback(_retrieved)
             await asyncio.shield(self._stopping)
 
-    async def _keep_pace(self, ingest: Ingest) -> None:
-        """Read on only when real time has caught up with what was sent; a client that keeps
-        pushing is told to upload instead."""
-        if self._ahead_s(ingest) < -_MOST_AHEAD_S / 2:
+    async def _keep_pace(self, ingest: Ingest, pace: Pace) -> None:
+        """Read on only when that is due; a client that keeps pushing ahead of real time is told
+        to upload instead."""
+        if pace.at_ease(self._loop.time()):
             self._pushed_back_since = None
-        while (ahead_s := self._ahead_s(ingest)) > 0:
-            now = self._loop.time()
-            if self._pushed_back_since is None:
-                self._pushed_back_since = now
-            elif now - self._pushed_back_since > _MOST_PUSHED_BACK_S:
-                raise TooFast(f"For {_MOST_PUSHED_BACK_S:.0f} s audio came faster than real time.")
+        while (hold_s := pace.hold_s(self._unheard_s(ingest), self._loop.time())) > 0:
             self._pushing_back = True  # it is not the client that is silent
             try:
-                await asyncio.sleep(min(ahead_s, 1.0))
+                await self._hold(pace, hold_s)
             finally:
                 self._pushing_back = False
-                self._last_audio = self._last_message = self._loop.time()
+                self._last_audio = self._loop.time()
 
-    def _ahead_s(self, ingest: Ingest) -> float:
-        """How far the sound is ahead of the time it took, beyond what is let pass. A call that
-        was away may catch up. Only the age of a resumed call asks the wall clock."""
-        sent_s = (ingest.sample - self._first_sample) / ingest.rate
-        return self._behind_s + sent_s - (self._loop.time() - self._began) - _MOST_AHEAD_S
+    async def _hold(self, pace: Pace, seconds: float) -> None:
+        now = self._loop.time()
+        if pace.too_far(now):
+            self._pushed_back_since = self._pushed_back_since or now
+            if now - self._pushed_back_since > _MOST_PUSHED_BACK_S:
+                raise TooFast(f"For {_MOST_PUSHED_BACK_S:.0f} s audio came faster than real time.")
+        self._heard_more.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, 1.0)):
+                await self._heard_more.wait()
+
+    def _unheard_s(self, ingest: Ingest) -> float:
+        return self._lag.unheard_s(ingest.sample) if self._lag is not None else 0.0
 
     async def _leave(self, ingest: Ingest) -> None:
         """The client broke off: what was said is told, unless it comes back at once."""
@@ -316,6 +324,7 @@ class Connection:
                 if caption.kind is Kind.PROGRESS:
                     if self._lag is not None:
                         self._lag.heard(int(caption.body()["sample"]))
+                        self._heard_more.set()
                     self._tell_lag()
                 elif caption.kind is Kind.STATUS:
                     continue
@@ -385,12 +394,12 @@ class Connection:
                     ingest.keep_lease()  # its last sound may have to wait for the broker
                 continue
             if self._pushing_back or ingest.feeding_since is not None:
-                self._last_audio = self._last_message = now
+                self._last_audio = now
             if now - self._last_audio >= self._settings.finalize_after_s and not self._told_all:
                 self._told_all = True
                 await ingest.pause()
-            if now - self._last_message >= self._settings.idle_timeout_s:
-                raise IdleTimeout(f"Nothing came for {round(now - self._last_message)} s.")
+            if now - self._last_audio >= self._settings.idle_timeout_s:
+                raise IdleTimeout(f"No sound came for {round(now - self._last_audio)} s.")
             if now - ingest.renewed_at >= self._settings.lease_s / 3:
                 ingest.keep_lease()
 

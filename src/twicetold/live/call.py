@@ -32,6 +32,7 @@ _MOST_BACKLOG_S = 10.0
 _MOST_TAKEOVERS = 3
 _CALM_S = 12.0  # with max_utterance_s: by then what was under way is over, silence before it too
 _PROGRESS_INTERVAL_S = 1.0
+_MUCH_S, _SOON_S = 4.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,15 +264,23 @@ class LiveCall:
             self._consumer.release(self._held.popleft()[0])
 
     def _tell_progress(self) -> None:
-        """At most once a second. What is left to tell is told also where no more sound comes."""
+        """At most once a second, unless much was heard: who catches up waits for it. What is left
+        to tell is told also where no more sound comes."""
         now, (told, moment) = self._loop.time(), self._progress
         sample = self._heard
-        if sample > told and now - moment >= _PROGRESS_INTERVAL_S:
+        due = now - moment >= _PROGRESS_INTERVAL_S or sample - told >= _MUCH_S * self._rate
+        if sample > told and due:
             self._progress = told, _ = sample, now
             self.ledger.caption(Caption.of(Progress(sample, self._rate, self.ledger.event)))
-        more = sample > told or any(runner.backlog_samples for runner in self._runners)
-        if more and self._telling is None:
-            self._telling = self._loop.call_later(_PROGRESS_INTERVAL_S, self._tell_rest)
+        left = sample - told + max(runner.backlog_samples for runner in self._runners)
+        if not left:
+            return
+        at = now + (_SOON_S if left >= _MUCH_S * self._rate else _PROGRESS_INTERVAL_S)
+        if self._telling is not None and self._telling.when() > at:
+            self._telling.cancel()
+            self._telling = None
+        if self._telling is None:
+            self._telling = self._loop.call_at(at, self._tell_rest)
 
     def _tell_rest(self) -> None:
         self._telling = None

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 _LOOK_EVERY_S = 10.0
+_LOOKS, _LOOK_AGAIN_S = 2, 1.0
 
 
 class _Impatient(asyncio.Protocol):
@@ -49,9 +50,12 @@ class _Impatient(asyncio.Protocol):
 
 
 class WebSockets(_Impatient, WebSocketsSansIOProtocol):
-    """Whoever asks for pongs and reads none is not heard until it does."""
+    """Whoever asks for pongs and reads none is not heard until it does. Whose messages wait for us
+    may have answered our ping behind them: it is given time until there is nothing left to read.
+    """
 
     _choked = False
+    _looks = 0  # that there is nothing left, before a ping without an answer ends the connection
 
     def handle_ping(self) -> None:
         super().handle_ping()
@@ -73,6 +77,12 @@ class WebSockets(_Impatient, WebSocketsSansIOProtocol):
         return message
 
     def keepalive_timeout(self) -> None:
+        if self.read_paused:
+            self._looks = _LOOKS
+        if self._looks:
+            self._looks -= 1
+            self.pong_timer = self.loop.call_later(_LOOK_AGAIN_S, self.keepalive_timeout)
+            return
         super().keepalive_timeout()
         self._watch()
 

@@ -70,3 +70,11 @@ def test_an_hour_of_it_is_told_once_a_second_at_most() -> None:
     new = lag()
     told = [new.due(3.0 + tick / 2, 100.0 + tick / 2) for tick in range(7200)]
     assert sum(seconds is not None for seconds in told) == 3600
+
+
+def test_what_may_be_unheard_counts_from_what_is_settled_until_the_live_pass_says_more() -> None:
+    resumed = lag(100.0, 40.0)
+    assert resumed.unheard_s(100 * RATE) == 60.0
+    resumed.heard(99 * RATE)
+    assert resumed.unheard_s(101 * RATE) == 2.0
+    assert lag().unheard_s(0) == 0.0

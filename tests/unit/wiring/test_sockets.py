@@ -155,3 +155,28 @@ async def test_a_closed_connection_waits_for_a_peer_that_takes_its_time(
         await asyncio.sleep(0.01)
         assert not peer.transport.aborted
     await peer.leave()
+
+
+async def _slow(_scope: Any, receive: Any, send: Any) -> None:
+    """Takes a message now and then, as whoever is pushed back is read."""
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        await asyncio.sleep(0.15)
+
+
+async def test_whoever_may_have_answered_behind_what_waits_is_given_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sockets, "_LOOK_AGAIN_S", 0.02)
+    peer = Peer(_slow)
+    peer.protocol.ping_interval = peer.protocol.ping_timeout = 0.05
+    await peer.connect()
+    for _ in range(3):  # each lies in the peer's own buffer until we read on
+        peer.wire.send_binary(bytes(100))
+    peer.say()
+    await asyncio.sleep(0.3)
+    assert not peer.transport.closing, "its answer may lie behind what we have not read"
+    async with asyncio.timeout(5):
+        while not peer.transport.closing:
+            await asyncio.sleep(0.01)
+    await peer.leave()
