@@ -123,7 +123,8 @@ class Settings:
         metadata=_range("So long without audio ends an utterance, but for a broken word.", 0.2, 60),
     )
     idle_timeout_s: float = field(
-        default=60.0, metadata=_range("A client that sends no audio for so long is let go.", 0.5, 3600)
+        default=60.0,
+        metadata=_range("A client that sends no audio for so long is let go.", 0.5, 3600),
     )
     abandon_after_s: float = field(
         default=60.0, metadata=_range("A call left by its client for so long ends.", 0.1, 86_400)

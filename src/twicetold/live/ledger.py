@@ -116,8 +116,7 @@ class Ledger:
         async with self._writing:
             final = self._final(channel, utterance, words, failed_span)
             self.boundaries[channel] = boundary
-            if cut:
-                self.cuts[channel] = boundary
+            self.cuts[channel] = boundary if cut else 0  # it may end where the last one was cut
             self.utterances[channel] = utterance
             self.adaptation[channel] = adaptation
             changes: Changes = {

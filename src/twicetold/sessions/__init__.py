@@ -26,8 +26,8 @@ class State(StrEnum):
 class Record:
     """What is known of a running call. Positions count samples per channel.
 
-    ``cuts``: where each channel's speech was last cut (0: nowhere yet). A boundary that lies there
-    is one; a worker that knows nothing of cuts moves the boundary on alone.
+    ``cuts``: each channel's boundary once more, where speech was cut there; else 0. A worker that
+    knows nothing of cuts moves the boundary alone, and then it is none.
     """
 
     key: CallKey
