@@ -311,7 +311,7 @@ async def test_messages_that_expired_are_told_and_leapt_over(
         with structlog.testing.capture_logs() as logs:  # of a group that has read nothing yet
             first = await collect(broker.consume(Topic.AUDIO, Group.RECORD), 8)
         assert values_of(first) == numbered(20)[12:]
-        (told,) = [line for line in logs if line["event"] == "messages_expired"]
+        (told,) = [line for line in logs if line["event"] == "older_messages_gone"]
         assert told["messages"] == 12
 
 

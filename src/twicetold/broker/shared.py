@@ -40,6 +40,22 @@ def taken(log: str, owner: str, installation: str, remedy: str) -> SettingError:
     )
 
 
+def tell_missing(
+    partition: str, expected: int | None, offset: int, *, anew: bool, spare: int = 0
+) -> None:
+    """Say in the log what lies before ``offset`` and is not there any more: what it carried is
+    left to the canonical pass. ``anew``: of a group that has no position, which may have read it
+    before it lost that. ``spare``: so many offsets may be the broker's own."""
+    missing = offset - (expected if expected is not None else 0)
+    if missing <= spare:
+        return
+    if expected is not None:
+        _log.error("messages_expired", partition=partition, messages=missing)
+    elif anew:
+        meaning = "this group has no position, and begins behind them: new, or it was lost"
+        _log.warning("older_messages_gone", partition=partition, messages=missing, meaning=meaning)
+
+
 async def until_reached(
     attempt: Callable[[], Awaitable[object]],
     away: type[Away],

@@ -82,7 +82,7 @@ class Captions:
         elif kind == "lagging":
             self._lag(event["seconds"])
         elif kind == "ready":  # a new connection: where captions are behind, it says so again
-            self._lag_s = 0.0
+            self._lag(0.0)
         elif kind == "gap":
             note(f"At {clock(event['at'])} sound is missing: the stream began afresh.")
 

@@ -15,8 +15,9 @@ class Lag:
         """``published`` and ``settled``: the call's sound that lies in the broker, and that of it
         whose words stand, as the connection begins. ``over``: no more sound comes."""
         self._rate, self._notice_s = rate, notice_s
-        self._heard, self._settled, self._since = published, settled, now
+        self._heard, self._settled = published, settled
         self._owed_from = settled if over else published
+        self._owed_since = now if over else None  # there is sound that nobody has said was heard
         self._known = self._lagging = False
         self._told_at = now - _TOLD_EVERY_S
 
@@ -31,8 +32,11 @@ class Lag:
         call is not told how far the live pass had come; where that says nothing, though there is
         sound to be heard, only what is settled counts as heard.
         """
-        silent = not self._known and now - self._since >= _UNHEARD_FOR_S
-        heard = self._settled if silent and published > self._owed_from else self._heard
+        if self._owed_since is None and published > self._owed_from:
+            self._owed_since = now
+        since = now if self._known or self._owed_since is None else self._owed_since
+        silent = published > self._owed_from and now - since >= _UNHEARD_FOR_S
+        heard = self._settled if silent else self._heard
         behind_s = max(0, published - heard) / self._rate
         return behind_s if held_since is None else behind_s + now - held_since
 

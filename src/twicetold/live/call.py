@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections import deque
 from dataclasses import dataclass
 
 from twicetold.broker import Consumer, Delivery
 from twicetold.engines import StreamingTranscriber
+from twicetold.errors import Unavailable
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import Action, Begin, End, EndpointSettings
 from twicetold.live.inbox import Inbox
@@ -284,7 +286,8 @@ class LiveCall:
 
     def _tell_rest(self) -> None:
         self._telling = None
-        self._tell_progress()
+        with contextlib.suppress(Unavailable):  # the broker is closed, and with it the call
+            self._tell_progress()
 
 
 def _before(words: tuple[Word, ...], second: float) -> tuple[Word, ...]:

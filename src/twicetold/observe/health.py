@@ -27,7 +27,7 @@ class Unfit(Exception):
 
 
 async def failing(checks: Mapping[str, Check]) -> dict[str, str]:
-    """The reason for each check that fails; no path or address of the machine among them."""
+    """The reason for each check that fails, as the check says it."""
     answers = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
     return {name: reason for name, reason in answers if reason}
 

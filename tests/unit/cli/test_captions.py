@@ -128,11 +128,14 @@ def test_in_a_terminal_the_lag_is_a_line_that_stays_true(
     assert capsys.readouterr().err == ""
 
 
-def test_a_new_connection_says_anew_whether_captions_are_behind() -> None:
+def test_a_new_connection_says_anew_whether_captions_are_behind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     captions = Captions(console(terminal=False))
     lag(captions, 7.0)
     captions.show({"type": "ready", "call_id": "c", "session": "s", "next_seq": 3})
     assert "behind" not in beneath(captions)
+    assert capsys.readouterr().err.splitlines()[-1] == "Captions have caught up."
 
 
 def test_without_a_terminal_the_lag_is_noted_seldom(capsys: pytest.CaptureFixture[str]) -> None:

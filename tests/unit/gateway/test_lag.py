@@ -42,9 +42,18 @@ def test_a_live_pass_that_is_gone_leaves_it_growing() -> None:
 def test_who_resumes_waits_for_the_live_pass_to_say_how_far_it_is() -> None:
     resumed = lag(300.0, 250.0)
     assert resumed.seconds(301 * RATE, 101.0) == 1.0
-    assert resumed.seconds(304 * RATE, 103.9) == 54.0  # it says nothing: what is settled counts
+    assert resumed.seconds(303 * RATE, 103.9) == 3.0
+    assert resumed.seconds(304 * RATE, 104.0) == 54.0  # it says nothing: what is settled counts
     resumed.heard(303 * RATE)
     assert resumed.seconds(304 * RATE, 104.0) == 1.0
+
+
+def test_who_resumes_and_is_silent_at_first_gives_the_live_pass_its_time_then() -> None:
+    resumed = lag(600.0, 30.0)
+    assert resumed.seconds(600 * RATE, 105.0) == 0.0
+    assert resumed.seconds(600 * RATE + 3200, 105.1) == 0.2
+    resumed.heard(600 * RATE + 3000)
+    assert resumed.seconds(610 * RATE, 115.0) < 10.0
 
 
 def test_a_call_that_was_resumed_and_is_silent_is_not_behind() -> None:

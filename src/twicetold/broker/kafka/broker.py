@@ -59,7 +59,7 @@ class KafkaBroker(Broker):
         await until_reached(
             self._prepare,
             KafkaException,
-            lambda error: (self._why(error), ""),
+            lambda error: (self._why(error), _RUNNING if self._last_error else ""),
             event="kafka_unreachable",
             shown=self._options.url.shown,
         )

@@ -213,9 +213,8 @@ class KafkaMember:
         starts = self._starts(consumer, partitions)
         for each in partitions:
             start = starts.get(each.partition)
-            # A group without a position has read nothing: what is not there any more, it misses.
-            expected = 0 if start is None and each.partition in starts else start
-            stay = self._stays[each.partition] = Stay(self._feed.number(), expected)
+            stay = Stay(self._feed.number(), start, start is None and each.partition in starts)
+            self._stays[each.partition] = stay
             self._call(self._feed.assign, self._stays.name(each.partition), stay.number, start)
         consumer.incremental_assign(partitions)
         # librdkafka goes on pausing what was paused when it left.

@@ -40,7 +40,10 @@ def claim_log(admin: AdminClient, options: KafkaOptions, note: Note) -> None:
     if owner is None:
         _write(options, note)
         owner = _owner(options, note)
-        _log.info("kafka_log_taken", topic=options.mark)
+        if owner is None:
+            raise KafkaException(f"topic {options.mark} does not show yet what was written")
+        if owner == options.installation:
+            _log.info("kafka_log_taken", topic=options.mark)
     _check(options, owner)
 
 

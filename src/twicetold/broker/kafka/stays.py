@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_INVALID, Message, TopicPartition
 
 from twicetold.broker import Delivery, Foreign
 from twicetold.broker.keys import decode_key
+from twicetold.broker.shared import tell_missing
 
 _log = structlog.get_logger()
 
@@ -21,6 +22,7 @@ class Stay:
 
     number: int
     expected: int | None  # next offset
+    anew: bool = False  # the group has no position, and begins with the first message there is
     first: int | None = None  # that was fetched
     paused: bool = False
     seeking: int | None = None  # where to read on; until that is done nothing of it counts
@@ -74,10 +76,8 @@ class Stays(dict[int, Stay]):
         found.append(Delivery(self.name(partition), offset, key, message.value() or b""))
 
     def _look_for_missing(self, partition: int, stay: Stay, offset: int) -> None:
-        if stay.expected is not None and (missing := offset - stay.expected) > 0:
-            # Retention has run out over them: what they carried is left to the other pass.
-            _log.error("messages_expired", partition=self.name(partition), messages=missing)
-        stay.expected = offset + 1
+        tell_missing(self.name(partition), stay.expected, offset, anew=stay.anew)
+        stay.expected, stay.anew = offset + 1, False
         if stay.first is None:
             stay.first = offset
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from typing import TypeVar
 
 import structlog
 from confluent_kafka import KafkaException
@@ -19,6 +21,8 @@ from twicetold.broker.kafka.options import KafkaOptions
 from twicetold.errors import SettingError
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _TIMEOUT_S = 10.0
 _ASK_S = 4.0
@@ -51,9 +55,10 @@ def create(admin: AdminClient, new: list[NewTopic]) -> list[str]:
     """Make topics; those that were there already are not among the names that are given back.
     Raises KafkaException."""
     made = []
-    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
+    asked = admin.create_topics(new, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
+    for name, future in asked.items():
         try:
-            future.result(_TIMEOUT_S)
+            _answer(future)
             made.append(name)
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another process was quicker
@@ -107,6 +112,14 @@ def _create(admin: AdminClient, options: KafkaOptions, topics: list[Topic], repl
         _log.info("kafka_topic_made", topic=name, partitions=options.partitions)
 
 
+def _answer(future: Future[T]) -> T:
+    """Raises KafkaException, also where there is none in time."""
+    try:
+        return future.result(2 * _TIMEOUT_S)  # librdkafka's own limit is to come first
+    except TimeoutError:
+        raise KafkaException("Kafka does not answer in time") from None
+
+
 def _check_partitions(name: str, found: int, options: KafkaOptions) -> None:
     wanted = options.partitions
     if found == wanted:
@@ -124,8 +137,9 @@ def _check_settings(admin: AdminClient, options: KafkaOptions, topics: list[Topi
     """Whether what is acknowledged lies with two replicas, as far as the settings ask for it."""
     asked = {ConfigResource(ResourceType.TOPIC, options.topic(topic)): topic for topic in topics}
     in_sync = 2
-    for resource, future in admin.describe_configs(list(asked)).items():
-        settings = {name: each.value for name, each in future.result(_TIMEOUT_S).items()}
+    told = admin.describe_configs(list(asked), request_timeout=_TIMEOUT_S)
+    for resource, future in told.items():
+        settings = {name: each.value for name, each in _answer(future).items()}
         topic = next(t for r, t in asked.items() if r.name == resource.name)
         if wrong := list(_wrong(settings, topic, options)):
             _refuse(options, resource.name, wrong)

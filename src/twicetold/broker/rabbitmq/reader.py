@@ -12,6 +12,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from twicetold.broker.rabbitmq.link import LinkLost, RabbitLink, losing
+from twicetold.broker.shared import tell_missing
 
 log = structlog.get_logger()
 
@@ -45,8 +46,7 @@ class RabbitReader:
         self._link, self.stream, self.start = link, stream, start
         self._deliver, self._may_go_on = deliver, may_go_on
         self._loop = asyncio.get_running_loop()
-        # Who reads from the first message on misses those that are not there any more.
-        self._expected = 0 if start == "first" else start if isinstance(start, int) else None
+        self._expected = start if isinstance(start, int) else None
         self._channel: AbstractChannel | None = None
         self._latest: AbstractIncomingMessage | None = None  # that was not acknowledged
         self._unacknowledged = 0
@@ -110,10 +110,10 @@ class RabbitReader:
     def _pass_on(self, message: AbstractIncomingMessage) -> None:
         offset = message.headers.get("x-stream-offset")
         assert isinstance(offset, int), "a stream's message has an offset"
-        if self._expected is not None:
-            if offset < self._expected:
-                return
-            self._look_for_missing(offset - self._expected)
+        if self._expected is not None and offset < self._expected:
+            return
+        anew = self._expected is None and self.start == "first"
+        tell_missing(self.stream, self._expected, offset, anew=anew, spare=_ENTRIES_OF_ITS_OWN)
         self._expected = offset + 1
         self._deliver(offset, message)
 
@@ -137,8 +137,3 @@ class RabbitReader:
             self._acknowledging = None
         if self._latest is not None:
             self._acknowledge_in_time()
-
-    def _look_for_missing(self, missing: int) -> None:
-        if missing > _ENTRIES_OF_ITS_OWN:
-            # Retention has run out over them: what they carried is left to the other pass.
-            log.error("messages_expired", partition=self.stream, messages=missing)

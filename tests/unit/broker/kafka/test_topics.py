@@ -6,9 +6,11 @@ from typing import Any, cast
 
 import pytest
 import structlog
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from twicetold.broker import Topic
+from twicetold.broker.kafka import topics
 from twicetold.broker.kafka.options import KafkaOptions
 from twicetold.broker.kafka.topics import prepare_topics
 
@@ -31,7 +33,10 @@ class FakeAdmin:
         topics = {OPTIONS.topic(each): topic for each in Topic}
         return SimpleNamespace(brokers={1: None, 2: None, 3: None}, topics=topics)
 
-    def describe_configs(self, resources: list[ConfigResource]) -> dict[ConfigResource, Any]:
+    def describe_configs(
+        self, resources: list[ConfigResource], request_timeout: float
+    ) -> dict[ConfigResource, Any]:
+        assert request_timeout > 0
         return {each: self._settings(each.name) for each in resources}
 
     def _settings(self, name: str) -> Future[dict[str, Any]]:
@@ -69,3 +74,17 @@ def test_three_replicas_of_which_one_is_enough_to_acknowledge_are_told(topic: To
 def test_two_replicas_are_told() -> None:
     (line,) = told(FakeAdmin({}, replicas=2))
     assert (line["replicas"], line["min_insync_replicas"]) == (2, 2)
+
+
+def test_a_cluster_that_falls_silent_is_away_and_nothing_worse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever starts waits for it."""
+
+    class Silent(FakeAdmin):
+        def _settings(self, name: str) -> Future[dict[str, Any]]:
+            return Future()
+
+    monkeypatch.setattr(topics, "_TIMEOUT_S", 0.01)
+    with pytest.raises(KafkaException, match="in time"):
+        prepare_topics(cast(AdminClient, Silent({})), OPTIONS)
