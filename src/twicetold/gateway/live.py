@@ -36,6 +36,7 @@ from twicetold.gateway.intake import Intake, open_intake
 from twicetold.gateway.lag import Lag
 from twicetold.gateway.live_entry import Entry, enter
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
+from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.pace import Ahead, Pace
 from twicetold.sessions import Record, State
 from twicetold.speech.events import Ack, Failed, Gap, Kind, Lagging, Ready
@@ -124,7 +125,8 @@ class Connection:
         self._tenant, self._stamp = key.tenant, self._platform.tenants.stamp(key.tenant)
         intake = await open_intake(request, self._platform.decoder)
         try:
-            entry = await enter(self._platform, key, request, intake)
+            claims: CallLocks = self._socket.app.state.call_claims
+            entry = await enter(self._platform, claims, key, request, intake)
             delivery = Delivery(self._platform, self._socket.app.state.captions, key, request.event)
             await delivery.open()
             try:
