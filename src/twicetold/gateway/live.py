@@ -34,7 +34,7 @@ from twicetold.gateway.delivery import Delivery
 from twicetold.gateway.ingest import Ingest
 from twicetold.gateway.intake import Intake, open_intake
 from twicetold.gateway.lag import Lag
-from twicetold.gateway.live_entry import Entry, enter
+from twicetold.gateway.live_entry import Entry, enter, heard_at
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
 from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.pace import Ahead, Pace
@@ -188,7 +188,8 @@ class Connection:
         pace = self._pace_of(key, record)
         await self._say(Ready(key.call_id, entry.token, record.next_seq).to_json())
         if entry.resumed and not entry.over and not intake.seamless:
-            await self._say(Gap(round(await ingest.fill_gap(), 3)).to_json())
+            at_s = await ingest.fill_gap(heard_at(record), left=entry.left)
+            await self._say(Gap(round(at_s, 3)).to_json())
         inbound = Inbound(request, record.next_seq, over=entry.over)
         tasks = [
             asyncio.ensure_future(step)

@@ -37,16 +37,26 @@ GATEWAY_NAME = f"gateway-{secrets.token_hex(4)}"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A connection's hold on a call. ``over`` says that it takes no more audio."""
+    """A connection's hold on a call. ``over`` says that it takes no more audio, ``left`` that the
+    connection before had left and said how far it came."""
 
     record: Record
     token: str
     resumed: bool
     over: bool
+    left: bool = False
 
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def heard_at(record: Record) -> float:
+    """When the last sound was taken that a call's position counts, in Unix seconds; of a record
+    that does not say it, by the length of that sound."""
+    if record.heard_ms:
+        return record.heard_ms / 1000
+    return record.started_at + record.next_sample / record.rate
 
 
 async def enter(
@@ -63,6 +73,7 @@ async def _create(
     platform: Platform, claims: CallLocks, key: CallKey, request: LiveRequest, intake: Intake
 ) -> Entry:
     token = secrets.token_urlsafe(24)
+    now = time.time()
     record = Record(
         key=key,
         rate=intake.rate,
@@ -71,7 +82,8 @@ async def _create(
         encoding=request.encoding,
         input_rate=request.sample_rate,
         token_hash=_hash(token),
-        started_at=time.time() - request.age_s,
+        started_at=now - request.age_s,
+        heard_ms=round(now * 1000),
         gateway=GATEWAY_NAME,
         boundaries=(0,) * request.channels,
         utterances=(0,) * request.channels,
@@ -150,7 +162,7 @@ async def _resume(platform: Platform, key: CallKey, request: LiveRequest) -> Ent
         # The connection before may have written its last position meanwhile: read it again.
         held = await platform.sessions.load(key)
         if held is not None and held.epoch == record.epoch + 1:
-            return Entry(held, token, resumed=True, over=False)
+            return Entry(held, token, resumed=True, over=False, left=not record.gateway)
     raise CallInUse(f"The call {key.call_id} is being resumed elsewhere at this moment.")
 
 
