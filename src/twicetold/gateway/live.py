@@ -412,6 +412,8 @@ class Connection:
 
     async def refuse(self, error: TwicetoldError) -> None:
         """Tell the client what is wrong, and close."""
+        if error.public:  # it is told less than whoever is to mend it must know
+            log.warning("live_refused", code=error.code, reason=error.message)
         told = Failed.of(error)
         patience_s = _LAST_WORDS_S if isinstance(error, SlowReader) else _MOST_UNREAD_S
         with contextlib.suppress(SlowReader):
