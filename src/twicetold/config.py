@@ -133,7 +133,12 @@ class Settings:
         default=3.0, metadata=_range("Clients are told when captions lag so much.", 0.5, 60)
     )
     max_live_calls: int = field(
-        default=1000, metadata=_range("Calls that may run at once.", 1, 100_000)
+        default=1000,
+        metadata=_range(
+            "Calls that may run at once, in each gateway; one of webm or ogg takes 5 MB there.",
+            1,
+            100_000,
+        ),
     )
     max_upload_mb: int = field(
         default=4096, metadata=_range("Largest upload, in MiB.", 1, 1_048_576)

@@ -21,6 +21,9 @@ _MEND = (
     "Nothing was changed. Restore the file from a backup; or move it away, together with "
     "those beside it that end in -wal and -shm, to start afresh."
 )
+_IS_BUSY = "A database of the server is busy."  # what clients are told, who have no use for a path
+_FAILS = "A database of the server cannot be used."
+_FULL = "The server's disk takes no more data."
 _DISK_FULL = (
     "SQLITE_FULL",
     "SQLITE_IOERR_WRITE",  # EFBIG and EDQUOT arrive as this
@@ -62,6 +65,7 @@ def connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
         raise Unavailable(
             f"The file system of {path} cannot share memory between processes.",
             "Put the data directory on a disk of this machine.",
+            public=_FAILS,
         )
     return db
 
@@ -121,12 +125,16 @@ def translate(error: sqlite3.Error, path: Path) -> TwicetoldError:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return CorruptDatabase(f"The database {path} is damaged.", _MEND)
     if name in _DISK_FULL:
-        return DiskFull(f"The disk of {path} takes no more data.")
+        return DiskFull(f"The disk of {path} takes no more data.", public=_FULL)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return Unavailable(f"The database {path} is busy.", "Try again in a moment.")
+        return Unavailable(
+            f"The database {path} is busy.", "Try again in a moment.", public=_IS_BUSY
+        )
     if name.startswith("SQLITE_IOERR"):
-        return Unavailable(f"The disk of {path} fails: {error}.", "Check the disk.")
-    return Unavailable(f"The database {path} answered: {error}.", "See the server's log.")
+        return Unavailable(f"The disk of {path} fails: {error}.", "Check the disk.", public=_FAILS)
+    return Unavailable(
+        f"The database {path} answered: {error}.", "See the server's log.", public=_FAILS
+    )
 
 
 def check(path: Path) -> None:
@@ -181,7 +189,9 @@ def empty_log(path: Path) -> None:
         except sqlite3.Error as error:
             raise translate(error, path) from error
     if not emptied:
-        raise Unavailable(f"The database {path} is being read.", "Try again in a moment.")
+        raise Unavailable(
+            f"The database {path} is being read.", "Try again in a moment.", public=_IS_BUSY
+        )
 
 
 def log_emptied(db: sqlite3.Connection) -> bool:

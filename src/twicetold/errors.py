@@ -67,6 +67,7 @@ class TwicetoldError(Exception):
     code: ClassVar[str] = "error"
     default_hint: ClassVar[str] = ""
     retryable: ClassVar[bool] = False
+    public: str = ""  # what clients are told instead of a message that says where something is
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -80,8 +81,8 @@ class TwicetoldError(Exception):
         """``{code, message, hint, retryable}``, as every protocol sends it."""
         return {
             "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
+            "message": self.public or self.message,
+            "hint": self.default_hint if self.public else self.hint,
             "retryable": self.retryable,
         }
 
@@ -295,14 +296,10 @@ class Unavailable(TwicetoldError, OSError):
         self, message: str, hint: str | None = None, *, away: bool = False, public: str = ""
     ) -> None:
         """``away``: the broker or the session store does not answer. ``public``: what clients are
-        told instead of a message that says where in the house something is."""
+        told instead of the message."""
         super().__init__(message, hint)
         self.away = away
         self.public = public or ("A part of the server does not answer." if away else "")
-
-    def to_dict(self) -> dict[str, object]:
-        told = super().to_dict()
-        return told | {"message": self.public, "hint": self.default_hint} if self.public else told
 
 
 class DiskFull(Unavailable):
@@ -360,6 +357,7 @@ class Corrupt(TwicetoldError, OSError):
 
 class CorruptDatabase(Corrupt):
     code = "corrupt_database"
+    public = "A database of the server is damaged."
     default_hint = (
         "Nothing was changed. Restore the file from a backup, or move it away to start afresh."
     )
@@ -367,6 +365,7 @@ class CorruptDatabase(Corrupt):
 
 class CorruptLog(Corrupt):
     code = "corrupt_log"
+    public = "A log of the server is damaged."
     default_hint = (
         "Nothing was changed. Restore the file from a backup, or move it away to go on without."
     )

@@ -26,6 +26,7 @@ from tests.contracts.sessions_contract import (  # noqa: E402
 
 from twicetold.errors import CorruptDatabase, SettingError, SwapLost, Unavailable  # noqa: E402
 from twicetold.sessions import State, redis_rewriting  # noqa: E402
+from twicetold.sessions.fields import LATER  # noqa: E402
 from twicetold.sessions.redis import RedisSessions  # noqa: E402
 from twicetold.speech.identity import CallKey  # noqa: E402
 
@@ -137,14 +138,14 @@ async def test_what_is_left_of_a_finished_call_is_small(server: RedisServer) -> 
             assert asking.object("encoding", store._hash(KEY)) == b"listpack"
 
 
-async def test_records_of_before_there_were_cuts_go_on(server: RedisServer) -> None:
+async def test_records_of_before_fields_came_go_on(server: RedisServer) -> None:
     async with fresh(server) as store:
-        await store.create(record(cuts=(5, 0)), LONG_S)
+        await store.create(record(cuts=(5, 0), heard_ms=6), LONG_S)
         with client(server) as asking:
-            assert asking.hdel(store._hash(KEY), "cuts") == 1
+            assert asking.hdel(store._hash(KEY), *LATER) == 2
         assert await store.load(KEY) == record()
-        await store.swap(KEY, {"owner": 0}, {"cuts": (7, 0)})
-        assert await store.unfinished() == [record(cuts=(7, 0))]
+        await store.swap(KEY, {"owner": 0}, {"cuts": (7, 0), "heard_ms": 8})
+        assert await store.unfinished() == [record(cuts=(7, 0), heard_ms=8)]
 
 
 async def test_a_key_that_holds_something_else_is_named(server: RedisServer) -> None:

@@ -24,6 +24,7 @@ from tests.contracts.sessions_contract import (  # noqa: E402
 
 from twicetold.errors import SwapLost, Unavailable  # noqa: E402
 from twicetold.sessions import Sessions, State  # noqa: E402
+from twicetold.sessions.fields import LATER  # noqa: E402
 from twicetold.sessions.sqlite import SqliteSessions  # noqa: E402
 from twicetold.speech.identity import CallKey  # noqa: E402
 
@@ -71,22 +72,24 @@ class TestSqliteSessions(SessionsContract):
         for store in stores:
             await store.aclose()
 
-    async def test_records_of_before_there_were_cuts_go_on(self, tmp_path: Path) -> None:
+    async def test_records_of_before_fields_came_go_on(self, tmp_path: Path) -> None:
         path = tmp_path / "sessions.db"
         store = SqliteSessions(path)
         await store.create(record(event=1, finals=(final(1),)), LONG_S)
         await store.aclose()
         with closing(sqlite3.connect(path)) as db:  # as it was made then
             db.execute("ALTER TABLE sessions DROP COLUMN cuts")
+            db.execute("ALTER TABLE sessions DROP COLUMN heard_ms")
         async with asyncio.TaskGroup() as group:  # of two that start together, one adds it
             opening = [group.create_task(asyncio.to_thread(SqliteSessions, path)) for _ in range(2)]
         first, second = (each.result() for each in opening)
         assert await first.load(KEY) == record(event=1, finals=(final(1),))
-        await first.swap(KEY, {"owner": 0}, {"cuts": (7, 0)})
-        assert (await second.load(KEY) or record()).cuts == (7, 0)
+        await first.swap(KEY, {"owner": 0}, {"cuts": (7, 0), "heard_ms": 8})
+        changed = record(event=1, finals=(final(1),), cuts=(7, 0), heard_ms=8)
+        assert await second.load(KEY) == changed
         with closing(sqlite3.connect(path)) as db:  # a process of before, beside them
             columns = [row[1] for row in db.execute("PRAGMA table_info(sessions)")]
-            named = ", ".join(column for column in columns if column != "cuts")
+            named = ", ".join(column for column in columns if column not in LATER)
             db.execute(
                 f"INSERT INTO sessions ({named}) SELECT"
                 f" {named.replace('call_id', repr('older'))} FROM sessions"

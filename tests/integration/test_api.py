@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import random
+import sqlite3
 from collections.abc import AsyncIterator, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from tests.integration.api_harness import (
 )
 
 from twicetold.broker import Topic
+from twicetold.database_file import translate
 from twicetold.errors import CallDeleted
 from twicetold.gateway import deletion, recordings, upload
 from twicetold.gateway import events as events_module
@@ -816,3 +818,20 @@ async def test_what_was_too_young_at_the_start_is_removed_later(
         async with asyncio.timeout(10):
             while any(directory.iterdir()):
                 await asyncio.sleep(0.05)
+
+
+async def test_a_database_that_is_busy_is_told_without_its_path(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorname = "SQLITE_BUSY"
+
+    async def locked(_: CallKey) -> None:
+        raise translate(busy, tmp_path / "transcripts.sqlite3")
+
+    monkeypatch.setattr(api.platform.transcripts, "call", locked)
+    refused = await api.client.get("/v1/calls/call-1")
+    assert refused.status_code == 503
+    assert error_of(refused)["code"] == "unavailable"
+    assert "sqlite3" not in refused.text
+    assert str(tmp_path) not in refused.text

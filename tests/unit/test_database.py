@@ -450,6 +450,9 @@ def test_translate_names_the_file(name: str, expected: type[TwicetoldError]) -> 
     assert type(named) is expected
     assert "/data/notes.db" in named.message
     assert named.hint
+    told = named.to_dict()  # to clients, who have no use for a path
+    assert "/" not in f"{told['message']}{told['hint']}"
+    assert "SQLite says" not in str(told)
 
 
 async def test_mistakes_of_ours_keep_their_type(db: Database) -> None:

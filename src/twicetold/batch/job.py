@@ -100,9 +100,11 @@ class Failure:
 
 
 def failure_of(error: Exception) -> Failure:
-    """What to tell people about it. Texts of foreign errors stay out: they may quote anything."""
+    """What to tell people about it, who may be clients and have no use for a path. Texts of foreign
+    errors stay out: they may quote anything."""
     if isinstance(error, TwicetoldError):
-        return Failure(error.code, error.message, error.hint, error.retryable)
+        told = error.to_dict()
+        return Failure(error.code, str(told["message"]), str(told["hint"]), error.retryable)
     return Failure(
         "internal_error",
         f"The batch pass met an unexpected {type(error).__name__}.",

@@ -195,9 +195,11 @@ class BatchWorker:
 
 def _described(error: Exception) -> dict[str, str]:
     """For the log. The message of a foreign error stays out: it may quote anything."""
+    if isinstance(error, TwicetoldError):
+        return {"code": error.code, "error": error.message, "hint": error.hint}
     failure = failure_of(error)
     described = {"code": failure.code, "error": failure.message, "hint": failure.hint}
     frames = traceback.extract_tb(error.__traceback__)
-    if not isinstance(error, TwicetoldError) and frames:
+    if frames:
         described["where"] = f"{frames[-1].filename}:{frames[-1].lineno}"
     return described

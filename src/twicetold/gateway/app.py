@@ -32,7 +32,7 @@ from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
 from twicetold.gateway.deletion import Deletions
 from twicetold.gateway.edge import Edge
-from twicetold.gateway.locks import CallLocks
+from twicetold.gateway.locks import CallLocks, call_claims
 from twicetold.gateway.pace import Ahead
 from twicetold.gateway.parameters import known_parameters
 from twicetold.gateway.ticket_secret import ticket_secret
@@ -86,6 +86,7 @@ def create_app(platform: Platform, metrics: Metrics | None = None) -> FastAPI:
     app.state.deletions = Deletions(platform)
     app.state.waveforms = waveform.Waveforms(platform)
     app.state.call_locks = CallLocks(locks_of(platform.settings.data_dir))
+    app.state.call_claims = call_claims(locks_of(platform.settings.data_dir))
     app.state.live_calls = set[Any]()
     app.state.live_tasks = set[asyncio.Task[None]]()
     app.state.ahead = Ahead()

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -36,6 +38,7 @@ _MOST_OF_ALL_CALLS_BYTES = 48 * 1024 * 1024  # less than any broker takes before
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 2.0
 _LEAVE_S = 3.0
 _LARGEST_CHUNK_S = 0.25
+_TAKEN_OVER_S = 0.75  # more than two chunks, and than a position waits to be written
 GAP_S = 5.0
 
 OnAck = Callable[[int], None]
@@ -46,6 +49,15 @@ def ack_interval_s(live_calls: int) -> float:
     """How long a call's position waits to be written, in a process with so many calls."""
     wanted_s = _ACK_INTERVAL_PER_CALL_S * live_calls
     return min(max(_ACK_INTERVAL_S, wanted_s), _LONGEST_ACK_INTERVAL_S)
+
+
+class _Sent(NamedTuple):
+    """A message on its way to the broker."""
+
+    done: asyncio.Future[None]
+    end_sample: int
+    size_bytes: int
+    taken_at: float  # Unix seconds
 
 
 class Ingest:
@@ -73,13 +85,14 @@ class Ingest:
         self._lease_s, self._live_calls = lease_s, live_calls
         self._on_ack, self._on_lost = on_ack, on_lost
         self._base_sample = next_sample
-        self._most_unnoted = int((GAP_S - 1) * intake.rate)
         self.sample = next_sample  # handed to the broker
         self._published = next_sample  # in the broker
+        self._published_at = time.time()  # when the last sound of that was taken
         self._position = self._written = (next_seq, next_sample)
+        self._heard_at = self._written_heard_at = self._published_at  # of the position's sound
         self._in_flight = 0
         self._marked: Finalize | Pause | None = None
-        self._sent: deque[tuple[asyncio.Future[None], int, int]] = deque()  # end sample, bytes
+        self._sent: deque[_Sent] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -111,17 +124,23 @@ class Ingest:
         finally:
             self.feeding_since = None
 
-    async def fill_gap(self) -> float:
-        """Where a container starts afresh: lay silence over the stretch in which the connection
-        before may have published more than its position says (what is there already wins).
-        Returns the second at which sound is missing."""
-        silence_frames = int(self._intake.rate * GAP_S)
+    async def fill_gap(self, heard_at: float, *, left: bool) -> float:
+        """Where a container starts afresh: lay silence over what was lost, which is no more than
+        the time since the position's sound was taken (``heard_at``, Unix seconds).
+
+        ``left``: the connection before has said how far it came. One that has not may have
+        published a little more than that time beyond its position, and does not know yet that it
+        was taken over: it is waited for, so that new sound is not taken for a repetition (what is
+        there already wins). Returns the second at which sound is missing."""
+        if not left:
+            await asyncio.sleep(min(_TAKEN_OVER_S, self._lease_s / 2))
+        self._written_heard_at = heard_at
+        lost_s = min(max(0.0, time.time() - heard_at), GAP_S)
+        silence_frames = int(self._intake.rate * lost_s)
         at = self.sample / self._intake.rate
         self._base_sample += silence_frames
         await self._send(bytes(silence_frames * 2 * self._channels))
-        await self._settled()
-        self._position = (self._position[0], self.sample)
-        await self.renew()
+        await self._note_at_once()
         return at
 
     async def finalize(self) -> None:
@@ -178,10 +197,14 @@ class Ingest:
         resume anywhere, or be given up after a while."""
         self._cancel_timer()
         if self._lost is None:
+            last: Changes = {"lease_s": 0.0}
             with contextlib.suppress(TimeoutError):  # a broker that hangs: what it has counts
                 async with asyncio.timeout(_LEAVE_S):
                     await self._settled()
-            await self._write({"lease_s": 0.0})
+                    if not self._intake.seamless:
+                        self._note_published()
+                    last["gateway"] = ""
+            await self._write(last)
 
     def close(self) -> None:
         self._cancel_timer()
@@ -199,7 +222,7 @@ class Ingest:
         largest = int(self._intake.rate * _LARGEST_CHUNK_S) * 2 * self._channels
         for at in range(0, len(pcm), largest):
             self._publish(pcm[at : at + largest] if len(pcm) > largest else pcm)
-            if not self._intake.seamless and self.sample - self._written[1] > self._most_unnoted:
+            if not self._intake.seamless and self._is_ahead():
                 await self._note_at_once()
         self._collect()
         self._schedule()
@@ -215,31 +238,46 @@ class Ingest:
     def _hand_over(self, message: bytes, size: int) -> None:
         handed = self._broker.publish(Topic.AUDIO, self._key, message)
         self._in_flight += size
-        self._sent.append((asyncio.ensure_future(handed), self.sample, size))
+        self._sent.append(_Sent(asyncio.ensure_future(handed), self.sample, size, time.time()))
 
     def _collect(self) -> None:
         """See what the broker has by now, and move the position to what that covers.
 
         Asked when it matters, for a callback of each message would cost more than this."""
         sent = self._sent
-        while sent and sent[0][0].done():
-            done, end, size = sent.popleft()
-            self._in_flight -= size
+        while sent and sent[0].done.done():
+            first = sent.popleft()
+            self._in_flight -= first.size_bytes
             try:
-                done.result()
+                first.done.result()
             except TwicetoldError as error:
                 self._lose(error)
             if self._lost is None:  # nothing counts behind a hole
-                self._published = end
+                if first.end_sample > self._published:  # a mark is no sound
+                    self._published_at = first.taken_at
+                self._published = first.end_sample
         reached = self._intake.covered(self._published - self._base_sample)
         if reached is not None and self._lost is None:
             self._position = (reached[0], self._base_sample + reached[1])
+            self._heard_at = self._published_at
+
+    def _is_ahead(self) -> bool:
+        """Whether more lies beyond the position that is written than whoever goes on from there
+        would lay silence over: the time since its sound was taken, ``GAP_S`` at most. A chunk more
+        is let pass, or a client whose messages come unevenly would have every one of them noted."""
+        since_s = max(0.0, time.time() - self._written_heard_at)
+        beyond_s = (self.sample - self._written[1]) / self._intake.rate
+        return beyond_s > min(since_s + _LARGEST_CHUNK_S, GAP_S - 1)
+
+    def _note_published(self) -> None:
+        """A container starts afresh after whatever is published, so its samples may be noted
+        ahead of its messages."""
+        self._position = (self._position[0], self._published)
+        self._heard_at = self._published_at
 
     async def _note_at_once(self) -> None:
-        """A container starts afresh after whatever is published, so its samples may be noted
-        ahead of its messages: no more than ``GAP_S`` must ever lie beyond the position."""
         await self._settled()
-        self._position = (self._position[0], self._published)
+        self._note_published()
         await self.renew()
 
     def _schedule(self) -> None:
@@ -292,9 +330,11 @@ class Ingest:
 
     async def _write(self, changes: Changes) -> None:
         started, (next_seq, next_sample) = self._loop.time(), self._position
+        heard_at = self._heard_at
         complete: Changes = {
             "next_seq": next_seq,
             "next_sample": next_sample,
+            "heard_ms": round(heard_at * 1000),
             "lease_s": self._lease_s,
             **changes,
         }
@@ -302,11 +342,11 @@ class Ingest:
         self.renewed_at = started
         if next_seq > self._written[0]:
             self._on_ack(next_seq - 1)
-        self._written = (next_seq, next_sample)
+        self._written, self._written_heard_at = (next_seq, next_sample), heard_at
 
     async def _settled(self) -> None:
         while self._sent:  # not the last alone: one before it may be refused after it
-            await asyncio.wait([self._sent[0][0]])
+            await asyncio.wait([self._sent[0].done])
             self._collect()
         self._collect()
         if self._lost is not None:

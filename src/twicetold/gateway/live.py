@@ -34,8 +34,9 @@ from twicetold.gateway.delivery import Delivery
 from twicetold.gateway.ingest import Ingest
 from twicetold.gateway.intake import Intake, open_intake
 from twicetold.gateway.lag import Lag
-from twicetold.gateway.live_entry import Entry, enter
+from twicetold.gateway.live_entry import Entry, enter, heard_at
 from twicetold.gateway.live_protocol import Command, Inbound, LiveRequest
+from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.pace import Ahead, Pace
 from twicetold.sessions import Record, State
 from twicetold.speech.events import Ack, Failed, Gap, Kind, Lagging, Ready
@@ -124,7 +125,8 @@ class Connection:
         self._tenant, self._stamp = key.tenant, self._platform.tenants.stamp(key.tenant)
         intake = await open_intake(request, self._platform.decoder)
         try:
-            entry = await enter(self._platform, key, request, intake)
+            claims: CallLocks = self._socket.app.state.call_claims
+            entry = await enter(self._platform, claims, key, request, intake)
             delivery = Delivery(self._platform, self._socket.app.state.captions, key, request.event)
             await delivery.open()
             try:
@@ -186,7 +188,8 @@ class Connection:
         pace = self._pace_of(key, record)
         await self._say(Ready(key.call_id, entry.token, record.next_seq).to_json())
         if entry.resumed and not entry.over and not intake.seamless:
-            await self._say(Gap(round(await ingest.fill_gap(), 3)).to_json())
+            at_s = await ingest.fill_gap(heard_at(record), left=entry.left)
+            await self._say(Gap(round(at_s, 3)).to_json())
         inbound = Inbound(request, record.next_seq, over=entry.over)
         tasks = [
             asyncio.ensure_future(step)
@@ -409,6 +412,8 @@ class Connection:
 
     async def refuse(self, error: TwicetoldError) -> None:
         """Tell the client what is wrong, and close."""
+        if error.public:  # it is told less than whoever is to mend it must know
+            log.warning("live_refused", code=error.code, reason=error.message)
         told = Failed.of(error)
         patience_s = _LAST_WORDS_S if isinstance(error, SlowReader) else _MOST_UNREAD_S
         with contextlib.suppress(SlowReader):

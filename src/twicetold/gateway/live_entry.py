@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
 import secrets
 import time
 from dataclasses import dataclass
+
+from obstore.store import LocalStore
 
 from twicetold.broker import Topic
 from twicetold.errors import (
@@ -22,43 +25,55 @@ from twicetold.errors import (
 from twicetold.gateway.context import Platform
 from twicetold.gateway.intake import Intake
 from twicetold.gateway.live_protocol import LiveRequest
+from twicetold.gateway.locks import CallLocks
+from twicetold.media.formats import SUFFIXES
 from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Open
 from twicetold.speech.identity import CallKey
+from twicetold.storage import local_path, recording_key
 
 GATEWAY_NAME = f"gateway-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A connection's hold on a call. ``over`` says that it takes no more audio."""
+    """A connection's hold on a call. ``over`` says that it takes no more audio, ``left`` that the
+    connection before had left and said how far it came."""
 
     record: Record
     token: str
     resumed: bool
     over: bool
+    left: bool = False
 
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def enter(platform: Platform, key: CallKey, request: LiveRequest, intake: Intake) -> Entry:
-    """Raises CallInUse, CallUsed, CallDeleted, SessionLost or Unauthorized."""
+def heard_at(record: Record) -> float:
+    """When the last sound was taken that a call's position counts, in Unix seconds; of a record
+    that does not say it, by the length of that sound."""
+    if record.heard_ms:
+        return record.heard_ms / 1000
+    return record.started_at + record.next_sample / record.rate
+
+
+async def enter(
+    platform: Platform, claims: CallLocks, key: CallKey, request: LiveRequest, intake: Intake
+) -> Entry:
+    """``claims``: of ids that become calls. Raises CallInUse, CallUsed, CallDeleted, SessionLost
+    or Unauthorized."""
     if request.session is None:
-        return await _create(platform, key, request, intake)
+        return await _create(platform, claims, key, request, intake)
     return await _resume(platform, key, request)
 
 
-async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake: Intake) -> Entry:
-    if await platform.transcripts.buried(key):
-        raise CallDeleted(f"The call {key.call_id} was deleted.")
-    if await platform.transcripts.call(key) is not None:
-        held = await platform.sessions.load(key)
-        if held is not None and held.state is State.OPEN:
-            raise CallInUse(f"The call {key.call_id} is running.")
-        raise CallUsed(f"The call id {key.call_id} was used before.")
+async def _create(
+    platform: Platform, claims: CallLocks, key: CallKey, request: LiveRequest, intake: Intake
+) -> Entry:
     token = secrets.token_urlsafe(24)
+    now = time.time()
     record = Record(
         key=key,
         rate=intake.rate,
@@ -67,13 +82,16 @@ async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake
         encoding=request.encoding,
         input_rate=request.sample_rate,
         token_hash=_hash(token),
-        started_at=time.time() - request.age_s,
+        started_at=now - request.age_s,
+        heard_ms=round(now * 1000),
         gateway=GATEWAY_NAME,
         boundaries=(0,) * request.channels,
         utterances=(0,) * request.channels,
         adaptation=(None,) * request.channels,
     )
-    await platform.sessions.create(record, platform.settings.lease_s)
+    async with claims.hold(key):  # an upload looks for the session, and makes its row, in one
+        await _refuse_used(platform, key)
+        await platform.sessions.create(record, platform.settings.lease_s)
     opening = Open(
         epoch=record.epoch,
         rate=record.rate,
@@ -90,6 +108,26 @@ async def _create(platform: Platform, key: CallKey, request: LiveRequest, intake
             await platform.sessions.remove(key)
         raise
     return Entry(record, token, resumed=False, over=False)
+
+
+async def _refuse_used(platform: Platform, key: CallKey) -> None:
+    """Raises CallDeleted, CallInUse or CallUsed."""
+    if await platform.transcripts.buried(key):
+        raise CallDeleted(f"The call {key.call_id} was deleted.")
+    if await platform.transcripts.call(key) is not None:
+        held = await platform.sessions.load(key)
+        if held is not None and held.state is State.OPEN:
+            raise CallInUse(f"The call {key.call_id} is running.")
+        raise CallUsed(f"The call id {key.call_id} was used before.")
+    if await asyncio.to_thread(_has_recording, platform.store, key):
+        hint = "Choose another; what was put there by hand is made into a call of this id."
+        raise CallUsed(f"A recording of the call {key.call_id} lies in the store.", hint)
+
+
+def _has_recording(store: LocalStore, key: CallKey) -> bool:
+    """Whether one was dropped that nobody has looked at yet: this call's would replace it."""
+    paths = (local_path(store, recording_key(key, suffix)) for suffix in SUFFIXES)
+    return any(path.exists() for path in paths)
 
 
 async def _resume(platform: Platform, key: CallKey, request: LiveRequest) -> Entry:
@@ -124,7 +162,7 @@ async def _resume(platform: Platform, key: CallKey, request: LiveRequest) -> Ent
         # The connection before may have written its last position meanwhile: read it again.
         held = await platform.sessions.load(key)
         if held is not None and held.epoch == record.epoch + 1:
-            return Entry(held, token, resumed=True, over=False)
+            return Entry(held, token, resumed=True, over=False, left=not record.gateway)
     raise CallInUse(f"The call {key.call_id} is being resumed elsewhere at this moment.")
 
 

@@ -77,8 +77,9 @@ async def put_recording(
     async with received(platform.store, body, settings.max_upload_mb, suffix) as upload:
         info = await _listen(platform, upload)
         locks: CallLocks = request.app.state.call_locks
+        claims: CallLocks = request.app.state.call_claims
         async with locks.hold(key):
-            is_new = await _keep(platform, key, upload, info, language, began)
+            is_new = await _keep(platform, claims, key, upload, info, language, began)
     call = await find_call(platform, key)
     return JSONResponse(
         CallBody.of(call).model_dump(mode="json"),
@@ -104,11 +105,15 @@ def _checked_start(started_at: float | None) -> float:
 
 
 async def _refuse_taken(platform: Platform, key: CallKey) -> None:
-    """Raises CallDeleted, or CallInUse for a call that people are speaking in."""
+    """Raises CallDeleted, or CallInUse for a call that people are speaking in, or that ended
+    before its recorder has noted anything of it."""
     if await platform.transcripts.buried(key):
         raise CallDeleted(f"The call {key.call_id} was deleted.")
     record = await platform.sessions.load(key)
-    if record is not None and record.state is not State.CLOSED:
+    if record is None:
+        return
+    noted = record.recorded or await platform.transcripts.call(key) is not None
+    if record.state is not State.CLOSED or not noted:
         hint = "Choose another id, or upload once the call is over."
         raise CallInUse(f"The call {key.call_id} is running.", hint)
 
@@ -124,6 +129,7 @@ async def _listen(platform: Platform, upload: Received) -> SoundInfo:
 
 async def _keep(
     platform: Platform,
+    claims: CallLocks,
     key: CallKey,
     upload: Received,
     info: SoundInfo,
@@ -135,23 +141,31 @@ async def _keep(
     The call's row comes first: a file in the recordings' directory without one would be taken
     for a recording that another program dropped there. Every step may be repeated.
     """
-    await _refuse_taken(platform, key)
-    call = await platform.transcripts.call(key)
-    if call is not None and (call.source == "live" or call.recording is not None):
+    recording = recording_key(key, await _suffix(upload, info))
+    channels = min(info.channels, 2)
+    row = NewCall(key, started_at, channels, "upload", language, info.rate)
+    async with claims.hold(key):
+        call = await _claim(platform, row, recording)
+    if call is not None:
         await _check_same(platform, call, upload)
         return False
-    recording = recording_key(key, await _suffix(upload, info))
-    await _refuse_neighbour(platform, key, recording)
-    channels = min(info.channels, 2)
-    await platform.transcripts.begin_call(
-        NewCall(key, started_at, channels, "upload", language, info.rate)
-    )
     target = local_path(platform.store, recording)
     if not await asyncio.to_thread(place, upload.path, target):
         await _check_content(upload, await asyncio.to_thread(hash_file, target), key)
     await platform.transcripts.set_recording(key, recording, info.length_s)
     await platform.queue.submit(Job(key, upload.content, recording, language))
     return True
+
+
+async def _claim(platform: Platform, row: NewCall, recording: str) -> Call | None:
+    """Make the id an upload's, unless its call has a recording or is to have one: that call."""
+    await _refuse_taken(platform, row.key)
+    call = await platform.transcripts.call(row.key)
+    if call is not None and (call.source == "live" or call.recording is not None):
+        return call
+    await _refuse_neighbour(platform, row.key, recording)
+    await platform.transcripts.begin_call(row)
+    return None
 
 
 async def _check_same(platform: Platform, call: Call, upload: Received) -> None:

@@ -1,7 +1,7 @@
 """The session store port: one record per call, changed by compare-and-set.
 
 Three writers share a record and each owns its fields (gateway: ``epoch``, ``next_seq``,
-``next_sample``, the lease; live worker: ``owner``, ``boundaries``, ``event``, finals added, …;
+``next_sample``, …, the lease; live worker: ``owner``, ``boundaries``, ``event``, finals added, …;
 recorder: finals trimmed, sweeping). A write compares the fields that make its writer the
 owner, so a process that was taken over, however late it wakes, loses the comparison.
 """
@@ -27,7 +27,9 @@ class Record:
     """What is known of a running call. Positions count samples per channel.
 
     ``cuts``: each channel's boundary once more, where speech was cut there; else 0. A worker that
-    knows nothing of cuts moves the boundary alone, and then it is none.
+    knows nothing of cuts moves the boundary alone, and then it is none. ``heard_ms``: when the
+    last sound that ``next_sample`` counts was taken, in Unix milliseconds (0: not known).
+    ``gateway``: which one holds the lease; empty once it has left, and all it took is counted.
     """
 
     key: CallKey
@@ -43,6 +45,7 @@ class Record:
     epoch: int = 1
     next_seq: int = 0
     next_sample: int = 0
+    heard_ms: int = 0
     owner: int = 0
     takeovers: int = 0
     boundaries: tuple[int, ...] = ()
@@ -74,6 +77,7 @@ class Changes(TypedDict, total=False):
     epoch: int
     next_seq: int
     next_sample: int
+    heard_ms: int
     owner: int
     takeovers: int
     boundaries: tuple[int, ...]

@@ -21,12 +21,13 @@ NUMBERS = (
     "epoch",
     "next_seq",
     "next_sample",
+    "heard_ms",
     "owner",
     "takeovers",
     "event",
 )
 LISTS = ("boundaries", "utterances", "adaptation", "cuts")
-LATER = {"cuts": "[]"}  # came later: what a record means that was written before
+LATER = {"cuts": "[]", "heard_ms": "0"}  # came later: what a record means that was written before
 FIELDS = (*TEXTS, *NUMBERS, *LISTS, "started_at", "state", "recorded")
 
 _COMPARED = Expected.__optional_keys__

@@ -19,6 +19,7 @@ from twicetold.sessions import Changes, Expected, Record
 from twicetold.sessions.fields import (
     FIELDS,
     LATER,
+    NUMBERS,
     changed,
     comparison,
     final_body,
@@ -83,8 +84,9 @@ class SqliteSessions:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
         schema = _SCHEMA + COORDINATION_SCHEMA
-        later = {"sessions": {name: f"TEXT NOT NULL DEFAULT '{LATER[name]}'" for name in LATER}}
-        self._database = Database(path, schema, later, extra_pragmas=("secure_delete=ON",))
+        self._database = Database(
+            path, schema, {"sessions": _later()}, extra_pragmas=("secure_delete=ON",)
+        )
         self._clock = clock
         self.coordination = SqliteCoordination(self._database, clock)
 
@@ -175,6 +177,11 @@ class SqliteSessions:
             return [_record(row, _finals(db, CallKey(row[0], row[1]))) for row in rows]
 
         return await self._database.read(work)
+
+
+def _later() -> dict[str, str]:
+    kinds = {name: "INTEGER" if name in NUMBERS else "TEXT" for name in LATER}
+    return {name: f"{kinds[name]} NOT NULL DEFAULT '{LATER[name]}'" for name in LATER}
 
 
 @lru_cache(maxsize=256)

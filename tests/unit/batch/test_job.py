@@ -6,7 +6,7 @@ import os
 import pytest
 
 from twicetold.batch.job import failure_of, identify, unchanged, wait_before_retry_s
-from twicetold.errors import EngineFailed, NotAudio, RecordingNotFound
+from twicetold.errors import EngineFailed, NotAudio, RecordingNotFound, Unavailable
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +49,8 @@ def test_failures_keep_their_code_hint_and_whether_to_try_again():
     assert (bad.code, bad.message, bad.retryable) == ("not_audio", "That is a poem.", False)
     assert bad.hint
     assert failure_of(EngineFailed("Out of order.")).retryable
+    busy = Unavailable("The database /srv/queue.sqlite3 is busy.", public="It is busy.")
+    assert failure_of(busy).message == "It is busy."  # whoever reads it is not of the house
 
 
 def test_a_foreign_error_says_nothing_that_it_may_have_quoted():

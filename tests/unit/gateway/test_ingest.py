@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from twicetold.broker import Topic
 from twicetold.errors import DiskFull, SwapLost, TwicetoldError, Unavailable
 from twicetold.gateway.ingest import Ingest, ack_interval_s
-from twicetold.gateway.intake import SampleIntake
+from twicetold.gateway.intake import ContainerIntake, Intake, SampleIntake
 from twicetold.gateway.live_protocol import LiveRequest
 from twicetold.sessions import State
 from twicetold.speech.identity import CallKey
@@ -39,6 +40,7 @@ class FakeSessions:
 
     def __init__(self) -> None:
         self.positions: list[int] = []
+        self.changes: list[Any] = []
         self.away = 0  # swaps that do not arrive
         self.unanswered = 0  # swaps that do, and are not answered
         self.state, self.epoch = State.OPEN, 1
@@ -51,6 +53,7 @@ class FakeSessions:
             raise SwapLost("another's, says the test")
         self.state = changes.get("state", self.state)
         self.positions.append(changes["next_seq"])
+        self.changes.append(changes)
         if self.unanswered:
             self.unanswered -= 1
             raise Unavailable("no answer, says the test")
@@ -59,10 +62,32 @@ class FakeSessions:
         return SimpleNamespace(state=self.state, epoch=self.epoch)
 
 
+class FakeStream:
+    """A test double: a container whose bytes are its PCM."""
+
+    async def feed(self, audio: bytes) -> bytes:
+        return audio
+
+    async def finish(self) -> bytes:
+        return b""
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+
+class KeepingBroker(FakeBroker):
+    """A test double: takes everything at once."""
+
+    def publish(self, topic: Topic, key: CallKey, value: bytes) -> Awaitable[None]:
+        taken = super().publish(topic, key, value)
+        self.handed[-1].set_result(None)
+        return taken
+
+
 class Desk:
     """An ingest between its doubles."""
 
-    def __init__(self) -> None:
+    def __init__(self, intake: Intake | None = None) -> None:
         self.broker, self.sessions = FakeBroker(), FakeSessions()
         self.acks: list[int] = []
         self.lost: list[TwicetoldError] = []
@@ -74,7 +99,7 @@ class Desk:
             next_seq=0,
             next_sample=0,
             channels=1,
-            intake=SampleIntake(LiveRequest.parse({"call_id": "call-1"}, "en")),
+            intake=intake or SampleIntake(LiveRequest.parse({"call_id": "call-1"}, "en")),
             lease_s=15.0,
             live_calls=lambda: 1,
             on_ack=self.acks.append,
@@ -209,4 +234,61 @@ async def test_who_says_a_thousand_times_that_they_have_finished_is_heard_once()
     await desk.ingest.finalize()
     await desk.ingest.pause()
     assert len(desk.broker.handed) == 4
+    desk.ingest.close()
+
+
+# --- containers ------------------------------------------------------------------------------
+
+
+def container_desk() -> Desk:
+    desk = Desk(ContainerIntake(FakeStream(), 1))  # type: ignore[arg-type]
+    desk.broker = KeepingBroker()
+    desk.ingest._broker = desk.broker  # type: ignore[assignment]
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "gap_s"), [(0.0, 0.0), (0.4, 0.4), (4.9, 4.9), (600.0, 5.0), (-30.0, 0.0)]
+)
+async def test_a_gap_is_as_long_as_nothing_was_heard_and_never_long(
+    silent_s: float, gap_s: float
+) -> None:
+    desk = container_desk()
+    began = time.time()
+    assert await desk.ingest.fill_gap(began - silent_s, left=True) == 0.0
+    took_s = time.time() - began
+    assert gap_s - 0.001 <= desk.ingest.sample / 16_000 <= min(gap_s + took_s + 0.001, 5.0)
+    noted = desk.sessions.changes[-1]
+    assert noted["next_sample"] == desk.ingest.sample
+    assert noted["heard_ms"] >= int(began * 1000)  # so the next gap begins here
+    desk.ingest.close()
+
+
+async def test_a_connection_that_has_not_left_is_waited_for() -> None:
+    desk = container_desk()
+    began = time.time()
+    await desk.ingest.fill_gap(began, left=False)
+    assert 0.7 <= desk.ingest.sample / 16_000 <= time.time() - began
+    desk.ingest.close()
+
+
+async def test_what_comes_faster_than_the_clock_is_noted_as_it_goes() -> None:
+    """Whoever goes on from the position lays no more silence than time has passed."""
+    desk = container_desk()
+    await desk.ingest.feed(0, bytes(32_000 * 10))
+    beyond = desk.ingest.sample - desk.sessions.changes[-1]["next_sample"]
+    assert desk.ingest.sample == 160_000
+    assert beyond <= 0.5 * 16_000
+    desk.ingest.close()
+
+
+async def test_a_client_that_left_leaves_no_sound_beyond_the_position() -> None:
+    desk = container_desk()
+    began = time.time()
+    await desk.ingest.feed(0, bytes(6_400))  # too few messages to be acknowledged
+    await desk.ingest.leave()
+    last = desk.sessions.changes[-1]
+    assert (last["next_seq"], last["next_sample"], last["lease_s"]) == (0, 3_200, 0.0)
+    assert last["gateway"] == ""
+    assert int(began * 1000) <= last["heard_ms"] <= time.time() * 1000 + 1
     desk.ingest.close()

@@ -50,11 +50,13 @@ def test_every_error_leaves_as_the_same_json(kind: type[TwicetoldError]) -> None
     assert body == {
         "error": {
             "code": kind.code,
-            "message": "words",
-            "hint": "do this",
+            "message": kind.public or "words",
+            "hint": kind.default_hint if kind.public else "do this",
             "retryable": kind.retryable,
         }
     }
+    names_a_file = kind in (errors.CorruptDatabase, errors.CorruptLog)
+    assert ("words" not in body["error"]["message"]) == names_a_file
     assert ("www-authenticate" in response.headers) == (response.status_code == 401)
     assert ("retry-after" in response.headers) == (response.status_code in (503, 507))
 

@@ -181,7 +181,11 @@ def _refuse(receipt: Receipt, error: TwicetoldError) -> None:
 
 
 def _unavailable(error: KafkaError) -> TwicetoldError:
-    return Unavailable(f"Kafka did not take a message: {error.str()}.", "Try again in a moment.")
+    return Unavailable(
+        f"Kafka did not take a message: {error.str()}.",
+        "Try again in a moment.",
+        public="A part of the server did not take a message.",  # the reason may name an address
+    )
 
 
 def _overloaded() -> TwicetoldError:
