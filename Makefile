@@ -20,7 +20,13 @@ demo: .venv/.ready ## start the server, play a call, show both transcripts and t
 page: .venv/.ready ## build the page that the server shows to browsers
 	@UV=$(UV) $(RUN)/python web/build.py
 
-test: test-python test-page ## all tests
+# Both at once: either waits for most of its time, for processes to start or for speech to pass. The
+# page's say what they have to say when the others are done.
+test: page ## all tests
+	@$(MAKE) --no-print-directory test-page >.cache/test-page.txt 2>&1 & page=$$!; \
+	  $(MAKE) --no-print-directory test-python; python=$$?; \
+	  echo "The page's tests (.cache/test-page.txt):"; \
+	  wait $$page; page=$$?; cat .cache/test-page.txt; [ $$python -eq 0 ] && [ $$page -eq 0 ]
 
 # On real servers where there are any; CARRIERS=require makes the absence of one a failure. Three
 # at a time, on two cores as well: most of them wait for a process or for speech to pass.
