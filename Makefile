@@ -23,6 +23,7 @@ page: .venv/.ready ## build the page that the server shows to browsers
 # Both at once: either waits for most of its time, for processes to start or for speech to pass. The
 # page's say what they have to say when the others are done.
 test: page ## all tests
+	@mkdir -p .cache
 	@$(MAKE) --no-print-directory test-page >.cache/test-page.txt 2>&1 & page=$$!; \
 	  $(MAKE) --no-print-directory test-python; python=$$?; \
 	  echo "The page's tests (.cache/test-page.txt):"; \
