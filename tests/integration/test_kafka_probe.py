@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 import structlog
@@ -38,15 +39,23 @@ async def test_nobody_there() -> None:
     ("options", "words"), [("", "it does not answer as Kafka does"), ("?tls=true", "SSL")]
 )
 async def test_something_else_there(options: str, words: str) -> None:
+    answering = set()
+
     async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(10)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await writer.drain()
-        writer.close()
+        answering.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
+            await reader.read(10)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     listening = await asyncio.start_server(web, "127.0.0.1", 0)
     async with listening:
         told = await _told(listening.sockets[0].getsockname()[1], options)
+    for one in answering:
+        one.cancel()
+    await asyncio.gather(*answering, return_exceptions=True)
     assert words in told.message
     assert "?tls=true" in told.hint
 
