@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks import faults_carriers as carriers
 from benchmarks import faults_clients as clients
+from benchmarks import faults_speed as speed
 from benchmarks import faults_workers as workers
 from benchmarks.cluster import Cluster, Shape, cluster, keep_logs
 from benchmarks.common import save
@@ -49,6 +50,7 @@ FAULTS = {
         workers.music, {"partitions": 1, "max_utterance_s": str(workers.MUSIC_LONGEST_S)}
     ),
     "stalls": Fault(clients.stalls, {"partitions": 1}),
+    "catches_up": Fault(speed.catches_up, {"partitions": 1, "abandon_after_s": "5"}),
     "poison": Fault(workers.poison, {"partitions": 1, "live_hosts": "1", "program": _POISONOUS}),
     "redis_wiped": Fault(carriers.redis_wiped, {"abandon_after_s": "15"}),
     "retention_live": Fault(carriers.retention_live, _EXPIRING, carriers.KAFKA_KEEPS),
