@@ -31,6 +31,7 @@ NAMES = (
     "live",
     "accuracy",
     "silence",
+    "transducer",
     "page",
 )
 

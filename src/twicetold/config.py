@@ -39,7 +39,7 @@ def _url(meaning: str, example: str) -> dict[str, Any]:
 
 
 def _engine(meaning: str) -> dict[str, Any]:
-    return _about(meaning, r"[a-z][a-z0-9_-]*", "an engine's name, such as pocketsphinx")
+    return _about(meaning, r"[a-z][a-z0-9_-]*(:\S.*)?", "an engine's name, such as pocketsphinx")
 
 
 _DATA_DIR = _about("Where recordings, transcripts, the log and the databases lie.")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from twicetold.engines import EngineInfo, Hears, StreamingTranscriber, Transcriber, VoiceActivity
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, ToneActivity
 from twicetold.engines.hosted import HostedEngine
 from twicetold.engines.inline import Inline
 from twicetold.engines.null import NULL_INFO, NullEngine
+from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO
 from twicetold.engines.pool import HostPool
 from twicetold.engines.silero import SileroActivity
@@ -23,6 +25,9 @@ BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 class Engine:
     """How one engine is made: ``inline`` in this process, or ``hosted`` (``module:attribute``)
     in processes of its own, each of which takes ``streams_per_host`` live utterances at once.
+
+    ``hosts``: how many it has where the settings say nothing; 0 means one a core.
+    ``takes_model``: its name is followed by the directory of a model, ``NAME:DIRECTORY``.
     """
 
     info: EngineInfo
@@ -30,6 +35,9 @@ class Engine:
     hosted: str = ""
     live_options: Mapping[str, object] = field(default_factory=dict)
     streams_per_host: int = 8
+    hosts: int = 0
+    takes_model: bool = False
+    start_timeout_s: float = 60.0
 
 
 ENGINES: dict[str, Engine] = {
@@ -40,12 +48,23 @@ ENGINES: dict[str, Engine] = {
     ),
     "counter": Engine(COUNTER_INFO, inline=CounterEngine),
     "null": Engine(NULL_INFO, inline=NullEngine),
+    # One host, whose threads share the weights; gigabytes take their time to be read.
+    "parakeet": Engine(
+        PARAKEET_INFO,
+        hosted="twicetold.engines.parakeet.engine:ParakeetEngine",
+        streams_per_host=64,
+        hosts=1,
+        takes_model=True,
+        start_timeout_s=300.0,
+    ),
 }
 
 
 def engine_info(name: str) -> EngineInfo:
-    """What the engine of that name can do. Raises SettingError for a name nobody has."""
-    return _engine(name).info
+    """What the engine of that name can do. Raises SettingError for a name nobody has, or a model
+    that is not there."""
+    engine, model = _engine(name)
+    return replace(engine.info, model=Path(model).name) if model else engine.info
 
 
 async def open_live(name: str, *, hosts: int, timeout_s: float) -> StreamingTranscriber:
@@ -53,18 +72,19 @@ async def open_live(name: str, *, hosts: int, timeout_s: float) -> StreamingTran
 
     Raises SettingError for an engine that cannot, EngineFailed for one that does not start.
     """
-    engine = _engine(name)
+    engine, model = _engine(name)
     if not engine.info.live:
         raise SettingError(f"Engine {name!r} does not transcribe live.")
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        engine.info,
-        hosts=hosts or usable_cores(),
+        engine_info(name),
+        hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.streams_per_host,
         timeout_s=timeout_s,
-        options=engine.live_options,
+        start_timeout_s=engine.start_timeout_s,
+        options={**engine.live_options, **_with(model)},
     )
     await pool.start()
     return pool
@@ -75,18 +95,20 @@ async def open_batch(name: str, *, hosts: int, timeout_s: float) -> Transcriber:
 
     ``hosts`` and what is raised: as with ``open_live``.
     """
-    engine = _engine(name)
+    engine, model = _engine(name)
     if not engine.info.batch:
         raise SettingError(f"Engine {name!r} does not transcribe recordings.")
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        engine.info,
-        hosts=hosts or usable_cores(),
+        engine_info(name),
+        hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=1,
         niceness=BATCH_NICENESS,
         timeout_s=timeout_s,
+        start_timeout_s=engine.start_timeout_s,
+        options=_with(model),
     )
     await pool.start()
     return pool
@@ -104,12 +126,27 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _engine(name: str) -> Engine:
-    try:
-        return ENGINES[name]
-    except KeyError:
+def _with(model: str) -> dict[str, object]:
+    return {"model": model} if model else {}
+
+
+def _engine(name: str) -> tuple[Engine, str]:
+    """The engine, and the directory of its model ("" for one that brings its own)."""
+    plain, colon, model = name.partition(":")
+    engine = ENGINES.get(plain)
+    if engine is None:
         known = ", ".join(ENGINES)
         raise SettingError(
-            f"There is no engine {name!r}; there are {known}.",
+            f"There is no engine {plain!r}; there are {known}.",
             f"Set live_engine and batch_engine to one of {known}.",
-        ) from None
+        )
+    if not engine.takes_model and colon:
+        raise SettingError(f"Engine {plain} brings its own model; it got {model!r}.")
+    if engine.takes_model and not Path(model or "/nowhere").is_dir():
+        what = f"there is no directory {model}" if model else "none was named"
+        raise SettingError(
+            f"Engine {plain} needs a model, and {what}.",
+            f"Name the directory that it lies in: {plain}:/models/NAME. docs/engines.md says which "
+            "models there are, and how to get them.",
+        )
+    return engine, model

@@ -1,0 +1,116 @@
+"""A model's graphs, loaded by onnx-asr, whose layout of files, features and encoder they are.
+
+Its decoding goes through one utterance at a time, from a state of its own: ours takes its place
+(``transducer``). The names with an underscore are those of onnx-asr 0.12; the extra pins it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from twicetold.engines.parakeet.transducer import Greedy
+from twicetold.engines.parakeet.wording import Vocabulary
+from twicetold.errors import EngineFailed, MissingExtra
+
+Floats = NDArray[np.float32]
+
+_ERRORS_ONLY = 3
+
+
+class DecoderJoint:
+    """See ``transducer.Joint``."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        shapes = {each.name: each.shape for each in session.get_inputs()}
+        self.layers, _, self.width = shapes["input_states_1"]
+
+    def run(
+        self, frames: Floats, last: NDArray[np.int32], h: Floats, c: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        outputs, h_next, c_next = self._session.run(
+            ["outputs", "output_states_1", "output_states_2"],
+            {
+                "encoder_outputs": frames,
+                "targets": last[:, None],
+                "target_length": np.ones(len(last), np.int32),
+                "input_states_1": h,
+                "input_states_2": c,
+            },
+        )
+        return outputs[:, :, 0], h_next, c_next
+
+
+class Model:
+    """What is shared by all streams."""
+
+    def __init__(self, directory: Path, *, quantization: str | None, threads: int) -> None:
+        """``threads`` 0: as many as there are cores. Raises MissingExtra and EngineFailed."""
+        self._asr = _loaded(directory, quantization, threads)
+        self.vocabulary = _vocabulary(directory)
+        self.greedy = Greedy(
+            DecoderJoint(self._asr._decoder_joint),
+            tokens=len(self.vocabulary),
+            blank=self.vocabulary.blank,
+            most_per_frame=self._asr._max_tokens_per_step,
+        )
+
+    def encode(self, sounds: Sequence[Floats]) -> list[Floats]:
+        """Sounds of one length at 16 kHz, -1 to 1 → frames [T, D] of each."""
+        lengths = np.array([len(sound) for sound in sounds], np.int64)
+        features, feature_lengths = self._asr._preprocessor(np.stack(sounds), lengths)
+        frames, frame_lengths = self._asr._encode(features, feature_lengths)
+        return [
+            np.ascontiguousarray(each[:length])
+            for each, length in zip(frames, frame_lengths, strict=True)
+        ]
+
+
+def _loaded(directory: Path, quantization: str | None, threads: int) -> Any:
+    try:
+        import onnx_asr
+        from onnx_asr.models.nemo import NemoConformerRnnt
+    except ImportError as error:
+        raise MissingExtra(
+            "Engine parakeet needs the package onnx-asr.", "pip install 'twicetold[parakeet]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        asr = onnx_asr.load_model(
+            _kind(directory), directory, quantization=quantization, sess_options=options
+        ).asr
+    except Exception as error:  # onnx-asr and onnxruntime have each a tree of their own
+        raise EngineFailed(
+            f"The model in {directory} cannot be loaded: {error}",
+            "It takes the layout of onnx-asr: encoder-model.onnx, decoder_joint-model.onnx, "
+            "vocab.txt and config.json. See docs/engines.md.",
+        ) from error
+    if not isinstance(asr, NemoConformerRnnt):
+        raise EngineFailed(f"The model in {directory} is no transducer (TDT or RNN-T).")
+    return asr
+
+
+def _kind(directory: Path) -> str:
+    """Of an export without ``config.json``, the first that were made, all are TDT."""
+    try:
+        kind = json.loads((directory / "config.json").read_text()).get("model_type")
+    except (OSError, ValueError):
+        kind = None
+    return kind if isinstance(kind, str) else "nemo-conformer-tdt"
+
+
+def _vocabulary(directory: Path) -> Vocabulary:
+    path = directory / "vocab.txt"
+    try:
+        return Vocabulary(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise EngineFailed(f"{path} is no list of tokens and their numbers: {error}.") from error
