@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import threading
 
 import pytest
 import structlog
@@ -39,25 +41,28 @@ async def test_nobody_there() -> None:
     ("options", "words"), [("", "it does not answer as Kafka does"), ("?tls=true", "SSL")]
 )
 async def test_something_else_there(options: str, words: str) -> None:
-    answering = set()
-
-    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answering.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
-            await reader.read(10)
-            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            await writer.drain()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(web, "127.0.0.1", 0)
-    async with listening:
-        told = await _told(listening.sockets[0].getsockname()[1], options)
-    for one in answering:
-        one.cancel()
-    await asyncio.gather(*answering, return_exceptions=True)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=_web, args=(listening,))
+        serving.start()
+        try:
+            told = await _told(listening.getsockname()[1], options)
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            serving.join(10)
     assert words in told.message
     assert "?tls=true" in told.hint
+
+
+def _web(listening: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:  # shut down
+            return
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(2)
+            connection.recv(10)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 async def test_topics_that_are_still_being_made_are_waited_for(
