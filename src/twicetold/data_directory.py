@@ -68,7 +68,7 @@ def held(
         except OSError as error:
             raise _refusal(data_dir, shared=shared) from error
         with _present(data_dir, role, shared=shared, keeps=keeps or {}) as holder:
-            refuse_odds(data_dir, holder.keeps)
+            refuse_mismatch(data_dir, holder.keeps)
             yield holder
 
 
@@ -82,7 +82,7 @@ def holders(data_dir: Path) -> list[Holder]:
     return known
 
 
-def refuse_odds(data_dir: Path, keeps: Places) -> None:
+def refuse_mismatch(data_dir: Path, keeps: Places) -> None:
     """Raises SettingError where a process at work on the directory keeps the calls that run
     elsewhere: each would find the other's unknown, and end them."""
     for other in holders(data_dir):

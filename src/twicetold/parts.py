@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from twicetold.config import Settings
@@ -84,13 +83,15 @@ async def try_broker(url: str, data_dir: Path) -> str | None:
     if scheme == "kafka":
         return await kafka_broker(url, installation).probe()
     if scheme == "rabbitmq":
-        where: str = await _rabbitmq().probe(url, installation)
-        return where
+        refuse_missing_extras(broker=url)
+        from twicetold.broker.rabbitmq.broker import probe
+
+        return await probe(url, installation)
     return None
 
 
-def refuse_missing_extras(*, sessions: str, broker: str) -> None:
-    """Raises MissingExtra that names at once all that these two settings need and is not there."""
+def refuse_missing_extras(*, sessions: str = "", broker: str = "") -> None:
+    """Raises MissingExtra that names at once all that these settings need and is not there."""
     needs = {"sessions": sessions.partition("://")[0], "broker": broker.partition("://")[0]}
     missing = {
         f"{setting}={scheme}://": _PACKAGES[scheme]
@@ -105,29 +106,18 @@ def refuse_missing_extras(*, sessions: str, broker: str) -> None:
 
 def kafka_broker(url: str, installation: str) -> KafkaBroker:
     """Raises MissingExtra, or SettingError for the URL."""
-    try:
-        from twicetold.broker.kafka.broker import KafkaBroker
-    except ImportError as error:
-        raise MissingExtra(
-            "broker=kafka:// needs the package confluent-kafka.", "pip install 'twicetold[kafka]'"
-        ) from error
+    refuse_missing_extras(broker=url)
+    from twicetold.broker.kafka.broker import KafkaBroker
+
     return KafkaBroker(url, installation)
 
 
 def rabbit_broker(url: str, coordination: Coordination, installation: str) -> RabbitBroker:
     """Raises MissingExtra, or SettingError for the URL."""
-    broker: RabbitBroker = _rabbitmq().RabbitBroker(url, coordination, installation)
-    return broker
+    refuse_missing_extras(broker=url)
+    from twicetold.broker.rabbitmq.broker import RabbitBroker
 
-
-def _rabbitmq() -> ModuleType:
-    try:
-        from twicetold.broker.rabbitmq import broker
-    except ImportError as error:
-        raise MissingExtra(
-            "broker=rabbitmq:// needs the package aio-pika.", "pip install 'twicetold[rabbitmq]'"
-        ) from error
-    return broker
+    return RabbitBroker(url, coordination, installation)
 
 
 def _places_of_sessions(url: str) -> list[str]:

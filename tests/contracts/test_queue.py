@@ -169,14 +169,14 @@ class TestSqliteQueue(QueueContract):
         assert all("INDEX jobs_by_moment" in p or "INDEX jobs_that_failed" in p for p in plans)
 
     async def test_a_file_of_an_older_version_is_gone_on_with(self, tmp_path: Path) -> None:
-        """It has no table of the jobs' ends: when they ended nobody knows."""
+        """It does not say when jobs ended: of those nobody knows."""
         older = SqliteQueue(tmp_path / "queue.db")
         for name in ("old", "new"):
             await older.submit(job(name))
         await (await older.claim()).fail("not_audio", "It is no sound.")
         await older.aclose()
         with contextlib.closing(sqlite3.connect(tmp_path / "queue.db")) as db:
-            db.executescript("DROP TABLE ends; DROP INDEX jobs_that_failed")
+            db.executescript("ALTER TABLE jobs DROP COLUMN ended_at; DROP INDEX jobs_that_failed")
         queue = SqliteQueue(tmp_path / "queue.db")
         assert (await queue.tally()).failed == 1
         await (await queue.claim()).complete()

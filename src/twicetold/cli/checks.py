@@ -18,7 +18,7 @@ from typing import Literal
 
 from twicetold.cli.console import words_of
 from twicetold.config import Settings
-from twicetold.data_directory import holders, refuse_odds
+from twicetold.data_directory import holders, refuse_mismatch
 from twicetold.engines import Sound
 from twicetold.file_systems import refuse_network
 
@@ -219,7 +219,7 @@ def _agreed(settings: Settings, name: str) -> None:
     """Raises SettingError where a process that runs keeps the calls elsewhere."""
     from twicetold.parts import places_of
 
-    refuse_odds(settings.data_dir, {name: places_of(settings)[name]})
+    refuse_mismatch(settings.data_dir, {name: places_of(settings)[name]})
 
 
 async def _roles(settings: Settings) -> Found:

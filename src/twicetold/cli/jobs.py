@@ -52,7 +52,7 @@ def list_(
 ) -> None:
     """List jobs, newest first, failed ones with their error. A server is asked for those of one
     tenant; with --all-tenants, whoever may read the data directory sees them all."""
-    _refuse_odds(all_tenants, asks_server=bool(url or key), names_files=bool(data_dir))
+    _check_options(all_tenants, asks_server=bool(url or key), names_files=bool(data_dir))
     if all_tenants:
         page = {"jobs": _local_jobs(settings_of(data_dir=data_dir, config=config), state, limit)}
     else:
@@ -91,7 +91,7 @@ async def _retry(server: tuple[str, str | None], call_id: str) -> None:
         await api.retry(call_id)
 
 
-def _refuse_odds(all_tenants: bool, *, asks_server: bool, names_files: bool) -> None:
+def _check_options(all_tenants: bool, *, asks_server: bool, names_files: bool) -> None:
     if all_tenants and asks_server:
         raise typer.BadParameter("--all-tenants reads the data directory: no --url, no --key.")
     if names_files and not all_tenants:

@@ -162,30 +162,8 @@ class Connection:
         record = entry.record
         self._over = entry.over
         self._told_all = not entry.resumed or entry.over
-        ingest = Ingest(
-            self._platform.broker,
-            self._platform.sessions,
-            key,
-            epoch=record.epoch,
-            next_seq=record.next_seq,
-            next_sample=record.next_sample,
-            channels=record.channels,
-            intake=intake,
-            lease_s=self._settings.lease_s,
-            live_calls=self._live_calls,
-            on_ack=self._acknowledge,
-            on_lost=self._fail,
-        )
-        self._ingest = ingest
-        self._lag = Lag(
-            record.rate,
-            published=record.next_sample,
-            settled=min(record.boundaries, default=0),
-            over=entry.over,
-            notice_s=self._settings.lag_notice_s,
-            now=self._loop.time(),
-        )
-        pace = self._pace_of(key, record)
+        ingest = self._ingest = self._ingest_of(key, record, intake)
+        self._lag, pace = self._lag_of(entry), self._pace_of(key, record)
         await self._say(Ready(key.call_id, entry.token, record.next_seq).to_json())
         if entry.resumed and not entry.over and not intake.seamless:
             at_s = await ingest.fill_gap(heard_at(record), left=entry.left)
@@ -212,12 +190,42 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             now = self._loop.time()
             self._ahead.note(key, pace.ahead_s(now), now)
-            if self._stopping is not None:
-                await asyncio.wait([self._stopping], timeout=_STOP_WITHIN_S)
-            if not inbound.stopped:
-                self._spawn(self._leave(ingest))  # outlives the connection by a moment
-            else:
-                ingest.close()
+            await self._let_go_of(ingest, stopped=inbound.stopped)
+
+    async def _let_go_of(self, ingest: Ingest, *, stopped: bool) -> None:
+        if self._stopping is not None:
+            await asyncio.wait([self._stopping], timeout=_STOP_WITHIN_S)
+        if stopped:
+            ingest.close()
+        else:
+            self._spawn(self._leave(ingest))  # outlives the connection by a moment
+
+    def _ingest_of(self, key: CallKey, record: Record, intake: Intake) -> Ingest:
+        return Ingest(
+            self._platform.broker,
+            self._platform.sessions,
+            key,
+            epoch=record.epoch,
+            next_seq=record.next_seq,
+            next_sample=record.next_sample,
+            channels=record.channels,
+            intake=intake,
+            lease_s=self._settings.lease_s,
+            live_calls=self._live_calls,
+            on_ack=self._acknowledge,
+            on_lost=self._fail,
+        )
+
+    def _lag_of(self, entry: Entry) -> Lag:
+        record = entry.record
+        return Lag(
+            record.rate,
+            published=record.next_sample,
+            settled=min(record.boundaries, default=0),
+            over=entry.over,
+            notice_s=self._settings.lag_notice_s,
+            now=self._loop.time(),
+        )
 
     def _pace_of(self, key: CallKey, record: Record) -> Pace:
         """A call that was away is behind by the wall clock, and may catch up; that it is ahead is

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from twicetold.database import Database, Work
 from twicetold.errors import JobNotFound, LeaseLost, TwicetoldError
 from twicetold.queue import Job, JobState, JobStatus, Tally
-from twicetold.queue.sqlite_rows import IN_STATE, JOB, SCHEMA, statuses, tally
+from twicetold.queue.sqlite_rows import IN_STATE, JOB, LATER, SCHEMA, statuses, tally
 from twicetold.speech.identity import CallKey
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class SqliteQueue:
         self, path: Path, *, lease_s: float = 60.0, clock: Callable[[], float] = time.time
     ) -> None:
         """Open or make the file. ``clock`` gives Unix seconds. Raises CorruptDatabase."""
-        self._database = Database(path, SCHEMA)
+        self._database = Database(path, SCHEMA, LATER)
         self._lease_s = lease_s
         self._clock = clock
         self._turn = asyncio.Lock()  # claimants wait in line: its first one is served first
@@ -175,9 +175,7 @@ class SqliteQueue:
         job = Job(CallKey(tenant, call_id), content, recording, language)
         return SqliteLease(job, attempts + 1, token, self._change_held), 0.0
 
-    async def _change_held(
-        self, lease: SqliteLease, changes: str, *, ends: bool = False, **values: object
-    ) -> None:
+    async def _change_held(self, lease: SqliteLease, changes: str, **values: object) -> None:
         """Change the row of a job whose lease still runs. Raises LeaseLost."""
 
         def work(db: sqlite3.Connection) -> None:
@@ -189,12 +187,6 @@ class SqliteQueue:
             )
             if not changed.rowcount:
                 raise LeaseLost(f"The job of {lease.job.key} has gone to another worker.")
-            if ends:
-                db.execute(
-                    "INSERT OR REPLACE INTO ends"
-                    " SELECT number, :now FROM jobs WHERE job_id = :job_id",
-                    held,
-                )
 
         await self._change(work)
 
@@ -223,9 +215,8 @@ class SqliteLease:
     async def complete(self) -> None:
         await self._change_held(
             self,
-            "state = 'done', free_at = NULL, token = NULL, done_s = max(done_s, total_s),"
-            " error_code = NULL, error = NULL, hint = NULL",
-            ends=True,
+            "state = 'done', free_at = NULL, token = NULL, ended_at = :now,"
+            " done_s = max(done_s, total_s), error_code = NULL, error = NULL, hint = NULL",
         )
 
     async def retry(self, delay_s: float, code: str, error: str, hint: str = "") -> None:
@@ -242,9 +233,8 @@ class SqliteLease:
     async def fail(self, code: str, error: str, hint: str = "") -> None:
         await self._change_held(
             self,
-            "state = 'failed', free_at = NULL, token = NULL,"
+            "state = 'failed', free_at = NULL, token = NULL, ended_at = :now,"
             " error_code = :code, error = :error, hint = :hint",
-            ends=True,
             code=code,
             error=error,
             hint=hint,

@@ -6,6 +6,7 @@ A log is, for each topic, ``partitions`` streams ``{prefix}.{topic}.{number}``, 
 
 from __future__ import annotations
 
+import shlex
 import ssl
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,11 @@ class RabbitOptions:
     @property
     def vhost(self) -> str:
         return self.url.options.get("vhost", "/")
+
+    @property
+    def quoted_vhost(self) -> str:
+        """For a command that is shown."""
+        return shlex.quote(self.vhost)
 
     @property
     def mark(self) -> str:

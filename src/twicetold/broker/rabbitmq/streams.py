@@ -171,7 +171,7 @@ def _check(found: Mark, options: RabbitOptions) -> None:
     known = None not in (found.installation, options.installation)
     if known and found.installation != options.installation:
         log = f"{options.url.prefix} in {options.url.shown}"
-        remedy = f"rabbitmqctl delete_queue -p {options.vhost} {options.mark}"
+        remedy = f"rabbitmqctl delete_queue -p {options.quoted_vhost} {options.mark}"
         raise taken(log, found.installation or "", options.installation or "", remedy)
 
 
@@ -187,7 +187,7 @@ async def _declare(connection: AbstractConnection, options: RabbitOptions, *, kn
                     raise SettingError(
                         f"Stream {name} was deleted, and with it what it held.",
                         "To go on with what is left, as a new log, run: rabbitmqctl delete_queue"
-                        f" -p {options.vhost} {options.mark}",
+                        f" -p {options.quoted_vhost} {options.mark}",
                     )
                 await _declare_one(channel, name, options.arguments(topic), options)
         await _declare_one(channel, options.mark, _MARK_ARGUMENTS, options)
@@ -223,7 +223,7 @@ def _made_otherwise(name: str, reply: str, options: RabbitOptions) -> SettingErr
     argument, wanted, current = found.groups()
     hint = (
         "Stop every process and run: rabbitmqctl delete_queue"
-        f" -p {options.vhost} {name}, and the same for {options.mark}; what it held is lost"
+        f" -p {options.quoted_vhost} {name}, and the same for {options.mark}; what it held is lost"
     )
     if argument == "x-max-age" and current.endswith("h"):
         hint = f"Say ?retention_h={current[:-1]} in the broker's URL, in every process. Or: {hint}"
@@ -237,7 +237,7 @@ def _not_allowed(options: RabbitOptions) -> SettingError:
     ours = rf"^{re.escape(options.url.prefix)}\."
     return SettingError(
         "RabbitMQ does not let us make and use streams.",
-        f"Run, with the user's name: rabbitmqctl set_permissions -p {options.vhost} NAME"
+        f"Run, with the user's name: rabbitmqctl set_permissions -p {options.quoted_vhost} NAME"
         rf" '{ours}' '{ours}|^amq\.default$' '{ours}'",
     )
 

@@ -15,7 +15,7 @@ PARAKEET_INFO = EngineInfo(
     batch=True,
     word_times=True,
     good_for=(
-        "25 European languages at very few errors, fast on a CPU too; words with times (their end "
-        "may be 0.24 s early). Takes onnx-asr and a model of 0.7 GB (int8) or 2.5 GB."
+        "25 European languages at very few errors, fast on a CPU too; words with times, of which "
+        "the end is a guess. Takes onnx-asr and a model of 0.7 GB (int8) or 2.5 GB."
     ),
 )

@@ -9,7 +9,6 @@ from twicetold.engines.parakeet.transducer import Emitted
 from twicetold.speech.transcript import Word
 
 FRAME_S = 0.08
-END_ERROR_S = 0.24  # a word may go on for so much longer than its end says: see ``words_of``
 _SPACE = "▁"  # of SentencePiece: a word begins
 
 
