@@ -31,6 +31,7 @@ from tests.integration.api_harness import (
     tone,
     until,
 )
+from tests.tree import contents
 
 from twicetold.broker import Topic
 from twicetold.database_file import translate
@@ -627,15 +628,6 @@ async def test_deletion_leaves_nothing_but_the_tombstone(api: Api, tmp_path: Pat
         assert [part async for part in platform.transcripts.segments(key, Version.DRAFT)]
         assert local_path(platform.store, part_key(key, 0)).exists()
     assert error_of(await api.client.delete("/v1/calls/never"))["code"] == "call_not_found"
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    """Every file below a directory."""
-    return {
-        str(path.relative_to(directory)): path.read_bytes()
-        for path in directory.rglob("*")
-        if path.is_file()
-    }
 
 
 async def test_a_deleted_id_is_not_used_again(api: Api) -> None:

@@ -28,6 +28,7 @@ from tests.integration.api_harness import (
     tone,
     until,
 )
+from tests.tree import below
 
 from twicetold.errors import Forbidden, Unauthorized
 from twicetold.gateway import transcript, upload
@@ -335,7 +336,7 @@ async def test_hostile_ids_are_refused_everywhere(api: Api, tmp_path: Path, call
 
 
 def names_below(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.rglob("*"))
+    return sorted(path.name for path in below(directory))
 
 
 @settings(
@@ -473,7 +474,7 @@ async def test_an_upload_that_is_no_whole_sound_leaves_nothing(api: Api, name: s
 
 async def assert_nothing_is_left(api: Api) -> None:
     root = local_path(api.platform.store, "")
-    assert [path for path in root.rglob("*") if path.is_file()] == []
+    assert [path for path in below(root) if path.is_file()] == []
     assert await api.platform.transcripts.call(KEY) is None
     assert await api.platform.queue.job_of(KEY) is None
 
@@ -564,7 +565,7 @@ async def test_a_full_disk_is_said_so(api: Api, monkeypatch: pytest.MonkeyPatch,
     assert (response.status_code, error_of(response)["code"]) == (507, "disk_full")
     assert error_of(response)["retryable"] is True
     root = local_path(api.platform.store, "")
-    assert [path for path in root.rglob("*") if path.is_file()] == []
+    assert [path for path in below(root) if path.is_file()] == []
     assert await api.platform.queue.job_of(KEY) is None
     failing = False
     again = await api.client.put("/v1/recordings/call-1", content=tone())

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tree import below
 
 from twicetold.broker import Assigned, Consumer, Delivery, Group, Revoked, Topic
 from twicetold.broker.file import broker as broker_module
@@ -58,7 +59,7 @@ async def deliveries(consumer: Consumer, wanted: int, *, release: bool = False) 
 
 
 def names_below(directory: Path) -> list[str]:
-    return [path.name for path in directory.rglob("*")]
+    return [path.name for path in below(directory)]
 
 
 def open_descriptors() -> int:

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.servers import free_port
 from tests.integration import live_harness as harness
 from tests.integration.live_harness import RATE, Served, call, recording, serving, talk, wire, words
+from tests.tree import below
 from websockets.exceptions import ConnectionClosed
 
 from twicetold.broker import Topic
@@ -695,7 +696,7 @@ async def test_a_call_deleted_while_it_runs_leaves_nothing(server: Served) -> No
     async with call(server, "deleted-running") as client, server.client() as api:
         await client.play(sound)
         spool = server.data_dir / "spool"  # of the process, the tenant, the call
-        await _until(lambda: list(spool.glob("*/default/deleted-running")))
+        await _until(lambda: _traces(spool, "deleted-running"))
         assert (await api.delete("/v1/calls/deleted-running")).status_code == 204
         error, code = await client.refused()
         assert (error["code"], error["retryable"], code) == ("call_deleted", False, 4409)
@@ -705,7 +706,7 @@ async def test_a_call_deleted_while_it_runs_leaves_nothing(server: Served) -> No
 
 
 def _traces(data_dir: Path, name: str) -> list[Path]:
-    return [path for path in data_dir.rglob("*") if name in path.name]
+    return [path for path in below(data_dir) if name in path.name]
 
 
 async def _until(holds: Any) -> None:

@@ -17,6 +17,7 @@ from tests.carriers.process import free_port
 from tests.integration import live_harness as harness
 from tests.integration.live_harness import RATE, call, talk, words
 from tests.integration.roles_harness import Role, installation
+from tests.tree import below
 
 from twicetold.cli.checks import CHECKS, examined
 from twicetold.config import Settings
@@ -180,15 +181,19 @@ async def _figures(role: Role) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"^(\w+) (\S+)$", text, re.M)}
 
 
+def _named(directory: Path, name: str) -> list[Path]:
+    return [path for path in below(directory) if name in path.name]
+
+
 async def _a_deleted_call_leaves_nothing(data_dir: Path, server: harness.Served) -> None:
     """Also in the spool of a recorder that is another process."""
     async with call(server, "deleted-running") as client, server.client() as api:
         await client.play(talk(1, 60)[0])
-        await _until(lambda: list((data_dir / "spool").glob("*/default/deleted-running")))
+        await _until(lambda: _named(data_dir / "spool", "deleted-running"))
         assert (await api.delete("/v1/calls/deleted-running")).status_code == 204
         error, code = await client.refused()
         assert (error["code"], code) == ("call_deleted", 4409)
-    await _until(lambda: not [path for path in data_dir.rglob("*") if "deleted-" in path.name])
+    await _until(lambda: not _named(data_dir, "deleted-"))
 
 
 async def _until(holds: Any) -> None:

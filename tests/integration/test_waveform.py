@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.integration.api_harness import Api, running_api, tone
+from tests.tree import below
 
 from twicetold.errors import Unavailable
 from twicetold.gateway.waveform import Waveforms
@@ -25,7 +26,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 
 
 def kept(directory: Path) -> list[Path]:
-    return [path for path in (directory / "store" / "waveforms").rglob("*") if path.is_file()]
+    return [path for path in below(directory / "store" / "waveforms") if path.is_file()]
 
 
 async def test_it_is_measured_once_and_kept(
