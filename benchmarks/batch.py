@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks.common import save
 from benchmarks.recordings import conversation, write_wav
+from twicetold.batch.kits import BatchEngines
 from twicetold.batch.measuring import measure, warm_up
 from twicetold.batch.pipeline import Tools, transcribe_file
 from twicetold.batch.worker import BatchWorker
@@ -88,7 +89,9 @@ async def _job(platform: Platform, tools: Tools, recording: Path) -> float:
     key = CallKey("default", "call")
     settings = batch_settings(platform.settings)
     where = (platform.queue, platform.transcripts, platform.store, platform.broker)
-    worker = asyncio.create_task(BatchWorker(*where, tools, settings=settings).run())
+    worker = asyncio.create_task(
+        BatchWorker(*where, BatchEngines.alone(tools), settings=settings).run()
+    )
     began = time.perf_counter()
     await platform.queue.submit(Job(key, _content(path), name, "en"))
     try:

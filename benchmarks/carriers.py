@@ -59,13 +59,18 @@ async def role(kind: str, port: int, data_dir: Path, broker: str, sessions: str)
 @asynccontextmanager
 async def _worker(platform: Any, settings: Any) -> AsyncIterator[None]:
     from twicetold.engines.registry import open_live
+    from twicetold.live.engines import LiveEngines
     from twicetold.live.worker import LiveWorker
     from twicetold.wiring.passes import live_settings
     from twicetold.wiring.roles import at_work
 
     engine = await open_live("null", hosts=1, timeout_s=30)
     worker = LiveWorker(
-        platform.broker, platform.sessions, engine, AlwaysSpeech(), live_settings(settings)
+        platform.broker,
+        platform.sessions,
+        LiveEngines.alone(engine),
+        AlwaysSpeech(),
+        live_settings(settings),
     )
     async with at_work({"live": worker.run()}):
         yield

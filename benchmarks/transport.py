@@ -70,6 +70,7 @@ async def product(port: int, data_dir: Path, *, full: bool) -> None:
     from twicetold.engines.registry import open_live
     from twicetold.engines.silero import SileroActivity
     from twicetold.gateway.app import create_app
+    from twicetold.live.engines import LiveEngines
     from twicetold.live.worker import LiveWorker
     from twicetold.wiring.opening import carriers
     from twicetold.wiring.passes import live_settings
@@ -84,7 +85,8 @@ async def product(port: int, data_dir: Path, *, full: bool) -> None:
         engine = await open_live("null", hosts=1, timeout_s=30)
         activity = SileroActivity() if full else AlwaysSpeech()
         live = live_settings(settings)
-        worker = LiveWorker(platform.broker, platform.sessions, engine, activity, live)
+        engines = LiveEngines.alone(engine)
+        worker = LiveWorker(platform.broker, platform.sessions, engines, activity, live)
         roles = {"live": worker.run()}
         if full:
             roles["record"] = recorder(record_carriers(platform), settings).run()

@@ -48,6 +48,7 @@ MEANINGS = {
     "playlist_refused": "an upload that names other files instead of holding sound",
     "upload_too_large": "an upload over `max_upload_mb`",
     "unauthorized": "no key, a wrong one, a wrong session token or an old ticket",
+    "engine_not_allowed": "the sound would go to a remote engine that the tenant has not allowed",
     "forbidden": "without tenants: a request from another machine or another site's page",
     "call_not_found": "there is no such call (or it is another tenant's)",
     "transcript_not_ready": "the version that was asked for does not stand yet",

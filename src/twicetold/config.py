@@ -38,10 +38,14 @@ def _url(meaning: str, example: str) -> dict[str, Any]:
     return _about(meaning, r"[a-z][a-z0-9+.-]*://\S*", f"a URL such as {example}")
 
 
-def _engine(meaning: str) -> dict[str, Any]:
-    return _about(meaning, r"[a-z][a-z0-9_-]*(:\S.*)?", "an engine's name, such as pocketsphinx")
+def _engines(meaning: str) -> dict[str, Any]:
+    shape = "engines in order of preference, such as pocketsphinx or hi|ta=sarvam, pocketsphinx"
+    return _about(meaning, _ENGINES, shape)
 
 
+# Each: for these languages alone (``hi|ta=``), NAME or NAME:MODEL. See choice/wishes.py.
+_ENGINE = r"\s*([A-Za-z]{2,3}(\|[A-Za-z]{2,3})*=)?\s*[a-z][a-z0-9_-]*(:[^\s,][^,]*)?"
+_ENGINES = rf"{_ENGINE}(,{_ENGINE})*"
 _DATA_DIR = _about("Where recordings, transcripts, the log and the databases lie.")
 _HOST = _about(
     "Address to bind to; one that others can reach needs a tenants file.",
@@ -85,10 +89,22 @@ class Settings:
         default="file://", metadata=_url("Recordings; file:// is in the data directory.", "file://")
     )
     live_engine: str = field(
-        default="pocketsphinx", metadata=_engine("Engine that writes the captions.")
+        default="pocketsphinx", metadata=_engines("Engines that write the captions.")
+    )
+    live_final_engine: str | None = field(
+        default=None,
+        metadata=_engines("Engines that hear an utterance again for its final; unset: none."),
     )
     batch_engine: str = field(
-        default="pocketsphinx", metadata=_engine("Engine that writes the canonical transcript.")
+        default="pocketsphinx", metadata=_engines("Engines that write the canonical transcript.")
+    )
+    allow_remote: str | None = field(
+        default=None,
+        metadata=_about(
+            "Remote engines that tenants may use who do not say themselves; unset: none.",
+            r"\s*[a-z][a-z0-9_-]*(\s*,\s*[a-z][a-z0-9_-]*)*\s*",
+            "names of engines such as openai, sarvam",
+        ),
     )
     language: str = field(default="en", metadata=_LANGUAGE)
     live_hosts: int = field(
@@ -289,6 +305,10 @@ def _text(text: str) -> str:
     return text.strip()
 
 
+def _optional_text(text: str) -> str | None:
+    return text.strip() or None
+
+
 def _optional_path(text: str) -> Path | None:
     return _path(text) if text.strip() else None
 
@@ -298,6 +318,7 @@ _PARSERS: dict[Any, tuple[Callable[[str], object], str, tuple[type, ...]]] = {
     int: (int, "a whole number", (int,)),
     float: (float, "a number", (int, float)),
     str: (_text, "text", (str,)),
+    str | None: (_optional_text, "text", (str,)),
     Path: (_path, "a path", (str, Path)),
     Path | None: (_optional_path, "a path", (str, Path)),
 }
@@ -329,6 +350,8 @@ def _native(value: object, parse: Callable[[str], object], native: tuple[type, .
 
 
 def _check_bounds(about: Mapping[str, Any], value: Any) -> None:
+    if value is None:
+        return
     if "least" in about and not about["least"] <= value <= about["most"]:  # refuses nan too
         raise ValueError(value)
     if about.get("pattern") and not re.fullmatch(about["pattern"], value):

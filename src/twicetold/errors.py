@@ -24,6 +24,7 @@ TwicetoldError
 ├── NotAllowed (PermissionError)     unauthorized / forbidden
 │   ├── Unauthorized                   unauthorized
 │   └── Forbidden                      forbidden
+│       └── EngineNotAllowed             engine_not_allowed
 ├── NotFound (LookupError)           not_found
 │   ├── CallNotFound                   call_not_found
 │   ├── TranscriptNotReady             transcript_not_ready
@@ -208,6 +209,13 @@ class Unauthorized(NotAllowed):
 class Forbidden(NotAllowed):
     code = "forbidden"
     default_hint = "Ask from this machine, or have the server use keys: twicetold tenants add NAME."
+
+
+class EngineNotAllowed(Forbidden):
+    """Sound would leave the house for a remote engine that the tenant's settings do not name."""
+
+    code = "engine_not_allowed"
+    default_hint = "Allow the engine to the tenant: twicetold tenants set NAME allow_remote=ENGINE."
 
 
 # --- what is not there ----------------------------------------------------------

@@ -13,19 +13,27 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
+from twicetold.choice.policy import Policy
+from twicetold.choice.wishes import Use, Wishes, parse_remotes, parse_wishes
 from twicetold.config import Settings
 from twicetold.data_directory import Places
+from twicetold.engines.opening import OpenLive
 from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
+from twicetold.tenants import Tenants
 
 if TYPE_CHECKING:
     from twicetold.broker import Coordination
     from twicetold.broker.kafka.broker import KafkaBroker
     from twicetold.broker.rabbitmq.broker import RabbitBroker
     from twicetold.queue import JobState, JobStatus
+
+log = structlog.get_logger()
 
 _PACKAGES = {  # by the scheme that needs them
     "kafka": "confluent-kafka",
@@ -37,18 +45,80 @@ _EXTRAS = {"confluent-kafka": "kafka", "aio-pika": "rabbitmq", "redis": "redis"}
 
 __all__ = [
     "engine_info",
+    "engines_wanted",
     "kafka_broker",
     "open_activity",
     "open_batch",
     "open_decoder",
     "open_live",
+    "open_live_engines",
     "places_of",
+    "policy_of",
     "queued_jobs",
     "rabbit_broker",
     "refuse_missing_extras",
+    "refuse_unknown_engines",
     "try_broker",
     "try_sessions",
+    "wishes_of",
 ]
+
+
+def wishes_of(settings: Settings) -> Wishes:
+    """What the server wants of engines."""
+    return Wishes(
+        settings.live_engine,
+        settings.live_final_engine,
+        settings.batch_engine,
+        settings.allow_remote,
+    )
+
+
+def policy_of(settings: Settings, tenants: Tenants) -> Policy:
+    """Who may have which engine."""
+    return Policy(wishes_of(settings), tenants.wishes, engine_info)
+
+
+def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> list[str]:
+    """Names of all engines that the server or a tenant wants for a use, the server's first. A
+    tenant's that cannot be had here is told in the log: it costs nobody else anything."""
+    names = [wish.name for wish in wishes_of(settings).of(use)]
+    for tenant in tenants.list():
+        for wish in tenant.wishes.of(use):
+            try:
+                engine_info(wish.name)
+                names.append(wish.name)
+            except SettingError as error:
+                log.warning("engine_of_tenant_missing", tenant=tenant.name, reason=error.message)
+    return list(dict.fromkeys(names))
+
+
+def refuse_unknown_engines(wish: str, value: str) -> None:
+    """Raises SettingError for a tenant's wish for engines that are not there."""
+    names = parse_remotes(value) if wish == "allow_remote" else _names(value)
+    for name in names:
+        info = engine_info(name)
+        if wish == "allow_remote" and not info.remote:
+            raise SettingError(f"Engine {name} is not remote: nothing of it need be allowed.")
+
+
+def _names(value: str) -> list[str]:
+    try:
+        return [wish.name for wish in parse_wishes(value)]
+    except ValueError:
+        return []  # whoever keeps it says what is wrong with it
+
+
+async def open_live_engines(settings: Settings) -> OpenLive:
+    """All engines of the live pass, ready for the first call. Raises SettingError, MissingExtra
+    or EngineFailed, with nothing left open."""
+    tenants = Tenants.load(settings.tenants_path)
+    return await OpenLive.of(
+        engines_wanted(settings, tenants, Use.LIVE),
+        engines_wanted(settings, tenants, Use.LIVE_FINAL),
+        hosts=settings.live_hosts,
+        timeout_s=settings.engine_timeout_s,
+    )
 
 
 def places_of(settings: Settings) -> Places:

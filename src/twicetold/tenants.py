@@ -12,18 +12,20 @@ import fcntl
 import hashlib
 import hmac
 import ipaddress
+import json
 import os
 import re
 import secrets
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
+from twicetold.choice.wishes import WISH_NAMES, Wishes, checked_wishes
 from twicetold.errors import (
     BadIdentifier,
     Conflict,
@@ -39,8 +41,10 @@ KEY_SUBPROTOCOL = "twicetold.key."
 
 _KEY = re.compile(r"tt_([0-9a-f]{12})_[A-Za-z0-9_-]{43}\Z")
 _LOOK_INTERVAL_S = 1.0
-_FIELDS = {"key_id", "key_sha256", "created_at"}
+_ORDER = ("key_id", "key_sha256", "created_at")
+_FIELDS = set(_ORDER)
 _NOBODY = "0" * 64
+NO_WISHES = Wishes()
 _HEADER = "# Who may use this server. Written by 'twicetold tenants'; keys are kept as hashes.\n"
 _SHOW_KEY = (
     "Send the tenant's key as 'Authorization: Bearer KEY'; from a browser's WebSocket offer the "
@@ -72,12 +76,14 @@ def refuse_open_door(host: str, tenants_file: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One tenant as it stands in the file. ``created_at`` tells when its key was made."""
+    """One tenant as it stands in the file. ``created_at`` tells when its key was made, ``wishes``
+    where its engines differ from the server's."""
 
     name: str
     key_id: str
     key_sha256: str
     created_at: str
+    wishes: Wishes = NO_WISHES
 
     def __str__(self) -> str:
         return self.name
@@ -129,6 +135,12 @@ class Tenants:
         tenant = self._tenants.get(name)
         return tenant.key_id if tenant else None
 
+    def wishes(self, name: str) -> Wishes:
+        """Where a tenant's engines differ from the server's."""
+        self._refresh()
+        tenant = self._tenants.get(name)
+        return tenant.wishes if tenant else NO_WISHES
+
     def list(self) -> Sequence[Tenant]:
         """All tenants by name."""
         self._refresh()
@@ -161,6 +173,18 @@ class Tenants:
         with self._changing() as tenants:
             _check_known(tenants, name)
             del tenants[name]
+
+    def wish(self, name: str, told: Mapping[str, str | None]) -> Wishes:
+        """Change a tenant's wishes; None goes back to the server's. Returns what it has now.
+
+        Raises SettingError for what is no wish, NotFound.
+        """
+        with self._changing() as tenants:
+            _check_known(tenants, name)
+            now = {**tenants[name].wishes.told(), **told}
+            wishes = checked_wishes(_told(now), f"tenant {name}")
+            tenants[name] = replace(tenants[name], wishes=wishes)
+        return wishes
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, Tenant]]:
@@ -238,15 +262,22 @@ def _tenant(path: Path, name: str, table: object) -> Tenant:
         raise SettingError(f"{path}: {error.message}", error.hint) from error
     if (
         not isinstance(table, Mapping)
-        or set(table) != _FIELDS
-        or not all(isinstance(value, str) for value in table.values())
+        or set(table) - set(WISH_NAMES) != _FIELDS
+        or not all(isinstance(table[name], str) for name in _FIELDS)
         or not re.fullmatch(r"[0-9a-f]{64}", table["key_sha256"])
     ):
         raise SettingError(
             f"{path}: the table of tenant {name} is not as it was written.",
             f"Make its key anew: remove the table, then: twicetold tenants add {name}",
         )
-    return Tenant(name, **table)
+    told = {name: value for name, value in table.items() if name not in _FIELDS}
+    wishes = checked_wishes(told, f"{path}: tenant {name}")
+    key_id, key_sha256, created_at = (table[field] for field in _ORDER)
+    return Tenant(name, key_id, key_sha256, created_at, wishes)
+
+
+def _told(wishes: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in wishes.items() if value is not None}
 
 
 def _check_known(tenants: Mapping[str, Tenant], name: str) -> None:
@@ -259,7 +290,8 @@ def _give_key(tenants: dict[str, Tenant], name: str) -> str:
     key_id = secrets.token_hex(6)
     key = f"tt_{key_id}_{secrets.token_urlsafe(32)}"
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    tenants[name] = Tenant(name, key_id, _digest(key), created_at)
+    wishes = tenants[name].wishes if name in tenants else NO_WISHES
+    tenants[name] = Tenant(name, key_id, _digest(key), created_at, wishes)
     return key
 
 
@@ -286,6 +318,10 @@ def _write(path: Path, tenants: Mapping[str, Tenant], directory: int) -> None:
             f'\n[tenants."{name}"]\nkey_id = "{tenant.key_id}"\n'
             f'key_sha256 = "{tenant.key_sha256}"\ncreated_at = "{tenant.created_at}"\n'
         )
+        # A JSON string is a TOML string.
+        lines += [
+            f"{wish} = {json.dumps(value)}\n" for wish, value in _told(tenant.wishes.told()).items()
+        ]
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -19,6 +19,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from twicetold.broker.file.broker import FileBroker
+from twicetold.choice.policy import Policy
+from twicetold.choice.wishes import Wishes
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
 from twicetold.gateway.app import create_app
@@ -79,6 +81,9 @@ async def running_api(
             store=open_store("file://", directory),
             decoder=decoder,
             tenants=known,
+            policy=Policy(
+                Wishes(ENGINE.name, None, ENGINE.name), known.wishes, lambda name: ENGINE
+            ),
             live_engine=ENGINE,
             batch_engine=ENGINE,
         )

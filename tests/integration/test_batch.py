@@ -3,151 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import os
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from obstore.store import LocalStore
+from tests.integration.batch_world import (
+    KEY,
+    RATE,
+    SETTINGS,
+    World,
+    a_world,
+    running,
+    wav,
+)
 from tests.unit.batch.doubles import CountedEngine, interleaved
 
-from twicetold.batch.arrivals import Arrivals, ArrivalSettings
-from twicetold.batch.chunking import ChunkingSettings
-from twicetold.batch.job import BatchSettings
 from twicetold.batch.pipeline import Tools, transcribe_file
-from twicetold.batch.worker import BatchWorker, WorkDone
 from twicetold.broker import Listener, Topic
-from twicetold.broker.file.broker import FileBroker
 from twicetold.engines import Sound
 from twicetold.engines.counter import ToneActivity, render
 from twicetold.errors import EngineFailed
-from twicetold.media.pyav import PyAvDecoder
-from twicetold.queue import Job, JobState
+from twicetold.queue import JobState
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.speech.events import Caption
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Hypothesis, Word
-from twicetold.speech.wav import wav_head
-from twicetold.storage import local_path, open_store, recording_key
-from twicetold.transcripts import NewCall, Status, Version
-from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.storage import local_path
+from twicetold.transcripts import Status, Version
 
 pytestmark = pytest.mark.integration
-
-RATE = 8000
-KEY = CallKey("acme", "call-1")
-SETTINGS = BatchSettings(
-    chunking=ChunkingSettings(chunk_s=5.0),
-    job_lease_s=3.0,
-    job_attempts=3,
-    retry_base_s=0.02,
-    status_every_s=0.05,
-    settle_s=0.3,
-)
-ARRIVALS = ArrivalSettings(settle_s=0.3, reconcile_every_s=3600.0, language="en")
-
-
-def wav(pcm: bytes, channels: int = 1) -> bytes:
-    return wav_head(RATE, channels, len(pcm)) + pcm
-
-
-@dataclass
-class World:
-    """Everything that a server would have, on a directory of the test's own."""
-
-    root: Path
-    store: LocalStore
-    transcripts: SqliteTranscripts
-    queue: SqliteQueue
-    broker: FileBroker
-    decoder: PyAvDecoder
-    engine: CountedEngine = field(default_factory=CountedEngine)
-    work_done: WorkDone = field(default_factory=WorkDone)
-
-    @contextlib.asynccontextmanager
-    async def worker(self, settings: BatchSettings = SETTINGS) -> AsyncIterator[asyncio.Task[None]]:
-        tools = Tools(self.decoder, self.engine, ToneActivity())
-        worker = BatchWorker(
-            self.queue,
-            self.transcripts,
-            self.store,
-            self.broker,
-            tools,
-            settings=settings,
-            done=self.work_done,
-        )
-        async with running(worker.run()) as task:
-            yield task
-
-    def arrivals(self, tenants: set[str] | None = None) -> Arrivals:
-        known = (lambda _: True) if tenants is None else tenants.__contains__
-        return Arrivals(
-            self.store, self.transcripts, self.queue, settings=ARRIVALS, known_tenant=known
-        )
-
-    def record(self, body: bytes, key: CallKey = KEY, suffix: str = ".wav") -> Job:
-        """Put a recording in place, as long ago as it takes to have settled."""
-        name = recording_key(key, suffix)
-        path = local_path(self.store, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-        long_ago = time.time() - 60
-        os.utime(path, (long_ago, long_ago))
-        return Job(key, hashlib.sha256(body).hexdigest(), name, "en")
-
-    async def begin(self, key: CallKey = KEY, source: str = "upload") -> None:
-        await self.transcripts.begin_call(NewCall(key, 1000.0, 1, source, "en"))
-
-    async def job(self, state: JobState, key: CallKey = KEY) -> None:
-        """Wait until the call's newest job is in that state."""
-        async with asyncio.timeout(20.0):
-            for _ in range(2000):
-                found = await self.queue.job_of(key)
-                if found is not None and found.state is state:
-                    return
-                await asyncio.sleep(0.01)
-
-    async def said(self, key: CallKey = KEY, channel: int = 0) -> list[int]:
-        return [
-            int(word.text)
-            async for segment in self.transcripts.segments(key, Version.CANONICAL)
-            if segment.channel == channel
-            for word in segment.words
-        ]
-
-    def checkpoints(self) -> list[Path]:
-        return sorted((self.root / "store" / "jobs").rglob("*.json"))
-
-
-@contextlib.asynccontextmanager
-async def running(role: object) -> AsyncIterator[asyncio.Task[None]]:
-    task: asyncio.Task[None] = asyncio.create_task(role)  # type: ignore[arg-type]
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with contextlib.AsyncExitStack() as stack:
-        transcripts = SqliteTranscripts(tmp_path / "transcripts.sqlite3")
-        stack.push_async_callback(transcripts.aclose)
-        queue = SqliteQueue(tmp_path / "queue.sqlite3", lease_s=SETTINGS.job_lease_s)
-        stack.push_async_callback(queue.aclose)
-        broker = FileBroker(tmp_path / "log")
-        await broker.start()
-        stack.push_async_callback(broker.aclose)
-        decoder = PyAvDecoder()
-        stack.push_async_callback(decoder.aclose)
-        store = open_store("file://", tmp_path)
-        yield World(tmp_path, store, transcripts, queue, broker, decoder)
+    async with a_world(tmp_path) as made:
+        yield made
 
 
 async def statuses(listener: Listener, last: str) -> list[str]:
@@ -405,13 +298,13 @@ async def test_a_recording_that_is_replaced_meanwhile_gets_the_transcript_of_its
 async def test_the_lease_is_kept_while_a_chunk_takes_longer_than_it(world):
     job = world.record(wav(render(0, 8, RATE)))
     await world.begin()
-    queue = SqliteQueue(world.root / "queue.sqlite3", lease_s=0.3)
+    queue = SqliteQueue(world.root / "queue.sqlite3", lease_s=0.8)
     world.queue, kept = queue, world.queue
     world.engine.open.clear()
-    async with world.worker(replace(SETTINGS, job_lease_s=0.3)):
+    async with world.worker(replace(SETTINGS, job_lease_s=0.8)):
         await queue.submit(job)
         await world.engine.until_in_flight(1)
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.8)
         world.engine.open.set()
         await world.job(JobState.DONE)
     assert (await queue.job_of(KEY)).attempts == 1

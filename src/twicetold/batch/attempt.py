@@ -13,8 +13,8 @@ from obstore.store import LocalStore
 
 from twicetold.batch.checkpoints import StoredCheckpoints
 from twicetold.batch.job import BatchSettings, Identity, identify, unchanged
-from twicetold.batch.pipeline import Tools, run_stages, stages
-from twicetold.batch.places import EnginePlaces
+from twicetold.batch.kits import Kit
+from twicetold.batch.pipeline import run_stages, stages
 from twicetold.batch.plan import plan_hash, spoken_language
 from twicetold.batch.stages import Publish
 from twicetold.batch.transcript import Progress, Transcript
@@ -50,13 +50,16 @@ class Attempt:
     def __init__(
         self,
         carriers: Carriers,
-        tools: Tools,
-        places: EnginePlaces,
+        kit: Kit,
         lease: Lease,
         settings: BatchSettings,
+        *,
+        provisional: bool = False,
     ) -> None:
+        """``provisional``: by a stand-in; the job goes on once its transcript is published."""
         self.progress = Progress()
-        self._carriers, self._tools, self._places = carriers, tools, places
+        self._carriers, self._kit, self._provisional = carriers, kit, provisional
+        tools = kit.tools
         self._lease, self._job, self._settings = lease, lease.job, settings
         self._key = lease.job.key
         self._path = local_path(carriers.store, lease.job.recording)
@@ -121,11 +124,11 @@ class Attempt:
             await self._publish(transcript, self._while_ours(segments, identity))
 
         transcript = Transcript(self._path, self._language, self._checkpoints, self.progress)
-        steps = stages(self._tools, self._places, self._settings.chunking, Publish(publish))
+        steps = stages(self._kit.tools, self._kit.places, self._settings.chunking, Publish(publish))
         await run_stages(steps, transcript)
 
     async def _publish(self, transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
-        transcripts, engine = self._carriers.transcripts, self._tools.engine.info.name
+        transcripts, engine = self._carriers.transcripts, self._kit.info.label
         length_s = transcript.length_s
         await transcripts.set_recording(self._key, self._job.recording, length_s)
         await transcripts.record_usage(
@@ -133,7 +136,9 @@ class Attempt:
         )
         # Each attempt's revision has a name of its own: one that was left half-written stays apart.
         name = self._revision_prefix + secrets.token_hex(4)
-        revision = Revision(name, engine, self._language, length_s, transcript.channels)
+        revision = Revision(
+            name, engine, self._language, length_s, transcript.channels, self._provisional
+        )
         await transcripts.save_canonical(self._key, revision, segments)
 
     async def _while_ours(
@@ -150,7 +155,9 @@ class Attempt:
         """What follows the switch; each step may be done twice."""
         transcripts = self._carriers.transcripts
         await transcripts.set_status(self._key, Status.DONE)
+        if self._provisional:  # another compares, and clears away what it has finished
+            return await self.tell(Status.DONE)
         await settle_draft_wer(transcripts, self._key)
         await self._checkpoints.clear()
         await self._lease.complete()
-        await self.tell(Status.DONE)
+        return await self.tell(Status.DONE)

@@ -24,6 +24,7 @@ class BatchSettings:
     job_attempts: int = 4
     jobs_at_once: int = 0  # 0: as many as the engine has places
     retry_base_s: float = 5.0  # the first wait; each further one is twice as long
+    provisional_base_s: float = 30.0  # as long, where a stand-in's transcript serves
     status_every_s: float = 1.0
     settle_s: float = 5.0
 

@@ -19,10 +19,10 @@ from twicetold.batch.job import (
     identify,
     wait_before_retry_s,
 )
-from twicetold.batch.pipeline import Tools
-from twicetold.batch.places import EnginePlaces
+from twicetold.batch.kits import BatchEngines, Kit
 from twicetold.broker import Broker
-from twicetold.errors import LeaseLost, TwicetoldError, Unavailable
+from twicetold.choice.chain import TRIES, Chain, Member
+from twicetold.errors import EngineFailed, EngineHostDied, LeaseLost, TwicetoldError, Unavailable
 from twicetold.queue import Job, Lease, Queue
 from twicetold.storage import local_path
 from twicetold.transcripts import Status, Transcripts
@@ -32,6 +32,8 @@ log = structlog.get_logger()
 # An attempt also ends when its process is killed, which is seldom the job's fault: only a
 # job that has outlived so many more attempts than are allowed to fail is taken for the cause.
 _DEATHS_FORGIVEN = 50
+_MORE_TRIES = 12  # of the engine that is wanted, while a stand-in's transcript serves
+_LONGEST_PROVISIONAL_S = 6 * 3600.0
 
 
 @dataclass(slots=True)
@@ -52,19 +54,18 @@ class BatchWorker:
         transcripts: Transcripts,
         store: LocalStore,
         broker: Broker,
-        tools: Tools,
+        engines: BatchEngines,
         *,
         settings: BatchSettings,
         done: WorkDone | None = None,
     ) -> None:
         self._carriers = Carriers(queue, transcripts, store, broker)
-        self._tools, self._settings = tools, settings
-        self._places = EnginePlaces(tools.engine)
+        self._engines, self._settings = engines, settings
         self._done = done or WorkDone()
 
     async def run(self) -> None:
         """Until cancelled; jobs in hand are then given back and go on at their last chunks."""
-        jobs_at_once = self._settings.jobs_at_once or max(1, self._tools.engine.parallel)
+        jobs_at_once = self._settings.jobs_at_once or max(1, self._engines.parallel)
         async with asyncio.TaskGroup() as group:
             for _ in range(jobs_at_once):
                 group.create_task(self._serve())
@@ -84,12 +85,10 @@ class BatchWorker:
 
     async def _work(self, lease: Lease) -> None:
         """One attempt to its end, whatever that is; only being cancelled is raised."""
-        attempt = Attempt(self._carriers, self._tools, self._places, lease, self._settings)
         log.info("job_begins", call=str(lease.job.key), attempt=lease.attempt)
         began = time.perf_counter()
         try:
-            error = await self._run_kept(lease, attempt)
-            await self._conclude(lease, attempt, error)
+            await self._by_somebody(lease)
         except asyncio.CancelledError:
             await self._give_back(lease)
             raise
@@ -99,6 +98,74 @@ class BatchWorker:
             # The lease runs out and the job comes back by itself.
             log.warning("job_not_concluded", call=str(lease.job.key), **_described(error))
         log.info("job_ends", call=str(lease.job.key), seconds=time.perf_counter() - began)
+
+    async def _by_somebody(self, lease: Lease) -> None:
+        """By the engine that is wanted most; where that fails, by the next, for the time being."""
+        try:
+            chain = self._engines.of(lease.job.key.tenant, lease.job.language)
+            member = chain.pick()
+        except TwicetoldError as refusal:
+            await self._conclude(lease, None, refusal)
+            return
+        if not chain.is_first(member) and not await self._good_enough(lease, member):
+            member = chain.first
+        while True:
+            provisional = not chain.is_first(member)
+            attempt = self._attempt(lease, member, provisional=provisional)
+            error = await self._run_noted(lease, attempt, member)
+            other = await self._stand_in(lease, chain, member) if _of_engine(error) else None
+            if other is None:
+                break
+            log.warning("engine_stands_in", call=str(lease.job.key), engine=other.label)
+            member = other
+        if error is None and provisional:
+            await self._go_on_later(lease)
+        await self._conclude(lease, attempt, error)
+
+    async def _stand_in(
+        self, lease: Lease, chain: Chain[Kit], failed: Member[Kit]
+    ) -> Member[Kit] | None:
+        """Not for one failure alone, which the next attempt may mend."""
+        if not failed.health.out and lease.attempt < TRIES:
+            return None
+        other = chain.after(failed)
+        return other if other and await self._good_enough(lease, other) else None
+
+    def _attempt(self, lease: Lease, member: Member[Kit], *, provisional: bool) -> Attempt:
+        return Attempt(
+            self._carriers, member.engine, lease, self._settings, provisional=provisional
+        )
+
+    async def _run_noted(
+        self, lease: Lease, attempt: Attempt, member: Member[Kit]
+    ) -> Exception | None:
+        """Run an attempt, and note what its end says of the engine."""
+        error = await self._run_kept(lease, attempt)
+        if error is None:
+            member.health.worked()
+        elif _of_engine(error):
+            member.health.failed(lease.job.key)
+        return error
+
+    async def _good_enough(self, lease: Lease, member: Member[Kit]) -> bool:
+        """Whether the words of a stand-in may stand where now the draft does, or nothing."""
+        call = await self._carriers.transcripts.call(lease.job.key)
+        if call is None:
+            return True
+        if call.canonical_revision is not None and not call.provisional:
+            return False
+        rank = self._engines.rank
+        return call.draft_engine is None or rank(member.label) >= rank(call.draft_engine)
+
+    async def _go_on_later(self, lease: Lease) -> None:
+        """A stand-in's transcript is published: the job waits for the engine that is wanted."""
+        if lease.attempt >= self._settings.job_attempts + _MORE_TRIES:
+            log.warning("provisional_for_good", call=str(lease.job.key))
+            return await lease.complete()
+        wait_s = min(_LONGEST_PROVISIONAL_S, self._settings.provisional_base_s * 2**lease.attempt)
+        return await lease.retry(
+            wait_s, "provisional", "A stand-in has transcribed it; its engine is tried again.", ""
+        )
 
     async def _run_kept(self, lease: Lease, attempt: Attempt) -> Exception | None:
         """Run the attempt with its lease kept; returns what ended it, if not its success."""
@@ -135,12 +202,16 @@ class BatchWorker:
                 except Unavailable as error:  # a busy disk: another tick comes in time
                     log.warning("lease_not_extended", call=str(lease.job.key), code=error.code)
 
-    async def _conclude(self, lease: Lease, attempt: Attempt, error: Exception | None) -> None:
-        if error is None:
+    async def _conclude(
+        self, lease: Lease, attempt: Attempt | None, error: Exception | None
+    ) -> None:
+        if attempt is None:
+            assert error is not None
+            await self._fail(lease, None, error)
+        elif error is None:
             self._done.finished += 1
             self._done.audio_s += attempt.progress.total_s
-            return
-        if await self._carriers.transcripts.buried(lease.job.key):
+        elif await self._carriers.transcripts.buried(lease.job.key):
             await self._drop(lease, attempt)
         elif isinstance(error, LeaseLost):
             raise error
@@ -149,7 +220,7 @@ class BatchWorker:
         else:
             await self._fail(lease, attempt, error)
 
-    async def _fail(self, lease: Lease, attempt: Attempt, error: Exception) -> None:
+    async def _fail(self, lease: Lease, attempt: Attempt | None, error: Exception) -> None:
         """Try again later, or park the job where people see it. The row goes first: a job that
         has ended must not leave a call that looks busy for ever."""
         failure, transcripts, key = failure_of(error), self._carriers.transcripts, lease.job.key
@@ -164,7 +235,8 @@ class BatchWorker:
         else:
             await lease.fail(failure.code, failure.message, failure.hint)
             self._done.failed += 1
-        await attempt.tell(status)
+        if attempt is not None:
+            await attempt.tell(status)
 
     async def _drop(self, lease: Lease, attempt: Attempt) -> None:
         """The call was deleted under way: leave nothing of it behind, and say nothing more."""
@@ -191,6 +263,11 @@ class BatchWorker:
         new = Job(job.key, identity.content, job.recording, job.language)
         await self._carriers.queue.submit(new)
         await lease.complete()
+
+
+def _of_engine(error: Exception | None) -> bool:
+    """Whether the engine is to blame, and not the recording or the machine."""
+    return isinstance(error, EngineFailed | EngineHostDied)
 
 
 def _described(error: Exception) -> dict[str, str]:

@@ -16,10 +16,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from twicetold.choice.wishes import Use
 from twicetold.cli.console import words_of
 from twicetold.config import Settings
 from twicetold.data_directory import holders, refuse_mismatch
-from twicetold.engines import Sound
+from twicetold.engines import EngineInfo, Sound
+from twicetold.errors import BadParameter
 from twicetold.file_systems import refuse_network
 
 _LEAST_FREE_GB = 1.0
@@ -87,39 +89,73 @@ def _imports(name: str) -> bool:
 
 
 async def _live_engine(settings: Settings) -> Found:
+    from twicetold.parts import engines_wanted
+    from twicetold.tenants import Tenants
+
+    tenants = Tenants.load(settings.tenants_path)
+    names = engines_wanted(settings, tenants, Use.LIVE)
+    return _together([await _streams(name, settings) for name in names])
+
+
+def _together(found: list[str]) -> Found:
+    return Found("; ".join(found))
+
+
+async def _streams(name: str, settings: Settings) -> str:
     from twicetold.parts import open_live
 
     began = time.monotonic()
-    engine = await open_live(settings.live_engine, hosts=1, timeout_s=settings.engine_timeout_s)
+    engine = await open_live(name, hosts=1, timeout_s=settings.engine_timeout_s)
     try:
         loaded_s = time.monotonic() - began
-        stream = await engine.start_stream(16_000, settings.language)
+        stream = await engine.start_stream(16_000, _spoken(engine.info, settings.language))
         await stream.accept(bytes(32_000))
         await stream.finish()
     finally:
         await engine.aclose()
-    return Found(f"{settings.live_engine}: ready after {loaded_s:.1f} s, takes audio")
+    return f"{name}: ready after {loaded_s:.1f} s, takes audio"
 
 
 async def _batch_engine(settings: Settings) -> Found:
+    from twicetold.parts import engines_wanted
+    from twicetold.tenants import Tenants
+
+    tenants = Tenants.load(settings.tenants_path)
+    names = [
+        *engines_wanted(settings, tenants, Use.BATCH),
+        *engines_wanted(settings, tenants, Use.LIVE_FINAL),
+    ]
+    return _together([await _transcribes(name, settings) for name in dict.fromkeys(names)])
+
+
+def _spoken(info: EngineInfo, language: str) -> str:
+    """The language to try an engine with that may be wanted for others alone."""
+    try:
+        return info.spoken(language)
+    except BadParameter:
+        return info.languages[0]
+
+
+async def _transcribes(name: str, settings: Settings) -> str:
     from twicetold.cli.samples import samples_folder
     from twicetold.parts import open_batch
 
-    engine = await open_batch(settings.batch_engine, hosts=1, timeout_s=settings.engine_timeout_s)
+    engine = await open_batch(name, hosts=1, timeout_s=settings.engine_timeout_s)
+    language = _spoken(engine.info, settings.language)
     folder = samples_folder()
     hello = folder / "hello.flac" if folder is not None else None
     try:
         if hello is None or not await asyncio.to_thread(hello.exists):
-            await engine.transcribe([Sound(bytes(32_000), 16_000)], settings.language)
-            return Found(f"{settings.batch_engine}: takes audio")
+            await engine.transcribe([Sound(bytes(32_000), 16_000)], language)
+            return f"{name}: takes audio"
         sound = await _sound_of(hello)
         began = time.monotonic()
-        (heard,) = await engine.transcribe([sound], settings.language)
+        (heard,) = await engine.transcribe([sound], language)
         speed = sound.seconds / max(0.001, time.monotonic() - began)
     finally:
         await engine.aclose()
     words = len(heard.words)
-    return Found(f"{settings.batch_engine}: {words} words in a sample, {speed:.0f} × real time")
+    return f"{name}: {words} words in a sample, {speed:.0f} × real time"
 
 
 async def _sound_of(path: Path) -> Sound:
@@ -131,10 +167,10 @@ async def _sound_of(path: Path) -> Sound:
 
 
 async def _activity(settings: Settings) -> Found:
-    from twicetold.parts import engine_info, open_activity
+    from twicetold.parts import engine_info, open_activity, wishes_of
 
     def quiet() -> float:
-        activity = open_activity(engine_info(settings.live_engine))
+        activity = open_activity(engine_info(wishes_of(settings).of(Use.LIVE)[0].name))
         frame = bytes(2 * activity.frame_samples(16_000) * 10)
         probabilities, _ = activity.probabilities(activity.start(16_000), frame)
         return max(probabilities)

@@ -62,13 +62,9 @@ async def _serving(settings: Settings) -> None:
     import asyncio
     import importlib
 
-    from twicetold.parts import open_live
+    from twicetold.parts import open_live_engines
 
-    loading = asyncio.create_task(
-        open_live(
-            settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
-        )
-    )
+    loading = asyncio.create_task(open_live_engines(settings))
     try:
         together = await asyncio.to_thread(importlib.import_module, "twicetold.wiring.together")
         await together.serve(settings, ready=ready_gateway, loading=loading)

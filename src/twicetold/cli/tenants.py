@@ -9,8 +9,10 @@ import typer
 
 from twicetold.cli.console import note, say
 from twicetold.cli.options import ConfigOption, DataDirOption, settings_of
+from twicetold.errors import BadParameter, NotFound
 
 if TYPE_CHECKING:
+    from twicetold.choice.wishes import Wishes
     from twicetold.tenants import Tenants
 
 app = typer.Typer(no_args_is_help=True, help="Who may use the server, and their keys.")
@@ -75,6 +77,66 @@ def remove(
     tenants, _ = _open(tenants_file, data_dir, config)
     tenants.remove(name)
     note(f"Tenant {name} is removed; its calls are kept.")
+
+
+@app.command("set")
+def set_(
+    name: NameArgument,
+    wishes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WISH=VALUE…",
+            help="live_engine, live_final_engine, batch_engine: engines in order of preference; "
+            "allow_remote: the remote ones its sound may go to. Without a value: as the server.",
+        ),
+    ],
+    tenants_file: FileOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give a tenant engines of its own, and say which remote ones may hear it.
+
+    For example: twicetold tenants set acme allow_remote=openai batch_engine=openai:whisper-1
+    """
+    from twicetold.parts import refuse_unknown_engines
+
+    told = dict(_wish(text) for text in wishes)
+    for wish, value in told.items():
+        refuse_unknown_engines(wish, value or "")
+    tenants, _ = _open(tenants_file, data_dir, config)
+    _show(name, tenants.wish(name, told))
+    if any(value for wish, value in told.items() if wish != "allow_remote"):
+        note("Workers that run open engines they do not have yet when they are started again.")
+
+
+@app.command("show")
+def show(
+    name: NameArgument,
+    tenants_file: FileOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show where a tenant's engines differ from the server's."""
+    tenants, _ = _open(tenants_file, data_dir, config)
+    known = {tenant.name: tenant.wishes for tenant in tenants.list()}
+    if name not in known:
+        raise NotFound(f"There is no tenant {name!r}.", "See: twicetold tenants list")
+    _show(name, known[name])
+
+
+def _wish(text: str) -> tuple[str, str | None]:
+    wish, equals, value = text.partition("=")
+    if not equals:
+        raise BadParameter(f"{text!r} sets nothing.", "Write WISH=VALUE: allow_remote=openai")
+    return wish.strip(), value.strip() or None
+
+
+def _show(name: str, wishes: Wishes) -> None:
+    told = {wish: value for wish, value in wishes.told().items() if value is not None}
+    for wish, value in told.items():
+        say(f"{wish} = {value}")
+    if not told:
+        note(f"Tenant {name} has the server's engines, and no remote one that they do not allow.")
 
 
 def _open(

@@ -38,6 +38,13 @@ class EngineInfo:
     remote: bool = False
     hears: Hears = Hears.SPEECH
     good_for: str = ""
+    rank: int = 0  # how few errors it makes on the whole, to compare with another's: more is fewer
+    chosen: bool = False  # whether the model was chosen: it is part of what the engine is called
+
+    @property
+    def label(self) -> str:
+        """What people see: ``parakeet:parakeet-tdt-0.6b-v3``, ``pocketsphinx``."""
+        return f"{self.name}:{self.model}" if self.chosen else self.name
 
     def spoken(self, wanted: str) -> str:
         """The language to ask the engine for; ``auto`` is settled where it knows one only.

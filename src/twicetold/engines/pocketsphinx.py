@@ -49,6 +49,7 @@ POCKETSPHINX_INFO = EngineInfo(
     live=True,
     batch=True,
     word_times=True,
+    rank=1,
     good_for=(
         "Trying the product: English, on any machine, with nothing to download. Expect 10 to 30 "
         "wrong words in 100 of clean read speech, and 50 or more on telephone or accented speech."

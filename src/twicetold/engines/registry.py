@@ -64,7 +64,14 @@ def engine_info(name: str) -> EngineInfo:
     """What the engine of that name can do. Raises SettingError for a name nobody has, or a model
     that is not there."""
     engine, model = _engine(name)
-    return replace(engine.info, model=Path(model).name) if model else engine.info
+    return replace(engine.info, model=Path(model).name, chosen=True) if model else engine.info
+
+
+def rank_of(label: str) -> int:
+    """How good the engine of a label is, the first where it is a list of several; 0 for one that
+    is not known here."""
+    engine = ENGINES.get(label.split(",")[0].partition(":")[0])
+    return engine.info.rank if engine else 0
 
 
 async def open_live(name: str, *, hosts: int, timeout_s: float) -> StreamingTranscriber:
@@ -90,7 +97,9 @@ async def open_live(name: str, *, hosts: int, timeout_s: float) -> StreamingTran
     return pool
 
 
-async def open_batch(name: str, *, hosts: int, timeout_s: float) -> Transcriber:
+async def open_batch(
+    name: str, *, hosts: int, timeout_s: float, niceness: int = BATCH_NICENESS
+) -> Transcriber:
     """The engine for recordings, one sound a host at a time, giving way to live work.
 
     ``hosts`` and what is raised: as with ``open_live``.
@@ -105,7 +114,7 @@ async def open_batch(name: str, *, hosts: int, timeout_s: float) -> Transcriber:
         engine_info(name),
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=1,
-        niceness=BATCH_NICENESS,
+        niceness=niceness,
         timeout_s=timeout_s,
         start_timeout_s=engine.start_timeout_s,
         options=_with(model),
@@ -138,7 +147,6 @@ def _engine(name: str) -> tuple[Engine, str]:
         known = ", ".join(ENGINES)
         raise SettingError(
             f"There is no engine {plain!r}; there are {known}.",
-            f"Set live_engine and batch_engine to one of {known}.",
         )
     if not engine.takes_model and colon:
         raise SettingError(f"Engine {plain} brings its own model; it got {model!r}.")

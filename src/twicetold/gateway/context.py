@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from obstore.store import LocalStore
 
 from twicetold.broker import Broker
+from twicetold.choice.policy import Policy
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
 from twicetold.media import Decoder
@@ -28,5 +29,6 @@ class Platform:
     store: LocalStore
     decoder: Decoder
     tenants: Tenants
+    policy: Policy
     live_engine: EngineInfo
     batch_engine: EngineInfo

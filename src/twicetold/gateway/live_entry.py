@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from obstore.store import LocalStore
 
 from twicetold.broker import Topic
+from twicetold.choice.wishes import Use
 from twicetold.errors import (
     CallDeleted,
     CallInUse,
@@ -78,7 +79,7 @@ async def _create(
         key=key,
         rate=intake.rate,
         channels=request.channels,
-        language=platform.live_engine.spoken(request.language),
+        language=platform.policy.spoken(Use.LIVE, key.tenant, request.language),
         encoding=request.encoding,
         input_rate=request.sample_rate,
         token_hash=_hash(token),

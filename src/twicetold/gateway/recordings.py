@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
+from twicetold.choice.wishes import Use
 from twicetold.errors import BadParameter, CallDeleted, CallInUse, CallUsed
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.context import Platform
@@ -68,7 +69,8 @@ async def put_recording(
     """Upload a recording. The same one again changes nothing; another under its id is refused."""
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
     settings = platform.settings
-    language = platform.batch_engine.spoken(check_language(language or settings.language))
+    wanted = check_language(language or settings.language)
+    language = platform.policy.spoken(Use.BATCH, tenant, wanted)
     began = _checked_start(started_at)
     check_declared_size(request.headers.get("content-length"), settings.max_upload_mb)
     await _refuse_taken(platform, key)

@@ -101,6 +101,9 @@ class CallBody(BaseModel):
     has_draft: bool
     has_recording: bool
     canonical_revision: str | None
+    provisional: bool = Field(
+        False, description="A stand-in wrote the canonical transcript; its engine is tried again."
+    )
     draft_wer: float | None = Field(
         description="Word error rate of the draft against the canonical transcript."
     )
@@ -125,6 +128,7 @@ class CallBody(BaseModel):
             has_draft=call.has_draft,
             has_recording=call.recording is not None,
             canonical_revision=call.canonical_revision,
+            provisional=call.provisional,
             draft_wer=call.draft_wer,
             draft_wer_normaliser=call.draft_wer_normaliser,
             error_code=call.error_code,
@@ -161,6 +165,7 @@ class SegmentBody(BaseModel):
     probability: float | None
     words: list[WordBody]
     failed: bool = False
+    engine: str = ""
 
 
 class TranscriptBody(BaseModel):

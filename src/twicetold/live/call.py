@@ -9,10 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from twicetold.broker import Consumer, Delivery
-from twicetold.engines import StreamingTranscriber
 from twicetold.errors import Unavailable
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import Action, Begin, End, EndpointSettings
+from twicetold.live.engines import Engines
 from twicetold.live.inbox import Inbox
 from twicetold.live.ledger import Ledger
 from twicetold.live.ordering import LONGEST_HOLE_S
@@ -54,7 +54,7 @@ class LiveCall:
         ledger: Ledger,
         consumer: Consumer,
         inbox: Inbox,
-        engine: StreamingTranscriber,
+        engines: Engines,
         detector: Detector,
         settings: LiveSettings,
         same_sound: SameSound | None,
@@ -81,7 +81,7 @@ class LiveCall:
                 channel,
                 record.rate,
                 record.language,
-                engine,
+                engines,
                 adaptation=ledger.adaptation[channel],
                 on_hypothesis=self._partial,
                 on_end=self._end,
@@ -224,6 +224,7 @@ class LiveCall:
             round(origin + heard.words[0].start, 3),
             round(origin + heard.words[-1].end, 3),
             heard_text,
+            utterance.engine,
         )
         self.ledger.caption(Caption.of(partial))
 
@@ -241,6 +242,7 @@ class LiveCall:
             words,
             span if utterance.failed else None,
             cut=end.cut,
+            engine=utterance.engine,
         )
         if final is None:
             self.ledger.caption(Caption.of(NoWords(channel, utterance.number)))

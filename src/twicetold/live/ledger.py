@@ -109,12 +109,13 @@ class Ledger:
         failed_span: tuple[float, float] | None = None,
         *,
         cut: bool = False,
+        engine: str = "",
     ) -> Final | None:
         """Store what an utterance came to and move its channel's boundary (which may be a cut);
-        publish the final if there are words, or if it failed (then ``failed_span`` is its start
-        and end)."""
+        publish the final if there are words (``engine`` wrote them), or if it failed (then
+        ``failed_span`` is its start and end)."""
         async with self._writing:
-            final = self._final(channel, utterance, words, failed_span)
+            final = self._final(channel, utterance, words, failed_span, engine)
             self.boundaries[channel] = boundary
             self.cuts[channel] = boundary if cut else 0  # it may end where the last one was cut
             self.utterances[channel] = utterance
@@ -168,6 +169,7 @@ class Ledger:
         utterance: int,
         words: tuple[Word, ...],
         failed_span: tuple[float, float] | None,
+        engine: str,
     ) -> Final | None:
         if not words and failed_span is None:
             return None
@@ -181,4 +183,5 @@ class Ledger:
             text=" ".join(word.text for word in words),
             words=words,
             failed=failed_span is not None,
+            engine=engine,
         )

@@ -3,7 +3,8 @@
 The event loop never waits for the model: a task per channel does. When an engine host dies,
 the utterance starts again from its first sample on another; one that no host survives becomes
 a failed final, and its audio is left to the batch pass. One that a host was not at work on when
-it died is not blamed for that.
+it died is not blamed for that. Where an engine fails again and again, the next of its chain goes
+on with the utterance; at its end another engine may hear all of it again for the final.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from twicetold.engines import Stream, StreamingTranscriber
-from twicetold.errors import EngineFailed, EngineHostDied
+from twicetold.choice.chain import Member
+from twicetold.engines import Sound, Stream, StreamingTranscriber, Transcriber
+from twicetold.errors import BadParameter, EngineFailed, EngineHostDied, EngineNotAllowed
 from twicetold.live.endpointing import Action, Begin, End, Hear, Rest
+from twicetold.live.engines import Engines
 from twicetold.speech.transcript import Hypothesis
 
 log = structlog.get_logger()
@@ -25,6 +28,7 @@ log = structlog.get_logger()
 _ATTEMPTS = 3
 _MOST_DEATHS_OF_OTHERS = 30
 _LONGEST_ACCEPT_S = 1.0  # so that a stream that catches up leaves the others their turn
+_MOST_BEHIND_S = 3.0  # one that is further behind does not have its utterances heard twice
 
 
 @dataclass(slots=True)
@@ -39,18 +43,19 @@ class Utterance:
     attempts: int = 1
     deaths_of_others: int = 0
     failed: bool = False
+    engine: str = ""  # the label of the one whose words are the last
 
     def hear(self, pcm: bytes) -> None:
         self.pieces.append(pcm)
         self.samples += len(pcm) // 2
 
-    def note(self, error: EngineFailed | EngineHostDied) -> None:
-        """An attempt came to nothing."""
+    def note(self, error: EngineFailed | EngineHostDied, most: int) -> None:
+        """An attempt of ``most`` came to nothing."""
         if isinstance(error, EngineHostDied) and error.of_another:
             self.deaths_of_others += 1
         else:
             self.attempts += 1
-        self.failed = self.attempts > _ATTEMPTS or self.deaths_of_others > _MOST_DEATHS_OF_OTHERS
+        self.failed = self.attempts > most or self.deaths_of_others > _MOST_DEATHS_OF_OTHERS
 
 
 OnHypothesis = Callable[[int, Utterance, Hypothesis], None]
@@ -65,7 +70,7 @@ class ChannelRunner:
         channel: int,
         rate: int,
         language: str,
-        engine: StreamingTranscriber,
+        engines: Engines,
         *,
         adaptation: str | None,
         on_hypothesis: OnHypothesis,
@@ -75,13 +80,14 @@ class ChannelRunner:
         """``on_hypothesis`` and ``on_end`` are told what is heard; ``on_room`` that the backlog
         has shrunk, whether the engine heard it or failed."""
         self.channel = channel
-        self._rate, self._language, self._engine = rate, language, engine
+        self._rate, self._language, self._engines = rate, language, engines
         self.adaptation = adaptation
         self.fail_before = 0  # the next utterance, if it begins before, has proved deadly
         self._on_hypothesis, self._on_end, self._on_room = on_hypothesis, on_end, on_room
         self._actions: deque[Action] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._stream: Stream | None = None
+        self._member: Member[StreamingTranscriber] | None = None  # whose stream it is
         self._utterance: Utterance | None = None
         self._unfinished: deque[Begin] = deque()  # utterances whose final is not stored
         self.backlog_samples = 0
@@ -170,10 +176,15 @@ class ChannelRunner:
     async def _finish(self, end: End) -> None:
         utterance = self._utterance
         assert utterance is not None
-        heard = await self._attempt(utterance, finish=True)
+        heard, again = await asyncio.gather(
+            self._attempt(utterance, finish=True), self._hear_again(utterance)
+        )
         await self._drop_stream()
         if heard is not None and heard.adaptation is not None:
-            self.adaptation = heard.adaptation
+            self.adaptation = _signed(utterance.engine, heard.adaptation)
+        if again is not None:
+            utterance.engine, heard = again
+            utterance.failed = False
         await self._on_end(self.channel, utterance, end, heard or Hypothesis())
         self._utterance = None
         self._unfinished.popleft()
@@ -191,15 +202,60 @@ class ChannelRunner:
                 elif new:
                     heard = await self._stream.accept(new)
                 assert self._stream is not None
-                return await self._stream.finish() if finish else heard
+                return await self._last_word(self._stream) if finish else heard
             except (EngineHostDied, EngineFailed) as error:
                 await self._drop_stream()
-                utterance.note(error)
-                log.warning("utterance_retried", code=error.code, channel=self.channel)
+                self._note(utterance, error)
+            except (EngineNotAllowed, BadParameter) as error:  # the tenant's wishes have changed
+                await self._drop_stream()
+                utterance.failed = True
+                log.warning("utterance_refused", code=error.code, channel=self.channel)
         return None
 
+    async def _last_word(self, stream: Stream) -> Hypothesis:
+        heard = await stream.finish()
+        assert self._member is not None
+        self._member.health.worked()
+        return heard
+
+    def _note(self, utterance: Utterance, error: EngineFailed | EngineHostDied) -> None:
+        """An attempt came to nothing, which also says something of its engine."""
+        member = self._member
+        if member is not None and not (isinstance(error, EngineHostDied) and error.of_another):
+            member.health.failed((id(self), utterance.number))
+        utterance.note(error, self._engines.streaming.attempts(_ATTEMPTS))
+        log.warning(
+            "utterance_retried", code=error.code, channel=self.channel, engine=utterance.engine
+        )
+
+    async def _hear_again(self, utterance: Utterance) -> tuple[str, Hypothesis] | None:
+        """The whole utterance by the engine for finals; None where there is none, where it fails
+        (the words that were heard live stand), or where the call is behind already."""
+        if self._engines.again is None or self.backlog_samples > _MOST_BEHIND_S * self._rate:
+            return None
+        sound = Sound(b"".join(utterance.pieces), self._rate)
+        member: Member[Transcriber] | None = None
+        try:
+            member = self._engines.again.pick()
+            async with asyncio.timeout(self._engines.again_within_s):
+                [heard] = await member.engine.transcribe([sound], self._language)
+        except (EngineFailed, EngineHostDied, TimeoutError) as error:
+            if member is not None:
+                member.health.failed((id(self), utterance.number))
+            log.warning("not_heard_again", error=type(error).__name__, channel=self.channel)
+            return None
+        except (EngineNotAllowed, BadParameter) as error:
+            log.warning("not_heard_again", code=error.code, channel=self.channel)
+            return None
+        member.health.worked()
+        return member.label, heard
+
     async def _replay(self, utterance: Utterance) -> Hypothesis | None:
-        self._stream = await self._engine.start_stream(self._rate, self._language, self.adaptation)
+        self._member = None
+        member = self._member = self._engines.streaming.pick(utterance.attempts)
+        utterance.engine = member.label
+        learnt = _learnt_by(member.label, self.adaptation)
+        self._stream = await member.engine.start_stream(self._rate, self._language, learnt)
         heard: Hypothesis | None = None
         pcm, most = b"".join(utterance.pieces), self._most_bytes()
         for at in range(0, len(pcm), most):
@@ -213,3 +269,13 @@ class ChannelRunner:
         stream, self._stream = self._stream, None
         if stream is not None:
             await stream.aclose()
+
+
+def _signed(label: str, adaptation: str) -> str:
+    """What an engine learnt of a channel, with its name: it is nothing to another."""
+    return f"{label}\n{adaptation}"
+
+
+def _learnt_by(label: str, signed: str | None) -> str | None:
+    whose, newline, adaptation = (signed or "").partition("\n")
+    return adaptation if newline and whose == label else None

@@ -7,11 +7,12 @@ import asyncio
 import structlog
 
 from twicetold.broker import Broker, Foreign, Group, Topic
-from twicetold.engines import StreamingTranscriber, VoiceActivity
+from twicetold.engines import VoiceActivity
 from twicetold.errors import Conflict, SessionLost, TwicetoldError
 from twicetold.live.call import LiveCall, LiveSettings
 from twicetold.live.detection import Detector
 from twicetold.live.dispatch import Dispatcher, Fate
+from twicetold.live.engines import LiveEngines
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import Ledger, persist_value
 from twicetold.live.session import SameSound
@@ -31,13 +32,13 @@ class LiveWorker:
         self,
         broker: Broker,
         sessions: Sessions,
-        engine: StreamingTranscriber,
+        engines: LiveEngines,
         activity: VoiceActivity,
         settings: LiveSettings,
         *,
         same_sound: SameSound | None = None,
     ) -> None:
-        self._broker, self._sessions, self._engine = broker, sessions, engine
+        self._broker, self._sessions, self._engines = broker, sessions, engines
         self._detector = Detector(activity)
         self._settings, self._same_sound = settings, same_sound
         self._calls: dict[CallKey, LiveCall] = {}
@@ -96,7 +97,7 @@ class LiveWorker:
         record = await persist_value(lambda: self._sessions.load(key))
         if record is None:
             raise SessionLost(f"The record of call {key.call_id} is gone.")
-        ledger = Ledger(self._broker, self._sessions, record, self._engine.info.name)
+        ledger = Ledger(self._broker, self._sessions, record, self._engines.label)
         if record.state is State.CLOSED:
             # The worker before us may have died between closing the call and saying so.
             if await drain(self._consumer, inbox):
@@ -107,7 +108,7 @@ class LiveWorker:
             ledger,
             self._consumer,
             inbox,
-            self._engine,
+            self._engines.of(key.tenant, record.language),
             self._detector,
             self._settings,
             self._same_sound,
@@ -131,7 +132,7 @@ class LiveWorker:
         record = await persist_value(lambda: self._sessions.load(key))
         if record is None:
             return Fate.OVER
-        ledger = Ledger(self._broker, self._sessions, record, self._engine.info.name)
+        ledger = Ledger(self._broker, self._sessions, record, self._engines.label)
         if call is not None:
             ledger = call.ledger  # as the owner that we were: it may be another's by now
         try:

@@ -84,6 +84,7 @@ class Partial(_Event):
     start: float
     end: float
     text: str
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Final:
     text: str
     words: tuple[Word, ...] = ()
     failed: bool = False
+    engine: str = ""  # whose words they are, where that is known
 
     def to_dict(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -80,6 +81,8 @@ class Final:
         }
         if self.failed:
             body["failed"] = True
+        if self.engine:
+            body["engine"] = self.engine
         return body
 
     @classmethod
@@ -93,6 +96,7 @@ class Final:
             text=body["text"],
             words=tuple(Word.from_dict(word) for word in body["words"]),
             failed=bool(body.get("failed", False)),
+            engine=body.get("engine", ""),
         )
 
 
@@ -113,6 +117,7 @@ class Segment:
     speaker: str | None = None
     probability: float | None = None
     failed: bool = False
+    engine: str = ""  # whose words they are, where that differs from segment to segment
 
     @classmethod
     def from_final(cls, final: Final) -> Segment:
@@ -125,6 +130,7 @@ class Segment:
             words=final.words,
             probability=mean_probability(final.words),
             failed=final.failed,
+            engine=final.engine,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,6 +146,8 @@ class Segment:
         }
         if self.failed:
             body["failed"] = True
+        if self.engine:
+            body["engine"] = self.engine
         return body
 
     @classmethod
@@ -154,6 +162,7 @@ class Segment:
             speaker=body.get("speaker"),
             probability=body.get("probability"),
             failed=bool(body.get("failed", False)),
+            engine=body.get("engine", ""),
         )
 
 

@@ -52,6 +52,7 @@ class Call:
     canonical_engine: str | None = None
     has_draft: bool = False
     canonical_revision: str | None = None
+    provisional: bool = False  # a stand-in has written the canonical transcript
     draft_wer: float | None = None
     draft_wer_normaliser: str | None = None
     error_code: str | None = None
@@ -68,6 +69,7 @@ class Revision:
     language: str
     length_s: float
     channels: int
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class Transcripts(Protocol):
 
     async def end_call(self, key: CallKey, ended_at: float, length_s: float, engine: str) -> None:
         """The live pass is over and its draft complete; status becomes ``recorded``
-        unless a later one stands."""
+        unless a later one stands. ``draft_engine`` becomes the engines that its finals name, the
+        busiest first, or ``engine`` where none does."""
 
     async def set_recording(self, key: CallKey, recording: str, length_s: float | None) -> None:
         """The recording is complete and lies under that object key."""

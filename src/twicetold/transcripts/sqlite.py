@@ -30,7 +30,7 @@ from twicetold.transcripts import (
 from twicetold.transcripts import sqlite_reads as reads
 from twicetold.transcripts import sqlite_writes as writes
 from twicetold.transcripts.sqlite_purge import Purge
-from twicetold.transcripts.sqlite_schema import PRAGMAS, SCHEMA
+from twicetold.transcripts.sqlite_schema import LATER, PRAGMAS, SCHEMA
 from twicetold.transcripts.sqlite_search import find, match_expression
 
 _BATCH_SEGMENTS = 200
@@ -45,7 +45,7 @@ class SqliteTranscripts:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file. Raises CorruptDatabase, having changed nothing."""
-        self._db = Database(path, SCHEMA, extra_pragmas=PRAGMAS)
+        self._db = Database(path, SCHEMA, LATER, extra_pragmas=PRAGMAS)
         self._purge = Purge(self._db)
 
     async def begin_call(self, call: NewCall) -> None:

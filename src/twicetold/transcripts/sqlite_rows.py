@@ -14,23 +14,27 @@ from twicetold.transcripts.sqlite_schema import DRAFT_REVISION
 CALL_COLUMNS = (
     "tenant, call_id, status, source, language, channels, started_at, ended_at, length_s,"
     " draft_engine, canonical_engine, has_draft, canonical_revision, draft_wer,"
-    " draft_wer_normaliser, error_code, error, recording"
+    " draft_wer_normaliser, error_code, error, recording, provisional"
 )
 
-SEGMENT_COLUMNS = "number, channel, start_s, end_s, text, words, speaker, probability, failed"
+SEGMENT_COLUMNS = (
+    "number, channel, start_s, end_s, text, words, speaker, probability, failed, engine"
+)
 
-FINAL_COLUMNS = "number, channel, utterance, start_s, end_s, text, words, failed"
+FINAL_COLUMNS = "number, channel, utterance, start_s, end_s, text, words, failed, engine"
 
 INSERT_SEGMENT = (
     "INSERT INTO segments (tenant, call_id, revision, number, channel, utterance, start_s, end_s,"
-    " text, words, speaker, probability, failed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " text, words, speaker, probability, failed, engine)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 UPSERT_SEGMENT = (
     INSERT_SEGMENT + " ON CONFLICT (tenant, call_id, revision, number) DO UPDATE SET"
     " channel = excluded.channel, utterance = excluded.utterance, start_s = excluded.start_s,"
     " end_s = excluded.end_s, text = excluded.text, words = excluded.words,"
-    " probability = excluded.probability, failed = excluded.failed"
+    " probability = excluded.probability, failed = excluded.failed,"
+    " engine = excluded.engine"
 )
 
 
@@ -54,6 +58,7 @@ def call_of(row: Sequence[Any]) -> Call:
         error_code=row[15],
         error=row[16],
         recording=row[17],
+        provisional=bool(row[18]),
     )
 
 
@@ -71,6 +76,7 @@ def row_of_final(key: CallKey, final: Final) -> tuple[Any, ...]:
         None,
         mean_probability(final.words),
         final.failed,
+        final.engine,
     )
 
 
@@ -88,6 +94,7 @@ def row_of_segment(key: CallKey, revision: int, segment: Segment) -> tuple[Any, 
         segment.speaker,
         segment.probability,
         segment.failed,
+        segment.engine,
     )
 
 
@@ -103,6 +110,7 @@ def segment_of(row: Sequence[Any]) -> Segment:
         speaker=row[6],
         probability=row[7],
         failed=bool(row[8]),
+        engine=row[9],
     )
 
 
@@ -117,6 +125,7 @@ def final_of(row: Sequence[Any]) -> Final:
         text=row[5],
         words=_words(row[6]),
         failed=bool(row[7]),
+        engine=row[8],
     )
 
 

@@ -13,6 +13,12 @@ PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
 
 DRAFT_REVISION = 0
 
+# Columns that came later: of a file that was made before, nobody knows whose words they are.
+LATER = {
+    "segments": {"engine": "TEXT NOT NULL DEFAULT ''"},
+    "calls": {"provisional": "INTEGER NOT NULL DEFAULT 0"},
+}
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
     tenant TEXT NOT NULL,
@@ -35,6 +41,7 @@ CREATE TABLE IF NOT EXISTS calls (
     error_code TEXT,
     error TEXT,
     recording TEXT,
+    provisional INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, call_id)
 );
 CREATE INDEX IF NOT EXISTS calls_newest ON calls (tenant, started_at, call_id);
@@ -61,6 +68,7 @@ CREATE TABLE IF NOT EXISTS segments (
     speaker TEXT,
     probability REAL,
     failed INTEGER NOT NULL DEFAULT 0,
+    engine TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, call_id, revision, number)
 );
 CREATE INDEX IF NOT EXISTS segments_by_time

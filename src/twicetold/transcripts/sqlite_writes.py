@@ -17,6 +17,7 @@ from twicetold.transcripts.sqlite_rows import (
     row_of_final,
     row_of_segment,
 )
+from twicetold.transcripts.sqlite_schema import DRAFT_REVISION
 
 
 def begin_call(db: sqlite3.Connection, call: NewCall) -> None:
@@ -46,6 +47,11 @@ def save_draft(db: sqlite3.Connection, key: CallKey, finals: Iterable[Final]) ->
 def end_call(
     db: sqlite3.Connection, key: CallKey, ended_at: float, length_s: float, engine: str
 ) -> None:
+    writers = db.execute(
+        "SELECT engine FROM segments WHERE tenant = ? AND call_id = ? AND revision = ?"
+        " AND engine <> '' GROUP BY engine ORDER BY count(*) DESC, min(number)",
+        (*key, DRAFT_REVISION),
+    ).fetchall()
     _change(
         db,
         key,
@@ -53,7 +59,7 @@ def end_call(
         " status = CASE status WHEN ? THEN ? ELSE status END",
         ended_at,
         length_s,
-        engine,
+        ", ".join(writer for (writer,) in writers) or engine,
         Status.LIVE,
         Status.RECORDED,
     )
@@ -106,7 +112,7 @@ def switch(
         key,
         "canonical_id = ?, canonical_revision = ?, canonical_engine = ?, language = ?,"
         " length_s = ?, channels = ?, status = ?, error_code = NULL, error = NULL,"
-        " draft_wer = NULL, draft_wer_normaliser = NULL",
+        " draft_wer = NULL, draft_wer_normaliser = NULL, provisional = ?",
         number,
         revision.name,
         revision.engine,
@@ -114,6 +120,7 @@ def switch(
         revision.length_s,
         revision.channels,
         Status.DONE,
+        revision.provisional,
     )
     _drop_revisions(db, key, "id <> ?3", number)
 

@@ -19,6 +19,7 @@ from twicetold.descriptors import raise_limit
 from twicetold.live.call_recorder import Carriers as RecordCarriers
 from twicetold.observe.health import Check, Health, Unfit, carrier, room_left
 from twicetold.observe.metrics import Metrics
+from twicetold.parts import policy_of
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants, refuse_open_door
@@ -109,7 +110,8 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     settings = opener.settings
     async with loading_live(settings) as loading:
         sessions, broker = await opener.running_calls()
-        worker = live_worker(broker, sessions, await loading, settings)
+        policy = policy_of(settings, Tenants.load(settings.tenants_path))
+        worker = live_worker(broker, sessions, await loading, policy, settings)
         metrics.lag("live", worker.lags)
         metrics.foreign("live", worker.foreign)
         async with at_work({"live": worker.run()}):

@@ -12,14 +12,20 @@ from obstore.store import LocalStore
 
 from twicetold.broker import Broker
 from twicetold.broker.file.broker import FileBroker
+from twicetold.choice.wishes import Use
 from twicetold.config import Settings, masked
 from twicetold.data_directory import Holder, held
-from twicetold.engines.registry import engine_info
 from twicetold.errors import SettingError
 from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
-from twicetold.parts import kafka_broker, places_of, rabbit_broker, refuse_missing_extras
+from twicetold.parts import (
+    kafka_broker,
+    places_of,
+    policy_of,
+    rabbit_broker,
+    refuse_missing_extras,
+)
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Sessions
 from twicetold.sessions.sqlite import SqliteSessions
@@ -137,6 +143,8 @@ async def carriers(
         queue, transcripts = await opener.queue(), await opener.transcripts()
         sessions, broker = await opener.running_calls()
         await starting
+        tenants = Tenants.load(settings.tenants_path)
+        policy = policy_of(settings, tenants)
         yield Platform(
             settings=settings,
             broker=broker,
@@ -145,9 +153,10 @@ async def carriers(
             transcripts=transcripts,
             store=opener.store(),
             decoder=decoder,
-            tenants=Tenants.load(settings.tenants_path),
-            live_engine=engine_info(settings.live_engine),
-            batch_engine=engine_info(settings.batch_engine),
+            tenants=tenants,
+            policy=policy,
+            live_engine=policy.first(Use.LIVE),
+            batch_engine=policy.first(Use.BATCH),
         )
 
 

@@ -6,18 +6,25 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.job import BatchSettings
+from twicetold.batch.kits import BatchEngines, Kit
 from twicetold.batch.pipeline import Tools
+from twicetold.choice.chain import Chain, Member
+from twicetold.choice.policy import Policy
+from twicetold.choice.wishes import Use
 from twicetold.config import Settings
-from twicetold.engines import StreamingTranscriber
-from twicetold.engines.registry import open_activity, open_batch, open_live
+from twicetold.engines.opening import OpenLive, close_all, open_all
+from twicetold.engines.registry import open_activity, open_batch, rank_of
 from twicetold.errors import TwicetoldError
 from twicetold.live.call import LiveSettings
 from twicetold.live.endpointing import EndpointSettings
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
+from twicetold.parts import engines_wanted, open_live_engines, wishes_of
+from twicetold.tenants import Tenants
 
 
 def live_settings(settings: Settings) -> LiveSettings:
@@ -48,15 +55,11 @@ def batch_settings(settings: Settings) -> BatchSettings:
 
 @asynccontextmanager
 async def loading_live(
-    settings: Settings, begun: asyncio.Task[StreamingTranscriber] | None = None
-) -> AsyncIterator[asyncio.Task[StreamingTranscriber]]:
-    """The live engine, while it loads: await the task when it is needed. ``begun`` where the
-    caller has begun to open it. Closed at the end, also where it has only just come."""
-    loading = begun or asyncio.create_task(
-        open_live(
-            settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
-        )
-    )
+    settings: Settings, begun: asyncio.Task[OpenLive] | None = None
+) -> AsyncIterator[asyncio.Task[OpenLive]]:
+    """The live engines, while they load: await the task when they are needed. ``begun`` where the
+    caller has begun to open them. Closed at the end, also where they have only just come."""
+    loading = begun or asyncio.create_task(open_live_engines(settings))
     try:
         yield loading
     finally:
@@ -70,13 +73,40 @@ async def tools_with(settings: Settings, decoder: Decoder) -> AsyncIterator[Tool
     """What the batch pass works with. A chunk is longer than an utterance, and the engine's
     hosts give way to live calls: it gets more time."""
     timeout_s = settings.engine_timeout_s + 10 * settings.batch_chunk_s
-    engine = await open_batch(
-        settings.batch_engine, hosts=settings.batch_hosts, timeout_s=timeout_s
-    )
+    [name, *_] = [wish.name for wish in wishes_of(settings).of(Use.BATCH)]
+    engine = await open_batch(name, hosts=settings.batch_hosts, timeout_s=timeout_s)
     try:
         yield Tools(decoder, engine, open_activity(engine.info))
     finally:
         await engine.aclose()
+
+
+@asynccontextmanager
+async def batch_engines(
+    settings: Settings, tenants: Tenants, policy: Policy, decoder: Decoder
+) -> AsyncIterator[BatchEngines]:
+    """All engines that recordings are transcribed with. Raises SettingError, MissingExtra or
+    EngineFailed, with nothing left open."""
+    timeout_s = settings.engine_timeout_s + 10 * settings.batch_chunk_s
+    opened = partial(open_batch, hosts=settings.batch_hosts, timeout_s=timeout_s)
+    engines = await open_all(engines_wanted(settings, tenants, Use.BATCH), opened)
+    try:
+        kits = {
+            name: Member(Kit.of(Tools(decoder, engine, open_activity(engine.info))))
+            for name, engine in ((name, member.engine) for name, member in engines.items())
+        }
+
+        def of(tenant: str, language: str) -> Chain[Kit]:
+            def wanted() -> list[Member[Kit]]:
+                names = policy.names(Use.BATCH, tenant, language)
+                return [kits[name] for name in names if name in kits]
+
+            return Chain(wanted)
+
+        first = next(iter(engines.values())).engine
+        yield BatchEngines(first.parallel, of, rank_of)
+    finally:
+        await close_all(engines)
 
 
 @asynccontextmanager

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,40 +17,76 @@ from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.attempt import Carriers as BatchCarriers
 from twicetold.batch.worker import BatchWorker, WorkDone
 from twicetold.broker import Broker
+from twicetold.choice.chain import Chain, Informed, Member
+from twicetold.choice.policy import Policy
+from twicetold.choice.wishes import Use
 from twicetold.config import Settings
 from twicetold.data_directory import alone, locks_of, spool_of
-from twicetold.engines import StreamingTranscriber
+from twicetold.engines import EngineInfo
+from twicetold.engines.opening import OpenLive
 from twicetold.engines.registry import open_activity
 from twicetold.errors import EngineFailed, MissingExtra, SettingError
 from twicetold.gateway.context import Platform
 from twicetold.live.call_recorder import Carriers as RecordCarriers
+from twicetold.live.engines import Engines, LiveEngines
 from twicetold.live.recorder import Recorder
 from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
 from twicetold.observe.metrics import Metrics
+from twicetold.parts import policy_of
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
-from twicetold.wiring.passes import batch_settings, live_settings, tools_with
+from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
 
 log = structlog.get_logger()
+
+T = TypeVar("T", bound=Informed)
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0  # before a role that failed begins again
 
 
 def live_worker(
-    broker: Broker, sessions: Sessions, engine: StreamingTranscriber, settings: Settings
+    broker: Broker, sessions: Sessions, engines: OpenLive, policy: Policy, settings: Settings
 ) -> LiveWorker:
-    """The live pass on an engine that has loaded."""
+    """The live pass on engines that have loaded."""
+    infos = [member.engine.info for member in engines.streaming.values()]
     return LiveWorker(
         broker,
         sessions,
-        engine,
-        open_activity(engine.info),
+        live_engines(engines, policy, settings.engine_timeout_s),
+        open_activity(heard_alike(infos)),
         live_settings(settings),
         same_sound=same_sound,
     )
+
+
+def live_engines(engines: OpenLive, policy: Policy, again_within_s: float) -> LiveEngines:
+    """Each call's own, by its tenant and language, of those that are open."""
+
+    def of(tenant: str, language: str) -> Engines:
+        def wanted(use: Use, opened: Mapping[str, Member[T]]) -> list[Member[T]]:
+            names = policy.names(use, tenant, language)
+            return [opened[name] for name in names if name in opened]
+
+        streaming = Chain(lambda: wanted(Use.LIVE, engines.streaming))
+        again = Chain(lambda: wanted(Use.LIVE_FINAL, engines.again)) if engines.again else None
+        return Engines(streaming, again, again_within_s)
+
+    first = next(iter(engines.streaming.values()))
+    return LiveEngines(first.label, of)
+
+
+def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
+    """The first, where all hear the same kind of sound, which one detector finds for them."""
+    for info in infos[1:]:
+        if info.hears is not infos[0].hears:
+            raise SettingError(
+                f"Engine {info.name} hears {info.hears}, engine {infos[0].name} {infos[0].hears}: "
+                "they cannot step in for each other."
+            )
+    return infos[0]
 
 
 def recorder(carriers: RecordCarriers, settings: Settings) -> Recorder:
@@ -75,20 +112,22 @@ def batch_carriers(platform: Platform) -> BatchCarriers:
 async def batch_pass(
     carriers: BatchCarriers,
     decoder: Decoder,
+    tenants: Tenants,
     settings: Settings,
     loaded: asyncio.Event,
     done: WorkDone,
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
-    async with tools_with(settings, decoder) as tools:
+    policy = policy_of(settings, tenants)
+    async with batch_engines(settings, tenants, policy, decoder) as engines:
         loaded.set()
         worker = BatchWorker(
             carriers.queue,
             carriers.transcripts,
             carriers.store,
             carriers.broker,
-            tools,
+            engines,
             settings=batch_settings(settings),
             done=done,
         )
@@ -122,10 +161,11 @@ def batch_roles(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """Neither has a part in running calls: they are kept going, whatever happens to them."""
     up, done = loaded or asyncio.Event(), WorkDone()
+    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done)
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
     return {
-        "batch": lasting("batch", lambda: batch_pass(carriers, decoder, settings, up, done)),
+        "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
     }
 

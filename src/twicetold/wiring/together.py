@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from twicetold.config import Settings
 from twicetold.data_directory import sweep_spools
 from twicetold.descriptors import raise_limit
-from twicetold.engines import StreamingTranscriber
+from twicetold.engines.opening import OpenLive
 from twicetold.gateway.app import create_app, stop
 from twicetold.gateway.context import Platform
 from twicetold.observe.metrics import Metrics
@@ -33,7 +33,7 @@ async def serve(
     settings: Settings,
     *,
     ready: Callable[[str], None] | None = None,
-    loading: asyncio.Task[StreamingTranscriber] | None = None,
+    loading: asyncio.Task[OpenLive] | None = None,
 ) -> None:
     """Run all roles in this process until cancelled; ``ready`` gets the URL.
 
@@ -69,7 +69,7 @@ async def attended(app: FastAPI, serving: Serving) -> None:
 @asynccontextmanager
 async def running(
     settings: Settings,
-    loading: asyncio.Task[StreamingTranscriber] | None = None,
+    loading: asyncio.Task[OpenLive] | None = None,
     metrics: Metrics | None = None,
 ) -> AsyncIterator[Platform]:
     """All carriers open and all roles but the gateway at work; on the way out all is closed."""
@@ -78,7 +78,8 @@ async def running(
         loading = await stack.enter_async_context(loading_live(settings, loading))
         platform = await stack.enter_async_context(carriers(settings))
         await asyncio.to_thread(sweep_spools, settings.data_dir)
-        live = live_worker(platform.broker, platform.sessions, await loading, settings)
+        engines, policy = await loading, platform.policy
+        live = live_worker(platform.broker, platform.sessions, engines, policy, settings)
         record = recorder(record_carriers(platform), settings)
         metrics = metrics or Metrics()
         metrics.lag("live", live.lags)

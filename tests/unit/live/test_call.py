@@ -9,11 +9,13 @@ import pytest
 from tests.unit.live.test_utterances import INFO
 
 from twicetold.broker import Delivery, Foreign, Topic
+from twicetold.choice.chain import Chain
 from twicetold.engines import Stream
 from twicetold.errors import EngineFailed
 from twicetold.live.call import _MOST_TAKEOVERS, LiveCall, LiveSettings
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import EndpointSettings
+from twicetold.live.engines import Engines
 from twicetold.live.inbox import Inbox, Item
 from twicetold.live.ledger import Ledger
 from twicetold.sessions import Record, State
@@ -182,7 +184,7 @@ def live_call(
         Ledger(carrier, carrier, record, "fake"),  # type: ignore[arg-type]
         carrier,  # type: ignore[arg-type]
         Inbox(carrier),
-        engine,
+        Engines(Chain.of(engine)),
         Detector(activity or Constant(0.9)),
         LiveSettings(EndpointSettings()),
         None,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
-from twicetold.engines import EngineInfo, Stream
-from twicetold.errors import EngineHostDied
+from twicetold.choice.chain import Chain, Member
+from twicetold.engines import EngineInfo, Sound, Stream, StreamingTranscriber, Transcriber
+from twicetold.errors import EngineFailed, EngineHostDied, EngineNotAllowed
 from twicetold.live.endpointing import Begin, End, Hear, Rest
+from twicetold.live.engines import Engines
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.speech.transcript import Hypothesis, Word
 
@@ -67,11 +69,12 @@ class Channel:
     def __init__(self, engine: FakeEngine) -> None:
         self.partials: list[str] = []
         self.ends: list[tuple[int, bool, str]] = []
+        self.engines: list[str] = []
         self.runner = ChannelRunner(
             0,
             16_000,
             "en",
-            engine,
+            Engines(Chain.of(engine)),
             adaptation=None,
             on_hypothesis=self._partial,
             on_end=self._end,
@@ -82,6 +85,7 @@ class Channel:
 
     async def _end(self, channel: int, utterance: Utterance, end: End, heard: Hypothesis) -> None:
         self.ends.append((utterance.number, utterance.failed, heard.text))
+        self.engines.append(utterance.engine)
 
 
 @asynccontextmanager
@@ -196,3 +200,124 @@ async def test_needed_holds_on_to_the_oldest_unfinished_utterance() -> None:
         channel.runner.put(End(0, 1, 500, 500))
         await channel.runner.drained.wait()
         assert channel.runner.needed is None
+
+
+# --- several engines ------------------------------------------------------------------------
+
+
+class NamedEngine(FakeEngine):
+    """A test double with a name of its own, which also hears utterances again, whole."""
+
+    parallel = 1
+
+    def __init__(self, name: str, deaths: int = 0, again: Exception | None = None) -> None:
+        super().__init__(deaths)
+        self.info = EngineInfo(name, "", ("*",), live=True, batch=True, word_times=True)
+        self.again, self.heard_again = again, 0
+
+    async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
+        self.heard_again += 1
+        if self.again is not None:
+            raise self.again
+        [sound] = sounds
+        return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),))]
+
+
+@asynccontextmanager
+async def chained(
+    engines: Chain[StreamingTranscriber], again: Chain[Transcriber] | None = None
+) -> AsyncIterator[Channel]:
+    channel = Channel(FakeEngine())
+    channel.runner._engines = Engines(engines, again, again_within_s=0.2)
+    task = asyncio.create_task(channel.runner.run())
+    yield channel
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_next_engine_goes_on_with_an_utterance_that_one_fails() -> None:
+    first, second = NamedEngine("a", deaths=100), NamedEngine("b")
+    async with chained(Chain.of(first, second)) as channel:
+        utterance(channel, 1, b"aa", b"bb")
+        utterance(channel, 2, b"cc")
+        await channel.runner.drained.wait()
+    assert channel.ends == [(1, False, "4"), (2, False, "2")]
+    assert second.finished == [b"aabb", b"cc"]
+    assert channel.engines == ["b", "b"]
+
+
+async def test_what_an_engine_learnt_is_nothing_to_another() -> None:
+    first, second = NamedEngine("a"), NamedEngine("b")
+    async with chained(Chain.of(first, second)) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+        first.deaths = 2
+        utterance(channel, 2, b"aaaa")
+        await channel.runner.drained.wait()
+        utterance(channel, 3, b"a")
+        await channel.runner.drained.wait()
+    assert first.adaptations == [None, "after 2", "after 2", None]
+    assert second.adaptations == [None]
+    assert channel.engines == ["a", "b", "a"]
+
+
+async def test_an_utterance_is_heard_again_whole_for_its_final() -> None:
+    live, final = NamedEngine("live"), NamedEngine("final")
+    async with chained(Chain.of(live), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa", b"bb")
+        await channel.runner.drained.wait()
+    assert channel.ends == [(1, False, "again 4")]
+    assert channel.engines == ["final"]
+    assert live.finished == [b"aabb"]
+    assert channel.runner.adaptation == "live\nafter 4"
+
+
+@pytest.mark.parametrize("error", [EngineFailed("says the test"), EngineHostDied("says the test")])
+async def test_where_it_cannot_be_heard_again_the_live_words_stand(error: Exception) -> None:
+    live, final = NamedEngine("live"), NamedEngine("final", again=error)
+    async with chained(Chain.of(live), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+    assert channel.ends == [(1, False, "2")]
+    assert channel.engines == ["live"]
+
+
+async def test_an_engine_for_finals_that_hangs_holds_nobody_up_for_long() -> None:
+    class Hanging(NamedEngine):
+        async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+    final = Hanging("final")
+    async with chained(Chain.of(NamedEngine("live")), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa")
+        async with asyncio.timeout(5):
+            await channel.runner.drained.wait()
+    assert channel.ends == [(1, False, "2")]
+
+
+async def test_final_words_come_also_where_the_live_engine_failed() -> None:
+    final = NamedEngine("final")
+    async with chained(Chain.of(NamedEngine("live", deaths=100)), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+    assert channel.ends == [(1, False, "again 2")]
+
+
+async def test_a_call_that_is_behind_has_nothing_heard_twice() -> None:
+    final = NamedEngine("final")
+    async with chained(Chain.of(NamedEngine("live")), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa")
+        utterance(channel, 2, bytes(4 * 32_000))
+        await channel.runner.drained.wait()
+    assert channel.engines == ["live", "final"]
+
+
+async def test_an_engine_that_is_no_longer_allowed_hears_nothing_more() -> None:
+    def refuse() -> list[Member[StreamingTranscriber]]:
+        raise EngineNotAllowed("withdrawn, says the test")
+
+    async with chained(Chain(refuse)) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+    assert channel.ends == [(1, True, "")]

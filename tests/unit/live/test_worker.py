@@ -13,6 +13,7 @@ from twicetold.errors import SessionLost, SwapLost
 from twicetold.live.call import LiveSettings
 from twicetold.live.dispatch import Fate
 from twicetold.live.endpointing import EndpointSettings
+from twicetold.live.engines import LiveEngines
 from twicetold.live.inbox import Inbox, Item
 from twicetold.live.worker import LiveWorker
 from twicetold.sessions import Record
@@ -63,7 +64,7 @@ async def test_what_a_lost_call_had_read_is_let_go_unless_another_has_it(
     worker = LiveWorker(
         carrier,  # type: ignore[arg-type]
         carrier,  # type: ignore[arg-type]
-        engine,
+        LiveEngines.alone(engine),
         Constant(0.9),
         LiveSettings(EndpointSettings()),
     )

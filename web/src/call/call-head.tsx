@@ -34,7 +34,7 @@ export function facts(call: Call): string[] {
     ...(call.length_s === null ? [] : [clock(call.length_s)]),
     channels === 1 ? "one channel" : `${channels} channels`,
     call.language,
-    ...(engine ? [`by ${engine}`] : []),
+    ...(engine ? [`by ${engine}${call.provisional ? ", for the time being" : ""}`] : []),
     ...(wer === null ? [] : [`draft: ${percent(wer)} of the words differ`]),
   ];
 }

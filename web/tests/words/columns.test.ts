@@ -54,7 +54,7 @@ describe("columnsOf", () => {
 describe("segmentOf", () => {
   const body: Segment = {
     ...{ number: 1, channel: 0, speaker: null, start: 10, end: 12, probability: null },
-    ...{ text: "good morning to you", words: [], failed: false },
+    ...{ text: "good morning to you", words: [], failed: false, engine: "" },
   };
 
   it("spreads the words of an engine without word times over the segment", () => {

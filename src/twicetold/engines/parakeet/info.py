@@ -14,6 +14,7 @@ PARAKEET_INFO = EngineInfo(
     live=True,
     batch=True,
     word_times=True,
+    rank=5,
     good_for=(
         "25 European languages at very few errors, fast on a CPU too; words with times, of which "
         "the end is a guess. Takes onnx-asr and a model of 0.7 GB (int8) or 2.5 GB."

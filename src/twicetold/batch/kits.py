@@ -1,0 +1,43 @@
+"""What works on recordings: for each engine its tools and places, and whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twicetold.batch.pipeline import Tools
+from twicetold.batch.places import EnginePlaces
+from twicetold.choice.chain import Chain
+from twicetold.engines import EngineInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """One engine's tools, and its places, which all jobs share."""
+
+    tools: Tools
+    places: EnginePlaces
+
+    @classmethod
+    def of(cls, tools: Tools) -> Kit:
+        return cls(tools, EnginePlaces(tools.engine))
+
+    @property
+    def info(self) -> EngineInfo:
+        return self.tools.engine.info
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEngines:
+    """``of`` gives a job's engines by its tenant and language; ``rank`` how good the engine of a
+    label is, to compare with another; ``parallel`` how many sounds make use of the machine."""
+
+    parallel: int
+    of: Callable[[str, str], Chain[Kit]]
+    rank: Callable[[str], int]
+
+    @classmethod
+    def alone(cls, tools: Tools) -> BatchEngines:
+        """One engine for all."""
+        chain = Chain.of(Kit.of(tools))
+        return cls(tools.engine.parallel, lambda tenant, language: chain, lambda label: 0)

@@ -1,0 +1,72 @@
+"""Several engines opened at once, each with the health that all share who use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+from twicetold.choice.chain import Member
+from twicetold.engines import EngineInfo, StreamingTranscriber, Transcriber
+from twicetold.engines.registry import open_batch, open_live
+
+
+class Closing(Protocol):
+    @property
+    def info(self) -> EngineInfo: ...
+
+    async def aclose(self) -> None: ...
+
+
+T = TypeVar("T", bound=Closing)
+
+
+async def open_all(
+    names: Iterable[str], opened: Callable[[str], Awaitable[T]]
+) -> dict[str, Member[T]]:
+    """The engines of these names; all, or none and the first that could not be opened raises."""
+    names = list(dict.fromkeys(names))
+    results = await asyncio.gather(*(opened(name) for name in names), return_exceptions=True)
+    members: dict[str, Member[T]] = {}
+    failure: BaseException | None = None
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, BaseException):
+            failure = failure or result
+        else:
+            members[name] = Member(result)
+    if failure is not None:
+        await close_all(members)
+        raise failure
+    return members
+
+
+async def close_all(members: Mapping[str, Member[T]]) -> None:
+    await asyncio.gather(*(member.engine.aclose() for member in members.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLive:
+    """The live pass's engines by name: for what is spoken, and for hearing it again."""
+
+    streaming: Mapping[str, Member[StreamingTranscriber]]
+    again: Mapping[str, Member[Transcriber]]
+
+    @classmethod
+    async def of(
+        cls, streaming: Iterable[str], again: Iterable[str], *, hosts: int, timeout_s: float
+    ) -> OpenLive:
+        """Raises what ``open_live`` and ``open_batch`` raise, with nothing left open."""
+        live = partial(open_live, hosts=hosts, timeout_s=timeout_s)
+        first = await open_all(streaming, live)
+        try:
+            batch = partial(open_batch, hosts=hosts, timeout_s=timeout_s, niceness=0)
+            return cls(first, await open_all(again, batch))
+        except BaseException:
+            await close_all(first)
+            raise
+
+    async def aclose(self) -> None:
+        await close_all(self.streaming)
+        await close_all(self.again)
