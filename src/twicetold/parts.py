@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from twicetold.config import Settings
 from twicetold.data_directory import Places
-from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
+from twicetold.engines.models.cache import Cache
+from twicetold.engines.models.catalogue import CATALOGUE, Model, model_named
+from twicetold.engines.registry import ENGINES, engine_info, open_activity, open_batch, open_live
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from twicetold.broker import Coordination
     from twicetold.broker.kafka.broker import KafkaBroker
     from twicetold.broker.rabbitmq.broker import RabbitBroker
+    from twicetold.engines.models.pulling import Pulled, Watcher
     from twicetold.queue import JobState, JobStatus
 
 _PACKAGES = {  # by the scheme that needs them
@@ -36,13 +39,19 @@ _PACKAGES = {  # by the scheme that needs them
 _EXTRAS = {"confluent-kafka": "kafka", "aio-pika": "rabbitmq", "redis": "redis"}
 
 __all__ = [
+    "Cache",
+    "Model",
     "engine_info",
     "kafka_broker",
+    "model_cache",
+    "model_named",
+    "models_here",
     "open_activity",
     "open_batch",
     "open_decoder",
     "open_live",
     "places_of",
+    "pull_model",
     "queued_jobs",
     "rabbit_broker",
     "refuse_missing_extras",
@@ -118,6 +127,26 @@ def rabbit_broker(url: str, coordination: Coordination, installation: str) -> Ra
     from twicetold.broker.rabbitmq.broker import RabbitBroker
 
     return RabbitBroker(url, coordination, installation)
+
+
+def models_here() -> list[Model]:
+    """The models that can be fetched, of those engines that this version has."""
+    return [model for model in CATALOGUE if model.engine in ENGINES]
+
+
+def model_cache(settings: Settings) -> Cache:
+    """Where models lie on this machine."""
+    return Cache(settings.models_path)
+
+
+def pull_model(
+    settings: Settings, model: Model, *, watcher: Watcher, revision: str | None = None
+) -> Pulled:
+    """Have the model on this machine; blocks. Raises DownloadFailed and DiskFull."""
+    from twicetold.engines.models.pulling import pull
+
+    cache = model_cache(settings)
+    return pull(model, cache, settings.models_hub, revision=revision, watcher=watcher)
 
 
 def _places_of_sessions(url: str) -> list[str]:

@@ -66,7 +66,10 @@ async def _serving(settings: Settings) -> None:
 
     loading = asyncio.create_task(
         open_live(
-            settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
+            settings.live_engine,
+            hosts=settings.live_hosts,
+            timeout_s=settings.engine_timeout_s,
+            models_dir=settings.models_path,
         )
     )
     try:

@@ -146,8 +146,8 @@ async def carriers(
             store=opener.store(),
             decoder=decoder,
             tenants=Tenants.load(settings.tenants_path),
-            live_engine=engine_info(settings.live_engine),
-            batch_engine=engine_info(settings.batch_engine),
+            live_engine=engine_info(settings.live_engine, settings.models_path),
+            batch_engine=engine_info(settings.batch_engine, settings.models_path),
         )
 
 

@@ -54,7 +54,10 @@ async def loading_live(
     caller has begun to open it. Closed at the end, also where it has only just come."""
     loading = begun or asyncio.create_task(
         open_live(
-            settings.live_engine, hosts=settings.live_hosts, timeout_s=settings.engine_timeout_s
+            settings.live_engine,
+            hosts=settings.live_hosts,
+            timeout_s=settings.engine_timeout_s,
+            models_dir=settings.models_path,
         )
     )
     try:
@@ -71,7 +74,10 @@ async def tools_with(settings: Settings, decoder: Decoder) -> AsyncIterator[Tool
     hosts give way to live calls: it gets more time."""
     timeout_s = settings.engine_timeout_s + 10 * settings.batch_chunk_s
     engine = await open_batch(
-        settings.batch_engine, hosts=settings.batch_hosts, timeout_s=timeout_s
+        settings.batch_engine,
+        hosts=settings.batch_hosts,
+        timeout_s=timeout_s,
+        models_dir=settings.models_path,
     )
     try:
         yield Tools(decoder, engine, open_activity(engine.info))
