@@ -67,10 +67,12 @@ MEANINGS = {
     "engine_failed": "the engine cannot do its work",
     "engine_host_died": "a process of the engine died; it is replaced",
     "decoder_failed": "a decoding process died or took too long; it is replaced",
+    "download_failed": "a model could not be fetched; what came of it is kept",
     "overloaded": "`max_live_calls` are running, or the server failed on this connection",
     "corrupt_database": "one of our databases is damaged; the message names the file",
     "corrupt_log": "the log of a running call is damaged; the message names the file",
     "bad_setting": "a setting, or a flag, that cannot be used",
+    "missing_model": "an engine needs a model that is not on this machine",
     "missing_extra": "something that only this command needs is not installed",
 }
 # The names of branches of the tree, which nothing raises by themselves, or only HTTP does.
@@ -78,7 +80,7 @@ BRANCHES = {"error", "bad_input", "not_allowed", "not_found", "conflict", "unava
 # What ends a command, or keeps the server from starting: no client of a server meets it.
 AT_START = {
     "data_directory_locked", "port_in_use", "corrupt_database", "corrupt_log", "bad_setting",
-    "missing_extra",
+    "missing_extra", "missing_model", "download_failed",
 }  # fmt: skip
 
 LIVE_ONLY = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -53,6 +54,12 @@ _HOST = _about(
     "a host name or an IP address",
 )
 _TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the data directory.")
+_MODELS_DIR = _about("Where models lie; unset: twicetold/models in the user's cache directory.")
+_HUB = _about(
+    "Where models are fetched from: Hugging Face, or a mirror of it.",
+    r"https?://\S+",
+    "a URL such as https://huggingface.co",
+)
 _LANGUAGE = _about(
     "Language of calls that do not name one.",
     r"auto|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*",
@@ -106,6 +113,8 @@ class Settings:
             "names of engines such as openai, sarvam",
         ),
     )
+    models_dir: Path | None = field(default=None, metadata=_MODELS_DIR)
+    models_hub: str = field(default="https://huggingface.co", metadata=_HUB)
     language: str = field(default="en", metadata=_LANGUAGE)
     live_hosts: int = field(
         default=0, metadata=_range("Processes for the live engine; 0: one a core.", 0, 256)
@@ -187,6 +196,11 @@ class Settings:
     def tenants_path(self) -> Path:
         """The tenants file that counts, whether or not it is there."""
         return self.tenants_file or self.data_dir / "tenants.toml"
+
+    @property
+    def models_path(self) -> Path:
+        """The directory of models that counts, whether or not it is there."""
+        return self.models_dir or _cache_home(self.data_dir) / "twicetold" / "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +302,19 @@ def masked(value: object) -> str:
     return re.sub(
         r"(?i)([?&][^=&]*(?:secret|password|token|key|credential)[^=&]*=)[^&\s]+", r"\1***", text
     )
+
+
+def _cache_home(instead: Path) -> Path:
+    """Where this user's programs keep what can be fetched again; ``instead`` for one who has no
+    home, as in some containers."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():
+        return named
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return instead
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache")
 
 
 # --- one value --------------------------------------------------------------------------------

@@ -45,11 +45,13 @@ TwicetoldError
 │   ├── EngineFailed                   engine_failed
 │   ├── EngineHostDied                 engine_host_died
 │   ├── DecoderFailed                  decoder_failed
+│   ├── DownloadFailed                 download_failed
 │   └── Overloaded                     overloaded
 ├── Corrupt (OSError)                a file of ours is damaged; nothing was touched
 │   ├── CorruptDatabase                corrupt_database
 │   └── CorruptLog                     corrupt_log
 ├── SettingError (ValueError)        bad_setting
+│   └── ModelMissing                   missing_model
 └── MissingExtra (ImportError)       missing_extra
 
 A message is a sentence for the person who meets it; the hint says what to do;
@@ -351,6 +353,11 @@ class DecoderFailed(Unavailable):
     )
 
 
+class DownloadFailed(Unavailable):
+    code = "download_failed"
+    default_hint = "Try again later; the same command goes on from what is there."
+
+
 class Overloaded(Unavailable):
     code = "overloaded"
     default_hint = "The machine is full; try again in a moment or add capacity."
@@ -382,6 +389,11 @@ class CorruptLog(Corrupt):
 class SettingError(TwicetoldError, ValueError):
     code = "bad_setting"
     default_hint = "'twicetold config' shows every setting, its value and where it came from."
+
+
+class ModelMissing(SettingError):
+    code = "missing_model"
+    default_hint = "'twicetold models list' shows which there are, and which are on this machine."
 
 
 class MissingExtra(TwicetoldError, ImportError):

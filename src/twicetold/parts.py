@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,10 @@ from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use, Wishes, parse_remotes, parse_wishes
 from twicetold.config import Settings
 from twicetold.data_directory import Places
+from twicetold.engines.models.cache import Cache
+from twicetold.engines.models.catalogue import CATALOGUE, Model, model_named
 from twicetold.engines.opening import OpenLive
-from twicetold.engines.registry import engine_info, open_activity, open_batch, open_live
+from twicetold.engines.registry import ENGINES, engine_info, open_activity, open_batch, open_live
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from twicetold.broker import Coordination
     from twicetold.broker.kafka.broker import KafkaBroker
     from twicetold.broker.rabbitmq.broker import RabbitBroker
+    from twicetold.engines.models.pulling import Pulled, Watcher
     from twicetold.queue import JobState, JobStatus
 
 log = structlog.get_logger()
@@ -44,9 +48,14 @@ _PACKAGES = {  # by the scheme that needs them
 _EXTRAS = {"confluent-kafka": "kafka", "aio-pika": "rabbitmq", "redis": "redis"}
 
 __all__ = [
+    "Cache",
+    "Model",
     "engine_info",
     "engines_wanted",
     "kafka_broker",
+    "model_cache",
+    "model_named",
+    "models_here",
     "open_activity",
     "open_batch",
     "open_decoder",
@@ -54,6 +63,7 @@ __all__ = [
     "open_live_engines",
     "places_of",
     "policy_of",
+    "pull_model",
     "queued_jobs",
     "rabbit_broker",
     "refuse_missing_extras",
@@ -76,30 +86,47 @@ def wishes_of(settings: Settings) -> Wishes:
 
 def policy_of(settings: Settings, tenants: Tenants) -> Policy:
     """Who may have which engine."""
-    return Policy(wishes_of(settings), tenants.wishes, engine_info)
+    info_of = partial(engine_info, models_dir=settings.models_path)
+    return Policy(wishes_of(settings), tenants.wishes, info_of)
 
 
 def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> list[str]:
     """Names of all engines that the server or a tenant wants for a use, the server's first. A
     tenant's that cannot be had here is told in the log: it costs nobody else anything."""
     names = [wish.name for wish in wishes_of(settings).of(use)]
+    hears = engine_info(names[0], settings.models_path).hears if names else None
     for tenant in tenants.list():
         for wish in tenant.wishes.of(use):
             try:
-                engine_info(wish.name)
+                info = engine_info(wish.name, settings.models_path)
+                if hears not in (None, info.hears):
+                    raise SettingError(f"Engine {wish.name} hears {info.hears}, others {hears}.")
                 names.append(wish.name)
             except SettingError as error:
                 log.warning("engine_of_tenant_missing", tenant=tenant.name, reason=error.message)
     return list(dict.fromkeys(names))
 
 
-def refuse_unknown_engines(wish: str, value: str) -> None:
+def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
     """Raises SettingError for a tenant's wish for engines that are not there."""
-    names = parse_remotes(value) if wish == "allow_remote" else _names(value)
-    for name in names:
-        info = engine_info(name)
-        if wish == "allow_remote" and not info.remote:
-            raise SettingError(f"Engine {name} is not remote: nothing of it need be allowed.")
+    if wish != "allow_remote":
+        for name in _names(value):
+            engine_info(name, settings.models_path)
+        return
+    remote = [name for name, engine in ENGINES.items() if engine.info.remote]
+    for name in _remotes(value):
+        if name not in remote:
+            raise SettingError(
+                f"There is no remote engine {name!r}.",
+                f"There are {', '.join(remote) or 'none'}; the others need no permission.",
+            )
+
+
+def _remotes(value: str) -> frozenset[str]:
+    try:
+        return parse_remotes(value)
+    except ValueError:
+        return frozenset()  # as with _names
 
 
 def _names(value: str) -> list[str]:
@@ -118,6 +145,7 @@ async def open_live_engines(settings: Settings) -> OpenLive:
         engines_wanted(settings, tenants, Use.LIVE_FINAL),
         hosts=settings.live_hosts,
         timeout_s=settings.engine_timeout_s,
+        models_dir=settings.models_path,
     )
 
 
@@ -188,6 +216,26 @@ def rabbit_broker(url: str, coordination: Coordination, installation: str) -> Ra
     from twicetold.broker.rabbitmq.broker import RabbitBroker
 
     return RabbitBroker(url, coordination, installation)
+
+
+def models_here() -> list[Model]:
+    """The models that can be fetched, of those engines that this version has."""
+    return [model for model in CATALOGUE if model.engine in ENGINES]
+
+
+def model_cache(settings: Settings) -> Cache:
+    """Where models lie on this machine."""
+    return Cache(settings.models_path)
+
+
+def pull_model(
+    settings: Settings, model: Model, *, watcher: Watcher, revision: str | None = None
+) -> Pulled:
+    """Have the model on this machine; blocks. Raises DownloadFailed and DiskFull."""
+    from twicetold.engines.models.pulling import pull
+
+    cache = model_cache(settings)
+    return pull(model, cache, settings.models_hub, revision=revision, watcher=watcher)
 
 
 def _places_of_sessions(url: str) -> list[str]:

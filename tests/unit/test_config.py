@@ -90,6 +90,29 @@ def test_tenants_lie_in_the_data_directory_unless_said() -> None:
     assert Settings(data_dir=Path("d")).tenants_path == Path("d/tenants.toml")
 
 
+def test_models_lie_in_the_users_cache_unless_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert Settings().models_path == tmp_path / ".cache/twicetold/models"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert Settings().models_path == tmp_path / "Library/Caches/twicetold/models"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # to be passed over, as its rules say
+    assert Settings().models_path == tmp_path / "Library/Caches/twicetold/models"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert Settings().models_path == Path("/cache/twicetold/models")
+    assert Settings(models_dir=Path("m")).models_path == Path("m")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", _homeless)
+    assert Settings(data_dir=Path("d")).models_path == Path("d/twicetold/models")
+
+
+def _homeless() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
 def test_an_empty_variable_unsets_an_optional_path(folder: Path) -> None:
     toml(folder, 'tenants_file = "t.toml"')
     loaded = load({}, environ={"TWICETOLD_TENANTS_FILE": ""}, cwd=folder)

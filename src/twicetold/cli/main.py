@@ -17,6 +17,7 @@ from twicetold.cli import (
     gateway,
     jobs,
     listen,
+    models,
     search,
     serve,
     tenants,
@@ -44,6 +45,7 @@ app.add_typer(worker.app, name="worker", rich_help_panel=_ROLES)
 app.add_typer(calls.app, name="calls", rich_help_panel="Read")
 app.command("search", rich_help_panel="Read")(search.search)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
+app.add_typer(models.app, name="models", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.command("config", rich_help_panel=_OWN)(config.config)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)

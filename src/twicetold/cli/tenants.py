@@ -101,8 +101,9 @@ def set_(
     from twicetold.parts import refuse_unknown_engines
 
     told = dict(_wish(text) for text in wishes)
+    settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
     for wish, value in told.items():
-        refuse_unknown_engines(wish, value or "")
+        refuse_unknown_engines(settings, wish, value or "")
     tenants, _ = _open(tenants_file, data_dir, config)
     _show(name, tenants.wish(name, told))
     if any(value for wish, value in told.items() if wish != "allow_remote"):

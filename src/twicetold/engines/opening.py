@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from twicetold.choice.chain import Member
@@ -55,13 +56,21 @@ class OpenLive:
 
     @classmethod
     async def of(
-        cls, streaming: Iterable[str], again: Iterable[str], *, hosts: int, timeout_s: float
+        cls,
+        streaming: Iterable[str],
+        again: Iterable[str],
+        *,
+        hosts: int,
+        timeout_s: float,
+        models_dir: Path | None = None,
     ) -> OpenLive:
         """Raises what ``open_live`` and ``open_batch`` raise, with nothing left open."""
-        live = partial(open_live, hosts=hosts, timeout_s=timeout_s)
+        live = partial(open_live, hosts=hosts, timeout_s=timeout_s, models_dir=models_dir)
         first = await open_all(streaming, live)
         try:
-            batch = partial(open_batch, hosts=hosts, timeout_s=timeout_s, niceness=0)
+            batch = partial(
+                open_batch, hosts=hosts, timeout_s=timeout_s, niceness=0, models_dir=models_dir
+            )
             return cls(first, await open_all(again, batch))
         except BaseException:
             await close_all(first)

@@ -11,6 +11,7 @@ from twicetold.engines import EngineInfo, Hears, StreamingTranscriber, Transcrib
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, ToneActivity
 from twicetold.engines.hosted import HostedEngine
 from twicetold.engines.inline import Inline
+from twicetold.engines.models.resolving import directory_of
 from twicetold.engines.null import NULL_INFO, NullEngine
 from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO
@@ -27,7 +28,8 @@ class Engine:
     in processes of its own, each of which takes ``streams_per_host`` live utterances at once.
 
     ``hosts``: how many it has where the settings say nothing; 0 means one a core.
-    ``takes_model``: its name is followed by the directory of a model, ``NAME:DIRECTORY``.
+    ``takes_model``: its name is followed by a model's, or by the directory that one lies in:
+    ``NAME:MODEL``.
     """
 
     info: EngineInfo
@@ -60,13 +62,6 @@ ENGINES: dict[str, Engine] = {
 }
 
 
-def engine_info(name: str) -> EngineInfo:
-    """What the engine of that name can do. Raises SettingError for a name nobody has, or a model
-    that is not there."""
-    engine, model = _engine(name)
-    return replace(engine.info, model=Path(model).name, chosen=True) if model else engine.info
-
-
 def rank_of(label: str) -> int:
     """How good the engine of a label is, the first where it is a list of several; 0 for one that
     is not known here."""
@@ -74,19 +69,29 @@ def rank_of(label: str) -> int:
     return engine.info.rank if engine else 0
 
 
-async def open_live(name: str, *, hosts: int, timeout_s: float) -> StreamingTranscriber:
-    """The engine for live calls, ready for the first; ``hosts`` 0 means one a core.
+def engine_info(name: str, models_dir: Path | None = None) -> EngineInfo:
+    """What the engine of that name can do. ``models_dir``: where models named in it lie (None:
+    directories alone are understood). Raises SettingError, for a missing model ModelMissing."""
+    engine, model = _engine(name, models_dir)
+    return _info(engine, model)
+
+
+async def open_live(
+    name: str, *, hosts: int, timeout_s: float, models_dir: Path | None = None
+) -> StreamingTranscriber:
+    """The engine for live calls, ready for the first; ``hosts`` 0 means one a core, ``models_dir``
+    is as with ``engine_info``.
 
     Raises SettingError for an engine that cannot, EngineFailed for one that does not start.
     """
-    engine, model = _engine(name)
+    engine, model = _engine(name, models_dir)
     if not engine.info.live:
         raise SettingError(f"Engine {name!r} does not transcribe live.")
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        engine_info(name),
+        _info(engine, model),
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.streams_per_host,
         timeout_s=timeout_s,
@@ -98,20 +103,25 @@ async def open_live(name: str, *, hosts: int, timeout_s: float) -> StreamingTran
 
 
 async def open_batch(
-    name: str, *, hosts: int, timeout_s: float, niceness: int = BATCH_NICENESS
+    name: str,
+    *,
+    hosts: int,
+    timeout_s: float,
+    niceness: int = BATCH_NICENESS,
+    models_dir: Path | None = None,
 ) -> Transcriber:
     """The engine for recordings, one sound a host at a time, giving way to live work.
 
-    ``hosts`` and what is raised: as with ``open_live``.
+    ``hosts``, ``models_dir`` and what is raised: as with ``open_live``.
     """
-    engine, model = _engine(name)
+    engine, model = _engine(name, models_dir)
     if not engine.info.batch:
         raise SettingError(f"Engine {name!r} does not transcribe recordings.")
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        engine_info(name),
+        _info(engine, model),
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=1,
         niceness=niceness,
@@ -135,11 +145,15 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _info(engine: Engine, model: str) -> EngineInfo:
+    return replace(engine.info, model=Path(model).name, chosen=True) if model else engine.info
+
+
 def _with(model: str) -> dict[str, object]:
     return {"model": model} if model else {}
 
 
-def _engine(name: str) -> tuple[Engine, str]:
+def _engine(name: str, models_dir: Path | None) -> tuple[Engine, str]:
     """The engine, and the directory of its model ("" for one that brings its own)."""
     plain, colon, model = name.partition(":")
     engine = ENGINES.get(plain)
@@ -148,13 +162,8 @@ def _engine(name: str) -> tuple[Engine, str]:
         raise SettingError(
             f"There is no engine {plain!r}; there are {known}.",
         )
-    if not engine.takes_model and colon:
+    if engine.takes_model:
+        return engine, str(directory_of(plain, model, models_dir))
+    if colon:
         raise SettingError(f"Engine {plain} brings its own model; it got {model!r}.")
-    if engine.takes_model and not Path(model or "/nowhere").is_dir():
-        what = f"there is no directory {model}" if model else "none was named"
-        raise SettingError(
-            f"Engine {plain} needs a model, and {what}.",
-            f"Name the directory that it lies in: {plain}:/models/NAME. docs/engines.md says which "
-            "models there are, and how to get them.",
-        )
-    return engine, model
+    return engine, ""

@@ -74,7 +74,12 @@ async def tools_with(settings: Settings, decoder: Decoder) -> AsyncIterator[Tool
     hosts give way to live calls: it gets more time."""
     timeout_s = settings.engine_timeout_s + 10 * settings.batch_chunk_s
     [name, *_] = [wish.name for wish in wishes_of(settings).of(Use.BATCH)]
-    engine = await open_batch(name, hosts=settings.batch_hosts, timeout_s=timeout_s)
+    engine = await open_batch(
+        name,
+        hosts=settings.batch_hosts,
+        timeout_s=timeout_s,
+        models_dir=settings.models_path,
+    )
     try:
         yield Tools(decoder, engine, open_activity(engine.info))
     finally:
@@ -88,7 +93,12 @@ async def batch_engines(
     """All engines that recordings are transcribed with. Raises SettingError, MissingExtra or
     EngineFailed, with nothing left open."""
     timeout_s = settings.engine_timeout_s + 10 * settings.batch_chunk_s
-    opened = partial(open_batch, hosts=settings.batch_hosts, timeout_s=timeout_s)
+    opened = partial(
+        open_batch,
+        hosts=settings.batch_hosts,
+        timeout_s=timeout_s,
+        models_dir=settings.models_path,
+    )
     engines = await open_all(engines_wanted(settings, tenants, Use.BATCH), opened)
     try:
         kits = {

@@ -52,8 +52,9 @@ class Model:
     """What is shared by all streams."""
 
     def __init__(self, directory: Path, *, quantization: str | None, threads: int) -> None:
-        """``threads`` 0: as many as there are cores. Raises MissingExtra and EngineFailed."""
-        self._asr = _loaded(directory, quantization, threads)
+        """``quantization`` None: that of the files which lie there, and none where both do.
+        ``threads`` 0: as many as there are cores. Raises MissingExtra and EngineFailed."""
+        self._asr = _loaded(directory, quantization or _quantization(directory), threads)
         self.vocabulary = _vocabulary(directory)
         self.greedy = Greedy(
             DecoderJoint(self._asr._decoder_joint),
@@ -97,6 +98,11 @@ def _loaded(directory: Path, quantization: str | None, threads: int) -> Any:
     if not isinstance(asr, NemoConformerRnnt):
         raise EngineFailed(f"The model in {directory} is no transducer (TDT or RNN-T).")
     return asr
+
+
+def _quantization(directory: Path) -> str | None:
+    whole = (directory / "encoder-model.onnx").exists()
+    return "int8" if not whole and (directory / "encoder-model.int8.onnx").exists() else None
 
 
 def _kind(directory: Path) -> str:

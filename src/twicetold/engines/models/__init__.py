@@ -1,0 +1,1 @@
+"""Models: which there are, where they lie on this machine, and how they get there."""
