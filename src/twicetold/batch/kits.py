@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from twicetold.batch.pipeline import Tools
 from twicetold.batch.places import EnginePlaces
 from twicetold.choice.chain import Chain
+from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo
 
 
@@ -35,6 +36,7 @@ class BatchEngines:
     parallel: int
     of: Callable[[str, str], Chain[Kit]]
     rank: Callable[[str], int]
+    healths: Mapping[str, Health] = field(default_factory=dict)  # by the engines' labels
 
     @classmethod
     def alone(cls, tools: Tools) -> BatchEngines:

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twicetold.choice.chain import Member
+from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo, StreamingTranscriber, Transcriber
 from twicetold.engines.registry import open_batch, open_live
 
@@ -47,6 +48,10 @@ async def close_all(members: Mapping[str, Member[T]]) -> None:
     await asyncio.gather(*(member.engine.aclose() for member in members.values()))
 
 
+def healths_of(members: Mapping[str, Member[Any]]) -> dict[str, Health]:
+    return {member.label: member.health for member in members.values()}
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLive:
     """The live pass's engines by name: for what is spoken, and for hearing it again."""
@@ -75,6 +80,10 @@ class OpenLive:
         except BaseException:
             await close_all(first)
             raise
+
+    def healths(self) -> dict[str, dict[str, Health]]:
+        """By what they are for, then by their labels."""
+        return {"live": healths_of(self.streaming), "live_final": healths_of(self.again)}
 
     async def aclose(self) -> None:
         await close_all(self.streaming)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from prometheus_client import (
@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from twicetold.errors import TwicetoldError
+from twicetold.observe.engine_metrics import EngineCollector, EngineHealth, Pass
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -75,6 +76,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._read: list[Callable[[], Awaitable[None]]] = []
+        self._engines: EngineCollector | None = None
 
     def lag(self, role: Role, lags: Lags) -> None:
         """Show how far a role is behind. ``lags``: per running call, in seconds of audio. Where
@@ -129,6 +131,13 @@ class Metrics:
         self._counter(f"{name}_failed_jobs", meaning, lambda: done.failed)
         meaning = "Seconds of audio in the jobs that this process has finished."
         self._counter(f"{name}_audio_seconds", meaning, lambda: done.audio_s)
+
+    def engines(self, pass_: Pass, healths: Mapping[str, EngineHealth]) -> None:
+        """Show how the engines of a pass do, by their labels."""
+        if self._engines is None:
+            self._engines = EngineCollector()
+            self._registry.register(self._engines)
+        self._engines.show(pass_, healths)
 
     def foreign(self, role: Role, count: Callable[[], int]) -> None:
         """Show how many messages a role found in its log that were none of ours."""

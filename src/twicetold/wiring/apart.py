@@ -25,7 +25,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants, refuse_open_door
 from twicetold.wiring.opening import Opener, carriers, refuse_alone, scheme_of
 from twicetold.wiring.passes import loading_live
-from twicetold.wiring.roles import at_work, batch_roles, live_worker, recorder
+from twicetold.wiring.roles import at_work, batch_roles, live_worker, recorder, show_engines
 from twicetold.wiring.web import bind, served, url_of
 
 Ready = Callable[[str], None]
@@ -111,7 +111,9 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     async with loading_live(settings) as loading:
         sessions, broker = await opener.running_calls()
         policy = policy_of(settings, Tenants.load(settings.tenants_path))
-        worker = live_worker(broker, sessions, await loading, policy, settings)
+        engines = await loading
+        worker = live_worker(broker, sessions, engines, policy, settings)
+        show_engines(metrics, engines)
         metrics.lag("live", worker.lags)
         metrics.foreign("live", worker.foreign)
         async with at_work({"live": worker.run()}):

@@ -16,7 +16,7 @@ from twicetold.choice.chain import Chain, Member
 from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use
 from twicetold.config import Settings
-from twicetold.engines.opening import OpenLive, close_all, open_all
+from twicetold.engines.opening import OpenLive, close_all, healths_of, open_all
 from twicetold.engines.registry import open_activity, open_batch, rank_of
 from twicetold.errors import TwicetoldError
 from twicetold.live.call import LiveSettings
@@ -114,7 +114,7 @@ async def batch_engines(
             return Chain(wanted)
 
         first = next(iter(engines.values())).engine
-        yield BatchEngines(first.parallel, of, rank_of)
+        yield BatchEngines(first.parallel, of, rank_of, healths_of(kits))
     finally:
         await close_all(engines)
 

@@ -78,6 +78,13 @@ def live_engines(engines: OpenLive, policy: Policy, again_within_s: float) -> Li
     return LiveEngines(first.label, of)
 
 
+def show_engines(metrics: Metrics, engines: OpenLive) -> None:
+    """Have the figures of the live pass's engines shown."""
+    healths = engines.healths()
+    metrics.engines("live", healths["live"])
+    metrics.engines("live_final", healths["live_final"])
+
+
 def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
     """The first, where all hear the same kind of sound, which one detector finds for them."""
     for info in infos[1:]:
@@ -116,11 +123,13 @@ async def batch_pass(
     settings: Settings,
     loaded: asyncio.Event,
     done: WorkDone,
+    metrics: Metrics,
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
     policy = policy_of(settings, tenants)
     async with batch_engines(settings, tenants, policy, decoder) as engines:
+        metrics.engines("batch", engines.healths)
         loaded.set()
         worker = BatchWorker(
             carriers.queue,
@@ -161,7 +170,7 @@ def batch_roles(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """Neither has a part in running calls: they are kept going, whatever happens to them."""
     up, done = loaded or asyncio.Event(), WorkDone()
-    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done)
+    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics)
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
     return {

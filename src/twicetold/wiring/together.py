@@ -25,6 +25,7 @@ from twicetold.wiring.roles import (
     live_worker,
     record_carriers,
     recorder,
+    show_engines,
 )
 from twicetold.wiring.web import Serving, bind, served, url_of
 
@@ -83,6 +84,7 @@ async def running(
         record = recorder(record_carriers(platform), settings)
         metrics = metrics or Metrics()
         metrics.lag("live", live.lags)
+        show_engines(metrics, engines)
         metrics.lag("record", record.lags)
         metrics.foreign("live", live.foreign)
         metrics.foreign("record", record.foreign)

@@ -153,3 +153,25 @@ async def test_what_a_batch_worker_has_done_is_counted_up() -> None:
     done.finished, done.failed, done.audio_s = 3, 1, 12.5
     found = await figures(metrics)
     assert [found[name] for name in names] == [3, 1, 12.5]
+
+
+@dataclass
+class Doing:
+    """A test double: how an engine does."""
+
+    served: int = 0
+    failures: int = 0
+    out: bool = False
+
+
+async def test_engines_are_shown_by_pass_and_name_and_forgotten_when_opened_anew() -> None:
+    metrics, doing = Metrics(), Doing()
+    metrics.engines("live", {"parakeet:v3": doing})
+    metrics.engines("batch", {"old": Doing(9)})
+    metrics.engines("batch", {"pocketsphinx": Doing(2, 1, out=True)})
+    doing.served = 7
+    told = (await metrics.rendered()).decode()
+    assert 'twicetold_engine_served_total{engine="parakeet:v3",pass="live"} 7.0' in told
+    assert 'twicetold_engine_failures_total{engine="pocketsphinx",pass="batch"} 1.0' in told
+    assert 'twicetold_engine_out{engine="pocketsphinx",pass="batch"} 1.0' in told
+    assert 'engine="old"' not in told

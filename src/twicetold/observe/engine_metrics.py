@@ -1,0 +1,48 @@
+"""How engines do, for Prometheus: by pass and by engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+Pass = Literal["live", "live_final", "batch"]
+_LABELS = ("pass", "engine")
+_SERVED = "Utterances (or jobs) that an engine brought to an end."
+_FAILURES = "Attempts that came to nothing by the engine's doing."
+_OUT = "1 while an engine rests after failures and others step in."
+
+
+class EngineHealth(Protocol):
+    """What an engine has come to in this process."""
+
+    @property
+    def served(self) -> int: ...
+    @property
+    def failures(self) -> int: ...
+    @property
+    def out(self) -> bool: ...
+
+
+class EngineCollector(Collector):
+    """Reads the figures of all engines when it is asked."""
+
+    def __init__(self) -> None:
+        self._healths: dict[Pass, Mapping[str, EngineHealth]] = {}
+
+    def show(self, pass_: Pass, healths: Mapping[str, EngineHealth]) -> None:
+        """Healths by the engines' labels; those shown of that pass before are forgotten."""
+        self._healths[pass_] = healths
+
+    def collect(self) -> Iterator[Metric]:
+        served = CounterMetricFamily("twicetold_engine_served", _SERVED, labels=_LABELS)
+        failures = CounterMetricFamily("twicetold_engine_failures", _FAILURES, labels=_LABELS)
+        out = GaugeMetricFamily("twicetold_engine_out", _OUT, labels=_LABELS)
+        for pass_, healths in self._healths.items():
+            for label, health in healths.items():
+                served.add_metric((pass_, label), health.served)
+                failures.add_metric((pass_, label), health.failures)
+                out.add_metric((pass_, label), float(health.out))
+        yield from (served, failures, out)
