@@ -290,7 +290,7 @@ async def frayed_cable(server: Served, chance: random.Random, cuts: int) -> Asyn
 
 
 def slow_engine(seconds: float) -> Any:
-    """In place of ``passes.open_live``: takes so long over everything it is asked."""
+    """In place of ``opening.open_live``: takes so long over everything it is asked."""
 
     class SlowStream:
         def __init__(self, inner: Stream) -> None:

@@ -21,11 +21,11 @@ from websockets.exceptions import ConnectionClosed
 from twicetold.broker import Topic
 from twicetold.broker.file.broker import FileBroker
 from twicetold.client import ApiClient, LiveClient
+from twicetold.engines import opening
 from twicetold.errors import TwicetoldError, Unavailable
 from twicetold.live import recorder
 from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.speech.chunks import AudioChunk, parse_log_message
-from twicetold.wiring import passes
 
 pytestmark = pytest.mark.integration
 
@@ -391,7 +391,7 @@ async def test_a_stop_that_waits_for_the_engine_ends_without_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The position that was due when the client stopped is not written into a closing call."""
-    monkeypatch.setattr(passes, "open_live", harness.slow_engine(0.3))
+    monkeypatch.setattr(opening, "open_live", harness.slow_engine(0.3))
     sound, numbers = talk(1, 9)
     with serving(tmp_path / "data") as server:
         async with call(server, "late-done") as client:
@@ -645,7 +645,7 @@ async def test_who_comes_back_and_says_nothing_is_told_what_was_said(patient: Se
 async def test_a_client_is_told_that_captions_lag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes, "open_live", harness.slow_engine(0.25))
+    monkeypatch.setattr(opening, "open_live", harness.slow_engine(0.25))
     sound, numbers = talk(1, 12, group=12)
     with serving(tmp_path / "data", lag_notice_s=0.5) as server:
         async with call(server, "lagging") as client:

@@ -37,6 +37,7 @@ from tests.tree import below
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from twicetold.engines import opening
 from twicetold.errors import (
     Corrupt,
     CorruptDatabase,
@@ -47,7 +48,7 @@ from twicetold.errors import (
 )
 from twicetold.gateway import events, live, pace
 from twicetold.tenants import Tenants
-from twicetold.wiring import passes, together
+from twicetold.wiring import together
 
 pytestmark = pytest.mark.integration
 
@@ -316,7 +317,7 @@ async def _ended(client: Wire) -> None:
 
 
 async def test_messages_after_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "open_live", harness.slow_engine(0.2))
+    monkeypatch.setattr(opening, "open_live", harness.slow_engine(0.2))
     sound, numbers = talk(1, 3)
     messages: dict[str, tuple[str, str | bytes]] = {
         "audio": ("unexpected_audio", _binary(3, bytes(640))),
