@@ -32,6 +32,7 @@ NAMES = (
     "accuracy",
     "silence",
     "transducer",
+    "whisper",
     "page",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 pytest.register_assert_rewrite("tests.contracts.engine_contract")
 
 from tests.contracts.engine_contract import BatchContract, LiveContract, hear  # noqa: E402
+from tests.models.whisper import make_model, pcm_of, speech  # noqa: E402
 
 from twicetold.engines import Sound, StreamingTranscriber, Transcriber  # noqa: E402
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, render  # noqa: E402
@@ -19,6 +21,7 @@ from twicetold.engines.inline import Inline  # noqa: E402
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO  # noqa: E402
 from twicetold.engines.pool import HostPool  # noqa: E402
 from twicetold.engines.registry import ENGINES, open_batch, open_live  # noqa: E402
+from twicetold.engines.whisper.engine import WhisperEngine  # noqa: E402
 from twicetold.errors import EngineFailed  # noqa: E402
 
 pytestmark = pytest.mark.contracts
@@ -127,3 +130,32 @@ class TestPocketsphinx(LiveContract, BatchContract):
         wide, heard = await batch.transcribe(sounds, "en")
         assert heard.words
         assert heard.words[-1].end == pytest.approx(wide.words[-1].end, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> WhisperEngine:
+    """Whisper with weights made so that it says a word for every 0.4 s of loud sound."""
+    return WhisperEngine(str(make_model(tmp_path_factory.mktemp("whisper") / "reader")), threads=1)
+
+
+class TestWhisper(LiveContract, BatchContract):
+    first, second = Sound(pcm_of(speech(3, 4)), 16_000), Sound(pcm_of(speech(4, 3)), 16_000)
+
+    @pytest.fixture
+    async def live(self, reader: WhisperEngine) -> AsyncIterator[StreamingTranscriber]:
+        engine = Inline(reader)  # its way through a host is in tests/integration/test_whisper.py
+        yield engine
+        await engine.aclose()
+
+    @pytest.fixture
+    async def batch(self, reader: WhisperEngine) -> AsyncIterator[Transcriber]:
+        engine = Inline(reader)
+        yield engine
+        await engine.aclose()
+
+    async def test_words_have_the_times_of_their_sounds(self, batch: Transcriber) -> None:
+        (heard,) = await batch.transcribe([self.first], "en")
+        for word, following in itertools.pairwise(heard.words):
+            assert word.end == pytest.approx(following.start, abs=0.15)
+        assert heard.words[-1].end == pytest.approx(4, abs=0.2)
+        assert all(0 < (word.probability or 0) <= 1 for word in heard.words)

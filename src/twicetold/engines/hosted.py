@@ -118,12 +118,14 @@ def unpack_sound(body: bytes) -> tuple[Sound, str]:
 
 def pack_hypothesis(hypothesis: Hypothesis) -> bytes:
     words = [(w.start, w.end, w.text, w.probability) for w in hypothesis.words]
-    return json.dumps([hypothesis.adaptation, words], separators=(",", ":")).encode()
+    told = [hypothesis.adaptation, words, hypothesis.guarded]
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
 def unpack_hypothesis(body: bytes) -> Hypothesis:
-    adaptation, words = json.loads(body)
-    return Hypothesis(tuple([Word(*word) for word in words]), adaptation)
+    adaptation, words, guarded = json.loads(body)
+    words = tuple([Word(*word) for word in words])
+    return Hypothesis(words, adaptation, guarded=tuple(guarded))
 
 
 def pack_failure(error: Exception) -> bytes:

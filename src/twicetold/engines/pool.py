@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,6 +64,8 @@ class HostPool:
         # One thread for the pool's whole life: hosts die with the thread that made them.
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="engine-spawner")
         self._closed = False
+        # What guards against invented text did, by name: of recordings and of finished utterances.
+        self.guarded: Counter[str] = Counter()
 
     @property
     def info(self) -> EngineInfo:
@@ -135,8 +137,8 @@ class HostPool:
         )
 
         def settle(answer: asyncio.Future[Hypothesis]) -> None:
-            if not answer.cancelled():
-                answer.exception()  # the caller may be gone
+            if not answer.cancelled() and answer.exception() is None:  # the caller may be gone
+                self.guarded.update(answer.result().guarded)
             host.outstanding_s -= sound.seconds
             self.release(host)
 
@@ -265,6 +267,7 @@ class _PooledStream:
 
     async def finish(self) -> Hypothesis:
         hypothesis = await self._ask(Kind.FINISH)
+        self._pool.guarded.update(hypothesis.guarded)
         self._end()
         return hypothesis
 

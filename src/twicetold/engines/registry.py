@@ -17,6 +17,7 @@ from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO
 from twicetold.engines.pool import HostPool
 from twicetold.engines.silero import SileroActivity
+from twicetold.engines.whisper.info import WHISPER_INFO, whisper_info
 from twicetold.errors import SettingError
 
 BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
@@ -29,7 +30,7 @@ class Engine:
 
     ``hosts``: how many it has where the settings say nothing; 0 means one a core.
     ``takes_model``: its name is followed by a model's, or by the directory that one lies in:
-    ``NAME:MODEL``.
+    ``NAME:MODEL``; ``describe`` reads there what the engine can do with it, where models differ.
     """
 
     info: EngineInfo
@@ -39,6 +40,7 @@ class Engine:
     streams_per_host: int = 8
     hosts: int = 0
     takes_model: bool = False
+    describe: Callable[[Path], EngineInfo] | None = None
     start_timeout_s: float = 60.0
 
 
@@ -57,6 +59,15 @@ ENGINES: dict[str, Engine] = {
         streams_per_host=64,
         hosts=1,
         takes_model=True,
+        start_timeout_s=300.0,
+    ),
+    "whisper": Engine(
+        WHISPER_INFO,
+        hosted="twicetold.engines.whisper.engine:WhisperEngine",
+        streams_per_host=16,
+        hosts=1,
+        takes_model=True,
+        describe=whisper_info,
         start_timeout_s=300.0,
     ),
 }
@@ -146,7 +157,11 @@ def usable_cores() -> int:
 
 
 def _info(engine: Engine, model: str) -> EngineInfo:
-    return replace(engine.info, model=Path(model).name, chosen=True) if model else engine.info
+    if not model:
+        return engine.info
+    if engine.describe is not None:
+        return replace(engine.describe(Path(model)), chosen=True)
+    return replace(engine.info, model=Path(model).name, chosen=True)
 
 
 def _with(model: str) -> dict[str, object]:

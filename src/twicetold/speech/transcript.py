@@ -41,10 +41,13 @@ class Hypothesis:
 
     Word times count from the start of that stretch. ``adaptation`` is what the engine
     learned about the channel (opaque; give it to the next stream of the same call and channel).
+    ``guarded`` names what an engine's guards against invented text did, each time anew; it comes
+    with the last hypothesis of a stretch alone.
     """
 
     words: tuple[Word, ...] = ()
     adaptation: str | None = None
+    guarded: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

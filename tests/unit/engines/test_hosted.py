@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,8 @@ MESSAGES = st.builds(
 @given(HYPOTHESES)
 def test_a_hypothesis_arrives_as_it_was(hypothesis: Hypothesis) -> None:
     assert unpack_hypothesis(pack_hypothesis(hypothesis)) == hypothesis
+    guarded = replace(hypothesis, guarded=("silence", "loop"))
+    assert unpack_hypothesis(pack_hypothesis(guarded)) == guarded
 
 
 @given(messages=st.lists(MESSAGES, max_size=6), size=st.integers(1, 40))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_every_engine_goes_by_its_own_name() -> None:
-    assert set(ENGINES) == {"pocketsphinx", "counter", "null", "parakeet"}
+    assert set(ENGINES) == {"pocketsphinx", "counter", "null", "parakeet", "whisper"}
     for name, engine in ENGINES.items():
         info = engine.info if engine.takes_model else engine_info(name)
         assert info.name == name
@@ -33,8 +33,8 @@ def test_every_engine_goes_by_its_own_name() -> None:
 
 async def test_an_unknown_name_is_told_the_known_ones() -> None:
     for open_it in (open_live, open_batch):
-        with pytest.raises(SettingError, match=r"'whisper'.*pocketsphinx, counter, null"):
-            await open_it("whisper", hosts=1, timeout_s=1)
+        with pytest.raises(SettingError, match=r"'murmur'.*pocketsphinx, counter, null"):
+            await open_it("murmur", hosts=1, timeout_s=1)
     with pytest.raises(SettingError):
         engine_info("")
 

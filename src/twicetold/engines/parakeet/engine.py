@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twicetold.engines import EngineInfo, Sound
+from twicetold.engines.inlet import RATE, Floats, Inlet
 from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.parakeet.model import Model
 from twicetold.engines.parakeet.transducer import Emitted, StreamState
-from twicetold.engines.parakeet.windows import RATE, Window, WindowPlan, Windows
+from twicetold.engines.parakeet.windows import Window, WindowPlan, Windows
 from twicetold.engines.parakeet.wording import words_of
 from twicetold.errors import UnsupportedRate
 from twicetold.speech.transcript import Hypothesis
-
-Floats = NDArray[np.float32]
 
 _RATES = (8_000, RATE)
 _LEAST_SAMPLES = RATE // 10  # less is no word
@@ -49,7 +46,7 @@ class ParakeetEngine:
 
     def transcribe(self, sound: Sound, language: str) -> Hypothesis:
         _check(sound.rate)
-        inlet = _Inlet(sound.rate)
+        inlet = Inlet(sound.rate)
         return self.hear(np.concatenate([inlet.take(sound.pcm), inlet.rest()]))
 
     def hear(self, sound: Floats) -> Hypothesis:
@@ -81,7 +78,7 @@ class _LiveStream:
     the more seldom the longer it is: all together no more than some times the last one."""
 
     def __init__(self, engine: ParakeetEngine, rate: int) -> None:
-        self._engine, self._inlet = engine, _Inlet(rate)
+        self._engine, self._inlet = engine, Inlet(rate)
         self._pieces: list[Floats] = []
         self._samples = self._decoded = 0
         self._last = Hypothesis()
@@ -111,30 +108,6 @@ class _LiveStream:
         self._pieces = [np.concatenate(self._pieces)]
         self._last = self._engine.hear(self._pieces[0])
         self._decoded = self._samples
-
-
-class _Inlet:
-    """PCM s16le at 8,000 or 16,000 Hz in, sound at 16,000 Hz from -1 to 1 out."""
-
-    def __init__(self, rate: int) -> None:
-        self._resampler: Any = None
-        if rate != RATE:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
-
-    def take(self, pcm: bytes, *, last: bool = False) -> Floats:
-        sound: Floats = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
-        if self._resampler is None:
-            return sound
-        resampled: Floats = self._resampler.resample_chunk(sound, last=last)
-        return resampled
-
-    def rest(self) -> Floats:
-        """What the resampler still holds; nothing may follow."""
-        if self._resampler is None:
-            return np.zeros(0, np.float32)
-        return self.take(b"", last=True)
 
 
 def _check(rate: int) -> None:
