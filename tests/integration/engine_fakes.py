@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from twicetold.engines import EngineInfo, Sound
@@ -54,6 +55,60 @@ class FakeStream:
 
     def close(self) -> None:
         pass
+
+
+class JointFake:
+    """Hears several at once, and says of each in what company; misbehaves as ``FakeEngine``."""
+
+    info = FAKE_INFO
+    together = 4
+
+    def start(self, rate: int, language: str, adaptation: str | None) -> JointFakeStream:
+        return JointFakeStream(self)
+
+    def decode(self, streams: Sequence[JointFakeStream]) -> None:
+        time.sleep(0.1)  # for more to come meanwhile
+        for stream in streams:
+            _misbehave(stream.pcm)
+        for stream in streams:
+            stream.heard = Hypothesis((Word(0.0, 1.0, f"{len(stream.pcm)} of {len(streams)}"),))
+
+    def transcribe(self, sound: Sound, language: str) -> Hypothesis:
+        raise AssertionError("a host that can has sounds transcribed together")
+
+    def transcribe_all(self, sounds: Sequence[tuple[Sound, str]]) -> list[Hypothesis]:
+        time.sleep(0.1)
+        for sound, _ in sounds:
+            _misbehave(sound.pcm)
+        return [Hypothesis((Word(0.0, 1.0, f"{len(s.pcm)} of {len(sounds)}"),)) for s, _ in sounds]
+
+
+class JointFakeStream:
+    def __init__(self, engine: JointFake) -> None:
+        self._engine, self.pcm, self.heard = engine, b"", Hypothesis()
+
+    def hear(self, pcm: bytes) -> bool:
+        self.pcm += pcm
+        return True
+
+    def end(self) -> bool:
+        return False
+
+    def accept(self, pcm: bytes) -> Hypothesis:
+        raise AssertionError("a host that can has streams decoded together")
+
+    def finish(self) -> Hypothesis:
+        raise AssertionError("a host that can has streams decoded together")
+
+    def close(self) -> None:
+        pass
+
+
+def _misbehave(pcm: bytes) -> None:
+    if pcm.startswith(RAISE):
+        raise KeyError("a secret word")
+    if pcm.startswith(DIE):
+        os._exit(9)
 
 
 def refuse() -> FakeEngine:

@@ -7,60 +7,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import uvloop
+from tests.integration.engine_fakes import DIE, HANG, RAISE
+from tests.integration.engine_pools import FAKES, fake_pool, find_the_fakes
 
-pytest.register_assert_rewrite("tests.integration.engine_fakes")
-
-from tests.integration.engine_fakes import DIE, FAKE_INFO, HANG, RAISE  # noqa: E402
-
-from twicetold.engines import Sound  # noqa: E402
-from twicetold.engines.connection import HostPlan, HostProcess  # noqa: E402
-from twicetold.engines.counter import COUNTER_INFO, render  # noqa: E402
-from twicetold.engines.pool import HostPool  # noqa: E402
-from twicetold.errors import EngineFailed, EngineHostDied, OddByteCount  # noqa: E402
+from twicetold.engines import Sound
+from twicetold.engines.connection import HostPlan, HostProcess
+from twicetold.engines.counter import COUNTER_INFO, render
+from twicetold.engines.pool import HostPool
+from twicetold.errors import EngineFailed, EngineHostDied, OddByteCount
 
 pytestmark = pytest.mark.integration
 
-FAKES = "tests.integration.engine_fakes"
-ROOT = Path(__file__).parents[2]
 SOON_S = 10.0
 
 
 @pytest.fixture(autouse=True)
 def hosts_find_the_fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-
-@asynccontextmanager
-async def fake_pool(
-    attribute: str = "FakeEngine",
-    *,
-    hosts: int = 1,
-    streams_per_host: int = 4,
-    niceness: int = 0,
-    timeout_s: float = 30.0,
-    options: dict[str, object] | None = None,
-) -> AsyncIterator[HostPool]:
-    pool = HostPool(
-        f"{FAKES}:{attribute}",
-        FAKE_INFO,
-        hosts=hosts,
-        streams_per_host=streams_per_host,
-        niceness=niceness,
-        timeout_s=timeout_s,
-        options=options,
-    )
-    await pool.start()
-    try:
-        yield pool
-    finally:
-        await pool.aclose()
+    find_the_fakes(monkeypatch)
 
 
 async def host_of(stream: object) -> int:

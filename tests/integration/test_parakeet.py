@@ -185,3 +185,37 @@ async def test_a_model_that_is_damaged_ends_the_start_in_words(
     with pytest.raises(EngineFailed) as failed:
         await open_batch(f"parakeet:{broken}", hosts=0, timeout_s=30)
     assert str(broken) in failed.value.message
+
+
+@pytest.mark.parametrize("kind", ["tdt", "rnnt"])
+def test_what_is_heard_together_is_what_each_is_alone(models: dict[str, Path], kind: str) -> None:
+    """Sounds of all lengths, some in several windows, some alike, one of nothing."""
+    engine = ParakeetEngine(str(models[kind]), threads=1, window_s=(2.0, 4.0, 1.0))
+    sounds = [sound(seed, 0.5 + 1.7 * (seed % 9)) for seed in range(20)]
+    sounds += [sounds[3], np.zeros(0, np.float32), sound(99, 30.0)]
+    together = engine.hear_all(sounds)
+    assert together == [engine.hear_all([each])[0] for each in sounds]
+    assert together[3] == together[20]
+    assert sum(len(each.words) for each in together) > 100
+
+
+def test_streams_that_are_due_are_decoded_together(models: dict[str, Path]) -> None:
+    engine = ParakeetEngine(str(models["tdt"]), threads=1)
+    pcm = [(sound(seed, 4.0) * 32_767).astype("<i2").tobytes() for seed in range(5)]
+    joint, single = ([engine.start(RATE, "en", None) for _ in pcm] for _ in range(2))
+    for at in range(0, len(pcm[0]), 8_000):
+        due = [s for s, some in zip(joint, pcm, strict=True) if s.hear(some[at : at + 8_000])]
+        engine.decode(due)
+        heard = [s.accept(some[at : at + 8_000]) for s, some in zip(single, pcm, strict=True)]
+        assert [s.heard for s in joint] == heard
+    engine.decode([s for s in joint if s.end()])
+    assert [s.heard for s in joint] == [s.finish() for s in single]
+
+
+def test_a_quantized_model_hears_each_by_itself(models: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("encoder-model", "decoder_joint-model"):
+        shutil.copy(models["tdt"] / f"{name}.onnx", tmp_path / f"{name}.int8.onnx")
+    for name in ("vocab.txt", "config.json"):
+        shutil.copy(models["tdt"] / name, tmp_path)
+    assert ParakeetEngine(str(tmp_path), threads=1).together == 1
+    assert ParakeetEngine(str(models["tdt"]), threads=1).together > 1

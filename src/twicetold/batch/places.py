@@ -23,13 +23,13 @@ class Turn:
 class EnginePlaces:
     """At most ``parallel`` + 2 chunks in flight.
 
-    What a chunk cost is its share of the machine: while n chunks are in flight on p places,
+    What a chunk cost is its share of the machine: while n chunks are in flight at p workers,
     each is charged min(1, p / n) of the time, so that waiting is not counted as computing.
     """
 
     def __init__(self, engine: Transcriber) -> None:
-        self._parallel = max(1, engine.parallel)
-        self._free = asyncio.Semaphore(self._parallel + _WAITING)
+        self._workers = max(1, engine.workers)
+        self._free = asyncio.Semaphore(max(1, engine.parallel) + _WAITING)
         self._in_flight = 0
         self._charged_s = 0.0  # what a chunk in flight from the beginning would have been charged
         self._changed_at = time.perf_counter()
@@ -55,7 +55,7 @@ class EnginePlaces:
     def _step(self, change: int) -> float:
         now = time.perf_counter()
         if self._in_flight:
-            share = min(1.0, self._parallel / self._in_flight)
+            share = min(1.0, self._workers / self._in_flight)
             self._charged_s += (now - self._changed_at) * share
         self._in_flight += change
         self._changed_at = now

@@ -108,6 +108,11 @@ class Transcriber(Protocol):
     def parallel(self) -> int:
         """How many calls of ``transcribe`` make good use of the machine at once."""
 
+    @property
+    def workers(self) -> int:
+        """How many sounds are worked on at the same time, or how many batches of them: what one
+        costs is its share of that."""
+
     async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
         """One hypothesis a sound, in order, none depending on its neighbours.
 

@@ -55,13 +55,14 @@ class HostProcess(asyncio.Protocol):
         self.outstanding_s = 0.0
 
     @classmethod
-    async def launch(cls, plan: HostPlan, spawner: Executor) -> HostProcess:
+    async def launch(cls, plan: HostPlan, spawner: Executor, alone_s: float = 0.0) -> HostProcess:
         """Start a host and wait until its engine is loaded.
 
-        ``spawner`` must outlive the host: on Linux it dies with the *thread* that made it.
+        ``alone_s``: see ``Setup``. ``spawner`` must outlive the host: on Linux it dies with the
+        *thread* that made it.
         Raises EngineFailed when the engine cannot be loaded, EngineHostDied when the process ends.
         """
-        ours, process = await _spawned(plan, spawner)
+        ours, process = await _spawned(plan, spawner, alone_s)
         host, loop = cls(plan, process), asyncio.get_running_loop()
         # Not to be cancelled half-way: uvloop would never say that the connection is lost.
         connecting = loop.create_task(loop.create_unix_connection(lambda: host, sock=ours))
@@ -191,10 +192,10 @@ class HostProcess(asyncio.Protocol):
 
 
 async def _spawned(
-    plan: HostPlan, spawner: Executor
+    plan: HostPlan, spawner: Executor, alone_s: float
 ) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """A child made by ``spawner``'s thread; none is left behind by a cancellation."""
-    spawning = asyncio.get_running_loop().run_in_executor(spawner, _spawn, plan)
+    spawning = asyncio.get_running_loop().run_in_executor(spawner, _spawn, plan, alone_s)
     try:
         return await asyncio.shield(spawning)
     except asyncio.CancelledError:
@@ -203,11 +204,11 @@ async def _spawned(
         raise
 
 
-def _spawn(plan: HostPlan) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+def _spawn(plan: HostPlan, alone_s: float) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """A child with one end of a socket pair; the other end is ours."""
     ours, theirs = socket.socketpair()
     with theirs:
-        setup = Setup(theirs.fileno(), os.getpid(), plan.niceness, plan.options)
+        setup = Setup(theirs.fileno(), os.getpid(), plan.niceness, plan.options, alone_s)
         command = [sys.executable, "-m", "twicetold.engines.host", plan.factory, setup.to_json()]
         try:
             process = subprocess.Popen(

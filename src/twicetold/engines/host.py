@@ -33,11 +33,13 @@ from twicetold.engines.hosted import (
     unpack_sound,
     unpack_start,
 )
+from twicetold.engines.together import Together, is_joint
 from twicetold.speech.transcript import Hypothesis
 
 SLICE_BYTES = 8192  # 256 ms at 16 kHz: what one stream may have before the next has its turn
 _READ_BYTES = 256 * 1024
 _SAY_WORKING_AFTER_S = 1.0
+_NOBODY = 0  # no stream has this number
 _PR_SET_PDEATHSIG = 1
 
 
@@ -49,6 +51,7 @@ class Setup:
     parent: int
     niceness: int = 0
     options: Mapping[str, object] = field(default_factory=dict)
+    alone_s: float = 0.0  # so long nobody's work is done together: the host before died of some
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -65,8 +68,13 @@ class _Request:
 class Host:
     """Serves an engine's streams to the other end of ``connection`` until that goes away."""
 
-    def __init__(self, engine: HostedEngine, connection: socket.socket) -> None:
+    def __init__(
+        self, engine: HostedEngine, connection: socket.socket, alone_s: float = 0.0
+    ) -> None:
         self._engine = engine
+        self._together = Together(engine) if is_joint(engine) else None
+        self._most = engine.together if is_joint(engine) else 1
+        self._alone_until = time.monotonic() + alone_s
         self._connection = connection
         self._reader = Reader()
         self._streams: dict[int, HostedStream] = {}
@@ -80,7 +88,9 @@ class Host:
             while True:
                 for message in self._receive():
                     self._take(message)
-                if self._turns:
+                if self._turns and self._together is not None:
+                    self._serve_several(self._together)
+                elif self._turns:
                     self._serve_one(self._turns.popleft())
         except (EOFError, ConnectionError):
             return
@@ -120,6 +130,22 @@ class Host:
         if time.monotonic() - self._last_sent > _SAY_WORKING_AFTER_S:
             self._send(Kind.WORKING, message.stream, b"")
 
+    def _serve_several(self, together: Together) -> None:
+        """What has come, as many as the engine takes at once. Of what is done together nobody is
+        said to be at work: if the host dies of it, each is tried by itself."""
+        most = 1 if time.monotonic() < self._alone_until else self._most
+        count = min(most, len(self._turns))
+        requests = [self._turns.popleft().message for _ in range(count)]
+        number = requests[0].stream if count == 1 else _NOBODY
+        if number != self._announced:
+            self._announced = number
+            self._send(Kind.WORKING, number, b"")
+        for stream, answer in together.answer(requests).items():
+            if isinstance(answer, Exception):
+                self._send(Kind.FAILED, stream, pack_failure(answer))
+            else:
+                self._send(Kind.HYPOTHESIS, stream, pack_hypothesis(answer))
+
     def _work(self, request: _Request) -> Hypothesis | None:
         """The answer to a request, or None when it wants another turn."""
         kind, number, body = request.message
@@ -144,6 +170,8 @@ class Host:
         stream = self._streams.pop(number, None)
         if stream is not None:
             stream.close()
+        if self._together is not None:
+            self._together.close(number)
 
     def _send(self, kind: Kind, number: int, body: bytes) -> None:
         self._connection.sendall(Message(kind, number, body).to_bytes())
@@ -192,7 +220,7 @@ def main(factory: str, setup_json: str) -> int:
             connection.sendall(Message(Kind.FAILED, 0, pack_failure(error)).to_bytes())
             return 1
         connection.sendall(Message(Kind.READY, 0).to_bytes())
-        Host(engine, connection).serve()
+        Host(engine, connection, setup.alone_s).serve()
     return 0
 
 

@@ -29,6 +29,10 @@ class Inline:
     def parallel(self) -> int:
         return 1
 
+    @property
+    def workers(self) -> int:
+        return 1
+
     async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
         if self._closed:
             raise EngineFailed("The engine has been closed.")

@@ -27,6 +27,7 @@ START_ATTEMPTS = 3  # deaths in a row, before the engine counts as failed
 _BACKOFF_S = 0.1
 _BACKOFF_LIMIT_S = 10.0
 _STEADY_AFTER_S = 5.0  # a host that lived this long owes nothing to the failures before it
+_ALONE_S = 60.0  # after a death a host does nobody's work together, to find whose it was
 _MAX_ACCEPT_BYTES = 1024 * 1024
 _PATIENCE = 20.0  # seconds a host may take for a second of batch audio: it may run at low priority
 
@@ -73,6 +74,10 @@ class HostPool:
 
     @property
     def parallel(self) -> int:
+        return self._size * self._streams_per_host
+
+    @property
+    def workers(self) -> int:
         return self._size
 
     @property
@@ -194,16 +199,18 @@ class HostPool:
     async def _keep(self, ready: asyncio.Future[None]) -> None:
         """Keep one host running until the pool closes; ``ready`` tells how its first start went."""
         loop = asyncio.get_running_loop()
-        failures = 0
+        failures, died = 0, False
         while True:
             try:
-                host = await HostProcess.launch(self._plan, self._spawner)
+                alone_s = _ALONE_S if died else 0.0
+                host = await HostProcess.launch(self._plan, self._spawner, alone_s)
             except (EngineFailed, EngineHostDied) as error:
                 failures += 1
                 self._note_failed_start(error, failures, ready)
             else:
                 born = loop.time()
                 await self._serve(host, ready)
+                died = True
                 failures = 0 if loop.time() - born > _STEADY_AFTER_S else failures + 1
             if failures > 1:  # the first death is answered at once
                 await asyncio.sleep(min(_BACKOFF_S * 2**failures, _BACKOFF_LIMIT_S))

@@ -26,7 +26,8 @@ BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 @dataclass(frozen=True, slots=True)
 class Engine:
     """How one engine is made: ``inline`` in this process, or ``hosted`` (``module:attribute``)
-    in processes of its own, each of which takes ``streams_per_host`` live utterances at once.
+    in processes of its own, each of which takes ``streams_per_host`` live utterances at once
+    and, of recordings, ``sounds_per_host`` (more than one where it hears several together).
 
     ``hosts``: how many it has where the settings say nothing; 0 means one a core.
     ``takes_model``: its name is followed by a model's, or by the directory that one lies in:
@@ -38,6 +39,7 @@ class Engine:
     hosted: str = ""
     live_options: Mapping[str, object] = field(default_factory=dict)
     streams_per_host: int = 8
+    sounds_per_host: int = 1
     hosts: int = 0
     takes_model: bool = False
     describe: Callable[[Path], EngineInfo] | None = None
@@ -57,6 +59,7 @@ ENGINES: dict[str, Engine] = {
         PARAKEET_INFO,
         hosted="twicetold.engines.parakeet.engine:ParakeetEngine",
         streams_per_host=64,
+        sounds_per_host=16,
         hosts=1,
         takes_model=True,
         start_timeout_s=300.0,
@@ -134,7 +137,7 @@ async def open_batch(
         engine.hosted,
         _info(engine, model),
         hosts=hosts or engine.hosts or usable_cores(),
-        streams_per_host=1,
+        streams_per_host=engine.sounds_per_host,
         niceness=niceness,
         timeout_s=timeout_s,
         start_timeout_s=engine.start_timeout_s,

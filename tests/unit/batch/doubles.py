@@ -67,7 +67,8 @@ class CountedEngine:
     """The counter engine; notes every call, waits while ``open`` is cleared, dies on demand."""
 
     def __init__(self, parallel: int = 2, deaths: int = 0) -> None:
-        self._engine, self.parallel, self._deaths = CounterEngine(), parallel, deaths
+        self._engine, self._deaths = CounterEngine(), deaths
+        self.parallel = self.workers = parallel
         self.calls: list[Sound] = []
         self.languages: set[str] = set()
         self.in_flight = self.most_in_flight = 0

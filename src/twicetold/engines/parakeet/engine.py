@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,17 @@ from twicetold.speech.transcript import Hypothesis
 
 _RATES = (8_000, RATE)
 _LEAST_SAMPLES = RATE // 10  # less is no word
+_MOST_ENCODED = 8  # windows at once: what their activations may take
 _AGAIN_S, _AGAIN_SHARE = 0.5, 0.15  # of new sound, before an utterance is decoded again
 
 
 class ParakeetEngine:
-    """A HostedEngine. ``model``: the directory of a model; ``threads`` 0: all cores."""
+    """A JointEngine. ``model``: the directory of a model; ``threads`` 0: all cores; ``together``:
+    utterances that are decoded at once.
+
+    Of a quantized model it is one: its scales are of all that goes through at once, so that a
+    neighbour could change a word.
+    """
 
     def __init__(
         self,
@@ -32,39 +38,83 @@ class ParakeetEngine:
         quantization: str | None = None,
         threads: int = 0,
         window_s: tuple[float, float, float] = (5.0, 20.0, 3.0),
+        together: int = 16,
     ) -> None:
         self._model = Model(Path(model), quantization=quantization, threads=threads)
         self._plan = WindowPlan.of_seconds(*window_s)
+        self.together = 1 if self._model.quantized else together
 
     @property
     def info(self) -> EngineInfo:
         return PARAKEET_INFO
 
-    def start(self, rate: int, language: str, adaptation: str | None) -> _LiveStream:
+    def start(self, rate: int, language: str, adaptation: str | None) -> LiveStream:
         _check(rate)
-        return _LiveStream(self, rate)
+        return LiveStream(self, rate)
+
+    def decode(self, streams: Sequence[LiveStream]) -> None:
+        """See ``JointEngine``."""
+        heard = self.hear_all([stream.sound() for stream in streams])
+        for stream, hypothesis in zip(streams, heard, strict=True):
+            stream.heard = hypothesis
 
     def transcribe(self, sound: Sound, language: str) -> Hypothesis:
-        _check(sound.rate)
-        inlet = Inlet(sound.rate)
-        return self.hear(np.concatenate([inlet.take(sound.pcm), inlet.rest()]))
+        return self.transcribe_all([(sound, language)])[0]
 
-    def hear(self, sound: Floats) -> Hypothesis:
-        """The words in sound at 16 kHz, of any length, in constant memory but for the words."""
-        if len(sound) < _LEAST_SAMPLES:
-            return Hypothesis()
-        windows, state = Windows(self._plan), self._model.greedy.start()
-        emitted: list[Emitted] = []
-        for window in _all_of(windows, sound):
-            some, state = self._decode(window, state)
-            emitted += some
-        return Hypothesis(tuple(words_of(emitted, self._model.vocabulary)))
+    def transcribe_all(self, sounds: Sequence[tuple[Sound, str]]) -> list[Hypothesis]:
+        """See ``JointEngine``."""
+        return self.hear_all([_resampled(sound) for sound, _ in sounds])
 
-    def _decode(self, window: Window, state: StreamState) -> tuple[list[Emitted], StreamState]:
-        (frames,) = self._model.encode([window.sound])
+    def hear_all(self, sounds: Sequence[Floats]) -> list[Hypothesis]:
+        """The words in sounds at 16 kHz, of any length, in constant memory but for the words."""
+        listenings = [_Listening(sound, self._plan, self._model.greedy.start()) for sound in sounds]
+        while going := [each for each in listenings if each.advance()]:
+            encoded = zip(going, self._encoded([each.window.sound for each in going]), strict=True)
+            chunks = [(each.chunk(frames), each.state) for each, frames in encoded]
+            decoded = self._model.greedy.decode(chunks)
+            for each, (emitted, state) in zip(going, decoded, strict=True):
+                each.emitted += emitted
+                each.state = state
+        vocabulary = self._model.vocabulary
+        return [Hypothesis(tuple(words_of(each.emitted, vocabulary))) for each in listenings]
+
+    def _encoded(self, sounds: Sequence[Floats]) -> list[Floats]:
+        """The frames of each. Windows of one length, as most are, are encoded at once: padding
+        would cost time, and needs care lest it be heard."""
+        frames: dict[int, Floats] = {}
+        for length in dict.fromkeys(len(sound) for sound in sounds):
+            alike = [number for number, sound in enumerate(sounds) if len(sound) == length]
+            for begin in range(0, len(alike), _MOST_ENCODED):
+                some = alike[begin : begin + _MOST_ENCODED]
+                encoded = self._model.encode([sounds[number] for number in some])
+                frames.update(zip(some, encoded, strict=True))
+        return [frames[number] for number in range(len(sounds))]
+
+
+class _Listening:
+    """One sound on its way through the windows; ``window`` is the one that is due."""
+
+    window: Window
+
+    def __init__(self, sound: Floats, plan: WindowPlan, state: StreamState) -> None:
+        windows = Windows(plan)
+        long_enough = len(sound) >= _LEAST_SAMPLES
+        self._windows = _all_of(windows, sound) if long_enough else iter(())
+        self.state = state
+        self.emitted: list[Emitted] = []
+
+    def advance(self) -> bool:
+        """Go on to the next window; False behind the last."""
+        for window in self._windows:
+            self.window = window
+            return True
+        return False
+
+    def chunk(self, frames: Floats) -> Floats:
+        """Those of the window's frames that are to be decoded."""
+        window = self.window
         end = None if window.take is None else window.skip + window.take
-        ((some, state),) = self._model.greedy.decode([(frames[window.skip : end], state)])
-        return some, state
+        return frames[window.skip : end]
 
 
 def _all_of(windows: Windows, sound: Floats) -> Iterator[Window]:
@@ -72,7 +122,7 @@ def _all_of(windows: Windows, sound: Floats) -> Iterator[Window]:
     yield from windows.finish()
 
 
-class _LiveStream:
+class LiveStream:
     """One utterance, decoded again from its beginning: over one or two seconds alone the features'
     normalisation would make silence loud. What that costs grows with the utterance, so it happens
     the more seldom the longer it is: all together no more than some times the last one."""
@@ -81,20 +131,34 @@ class _LiveStream:
         self._engine, self._inlet = engine, Inlet(rate)
         self._pieces: list[Floats] = []
         self._samples = self._decoded = 0
-        self._last = Hypothesis()
+        self.heard = Hypothesis()
 
-    def accept(self, pcm: bytes) -> Hypothesis:
+    def hear(self, pcm: bytes) -> bool:
+        """See ``JointStream``."""
         self._take(self._inlet.take(pcm))
         new = self._samples - self._decoded
-        if new >= max(_AGAIN_S * RATE, _AGAIN_SHARE * self._samples):
-            self._decode()
-        return self._last
+        return new >= max(_AGAIN_S * RATE, _AGAIN_SHARE * self._samples)
+
+    def end(self) -> bool:
+        """See ``JointStream``."""
+        self._take(self._inlet.rest())
+        return self._samples > self._decoded
+
+    def sound(self) -> Floats:
+        """All of it, which is about to be decoded."""
+        self._pieces = [np.concatenate(self._pieces)]
+        self._decoded = self._samples
+        return self._pieces[0]
+
+    def accept(self, pcm: bytes) -> Hypothesis:
+        if self.hear(pcm):
+            self._engine.decode([self])
+        return self.heard
 
     def finish(self) -> Hypothesis:
-        self._take(self._inlet.rest())
-        if self._samples > self._decoded:
-            self._decode()
-        return self._last
+        if self.end():
+            self._engine.decode([self])
+        return self.heard
 
     def close(self) -> None:
         self._pieces.clear()
@@ -104,10 +168,11 @@ class _LiveStream:
             self._pieces.append(sound)
             self._samples += len(sound)
 
-    def _decode(self) -> None:
-        self._pieces = [np.concatenate(self._pieces)]
-        self._last = self._engine.hear(self._pieces[0])
-        self._decoded = self._samples
+
+def _resampled(sound: Sound) -> Floats:
+    _check(sound.rate)
+    inlet = Inlet(sound.rate)
+    return np.concatenate([inlet.take(sound.pcm), inlet.rest()])
 
 
 def _check(rate: int) -> None:

@@ -54,7 +54,9 @@ class Model:
     def __init__(self, directory: Path, *, quantization: str | None, threads: int) -> None:
         """``quantization`` None: that of the files which lie there, and none where both do.
         ``threads`` 0: as many as there are cores. Raises MissingExtra and EngineFailed."""
-        self._asr = _loaded(directory, quantization or _quantization(directory), threads)
+        quantization = quantization or _quantization(directory)
+        self.quantized = quantization is not None
+        self._asr = _loaded(directory, quantization, threads)
         self.vocabulary = _vocabulary(directory)
         self.greedy = Greedy(
             DecoderJoint(self._asr._decoder_joint),

@@ -53,6 +53,8 @@ def words_of(emitted: Sequence[Emitted], vocabulary: Vocabulary) -> list[Word]:
         if not groups or token.startswith(_SPACE):
             groups.append([])
         groups[-1].append(each)
+    if not groups:
+        return []
     begins = [group[0].frame for group in groups[1:]]
     words = [
         _word(group, following, vocabulary)

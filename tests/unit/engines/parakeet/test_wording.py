@@ -36,6 +36,7 @@ def test_no_word_goes_on_behind_the_next_or_takes_no_time() -> None:
 
 def test_what_is_no_word_is_not_shown() -> None:
     assert said((4, 1, 1), (5, 2, 1)) == []
+    assert said((4, 1, 1)) == said() == []
     assert [word.text for word in said((2, 0, 1), (0, 3, 1))] == ["ing", "good"]
 
 
