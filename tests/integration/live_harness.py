@@ -14,7 +14,7 @@ import random
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Served:
 
     url: str
     data_dir: Path
+    stall: Callable[[float], None] = lambda seconds: None  # all of the server stands still
 
     @property
     def live_url(self) -> str:
@@ -68,7 +69,7 @@ def serving(data_dir: Path, **settings: Any) -> Iterator[Served]:
     server = _Thread(Settings(**(chosen | settings)))
     server.start()
     try:
-        yield Served(server.wait_for_url(), data_dir)
+        yield Served(server.wait_for_url(), data_dir, server.stall)
     finally:
         server.stop()
 
@@ -106,6 +107,10 @@ class _Thread(threading.Thread):
         if self._error is not None:
             raise self._error
         return self._url
+
+    def stall(self, seconds: float) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(time.sleep, seconds)
 
     def stop(self) -> None:
         if self._loop is not None and self._task is not None and self.is_alive():

@@ -22,6 +22,7 @@ from twicetold.errors import MessageTooLarge, TwicetoldError
 LARGEST_MESSAGE = 1024 * 1024
 _CONTAINERS = ("webm", "ogg")
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.1, 5.0
+_MOST_TAKEN_BACK = 3
 _UNREAD_LIMIT = 1000
 
 
@@ -75,6 +76,7 @@ class LiveClient:
         self._error: TwicetoldError | None = None
         self._lost_since: float | None = None
         self._delay_s = _FIRST_DELAY_S
+        self._taken = 0  # how often another connection has taken the call
 
     async def __aenter__(self) -> Self:
         """Connect. Raises ServerError where the server refuses or is not there."""
@@ -248,7 +250,7 @@ class LiveClient:
         kind = event["type"]
         if kind == "error":
             error = ServerError.from_body(event)
-            raise _Lost(error) if error.retryable else error
+            raise _Lost(error) if error.retryable or self._may_take_back(error) else error
         if kind == "ack":
             self._outbox.acknowledge(event["seq"])
         if kind == "final" and not self._is_next(event["event"]):
@@ -261,6 +263,14 @@ class LiveClient:
         await self._inbox.put(event)
         self._over = self._over or over
         return over
+
+    def _may_take_back(self, error: ServerError) -> bool:
+        """Whether a call that another connection has taken may be taken back. The other is most
+        likely an attempt of our own that was given up, and that reached a gateway late; if it is
+        somebody else with our session, we must not go on taking it from each other for ever."""
+        ours = self.session is not None and error.code == "call_id_in_use"
+        self._taken += ours
+        return ours and self._taken <= _MOST_TAKEN_BACK
 
     def _is_next(self, number: int) -> bool:
         """Whether a final is new. A gap in the numbers is closed by connecting again."""

@@ -31,6 +31,7 @@ from twicetold.errors import (
 from twicetold.gateway.auth import tenant_of_socket
 from twicetold.gateway.context import Platform
 from twicetold.gateway.delivery import Delivery
+from twicetold.gateway.hearing import Hearing
 from twicetold.gateway.ingest import Ingest
 from twicetold.gateway.intake import Intake, open_intake
 from twicetold.gateway.lag import Lag
@@ -93,6 +94,7 @@ async def live(websocket: WebSocket) -> None:
         await connection.refuse(Overloaded("The server failed on this connection.", "Reconnect."))
     finally:
         running.discard(connection)
+        await connection.aclose()
 
 
 class Connection:
@@ -100,6 +102,7 @@ class Connection:
 
     def __init__(self, websocket: WebSocket, platform: Platform) -> None:
         self._socket, self._platform = websocket, platform
+        self._hearing = Hearing(websocket)
         self._settings = platform.settings
         self._loop = asyncio.get_running_loop()
         self._last_audio = self._loop.time()
@@ -119,10 +122,14 @@ class Connection:
         self._ack: int | None = None  # waits for the one before it to be sent
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
+    async def aclose(self) -> None:
+        await self._hearing.aclose()
+
     async def serve(self, key: CallKey, request: LiveRequest) -> None:
         """Returns when the call is done or the client gone. Raises what the client must be told."""
         bound = structlog.contextvars.bind_contextvars(tenant=key.tenant, call_id=key.call_id)
         self._tenant, self._stamp = key.tenant, self._platform.tenants.stamp(key.tenant)
+        await self._hearing.refuse_the_gone()
         intake = await open_intake(request, self._platform.decoder)
         try:
             claims: CallLocks = self._socket.app.state.call_claims
@@ -249,7 +256,7 @@ class Connection:
     async def _receive(self, inbound: Inbound, ingest: Ingest, pace: Pace) -> None:
         """Returns when the client is gone; runs on after ``stop``."""
         while True:
-            message = await self._socket.receive()
+            message = await self._hearing.receive()
             if message["type"] == "websocket.disconnect":
                 self._close_code = message.get("code") or 0
                 return

@@ -31,6 +31,7 @@ const MOST_KEPT_S = 3600; // what a new call may catch up with
 const SILENCE_MS = 10_000; // a server that holds audio says so within a second
 const WAITS_MS = [300, 700, 1500, 3000, 5000];
 const ID_TAKEN = ["call_id_in_use", "call_id_used"];
+const MOST_TAKEN_BACK = 3;
 
 /**
  * One call on `GET /v1/live`, over as many connections as it takes: docs/reference/live-protocol.md.
@@ -62,6 +63,7 @@ export class LiveCall {
   private session: string | null = null;
   private lastEvent = 0;
   private failures = 0;
+  private taken = 0; // how often another connection has taken the call
   private left = new Since();
   private waitMs = 0;
   private heardAt = new Since();
@@ -267,6 +269,16 @@ export class LiveCall {
       return;
     }
     if (this.shownKey === key.value) askForKey(error);
+    if (
+      this.session !== null &&
+      error.code === "call_id_in_use" &&
+      this.taken++ < MOST_TAKEN_BACK
+    ) {
+      // Most likely by an attempt of ours that was given up and reached a server late. If it is
+      // somebody else, we must not go on taking the call from each other for ever.
+      if (this.socket) this.lost(this.socket);
+      return;
+    }
     if (this.session === null && ID_TAKEN.includes(error.code) && this.mayBeOurs) {
       this.id.value = this.made ? newCallId() : continuedId(this.id.value);
     } else if (!error.retryable && error.code !== "unauthorized") {

@@ -312,6 +312,29 @@ describe("a live call", () => {
     expect(call.unsent()?.size).toBe(unsent?.size);
   });
 
+  it("takes a call back that another connection has taken, but not for ever", async () => {
+    const call = await opened("a");
+    const taken = () =>
+      server.last.say({
+        type: "error",
+        code: "call_id_in_use",
+        message: "m",
+        hint: "",
+        retryable: false,
+      });
+    for (let times = 0; times < 3; times += 1) {
+      await speak(call, 10 * times, 10);
+      taken();
+      expect(call.state.value).toBe("away");
+    }
+    await speak(call, 30, 10);
+    expect(call.state.value).toBe("live");
+    takeAll();
+    expect(server.call("a").held).toEqual(upTo(40));
+    taken();
+    expect(call.state.value).toBe("failed");
+  });
+
   it("tries another id where its first answer was lost, unless the id was chosen", async () => {
     server.reachable = false;
     const call = await opened();

@@ -1,0 +1,107 @@
+"""Handshakes that a server finds when it wakes, whose clients have long gone elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from tests.integration.live_harness import Served, call, serving, talk, wire, words
+
+from twicetold.client.error import ServerError
+from twicetold.client.live import LiveClient
+
+pytestmark = pytest.mark.integration
+
+
+async def handshake_and_gone(server: Served, **query: str) -> None:
+    """A client asks for the call, gives up waiting, and closes its connection."""
+    where = urlsplit(server.url)
+    _, writer = await asyncio.open_connection(where.hostname, where.port)
+    key = base64.b64encode(os.urandom(16)).decode()
+    writer.write(
+        f"GET /v1/live?{urlencode(query)} HTTP/1.1\r\nHost: {where.netloc}\r\n"
+        f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_who_has_given_up_takes_the_call_from_nobody(tmp_path: Path) -> None:
+    sound, numbers = talk(1, 40)
+    half = len(sound) // 6400 // 2 * 6400
+    with serving(tmp_path) as server:
+        async with call(server, "call-1") as client:
+            await client.acked(await client.play(sound[:half]))
+            for _ in range(5):
+                server.stall(0.3)
+                await handshake_and_gone(
+                    server, call_id="call-1", session=client.session, event="0"
+                )
+                await asyncio.sleep(0.4)
+            await client.play(sound[half:])
+            assert words(await client.finish()) == numbers
+
+
+async def test_who_has_given_up_begins_no_call(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.stall(0.3)
+        await handshake_and_gone(server, call_id="call-1")
+        await asyncio.sleep(0.5)
+        sound, numbers = talk(1, 8)
+        async with call(server, "call-1") as client:
+            await client.play(sound)
+            assert words(await client.finish()) == numbers
+
+
+async def test_what_a_client_says_before_it_is_asked_is_heard(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        async with wire(server, call_id="call-1") as client:
+            await client.say("stop")
+            await client.ready()
+            assert (await client.until("done"))["event"] == 0
+
+
+async def test_our_client_takes_its_call_back(tmp_path: Path) -> None:
+    sound, numbers = talk(1, 8)
+    with serving(tmp_path) as server:
+        async with LiveClient(server.url, call_id="call-1") as client:
+            hearing = asyncio.create_task(_words(client))
+            await _take(server, client)
+            for at in range(0, len(sound), 6400):
+                await client.send(sound[at : at + 6400])
+            await client.stop()
+            assert await hearing == numbers
+
+
+async def test_but_not_for_ever(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        async with LiveClient(server.url, call_id="call-1") as client:
+            hearing = asyncio.create_task(_words(client))
+            for _ in range(3):
+                await _take(server, client)
+            async with wire(server, call_id="call-1", session=client.session) as thief:
+                await thief.ready()
+                with pytest.raises(ServerError, match="Another connection"):
+                    await hearing
+
+
+async def _take(server: Served, client: LiveClient) -> None:
+    """Take a client's call, until it takes it back."""
+    async with wire(server, call_id="call-1", session=client.session) as thief:
+        await thief.ready()
+        assert (await thief.refused())[0]["code"] == "call_id_in_use"
+
+
+async def _words(client: LiveClient) -> list[int]:
+    return [
+        int(word["text"])
+        async for event in client.events()
+        if event["type"] == "final"
+        for word in event["words"]
+    ]
