@@ -33,6 +33,7 @@ NAMES = (
     "silence",
     "transducer",
     "whisper",
+    "stream_adapter",
     "page",
 )
 

@@ -18,9 +18,11 @@ from tests.models.whisper import make_model, pcm_of, speech  # noqa: E402
 from twicetold.engines import Sound, StreamingTranscriber, Transcriber  # noqa: E402
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, render  # noqa: E402
 from twicetold.engines.inline import Inline  # noqa: E402
-from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO  # noqa: E402
+from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO, PocketsphinxEngine  # noqa: E402
 from twicetold.engines.pool import HostPool  # noqa: E402
 from twicetold.engines.registry import ENGINES, open_batch, open_live  # noqa: E402
+from twicetold.engines.stream_adapter.engine import AdaptedEngine  # noqa: E402
+from twicetold.engines.stream_adapter.window import WindowSettings  # noqa: E402
 from twicetold.engines.whisper.engine import WhisperEngine  # noqa: E402
 from twicetold.errors import EngineFailed  # noqa: E402
 
@@ -80,6 +82,26 @@ class TestCounterHosted(Counting, LiveContract, BatchContract):
     @pytest.fixture
     def batch(self, pool: HostPool) -> HostPool:
         return pool
+
+
+class TestAdaptedCounter(Counting, LiveContract):
+    """An engine that is live by windows of its batch verb alone."""
+
+    @pytest.fixture
+    async def live(self) -> AsyncIterator[StreamingTranscriber]:
+        engine = Inline(AdaptedEngine(CounterEngine(), WindowSettings(0.2, 0.6, 1.2)))
+        yield engine
+        await engine.aclose()
+
+
+async def test_pocketsphinx_in_windows_hears_a_greeting() -> None:
+    """A recogniser that is as unsteady as real ones are."""
+    engine = AdaptedEngine(PocketsphinxEngine(), WindowSettings(tick_s=0.5))
+    partials, last = await hear(Inline(engine), hello()[0])
+    assert {"good", "morning", "help", "you"} <= set(last.text.split())
+    assert any(0 < partial.settled < len(last.words) for partial in partials)
+    for partial in partials:
+        assert partial.words[: partial.settled] == last.words[: partial.settled]
 
 
 class TestPocketsphinx(LiveContract, BatchContract):

@@ -22,6 +22,10 @@ from twicetold.broker import Topic
 from twicetold.broker.file.broker import FileBroker
 from twicetold.client import ApiClient, LiveClient
 from twicetold.engines import opening
+from twicetold.engines.counter import COUNTER_INFO, CounterEngine
+from twicetold.engines.registry import ENGINES, Engine
+from twicetold.engines.stream_adapter.engine import AdaptedEngine
+from twicetold.engines.stream_adapter.window import WindowSettings
 from twicetold.errors import TwicetoldError, Unavailable
 from twicetold.live import recorder
 from twicetold.sessions.sqlite import SqliteSessions
@@ -106,6 +110,30 @@ async def test_partials_grow_into_their_final(server: Served) -> None:
         assert (partial["channel"], partial["utterance"]) == (0, final["utterance"])
         assert partial["start"] == pytest.approx(final["start"], abs=0.01)
     assert client.seen.index(partials[-1]) < client.seen.index(final)
+
+
+async def test_words_that_are_told_as_settled_stand_in_the_final(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an engine that is live in windows, in a monologue that is cut after the fact."""
+    windows = WindowSettings(tick_s=0.3, trim_s=2.0, longest_s=4.0)
+    adapted = Engine(COUNTER_INFO, inline=lambda: AdaptedEngine(CounterEngine(), windows))
+    monkeypatch.setitem(ENGINES, "counter", adapted)
+    sound, numbers = talk(10, 50, group=50)
+    with serving(tmp_path / "data", max_utterance_s=5, partial_interval_ms=50) as server:
+        async with call(server, "settled") as client:
+            for at in range(0, len(sound), STEP_BYTES):
+                await client.send(sound[at : at + STEP_BYTES])
+                await asyncio.sleep(0.02)
+            finals = await client.finish()
+    assert words(finals) == numbers
+    assert len(finals) >= 2, "expected the monologue to be cut"
+    final_words = {final["utterance"]: final["text"].split() for final in finals}
+    told = [event for event in client.seen if event["type"] == "partial" and event["settled"]]
+    assert told, "expected settled words before the final"
+    for partial in told:
+        settled = partial["text"].split()[: partial["settled"]]
+        assert final_words[partial["utterance"]][: len(settled)] == settled
 
 
 async def test_what_comes_to_no_words_is_taken_back(server: Served) -> None:

@@ -38,7 +38,8 @@ class Captions:
         """``names``: what to call each channel; without them nothing is said of channels."""
         self._console = console
         self._names = names or {}
-        self._partials: dict[int, tuple[int, str]] = {}  # channel: utterance, text
+        # Of each channel the utterance, its text, and how many words of that are settled.
+        self._partials: dict[int, tuple[int, str, int]] = {}
         self._settled: dict[int, int] = {}  # channel: the last utterance that has its final
         self._status = ""
         self._lag_s = self._noted_s = 0.0  # how far behind; how far, as was last noted
@@ -76,7 +77,8 @@ class Captions:
         elif kind in ("partial", "speech_started"):
             channel, utterance = event["channel"], event["utterance"]
             if utterance > self._settled.get(channel, -1):
-                self._partials[channel] = (utterance, event.get("text", ""))
+                text, settled = event.get("text", ""), event.get("settled", 0)
+                self._partials[channel] = (utterance, text, settled)
         elif kind == "no_words":
             self._take_back(event["channel"], event["utterance"])
         elif kind == "lagging":
@@ -103,7 +105,7 @@ class Captions:
 
     def _take_back(self, channel: int, utterance: int) -> None:
         """The utterance is over: what was guessed of it goes."""
-        if self._partials.get(channel, (-1, ""))[0] <= utterance:
+        if self._partials.get(channel, (-1, "", 0))[0] <= utterance:
             self._partials.pop(channel, None)
 
     def _lag(self, seconds: float) -> None:
@@ -136,10 +138,10 @@ class Captions:
     def _beneath(self) -> RenderableType:
         """What is not settled yet, and the progress line."""
         lines: list[RenderableType] = []
-        for channel, (_, text) in sorted(self._partials.items()):
+        for channel, (_, text, settled) in sorted(self._partials.items()):
             name = self._names.get(channel, "")
             shown = Text.assemble(("    …  ", "dim"), (f"{name}  " if name else "", "dim"))
-            shown.append(_tail(text, max(20, self._console.width * 2 - 16)), "dim italic")
+            shown.append(_tail(text, settled, max(20, self._console.width * 2 - 16)))
             lines.append(shown)
         if self._lag_s:
             behind = f"captions are {_behind(self._lag_s)}; what is said is kept"
@@ -149,9 +151,11 @@ class Captions:
         return Group(*lines)
 
 
-def _tail(text: str, length: int) -> str:
-    """The end of a long partial: that is where it changes."""
-    return text if len(text) <= length else "…" + text[-length:]
+def _tail(text: str, settled: int, length: int) -> Text:
+    """The end of a long partial: that is where it changes. Words that stay are not dim."""
+    stays = len(" ".join(text.split()[:settled]))
+    shown = Text.assemble((text[:stays], "italic"), (text[stays:], "dim italic"))
+    return shown if len(text) <= length else Text.assemble(("…", "dim"), shown[-length:])
 
 
 def _behind(seconds: float) -> str:

@@ -118,14 +118,14 @@ def unpack_sound(body: bytes) -> tuple[Sound, str]:
 
 def pack_hypothesis(hypothesis: Hypothesis) -> bytes:
     words = [(w.start, w.end, w.text, w.probability) for w in hypothesis.words]
-    told = [hypothesis.adaptation, words, hypothesis.guarded]
+    told = [hypothesis.adaptation, words, hypothesis.guarded, hypothesis.settled]
     return json.dumps(told, separators=(",", ":")).encode()
 
 
 def unpack_hypothesis(body: bytes) -> Hypothesis:
-    adaptation, words, guarded = json.loads(body)
+    adaptation, words, guarded, settled = json.loads(body)
     words = tuple([Word(*word) for word in words])
-    return Hypothesis(words, adaptation, guarded=tuple(guarded))
+    return Hypothesis(words, adaptation, tuple(guarded), settled)
 
 
 def pack_failure(error: Exception) -> bytes:

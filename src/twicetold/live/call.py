@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from twicetold.broker import Consumer, Delivery
 from twicetold.errors import Unavailable
 from twicetold.live.detection import Detector
-from twicetold.live.endpointing import Action, Begin, End, EndpointSettings
+from twicetold.live.endpointing import Action, Begin, End, EndpointSettings, first_cut_s
 from twicetold.live.engines import Engines
 from twicetold.live.inbox import Inbox
 from twicetold.live.ledger import Ledger
 from twicetold.live.ordering import LONGEST_HOLE_S
 from twicetold.live.session import CallSession, SameSound, SessionState
+from twicetold.live.stabilizer import before_cut, kept, to_tell
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.sessions import Record
 from twicetold.speech.chunks import (
@@ -27,7 +28,7 @@ from twicetold.speech.chunks import (
     Pause,
 )
 from twicetold.speech.events import Caption, NoWords, Partial, Progress, SpeechStarted
-from twicetold.speech.transcript import Hypothesis, Word
+from twicetold.speech.transcript import Hypothesis, Word, text_of
 
 _MOST_TAKEN_S = 1.0
 _MOST_BACKLOG_S = 10.0
@@ -64,6 +65,7 @@ class LiveCall:
         self._loop = asyncio.get_running_loop()
         self._rate = record.rate
         self._poisoned = False
+        self._heard_again = engines.again is not None  # by one that has the last word
         self._states = detector.start(record.rate, record.channels)
         self._session = CallSession(
             record.rate,
@@ -90,7 +92,8 @@ class LiveCall:
             for channel in range(record.channels)
         ]
         self._held: deque[tuple[Delivery, int]] = deque()  # unreleased, with the end of its sound
-        self._spoken = [("", 0.0)] * record.channels  # last partial's text and moment
+        # The last partial's text, how many of its words are settled, and its moment.
+        self._spoken = [("", 0, 0.0)] * record.channels
         self._progress = (0, 0.0)
         self._telling: asyncio.TimerHandle | None = None
         self._most_taken_bytes = int(_MOST_TAKEN_S * self._rate) * 2 * record.channels
@@ -206,33 +209,44 @@ class LiveCall:
                 start = round(action.speech_sample / self._rate, 3)
                 event = SpeechStarted(action.channel, action.utterance, start)
                 self.ledger.caption(Caption.of(event))
-                self._spoken[action.channel] = ("", 0.0)
+                self._spoken[action.channel] = ("", 0, 0.0)
 
     def _partial(self, channel: int, utterance: Utterance, heard: Hypothesis) -> None:
-        text, moment = self._spoken[channel]
+        before, settled_before, moment = self._spoken[channel]
         now = self._loop.time()
-        heard_text = heard.text
-        if not heard_text or heard_text == text:
+        words = self._stabilized(utterance, heard)
+        text, settled = text_of(words), len(text_of(utterance.told).split())
+        if not text or (text, settled) == (before, settled_before):
             return
-        if text and now - moment < self._settings.partial_interval_s:
+        if before and now - moment < self._settings.partial_interval_s:
             return
-        self._spoken[channel] = (heard_text, now)
+        self._spoken[channel] = (text, settled, now)
         origin = utterance.start_sample / self._rate
         partial = Partial(
             channel,
             utterance.number,
-            round(origin + heard.words[0].start, 3),
-            round(origin + heard.words[-1].end, 3),
-            heard_text,
+            round(origin + words[0].start, 3),
+            round(origin + words[-1].end, 3),
+            text,
             utterance.engine,
+            settled,
         )
         self.ledger.caption(Caption.of(partial))
 
+    def _stabilized(self, utterance: Utterance, heard: Hypothesis) -> tuple[Word, ...]:
+        """The words to show; those that may be told as settled are from now on ``told``."""
+        words = kept(utterance.told, heard)
+        until = first_cut_s(self._settings.endpointing, utterance.samples / self._rate)
+        stands = 0 if self._heard_again else heard.settled
+        utterance.told = to_tell(utterance.told, words, stands, until)
+        return words
+
     async def _end(self, channel: int, utterance: Utterance, end: End, heard: Hypothesis) -> None:
         origin = utterance.start_sample / self._rate
-        words = tuple(word.shifted(origin) for word in heard.words)
+        told = () if utterance.failed else utterance.told
+        words = tuple(word.shifted(origin) for word in kept(told, heard))
         if end.cut:
-            words = _before(words, end.end_sample / self._rate)
+            words = before_cut(words, end.end_sample / self._rate)
         span = (utterance.speech_sample / self._rate, end.end_sample / self._rate)
         final = await self.ledger.settle(
             channel,
@@ -290,8 +304,3 @@ class LiveCall:
         self._telling = None
         with contextlib.suppress(Unavailable):  # the broker is closed, and with it the call
             self._tell_progress()
-
-
-def _before(words: tuple[Word, ...], second: float) -> tuple[Word, ...]:
-    """The words whose middle lies before a cut; the others are heard again after it."""
-    return tuple(word for word in words if (word.start + word.end) / 2 < second)

@@ -27,6 +27,12 @@ class EndpointSettings:
     threshold: float = 0.5
 
 
+def first_cut_s(settings: EndpointSettings, heard_s: float) -> float:
+    """No cut that is still to come lies before this second of an utterance of which so much has
+    been heard."""
+    return max(0.0, min(heard_s - _MOST_OPEN_S, settings.max_utterance_s / 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Begin:
     """An utterance begins; its sound starts at ``start_sample`` (pre-roll included). Whoever is

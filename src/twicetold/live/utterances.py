@@ -21,7 +21,7 @@ from twicetold.engines import Sound, Stream, StreamingTranscriber, Transcriber
 from twicetold.errors import BadParameter, EngineFailed, EngineHostDied, EngineNotAllowed
 from twicetold.live.endpointing import Action, Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
-from twicetold.speech.transcript import Hypothesis
+from twicetold.speech.transcript import Hypothesis, Word
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ class Utterance:
     deaths_of_others: int = 0
     failed: bool = False
     engine: str = ""  # the label of the one whose words are the last
+    told: tuple[Word, ...] = ()  # as settled: they stay, whatever is heard of it later
 
     def hear(self, pcm: bytes) -> None:
         self.pieces.append(pcm)

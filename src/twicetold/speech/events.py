@@ -76,7 +76,8 @@ class SpeechStarted(_Event):
 
 @dataclass(frozen=True, slots=True)
 class Partial(_Event):
-    """Unsettled text of the running utterance; replaces the partial before it."""
+    """Text of the running utterance; replaces the partial before it. Its first ``settled`` words
+    will not change any more, the others may."""
 
     type: ClassVar[str] = "partial"
     channel: int
@@ -85,6 +86,7 @@ class Partial(_Event):
     end: float
     text: str
     engine: str = ""
+    settled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

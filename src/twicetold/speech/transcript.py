@@ -35,6 +35,10 @@ class Word:
         return cls(body["start"], body["end"], body["text"], body.get("probability"))
 
 
+def text_of(words: Iterable[Word]) -> str:
+    return " ".join(word.text for word in words)
+
+
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What an engine hears in one stretch of audio, unsettled until it says finished.
@@ -43,15 +47,17 @@ class Hypothesis:
     learned about the channel (opaque; give it to the next stream of the same call and channel).
     ``guarded`` names what an engine's guards against invented text did, each time anew; it comes
     with the last hypothesis of a stretch alone.
+    The first ``settled`` words stand: every later hypothesis of the stretch begins with them.
     """
 
     words: tuple[Word, ...] = ()
     adaptation: str | None = None
     guarded: tuple[str, ...] = ()
+    settled: int = 0
 
     @property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)
+        return text_of(self.words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,27 @@ def test_a_lag_that_comes_and_goes_is_not_noted_each_time(
     assert len(capsys.readouterr().err.splitlines()) <= 12
 
 
+def test_words_of_a_partial_that_stay_stand_out_from_those_that_may_change() -> None:
+    captions = Captions(console(terminal=False))
+    captions.show({**partial("good morning how can"), "settled": 2})
+    assert dim_of(captions, 80) == " how can"
+    captions.show({**partial("a " * 200 + "good morning how can"), "settled": 202})
+    assert dim_of(captions, 80) == "… how can"
+    captions.show(partial("good"))  # of a server that does not say
+    assert dim_of(captions, 80) == "good"
+
+
+def dim_of(captions: Captions, width: int) -> str:
+    """What is dim of the one line beneath, its beginning apart."""
+    screen = Console(file=io.StringIO(), width=width, highlight=False)
+    (line,) = captions._beneath().renderables
+    return "".join(
+        segment.text
+        for segment in screen.render(line)
+        if segment.style is not None and segment.style.dim and "    …  " not in segment.text
+    )
+
+
 def test_a_long_partial_shows_its_end() -> None:
     captions = Captions(console(terminal=False))
     captions.show(partial("a " * 200 + "end"))

@@ -31,7 +31,12 @@ pytestmark = pytest.mark.unit
 TEXT = st.text(max_size=20)
 SECONDS = st.floats(0, 1e6)
 WORDS = st.builds(Word, SECONDS, SECONDS, TEXT, st.none() | st.floats(0, 1))
-HYPOTHESES = st.builds(Hypothesis, st.lists(WORDS, max_size=5).map(tuple), st.none() | TEXT)
+HYPOTHESES = st.builds(
+    Hypothesis,
+    st.lists(WORDS, max_size=5).map(tuple),
+    st.none() | TEXT,
+    settled=st.integers(0, 5),
+)
 MESSAGES = st.builds(
     Message, st.sampled_from(list(Kind)), st.integers(0, 2**32 - 1), st.binary(max_size=50)
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from tests.unit.live.test_utterances import INFO
 
 from twicetold.broker import Delivery, Foreign, Topic
 from twicetold.choice.chain import Chain
-from twicetold.engines import Stream
+from twicetold.engines import Sound, Stream, Transcriber
 from twicetold.errors import EngineFailed
 from twicetold.live.call import _MOST_TAKEOVERS, LiveCall, LiveSettings
 from twicetold.live.detection import Detector
@@ -22,7 +24,7 @@ from twicetold.sessions import Record, State
 from twicetold.speech.chunks import AudioChunk, Close, Finalize, parse_finals_message
 from twicetold.speech.events import Caption, Kind
 from twicetold.speech.identity import CallKey
-from twicetold.speech.transcript import Final, Hypothesis
+from twicetold.speech.transcript import Final, Hypothesis, Word
 
 pytestmark = pytest.mark.unit
 
@@ -166,7 +168,12 @@ class Carrier:
 
 
 def live_call(
-    carrier: Carrier, engine: HungEngine, *, activity: Constant | None = None, **changes: Any
+    carrier: Carrier,
+    engine: HungEngine,
+    *,
+    activity: Constant | None = None,
+    again: Chain[Transcriber] | None = None,
+    **changes: Any,
 ) -> LiveCall:
     call: dict[str, Any] = {
         "key": KEY,
@@ -184,7 +191,7 @@ def live_call(
         Ledger(carrier, carrier, record, "fake"),  # type: ignore[arg-type]
         carrier,  # type: ignore[arg-type]
         Inbox(carrier),
-        Engines(Chain.of(engine)),
+        Engines(Chain.of(engine), again),
         Detector(activity or Constant(0.9)),
         LiveSettings(EndpointSettings()),
         None,
@@ -359,3 +366,108 @@ async def test_who_takes_over_at_a_cut_stores_what_the_one_before_would_have() -
         assert await settled(range(cut // RATE, 70), **before) == stored[number:]
     assert stored[-1]["boundaries"] == (70 * RATE,)
     assert stored[-1]["cuts"] == (0,), "the end of the call is none"
+
+
+class SettlingStream:
+    """A test double: hears a word each half second, and settles it a second later; fails once, in
+    the middle of the utterance."""
+
+    def __init__(self, name: str, fails_at_s: float) -> None:
+        self._name, self._fails_at_s = name, fails_at_s
+        self._samples = 0
+
+    async def accept(self, pcm: bytes) -> Hypothesis:
+        self._samples += len(pcm) // 2
+        if self._samples / RATE > self._fails_at_s:
+            raise EngineFailed("as the test wants")
+        return self._heard()
+
+    async def finish(self) -> Hypothesis:
+        return self._heard()
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+    def _heard(self) -> Hypothesis:
+        count = int(self._samples / RATE / 0.5)
+        words = (Word(at / 2, at / 2 + 0.4, f"{self._name}{at}") for at in range(count))
+        return Hypothesis(tuple(words), settled=max(0, count - 2))
+
+
+class SettlingEngine(HungEngine):
+    """A test double: the second stream of an utterance hears it in other words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._streams = 0
+
+    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+        self._streams += 1
+        name, fails_at_s = ("one", 5.0) if self._streams == 1 else ("two", 60.0)
+        return SettlingStream(name, fails_at_s)
+
+
+class Listening(Carrier):
+    """A test double that remembers partials as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.partials: list[dict[str, Any]] = []
+
+    def publish(self, topic: Topic, key: CallKey, value: bytes) -> asyncio.Future[None]:
+        if topic is Topic.CAPTIONS and (caption := Caption.from_bytes(value)).kind is Kind.PARTIAL:
+            self.partials.append(dict(caption.body()))
+        return super().publish(topic, key, value)
+
+
+@pytest.mark.parametrize("seconds", [8, 38])
+async def test_words_that_were_told_as_settled_stand_in_the_final(seconds: int) -> None:
+    """Also where the engine fails and hears other words, and where the utterance is cut."""
+    carrier = Listening()
+    call = live_call(carrier, SettlingEngine(), activity=LoudIsSpeech())
+    call._settings = replace(call._settings, partial_interval_s=0.0)
+    running = asyncio.create_task(call.run())
+    for second in range(seconds + 2):
+        say(call, second, second < seconds)
+        await asyncio.sleep(0.002)
+    async with asyncio.timeout(20):
+        while not carrier.finals or call._runners[0].needed is not None:
+            await asyncio.sleep(0.01)
+    await ended(running)
+    final = carrier.finals[0].text.split()
+    told = [
+        each["text"].split()[: each["settled"]]
+        for each in carrier.partials
+        if each["utterance"] == carrier.finals[0].utterance
+    ]
+    assert [len(each) for each in told] == sorted(len(each) for each in told)
+    assert all(final[: len(each)] == each for each in told)
+    assert {word[:3] for word in final} == {"one", "two"}
+    assert 8 <= len(told[-1]) < len(final)
+
+
+class OtherEar(HungEngine):
+    """A test double that hears each utterance again in one word of its own."""
+
+    parallel = 1
+
+    async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
+        return [Hypothesis((Word(0.0, 0.5, "three"),)) for _ in sounds]
+
+
+async def test_nothing_is_told_as_settled_where_another_engine_has_the_last_word() -> None:
+    carrier = Listening()
+    again: Chain[Transcriber] = Chain.of(OtherEar())
+    call = live_call(carrier, SettlingEngine(), activity=LoudIsSpeech(), again=again)
+    call._settings = replace(call._settings, partial_interval_s=0.0)
+    running = asyncio.create_task(call.run())
+    for second in range(6):
+        say(call, second, second < 4)
+        await asyncio.sleep(0.002)
+    async with asyncio.timeout(20):
+        while not carrier.finals:
+            await asyncio.sleep(0.01)
+    await ended(running)
+    assert carrier.finals[0].text == "three"
+    assert len(carrier.partials) > 1
+    assert {each["settled"] for each in carrier.partials} == {0}

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from twicetold.live.endpointing import Action, Begin, End, Endpointer, EndpointSettings, Hear, Rest
+from twicetold.live.endpointing import (
+    Action,
+    Begin,
+    End,
+    Endpointer,
+    EndpointSettings,
+    Hear,
+    Rest,
+    first_cut_s,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -302,3 +311,32 @@ def test_a_silence_is_needed_back_to_the_utterance_before_or_for_ten_seconds(sil
     actions = run(target, [True] * 30 + [False] * silence)
     (end,) = [action for action in actions if isinstance(action, End)]
     assert target.needed == max(end.boundary, target.judged - 10 * RATE)
+
+
+@given(
+    speech=st.lists(st.integers(1, 120), min_size=1, max_size=12),
+    levels=st.lists(st.integers(1, 9_000), min_size=1, max_size=40),
+    pauses=st.sets(st.integers(0, 600)),
+    longest_s=st.floats(2.0, 8.0),
+)
+@example(speech=[400], levels=[9_000] * 128 + [1] + [9_000] * 271, pauses=set(), longest_s=8.0)
+@settings(max_examples=60)
+def test_no_cut_falls_before_what_its_utterance_was_said_to_be_safe_of(
+    speech: list[int], levels: list[int], pauses: set[int], longest_s: float
+) -> None:
+    """Whatever is told as settled before ``first_cut_s`` stays in its utterance."""
+    chosen = EndpointSettings(max_utterance_s=longest_s)
+    target = Endpointer(0, RATE, FRAME, chosen)
+    flags = [at % 2 == 0 for at, frames in enumerate(speech) for _ in range(frames)]
+    begun = heard_samples = 0
+    for number in range(len(flags)):
+        target.append(np.full(FRAME, levels[number % len(levels)], dtype="<i2").tobytes())
+        actions = judge(target, flags) + (target.pause() if number in pauses else [])
+        for action in actions:
+            if isinstance(action, Begin):
+                begun, heard_samples = action.start_sample, 0
+            elif isinstance(action, Hear):
+                heard_samples += len(action.pcm) // 2
+            elif isinstance(action, End) and action.cut:
+                safe_s = first_cut_s(chosen, heard_samples / RATE)
+                assert (action.end_sample - begun) / RATE >= safe_s - 1e-9

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 @given(st.text(), st.floats(0, 1e6), st.integers(0, 2**31))
 def test_a_partial_is_plain_json_with_its_type_first(text: str, start: float, number: int) -> None:
-    told = Partial(1, number, start, start + 1.0, text, "x").to_json()
+    told = Partial(1, number, start, start + 1.0, text, "x", 2).to_json()
     assert json.loads(told) == {
         "type": "partial",
         "channel": 1,
@@ -24,6 +24,7 @@ def test_a_partial_is_plain_json_with_its_type_first(text: str, start: float, nu
         "end": start + 1.0,
         "text": text,
         "engine": "x",
+        "settled": 2,
     }
     assert told.startswith('{"type":"partial",')
 

@@ -15,6 +15,8 @@ export interface Partial {
   start: number;
   end: number;
   text: string;
+  /** So many first words will not change any more. */
+  settled?: number;
 }
 
 export interface Final {

@@ -98,7 +98,8 @@ export class Captions implements Rows {
     if (this.rowOf(at.key)?.hand === "draft") return; // it came too late
     this.forget(partial.channel, at.key); // what went before would have its final by now
     this.unsettled.set(partial.channel, at.key);
-    this.put({ ...at, hand: "partial", words, failed: false });
+    const { settled = 0 } = partial;
+    this.put({ ...at, hand: "partial", words, settled, failed: false });
   }
 
   private final(final: Final): void {

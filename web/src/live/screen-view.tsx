@@ -80,11 +80,25 @@ function Lines({ followed }: { followed: Followed }) {
       {shown.map((row) => (
         <p key={row.key} dir="auto" class={`${row.hand} channel-${row.channel % 2}`}>
           {several && <span class="who">{row.channel + 1}</span>}
-          {row.words.map(({ text }) => text).join(row.spaced ? " " : "")}
+          <Said row={row} />
         </p>
       ))}
       {shown.length === 0 && <p class="partial">Captions appear here.</p>}
     </div>
+  );
+}
+
+/** A partial's settled words stand out from those that may change. */
+function Said({ row }: { row: Row }) {
+  const space = row.spaced ? " " : "";
+  const texts = row.words.map(({ text }) => text);
+  const stays = texts.splice(0, row.settled ?? 0).join(space);
+  return (
+    <>
+      {stays && <span class="stays">{stays}</span>}
+      {stays && texts.length > 0 && space}
+      {texts.join(space)}
+    </>
   );
 }
 

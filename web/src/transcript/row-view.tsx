@@ -66,9 +66,10 @@ function Unheard() {
 function spelled(word: Word, at: number, row: Row, unsureBelow: number) {
   const unsure = word.probability !== null && word.probability < unsureBelow;
   const sure = unsure ? `${Math.round(100 * (word.probability ?? 0))} % sure` : undefined;
+  const names = [unsure && "unsure", at < (row.settled ?? 0) && "stays"].filter(Boolean);
   const Mark = word.mark === "removed" ? "del" : word.mark === "added" ? "ins" : "span";
   return [
-    <Mark key={at} data-word={at} class={unsure ? "unsure" : undefined} title={sure}>
+    <Mark key={at} data-word={at} class={names.join(" ") || undefined} title={sure}>
       {word.text}
     </Mark>,
     row.spaced && " ",

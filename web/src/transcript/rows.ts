@@ -25,6 +25,8 @@ export interface Row {
   end: number;
   hand: Hand;
   words: readonly Word[];
+  /** Of a partial: so many first words stay as they are. */
+  settled?: number;
   /** Whether the script sets spaces between words. */
   spaced: boolean;
   /** No engine could hear it; the second telling will. */

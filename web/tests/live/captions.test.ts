@@ -30,6 +30,16 @@ describe("Captions", () => {
     expect(captions.rows.value.at(0).key).toBe(key);
   });
 
+  it("know which words of a partial stay, until it has its final", () => {
+    const captions = new Captions();
+    captions.heard(partial(0, "good"));
+    expect(captions.rows.value.at(0).settled).toBe(0); // of a server that does not say
+    captions.heard({ ...partial(0, "good morning al"), settled: 2 } as Caption);
+    expect(captions.rows.value.at(0).settled).toBe(2);
+    captions.heard(final(1, 0, "good morning all"));
+    expect(captions.rows.value.at(0).settled).toBeUndefined();
+  });
+
   it("do not go back to a partial that came too late", () => {
     const captions = new Captions();
     captions.heard(final(1, 0, "good morning"));
