@@ -98,9 +98,9 @@ async def _take(server: Served, client: LiveClient) -> None:
         assert (await thief.refused())[0]["code"] == "call_id_in_use"
 
 
-async def _words(client: LiveClient) -> list[int]:
+async def _words(client: LiveClient) -> list[str]:
     return [
-        int(word["text"])
+        word["text"]
         async for event in client.events()
         if event["type"] == "final"
         for word in event["words"]
