@@ -309,7 +309,7 @@ def test_doctor_finds_the_machine_fit(tmp_path: Path, environ: dict[str, str]) -
     arguments = ["doctor", "--data-dir", str(tmp_path / "data"), "--set", "port=0"]
     told = json.loads(run(environ, *arguments, "--json").stdout)
     states = {finding["name"]: finding["state"] for finding in told}
-    for optional in ("microphone", "page"):
+    for optional in ("microphone", "page", "models"):
         assert states.pop(optional) in ("ok", "missing")
     assert set(states.values()) == {"ok"}, told
     assert "✓ decoder" in run(environ, *arguments).stdout

@@ -69,7 +69,7 @@ async def test_what_a_client_says_before_it_is_asked_is_heard(tmp_path: Path) ->
 
 async def test_our_client_takes_its_call_back(tmp_path: Path) -> None:
     sound, numbers = talk(1, 8)
-    with serving(tmp_path) as server:
+    with serving(tmp_path, lease_s=0.6) as server:  # so soon it is noticed
         async with LiveClient(server.url, call_id="call-1") as client:
             hearing = asyncio.create_task(_words(client))
             await _take(server, client)
@@ -80,7 +80,7 @@ async def test_our_client_takes_its_call_back(tmp_path: Path) -> None:
 
 
 async def test_but_not_for_ever(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, lease_s=0.6) as server:  # so soon it is noticed
         async with LiveClient(server.url, call_id="call-1") as client:
             hearing = asyncio.create_task(_words(client))
             for _ in range(3):

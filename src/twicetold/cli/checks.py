@@ -21,7 +21,7 @@ from twicetold.cli.console import words_of
 from twicetold.config import Settings
 from twicetold.data_directory import holders, refuse_mismatch
 from twicetold.engines import EngineInfo, Sound
-from twicetold.errors import BadParameter, ModelMissing
+from twicetold.errors import BadParameter, ModelMissing, SettingError
 from twicetold.file_systems import refuse_network
 
 _LEAST_FREE_GB = 1.0
@@ -89,11 +89,7 @@ def _imports(name: str) -> bool:
 
 
 async def _live_engine(settings: Settings) -> Found:
-    from twicetold.parts import engines_wanted
-    from twicetold.tenants import Tenants
-
-    tenants = Tenants.load(settings.tenants_path)
-    names = engines_wanted(settings, tenants, Use.LIVE)
+    names = _engines(settings, Use.LIVE)
     return _together([await _streams(name, settings) for name in names])
 
 
@@ -119,15 +115,20 @@ async def _streams(name: str, settings: Settings) -> str:
 
 
 async def _batch_engine(settings: Settings) -> Found:
+    names = [*_engines(settings, Use.BATCH), *_engines(settings, Use.LIVE_FINAL)]
+    return _together([await _transcribes(name, settings) for name in dict.fromkeys(names)])
+
+
+def _engines(settings: Settings, use: Use) -> list[str]:
+    """Also where the tenants file cannot be read, which another check says."""
     from twicetold.parts import engines_wanted
     from twicetold.tenants import Tenants
 
-    tenants = Tenants.load(settings.tenants_path)
-    names = [
-        *engines_wanted(settings, tenants, Use.BATCH),
-        *engines_wanted(settings, tenants, Use.LIVE_FINAL),
-    ]
-    return _together([await _transcribes(name, settings) for name in dict.fromkeys(names)])
+    try:
+        tenants = Tenants.load(settings.tenants_path)
+    except SettingError:
+        tenants = Tenants(None)
+    return engines_wanted(settings, tenants, use)
 
 
 def _spoken(info: EngineInfo, language: str) -> str:
