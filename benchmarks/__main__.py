@@ -34,6 +34,7 @@ NAMES = (
     "transducer",
     "whisper",
     "stream_adapter",
+    "remote",
     "page",
 )
 

@@ -65,6 +65,7 @@ MEANINGS = {
     "data_directory_locked": "another server uses this data directory",
     "port_in_use": "something else listens on the port",
     "engine_failed": "the engine cannot do its work",
+    "engine_refused": "a remote engine takes no such request, or not with that key",
     "engine_host_died": "a process of the engine died; it is replaced",
     "decoder_failed": "a decoding process died or took too long; it is replaced",
     "download_failed": "a model could not be fetched; what came of it is kept",

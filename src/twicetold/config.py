@@ -44,6 +44,14 @@ def _engines(meaning: str) -> dict[str, Any]:
     return _about(meaning, _ENGINES, shape)
 
 
+def _secret(meaning: str) -> dict[str, Any]:
+    return {**_about(meaning, shape="a key"), "secret": True}
+
+
+def _remote(meaning: str, example: str) -> dict[str, Any]:
+    return _about(meaning, r"(https?|wss?)://[^\s@]+", f"a URL without a key, such as {example}")
+
+
 # Each: for these languages alone (``hi|ta=``), NAME or NAME:MODEL. See choice/wishes.py.
 _ENGINE = r"\s*([A-Za-z]{2,3}(\|[A-Za-z]{2,3})*=)?\s*[a-z][a-z0-9_-]*(:[^\s,][^,]*)?"
 _ENGINES = rf"{_ENGINE}(,{_ENGINE})*"
@@ -115,6 +123,38 @@ class Settings:
     )
     models_dir: Path | None = field(default=None, metadata=_MODELS_DIR)
     models_hub: str = field(default="https://huggingface.co", metadata=_HUB)
+    openai_url: str = field(
+        default="https://api.openai.com/v1",
+        metadata=_remote("Server of engine openai.", "http://127.0.0.1:8000/v1"),
+    )
+    openai_key: str | None = field(
+        default=None, repr=False, metadata=_secret("Its key; a server of your own may want none.")
+    )
+    realtime_url: str | None = field(
+        default=None,
+        metadata=_remote(
+            "Server of engine realtime; unset: OpenAI's.", "ws://127.0.0.1:8000/v1/realtime"
+        ),
+    )
+    realtime_key: str | None = field(
+        default=None, repr=False, metadata=_secret("Its key; a server of your own may want none.")
+    )
+    realtime_protocol: str = field(
+        default="openai",
+        metadata=_about("What it speaks.", "openai|vllm", "openai or vllm"),
+    )
+    sarvam_url: str = field(
+        default="https://api.sarvam.ai",
+        metadata=_remote("Server of engine sarvam.", "https://api.sarvam.ai"),
+    )
+    sarvam_key: str | None = field(default=None, repr=False, metadata=_secret("Its key."))
+    remote_live_streams: int = field(
+        default=100,
+        metadata=_range("Connections at once to a remote live engine; more wait.", 1, 10_000),
+    )
+    remote_batch_requests: int = field(
+        default=4, metadata=_range("Requests at once to a remote batch engine.", 1, 1000)
+    )
     language: str = field(default="en", metadata=_LANGUAGE)
     live_hosts: int = field(
         default=0, metadata=_range("Processes for the live engine; 0: one a core.", 0, 256)
@@ -276,7 +316,7 @@ def about_settings() -> list[About]:
     return [
         About(
             name=item.name,
-            default=masked("" if item.default is None else item.default),
+            default=shown(item.name, item.default) or "",
             meaning=item.metadata["meaning"],
             takes=takes(item.name),
             variable=PREFIX + item.name.upper(),
@@ -294,6 +334,14 @@ def takes(name: str) -> str:
     if "least" in about:
         words += f" from {about['least']:.12g} to {about['most']:.12g}"
     return words
+
+
+def shown(name: str, value: object) -> str | None:
+    """A setting's value for people and logs; None where it is unset. Of a secret it says no more
+    than that it is set."""
+    if value is None:
+        return None
+    return "***" if _ABOUT[name].get("secret") else masked(value)
 
 
 def masked(value: object) -> str:
@@ -345,8 +393,8 @@ _PARSERS: dict[Any, tuple[Callable[[str], object], str, tuple[type, ...]]] = {
     int: (int, "a whole number", (int,)),
     float: (float, "a number", (int, float)),
     str: (_text, "text", (str,)),
-    str | None: (_optional_text, "text", (str,)),
     Path: (_path, "a path", (str, Path)),
+    str | None: (_optional_text, "text", (str,)),
     Path | None: (_optional_path, "a path", (str, Path)),
 }
 _ABOUT: dict[str, Mapping[str, Any]] = {item.name: item.metadata for item in fields(Settings)}
@@ -364,7 +412,7 @@ def _checked(name: str, value: object, origin: str, *, as_text: bool) -> object:
         _check_bounds(_ABOUT[name], parsed)
     except ValueError:
         raise SettingError(
-            f"{name} (from {origin}) got {masked(value)!r}; it takes {takes(name)}."
+            f"{name} (from {origin}) got {shown(name, value)!r}; it takes {takes(name)}."
         ) from None
     return parsed
 

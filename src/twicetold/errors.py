@@ -43,6 +43,7 @@ TwicetoldError
 │   ├── DataDirectoryLocked            data_directory_locked
 │   ├── PortInUse                      port_in_use
 │   ├── EngineFailed                   engine_failed
+│   │   └── EngineRefused              engine_refused
 │   ├── EngineHostDied                 engine_host_died
 │   ├── DecoderFailed                  decoder_failed
 │   ├── DownloadFailed                 download_failed
@@ -334,6 +335,14 @@ class PortInUse(Unavailable):
 class EngineFailed(Unavailable):
     code = "engine_failed"
     default_hint = "Try again; if it stays so, see the server's log and 'twicetold doctor'."
+
+
+class EngineRefused(EngineFailed):
+    """A remote engine does not take what it was sent, or from whom: not to be asked again."""
+
+    code = "engine_refused"
+    retryable = False
+    default_hint = "The message says what the server has against it; see the settings."
 
 
 class EngineHostDied(Unavailable):

@@ -24,6 +24,7 @@ from twicetold.engines.models.cache import Cache
 from twicetold.engines.models.catalogue import CATALOGUE, Model, model_named
 from twicetold.engines.opening import OpenLive
 from twicetold.engines.registry import ENGINES, engine_info, open_activity, open_batch, open_live
+from twicetold.engines.remote import Remotes
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
@@ -68,6 +69,7 @@ __all__ = [
     "rabbit_broker",
     "refuse_missing_extras",
     "refuse_unknown_engines",
+    "remotes_of",
     "try_broker",
     "try_sessions",
     "wishes_of",
@@ -146,6 +148,7 @@ async def open_live_engines(settings: Settings) -> OpenLive:
         hosts=settings.live_hosts,
         timeout_s=settings.engine_timeout_s,
         models_dir=settings.models_path,
+        remotes=remotes_of(settings),
     )
 
 
@@ -156,6 +159,21 @@ def places_of(settings: Settings) -> Places:
         "sessions": _places_of_sessions(settings.sessions),
         "broker": _places_of_broker(settings.broker),
     }
+
+
+def remotes_of(settings: Settings) -> Remotes:
+    """Where the settings have the remote engines, and the keys to show there."""
+    return Remotes(
+        openai_url=settings.openai_url,
+        openai_key=settings.openai_key,
+        realtime_url=settings.realtime_url,
+        realtime_key=settings.realtime_key,
+        realtime_protocol=settings.realtime_protocol,
+        sarvam_url=settings.sarvam_url,
+        sarvam_key=settings.sarvam_key,
+        live_streams=settings.remote_live_streams,
+        batch_requests=settings.remote_batch_requests,
+    )
 
 
 async def try_sessions(url: str, data_dir: Path) -> str | None:

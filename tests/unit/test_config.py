@@ -16,6 +16,7 @@ from twicetold.config import (
     load,
     masked,
     server_address,
+    shown,
     takes,
 )
 from twicetold.errors import SettingError
@@ -309,3 +310,23 @@ def test_a_server_is_found_by_flag_then_environment_then_settings() -> None:
     assert server_address(Settings(host="::1"), environ={}) == ("http://[::1]:8300", None)
     with pytest.raises(SettingError, match="url got 'host:8300'"):
         server_address(settings, "host:8300", environ={})
+
+
+def test_a_key_is_never_shown(folder: Path) -> None:
+    environ = {"TWICETOLD_OPENAI_KEY": "hunter2", "TWICETOLD_SARVAM_KEY": " "}
+    settings = load({}, environ=environ, cwd=folder).settings
+    assert settings.openai_key == "hunter2"
+    assert settings.sarvam_key is None
+    assert shown("openai_key", settings.openai_key) == "***"
+    assert shown("sarvam_key", settings.sarvam_key) is None
+    assert "hunter2" not in repr(settings)
+    (folder / "twicetold.toml").write_text('openai_key = ["hunter2"]\n')
+    with pytest.raises(SettingError) as caught:
+        load({}, environ={}, cwd=folder)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "https://key@h/v1", "api.openai.com"])
+def test_an_address_of_a_remote_engine_holds_no_key(folder: Path, url: str) -> None:
+    with pytest.raises(SettingError, match="a URL without a key"):
+        load({"openai_url": url}, environ={}, cwd=folder)

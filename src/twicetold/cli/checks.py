@@ -98,11 +98,15 @@ def _together(found: list[str]) -> Found:
 
 
 async def _streams(name: str, settings: Settings) -> str:
-    from twicetold.parts import open_live
+    from twicetold.parts import open_live, remotes_of
 
     began = time.monotonic()
     engine = await open_live(
-        name, hosts=1, timeout_s=settings.engine_timeout_s, models_dir=settings.models_path
+        name,
+        hosts=1,
+        timeout_s=settings.engine_timeout_s,
+        models_dir=settings.models_path,
+        remotes=remotes_of(settings),
     )
     try:
         loaded_s = time.monotonic() - began
@@ -141,10 +145,14 @@ def _spoken(info: EngineInfo, language: str) -> str:
 
 async def _transcribes(name: str, settings: Settings) -> str:
     from twicetold.cli.samples import samples_folder
-    from twicetold.parts import open_batch
+    from twicetold.parts import open_batch, remotes_of
 
     engine = await open_batch(
-        name, hosts=1, timeout_s=settings.engine_timeout_s, models_dir=settings.models_path
+        name,
+        hosts=1,
+        timeout_s=settings.engine_timeout_s,
+        models_dir=settings.models_path,
+        remotes=remotes_of(settings),
     )
     language = _spoken(engine.info, settings.language)
     folder = samples_folder()

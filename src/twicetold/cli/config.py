@@ -10,7 +10,7 @@ import typer
 
 from twicetold.cli.console import say, show
 from twicetold.cli.options import ConfigOption, DataDirOption, SetOption, settings_of
-from twicetold.config import Loaded, about_settings, masked
+from twicetold.config import Loaded, about_settings, shown
 
 
 class Form(StrEnum):
@@ -49,8 +49,7 @@ def markdown() -> str:
 
 
 def _value(loaded: Loaded, name: str) -> str | None:
-    value = getattr(loaded.settings, name)
-    return None if value is None else masked(value)
+    return shown(name, getattr(loaded.settings, name))
 
 
 def _as_data(loaded: Loaded) -> dict[str, dict[str, str | None]]:

@@ -13,6 +13,7 @@ from twicetold.choice.chain import Member
 from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo, StreamingTranscriber, Transcriber
 from twicetold.engines.registry import open_batch, open_live
+from twicetold.engines.remote import Remotes
 
 
 class Closing(Protocol):
@@ -68,13 +69,21 @@ class OpenLive:
         hosts: int,
         timeout_s: float,
         models_dir: Path | None = None,
+        remotes: Remotes | None = None,
     ) -> OpenLive:
         """Raises what ``open_live`` and ``open_batch`` raise, with nothing left open."""
-        live = partial(open_live, hosts=hosts, timeout_s=timeout_s, models_dir=models_dir)
+        live = partial(
+            open_live, hosts=hosts, timeout_s=timeout_s, models_dir=models_dir, remotes=remotes
+        )
         first = await open_all(streaming, live)
         try:
             batch = partial(
-                open_batch, hosts=hosts, timeout_s=timeout_s, niceness=0, models_dir=models_dir
+                open_batch,
+                hosts=hosts,
+                timeout_s=timeout_s,
+                niceness=0,
+                models_dir=models_dir,
+                remotes=remotes,
             )
             return cls(first, await open_all(again, batch))
         except BaseException:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from twicetold.engines import EngineInfo, Hears, StreamingTranscriber, Transcriber, VoiceActivity
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, ToneActivity
@@ -13,13 +15,24 @@ from twicetold.engines.hosted import HostedEngine
 from twicetold.engines.inline import Inline
 from twicetold.engines.models.resolving import directory_of
 from twicetold.engines.null import NULL_INFO, NullEngine
+from twicetold.engines.openai.info import OPENAI_INFO
+from twicetold.engines.openai.info import info_of as openai_info
 from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO
 from twicetold.engines.pool import HostPool
+from twicetold.engines.realtime.info import REALTIME_INFO
+from twicetold.engines.realtime.info import info_of as realtime_info
+from twicetold.engines.remote import Order, Remotes
+from twicetold.engines.sarvam.info import SARVAM_INFO
+from twicetold.engines.sarvam.info import info_of as sarvam_info
 from twicetold.engines.silero import SileroActivity
 from twicetold.engines.whisper.info import WHISPER_INFO, whisper_info
 from twicetold.errors import SettingError
 
+if TYPE_CHECKING:  # brings a WebSocket client along
+    from twicetold.engines.remote.live import RemoteEngine
+
+_EXAMPLES = {"openai": "gpt-4o-transcribe", "realtime": "gpt-4o-transcribe"}
 BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 
 
@@ -27,16 +40,21 @@ BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 class Engine:
     """How one engine is made: ``inline`` in this process, or ``hosted`` (``module:attribute``)
     in processes of its own, each of which takes ``streams_per_host`` live utterances at once
-    and, of recordings, ``sounds_per_host`` (more than one where it hears several together).
+    and, of recordings, ``sounds_per_host`` (more than one where it hears several together); or it
+    is a server elsewhere, which ``remote_live`` and ``remote_batch`` (``module:factory``) reach.
 
     ``hosts``: how many it has where the settings say nothing; 0 means one a core.
     ``takes_model``: its name is followed by a model's, or by the directory that one lies in:
     ``NAME:MODEL``; ``describe`` reads there what the engine can do with it, where models differ.
+    A remote one's model is its server's affair; ``remote_info`` is by its name.
     """
 
     info: EngineInfo
     inline: Callable[[], HostedEngine] | None = None
     hosted: str = ""
+    remote_live: str = ""
+    remote_batch: str = ""
+    remote_info: Callable[[str], EngineInfo] | None = None
     live_options: Mapping[str, object] = field(default_factory=dict)
     streams_per_host: int = 8
     sounds_per_host: int = 1
@@ -73,6 +91,24 @@ ENGINES: dict[str, Engine] = {
         describe=whisper_info,
         start_timeout_s=300.0,
     ),
+    "realtime": Engine(
+        REALTIME_INFO,
+        remote_live="twicetold.engines.realtime.live:open_live",
+        takes_model=True,
+        remote_info=realtime_info,
+    ),
+    "openai": Engine(
+        OPENAI_INFO,
+        remote_batch="twicetold.engines.openai.batch:open_batch",
+        takes_model=True,
+        remote_info=openai_info,
+    ),
+    "sarvam": Engine(
+        SARVAM_INFO,
+        remote_live="twicetold.engines.sarvam.live:open_live",
+        remote_batch="twicetold.engines.sarvam.batch:open_batch",
+        remote_info=sarvam_info,
+    ),
 }
 
 
@@ -91,16 +127,26 @@ def engine_info(name: str, models_dir: Path | None = None) -> EngineInfo:
 
 
 async def open_live(
-    name: str, *, hosts: int, timeout_s: float, models_dir: Path | None = None
+    name: str,
+    *,
+    hosts: int,
+    timeout_s: float,
+    models_dir: Path | None = None,
+    remotes: Remotes | None = None,
 ) -> StreamingTranscriber:
     """The engine for live calls, ready for the first; ``hosts`` 0 means one a core, ``models_dir``
-    is as with ``engine_info``.
+    is as with ``engine_info``, ``remotes``: where remote engines are.
 
     Raises SettingError for an engine that cannot, EngineFailed for one that does not start.
     """
     engine, model = _engine(name, models_dir)
     if not engine.info.live:
         raise SettingError(f"Engine {name!r} does not transcribe live.")
+    if engine.remote_live:
+        order = Order(model, remotes or Remotes(), timeout_s)
+        remote: RemoteEngine = _factory(engine.remote_live)(order)
+        await remote.start()
+        return remote
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
@@ -123,14 +169,19 @@ async def open_batch(
     timeout_s: float,
     niceness: int = BATCH_NICENESS,
     models_dir: Path | None = None,
+    remotes: Remotes | None = None,
 ) -> Transcriber:
     """The engine for recordings, one sound a host at a time, giving way to live work.
 
-    ``hosts``, ``models_dir`` and what is raised: as with ``open_live``.
+    ``hosts``, ``models_dir``, ``remotes`` and what is raised: as with ``open_live``.
     """
     engine, model = _engine(name, models_dir)
     if not engine.info.batch:
         raise SettingError(f"Engine {name!r} does not transcribe recordings.")
+    if engine.remote_batch:
+        order = Order(model, remotes or Remotes(), timeout_s)
+        remote: Transcriber = _factory(engine.remote_batch)(order)
+        return remote
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
@@ -159,7 +210,16 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _factory(named: str) -> Callable[[Order], Any]:
+    """What makes a remote engine, imported on use."""
+    module, _, name = named.partition(":")
+    factory: Callable[[Order], Any] = getattr(importlib.import_module(module), name)
+    return factory
+
+
 def _info(engine: Engine, model: str) -> EngineInfo:
+    if engine.remote_info is not None:
+        return engine.remote_info(model)
     if not model:
         return engine.info
     if engine.describe is not None:
@@ -180,6 +240,13 @@ def _engine(name: str, models_dir: Path | None) -> tuple[Engine, str]:
         raise SettingError(
             f"There is no engine {plain!r}; there are {known}.",
         )
+    if engine.info.remote:
+        if engine.takes_model and not model:
+            raise SettingError(
+                f"Engine {plain} needs the name of a model, as its server calls it.",
+                f"For example: {plain}:{_EXAMPLES[plain]}",
+            )
+        return engine, model
     if engine.takes_model:
         return engine, str(directory_of(plain, model, models_dir))
     if colon:

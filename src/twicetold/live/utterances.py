@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from twicetold.choice.chain import Member
+from twicetold.choice.chain import TRIES, Member
 from twicetold.engines import Sound, Stream, StreamingTranscriber, Transcriber
 from twicetold.errors import BadParameter, EngineFailed, EngineHostDied, EngineNotAllowed
 from twicetold.live.endpointing import Action, Begin, End, Hear, Rest
@@ -50,12 +50,16 @@ class Utterance:
         self.pieces.append(pcm)
         self.samples += len(pcm) // 2
 
+    def forget_behind(self, sample: int) -> None:
+        """The sound from there on is another's."""
+        self.pieces = [b"".join(self.pieces)[: 2 * max(0, sample - self.start_sample)]]
+
     def note(self, error: EngineFailed | EngineHostDied, most: int) -> None:
-        """An attempt of ``most`` came to nothing."""
+        """An attempt of ``most`` came to nothing; after a refusal that engine gets no other."""
         if isinstance(error, EngineHostDied) and error.of_another:
             self.deaths_of_others += 1
         else:
-            self.attempts += 1
+            self.attempts += 1 if error.retryable else TRIES
         self.failed = self.attempts > most or self.deaths_of_others > _MOST_DEATHS_OF_OTHERS
 
 
@@ -177,8 +181,12 @@ class ChannelRunner:
     async def _finish(self, end: End) -> None:
         utterance = self._utterance
         assert utterance is not None
+        if end.cut and not self._tells_times():
+            # It has heard past the cut, and nobody could say which words lie behind that.
+            await self._drop_stream()
+            utterance.forget_behind(end.end_sample)
         heard, again = await asyncio.gather(
-            self._attempt(utterance, finish=True), self._hear_again(utterance)
+            self._attempt(utterance, finish=True), self._hear_again(utterance, end)
         )
         await self._drop_stream()
         if heard is not None and heard.adaptation is not None:
@@ -229,7 +237,12 @@ class ChannelRunner:
             "utterance_retried", code=error.code, channel=self.channel, engine=utterance.engine
         )
 
-    async def _hear_again(self, utterance: Utterance) -> tuple[str, Hypothesis] | None:
+    def _tells_times(self) -> bool:
+        """Whether a stream is at work whose words can be told apart by time."""
+        member = self._member if self._stream is not None else None
+        return member is not None and member.engine.info.word_times
+
+    async def _hear_again(self, utterance: Utterance, end: End) -> tuple[str, Hypothesis] | None:
         """The whole utterance by the engine for finals; None where there is none, where it fails
         (the words that were heard live stand), or where the call is behind already."""
         if self._engines.again is None or self.backlog_samples > _MOST_BEHIND_S * self._rate:
@@ -238,6 +251,9 @@ class ChannelRunner:
         member: Member[Transcriber] | None = None
         try:
             member = self._engines.again.pick()
+            if end.cut and not member.engine.info.word_times:
+                before = 2 * (end.end_sample - utterance.start_sample)
+                sound = Sound(sound.pcm[:before], self._rate)
             async with asyncio.timeout(self._engines.again_within_s):
                 [heard] = await member.engine.transcribe([sound], self._language)
         except (EngineFailed, EngineHostDied, TimeoutError) as error:

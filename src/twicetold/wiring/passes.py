@@ -23,7 +23,7 @@ from twicetold.live.call import LiveSettings
 from twicetold.live.endpointing import EndpointSettings
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
-from twicetold.parts import engines_wanted, open_live_engines, wishes_of
+from twicetold.parts import engines_wanted, open_live_engines, remotes_of, wishes_of
 from twicetold.tenants import Tenants
 
 
@@ -79,6 +79,7 @@ async def tools_with(settings: Settings, decoder: Decoder) -> AsyncIterator[Tool
         hosts=settings.batch_hosts,
         timeout_s=timeout_s,
         models_dir=settings.models_path,
+        remotes=remotes_of(settings),
     )
     try:
         yield Tools(decoder, engine, open_activity(engine.info))
@@ -98,6 +99,7 @@ async def batch_engines(
         hosts=settings.batch_hosts,
         timeout_s=timeout_s,
         models_dir=settings.models_path,
+        remotes=remotes_of(settings),
     )
     engines = await open_all(engines_wanted(settings, tenants, Use.BATCH), opened)
     try:

@@ -14,6 +14,7 @@ from twicetold.engines.registry import (
     open_live,
     usable_cores,
 )
+from twicetold.engines.remote import Remotes
 from twicetold.engines.silero import SileroActivity
 from twicetold.errors import SettingError
 
@@ -21,14 +22,40 @@ pytestmark = pytest.mark.unit
 
 
 def test_every_engine_goes_by_its_own_name() -> None:
-    assert set(ENGINES) == {"pocketsphinx", "counter", "null", "parakeet", "whisper"}
+    remote = {"realtime", "openai", "sarvam"}
+    assert set(ENGINES) == {"pocketsphinx", "counter", "null", "parakeet", "whisper", *remote}
     for name, engine in ENGINES.items():
         info = engine.info if engine.takes_model else engine_info(name)
         assert info.name == name
-        assert info.live
-        assert info.batch
+        assert info.live or info.batch
         assert info.good_for
-        assert not info.remote
+        assert info.remote == (name in remote)
+
+
+def test_a_remote_engine_is_followed_by_a_models_name() -> None:
+    assert engine_info("openai:org/model:8bit").model == "org/model:8bit"
+    assert engine_info("openai:whisper-1").word_times
+    assert not engine_info("openai:gpt-4o-transcribe").word_times
+    assert engine_info("sarvam").model
+    for name in ("openai", "realtime"):
+        with pytest.raises(SettingError, match=f"{name} needs the name of a model"):
+            engine_info(name)
+
+
+async def test_a_missing_key_or_address_is_one_line_that_names_the_setting() -> None:
+    patience = {"hosts": 0, "timeout_s": 1}
+    vllm = Remotes(realtime_protocol="vllm")
+    with pytest.raises(SettingError, match="openai_key is unset"):
+        await open_batch("openai:whisper-1", **patience)
+    with pytest.raises(SettingError, match="realtime_key is unset"):
+        await open_live("realtime:gpt-4o-transcribe", **patience)
+    with pytest.raises(SettingError, match="realtime_url is unset"):
+        await open_live("realtime:voxtral", **patience, remotes=vllm)
+    for open_it in (open_live, open_batch):
+        with pytest.raises(SettingError, match="sarvam_key is unset"):
+            await open_it("sarvam", **patience)
+    own = await open_batch("openai:x", **patience, remotes=Remotes(openai_url="http://h/v1"))
+    await own.aclose()
 
 
 async def test_an_unknown_name_is_told_the_known_ones() -> None:

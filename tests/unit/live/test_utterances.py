@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from twicetold.choice.chain import Chain, Member
 from twicetold.engines import EngineInfo, Sound, Stream, StreamingTranscriber, Transcriber
-from twicetold.errors import EngineFailed, EngineHostDied, EngineNotAllowed
+from twicetold.errors import EngineFailed, EngineHostDied, EngineNotAllowed, EngineRefused
 from twicetold.live.endpointing import Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
 from twicetold.live.utterances import ChannelRunner, Utterance
@@ -31,8 +32,9 @@ class FakeStream:
         await asyncio.sleep(0)
         if self._engine.deaths:
             self._engine.deaths -= 1
-            of_another = self._engine.of_another
-            raise EngineHostDied("killed by the test", of_another=of_another)
+            raise self._engine.error or EngineHostDied(
+                "killed by the test", of_another=self._engine.of_another
+            )
         self.heard += pcm
         return Hypothesis((Word(0.0, 0.1, str(len(self.heard))),))
 
@@ -49,8 +51,10 @@ class FakeEngine:
 
     info = INFO
 
-    def __init__(self, deaths: int = 0, *, of_another: bool = False) -> None:
-        self.deaths, self.of_another = deaths, of_another
+    def __init__(
+        self, deaths: int = 0, *, of_another: bool = False, error: EngineFailed | None = None
+    ) -> None:
+        self.deaths, self.of_another, self.error = deaths, of_another, error
         self.closed = 0
         self.finished: list[bytes] = []
         self.adaptations: list[str | None] = []
@@ -321,3 +325,49 @@ async def test_an_engine_that_is_no_longer_allowed_hears_nothing_more() -> None:
         utterance(channel, 1, b"aa")
         await channel.runner.drained.wait()
     assert channel.ends == [(1, True, "")]
+
+
+# --- words without times --------------------------------------------------------------------
+
+
+class FakeGuesser(FakeEngine):
+    """A test double whose words have no times of their own."""
+
+    info = EngineInfo("fake", "none", ("*",), live=True, batch=False, word_times=False)
+
+
+@pytest.mark.parametrize(("kind", "heard"), [(FakeEngine, b"aabbcc"), (FakeGuesser, b"aabb")])
+async def test_a_cut_is_heard_again_where_words_cannot_be_told_apart_by_time(
+    kind: type[FakeEngine], heard: bytes
+) -> None:
+    engine = kind()
+    async with running(engine) as channel:
+        channel.runner.put(Begin(0, 1, 100, 100, 100))
+        for sound in (b"aa", b"bb", b"cc"):
+            channel.runner.put(Hear(0, sound))
+        channel.runner.put(End(0, 1, 102, 102, cut=True))
+        await channel.runner.drained.wait()
+    assert engine.finished == [heard]
+
+
+async def test_what_a_server_refuses_goes_to_the_next_engine_at_once() -> None:
+    first, second = NamedEngine("a", deaths=9), NamedEngine("b")
+    first.error = EngineRefused("no such model")
+    async with chained(Chain.of(first, second)) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+    assert first.deaths == 8
+    assert channel.ends == [(1, False, "2")]
+    assert channel.engines == ["b"]
+
+
+async def test_before_a_cut_an_engine_without_times_hears_again_what_lies_there_alone() -> None:
+    streaming, again = NamedEngine("a"), NamedEngine("b")
+    again.info = replace(again.info, word_times=False)
+    async with chained(Chain.of(streaming), Chain.of(again)) as channel:
+        channel.runner.put(Begin(0, 1, 100, 100, 100))
+        channel.runner.put(Hear(0, b"aabbcc"))
+        channel.runner.put(End(0, 1, 102, 102, cut=True))
+        await channel.runner.drained.wait()
+    assert streaming.finished == [b"aabbcc"]
+    assert channel.ends == [(1, False, "again 4")]

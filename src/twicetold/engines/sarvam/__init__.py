@@ -1,0 +1,1 @@
+"""Engine ``sarvam``: 22 Indian languages and English, live and recordings."""
