@@ -22,7 +22,7 @@ from twicetold.config import Settings
 from twicetold.data_directory import Places
 from twicetold.engines.models.cache import Cache
 from twicetold.engines.models.catalogue import CATALOGUE, Model, model_named
-from twicetold.engines.opening import OpenLive
+from twicetold.engines.opening import OpenLive, Wanted
 from twicetold.engines.registry import ENGINES, engine_info, open_activity, open_batch, open_live
 from twicetold.engines.remote import Remotes
 from twicetold.errors import MissingExtra, SettingError
@@ -92,21 +92,22 @@ def policy_of(settings: Settings, tenants: Tenants) -> Policy:
     return Policy(wishes_of(settings), tenants.wishes, info_of)
 
 
-def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> list[str]:
-    """Names of all engines that the server or a tenant wants for a use, the server's first. A
-    tenant's that cannot be had here is told in the log: it costs nobody else anything."""
-    names = [wish.name for wish in wishes_of(settings).of(use)]
-    hears = engine_info(names[0], settings.models_path).hears if names else None
+def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> Wanted:
+    """All engines that the server or a tenant wants for a use. A tenant's that cannot be had here
+    is told in the log: it costs nobody else anything."""
+    server = tuple(wish.name for wish in wishes_of(settings).of(use))
+    hears = engine_info(server[0], settings.models_path).hears if server else None
+    besides: list[str] = []
     for tenant in tenants.list():
         for wish in tenant.wishes.of(use):
             try:
                 info = engine_info(wish.name, settings.models_path)
                 if hears not in (None, info.hears):
                     raise SettingError(f"Engine {wish.name} hears {info.hears}, others {hears}.")
-                names.append(wish.name)
+                besides.append(wish.name)
             except SettingError as error:
                 log.warning("engine_of_tenant_missing", tenant=tenant.name, reason=error.message)
-    return list(dict.fromkeys(names))
+    return Wanted(server, tuple(besides))
 
 
 def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:

@@ -132,7 +132,7 @@ def _engines(settings: Settings, use: Use) -> list[str]:
         tenants = Tenants.load(settings.tenants_path)
     except SettingError:
         tenants = Tenants(None)
-    return engines_wanted(settings, tenants, use)
+    return list(engines_wanted(settings, tenants, use))
 
 
 def _spoken(info: EngineInfo, language: str) -> str:

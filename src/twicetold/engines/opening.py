@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+import structlog
 
 from twicetold.choice.chain import Member
 from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo, StreamingTranscriber, Transcriber
 from twicetold.engines.registry import open_batch, open_live
 from twicetold.engines.remote import Remotes
+from twicetold.errors import EngineFailed, EngineHostDied, TwicetoldError
+
+log = structlog.get_logger()
 
 
 class Closing(Protocol):
@@ -26,19 +31,38 @@ class Closing(Protocol):
 T = TypeVar("T", bound=Closing)
 
 
-async def open_all(
-    names: Iterable[str], opened: Callable[[str], Awaitable[T]]
-) -> dict[str, Member[T]]:
-    """The engines of these names; all, or none and the first that could not be opened raises."""
-    names = list(dict.fromkeys(names))
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Names of engines, the most wanted first: the server's, and those of tenants besides."""
+
+    server: tuple[str, ...]
+    tenants: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self.server, *self.tenants)))
+
+    def can_do_without(self, name: str, error: Exception) -> bool:
+        """Not without the first; without another of the server's where it is away, and not where
+        a person has set it wrongly; what is wrong with a tenant's costs nobody else anything."""
+        if not isinstance(error, TwicetoldError) or name in self.server[:1]:
+            return False
+        return name not in self.server or isinstance(error, EngineFailed | EngineHostDied)
+
+
+async def open_all(wanted: Wanted, opened: Callable[[str], Awaitable[T]]) -> dict[str, Member[T]]:
+    """The engines that are wanted, but for those that one can do without, which are told in the
+    log; else none, and the first that could not be opened raises."""
+    names = list(wanted)
     results = await asyncio.gather(*(opened(name) for name in names), return_exceptions=True)
     members: dict[str, Member[T]] = {}
     failure: BaseException | None = None
     for name, result in zip(names, results, strict=True):
-        if isinstance(result, BaseException):
-            failure = failure or result
-        else:
+        if not isinstance(result, BaseException):
             members[name] = Member(result)
+        elif isinstance(result, Exception) and wanted.can_do_without(name, result):
+            log.warning("engine_not_open", engine=name, reason=str(result))
+        else:
+            failure = failure or result
     if failure is not None:
         await close_all(members)
         raise failure
@@ -63,8 +87,8 @@ class OpenLive:
     @classmethod
     async def of(
         cls,
-        streaming: Iterable[str],
-        again: Iterable[str],
+        streaming: Wanted,
+        again: Wanted,
         *,
         hosts: int,
         timeout_s: float,
