@@ -1,7 +1,8 @@
-"""The engine: recordings at once, utterances decoded again as they grow."""
+"""The engine: recordings at once, utterances through a window that is heard again as it grows."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 
 from twicetold.engines import EngineInfo, Sound
 from twicetold.engines.inlet import RATE, Floats, Inlet
+from twicetold.engines.stream_adapter import recogniser
+from twicetold.engines.stream_adapter.stream import AdaptedStream
+from twicetold.engines.stream_adapter.window import WindowSettings
 from twicetold.engines.whisper.guards import Thresholds
 from twicetold.engines.whisper.info import own_name, whisper_info
 from twicetold.engines.whisper.language import SpokenLanguage
@@ -20,7 +24,8 @@ from twicetold.speech.transcript import Hypothesis
 
 _RATES = (8_000, RATE)
 _LEAST_SAMPLES = RATE // 10  # less is no word
-_AGAIN_S, _AGAIN_SHARE = 1.0, 0.15  # of new sound, before an utterance is decoded again
+_SHORTEST_TICK_S, _LONGEST_TICK_S = 1.0, 5.0
+_SHARE = 0.5  # of real time that the windows of one utterance may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class WhisperEngine:
 
     ``languages``: those that ``auto`` may find (none: all that the model knows); the first one is
     meant where too little is said to tell. ``device``, ``compute``, ``threads``: see ``Device``.
+    ``tick_s``: new sound before an utterance is heard again; 0: what this machine can afford.
     ``prompt``, ``hotwords``, ``beam``: see ``Hints``; ``thresholds``: of ``guards.Thresholds``.
     """
 
@@ -51,16 +57,30 @@ class WhisperEngine:
         hotwords: str = "",
         languages: Sequence[str] = (),
         thresholds: Mapping[str, float] | None = None,
+        tick_s: float = 0.0,
     ) -> None:
         """Raises SettingError, MissingExtra, EngineFailed."""
         self._info = whisper_info(Path(model))
         self._among = tuple(own_name(self._info.spoken(each)) for each in languages)
         self._model = Model(Path(model), Device(device, compute, threads))
         self._hints = Hints(prompt, hotwords, beam, Thresholds(**(thresholds or {})))
+        self.tick_s = tick_s or self._affordable_tick_s()
 
     @property
     def info(self) -> EngineInfo:
         return self._info
+
+    def _affordable_tick_s(self) -> float:
+        """A window costs about the same however little is in it."""
+        draw = np.random.default_rng(0)
+        sound = draw.normal(0.0, 0.05, 2 * RATE).astype(np.float32)
+        language = "en" if self._info.languages == ("*",) else self._info.languages[0]
+        costs = []
+        for _ in range(2):  # the first one makes room for itself
+            began = time.perf_counter()
+            self.hear(sound, language, SpokenLanguage())
+            costs.append(time.perf_counter() - began)
+        return min(_LONGEST_TICK_S, max(_SHORTEST_TICK_S, min(costs) / _SHARE))
 
     def start(self, rate: int, language: str, adaptation: str | None) -> _LiveStream:
         """Raises UnsupportedRate, BadParameter."""
@@ -93,47 +113,35 @@ class WhisperEngine:
 
 
 class _LiveStream:
-    """One utterance, decoded again from its beginning. A window costs the same however little is
-    in it, so that happens once a second at most, and the more seldom the longer it is.
-
-    What is added up about the language, and what the guards did, comes of the whole utterance
-    alone: how often it was decoded on the way depends on the pieces it came in.
-    """
+    """One utterance through a window that is heard again as it grows. What is added up about its
+    language, and what the guards did, comes of the last window; once a language is locked, the
+    windows behind it are heard in that one."""
 
     def __init__(
         self, engine: WhisperEngine, rate: int, language: str, adaptation: str | None
     ) -> None:
-        self._engine, self._inlet, self._language = engine, Inlet(rate), language
+        self._engine, self._language = engine, language
         self._spoken = SpokenLanguage.from_adaptation(adaptation)
-        self._pieces: list[Floats] = []
-        self._samples = self._decoded = 0
         self._last = _Told(Heard(), self._spoken)
+        settings = WindowSettings(tick_s=engine.tick_s)
+        self._stream = AdaptedStream(self._recognise, rate, language, settings)
 
     def accept(self, pcm: bytes) -> Hypothesis:
-        self._take(self._inlet.take(pcm))
-        new = self._samples - self._decoded
-        if new >= max(_AGAIN_S * RATE, _AGAIN_SHARE * self._samples):
-            self._decode()
-        return Hypothesis(self._last.heard.words)
+        return self._stream.accept(pcm)
 
     def finish(self) -> Hypothesis:
-        self._take(self._inlet.rest())
-        if self._samples > self._decoded:
-            self._decode()
-        return _hypothesis(self._last, self._language)
+        heard = self._stream.finish()
+        last = _hypothesis(self._last, self._language)
+        return replace(heard, adaptation=last.adaptation, guarded=last.guarded)
 
     def close(self) -> None:
-        self._pieces.clear()
+        self._stream.close()
 
-    def _take(self, sound: Floats) -> None:
-        if len(sound):
-            self._pieces.append(sound)
-            self._samples += len(sound)
-
-    def _decode(self) -> None:
-        self._pieces = [np.concatenate(self._pieces)]
-        self._last = self._engine.hear(self._pieces[0], self._language, self._spoken)
-        self._decoded = self._samples
+    def _recognise(self, sound: Floats, prompt: str, language: str) -> recogniser.Heard:
+        told = self._last = self._engine.hear(sound, language, self._spoken, prompt)
+        if told.language.locked:
+            self._spoken = told.language
+        return recogniser.Heard(told.heard.words, told.heard.segment_ends)
 
 
 def _hypothesis(told: _Told, language: str) -> Hypothesis:
