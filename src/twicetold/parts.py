@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from twicetold.broker import Coordination
     from twicetold.broker.kafka.broker import KafkaBroker
     from twicetold.broker.rabbitmq.broker import RabbitBroker
+    from twicetold.engines import EngineInfo
     from twicetold.engines.models.pulling import Pulled, Watcher
     from twicetold.queue import JobState, JobStatus
 
@@ -52,6 +54,7 @@ __all__ = [
     "Cache",
     "Model",
     "engine_info",
+    "engines_here",
     "engines_wanted",
     "kafka_broker",
     "model_cache",
@@ -240,6 +243,36 @@ def rabbit_broker(url: str, coordination: Coordination, installation: str) -> Ra
 def models_here() -> list[Model]:
     """The models that can be fetched, of those engines that this version has."""
     return [model for model in CATALOGUE if model.engine in ENGINES]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHere:
+    """An engine that needs nobody else, with a model that is on this machine."""
+
+    name: str
+    info: EngineInfo
+    size_bytes: int
+    live_speed: float
+
+
+def engines_here(settings: Settings) -> list[EngineHere]:
+    """All of them; one whose files are damaged is told in the log."""
+    found = [(name, 0) for name, engine in ENGINES.items() if not engine.takes_model]
+    pulled = model_cache(settings).pulled()
+    found += [(f"{each.engine}:{each.name}", each.size_bytes) for each in pulled]
+    here = []
+    for name, size in found:
+        engine = ENGINES.get(name.partition(":")[0])
+        if engine is None:
+            continue
+        try:
+            info = engine_info(name, settings.models_path)
+        except SettingError as error:
+            log.warning("engine_passed_over", engine=name, reason=error.message)
+            continue
+        if info.rank and not info.remote:  # what has none is for measuring the platform
+            here.append(EngineHere(name, info, size, engine.live_speed))
+    return here
 
 
 def model_cache(settings: Settings) -> Cache:

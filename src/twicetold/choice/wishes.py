@@ -14,6 +14,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*(:\S.*)?")
 _REMOTE = re.compile(r"[a-z][a-z0-9_-]*")
 
 
+AUTO = "auto"  # the best that this machine has; settled before anybody is asked for it
+
+
 class Use(StrEnum):
     """What an engine is wanted for; its value is the setting that names them."""
 
@@ -28,6 +31,9 @@ class Wish:
 
     name: str
     languages: tuple[str, ...] = ()  # primary tags; none: all that it knows
+
+    def __str__(self) -> str:
+        return f"{'|'.join(self.languages)}={self.name}" if self.languages else self.name
 
     def serves(self, language: str) -> bool:
         """Whether it is wanted for that language. What is to be found out (``auto``) is left to

@@ -89,7 +89,7 @@ def _imports(name: str) -> bool:
 
 
 async def _live_engine(settings: Settings) -> Found:
-    names = _engines(settings, Use.LIVE)
+    names = await _engines(settings, Use.LIVE)
     return _together([await _streams(name, settings) for name in names])
 
 
@@ -119,15 +119,20 @@ async def _streams(name: str, settings: Settings) -> str:
 
 
 async def _batch_engine(settings: Settings) -> Found:
-    names = [*_engines(settings, Use.BATCH), *_engines(settings, Use.LIVE_FINAL)]
+    names = [
+        *await _engines(settings, Use.BATCH),
+        *await _engines(settings, Use.LIVE_FINAL),
+    ]
     return _together([await _transcribes(name, settings) for name in dict.fromkeys(names)])
 
 
-def _engines(settings: Settings, use: Use) -> list[str]:
+async def _engines(settings: Settings, use: Use) -> list[str]:
     """Also where the tenants file cannot be read, which another check says."""
+    from twicetold.cli.auto import with_engines_chosen
     from twicetold.parts import engines_wanted
     from twicetold.tenants import Tenants
 
+    settings = await with_engines_chosen(settings, ())
     try:
         tenants = Tenants.load(settings.tenants_path)
     except SettingError:
@@ -161,7 +166,7 @@ async def _transcribes(name: str, settings: Settings) -> str:
         if hello is None or not await asyncio.to_thread(hello.exists):
             await engine.transcribe([Sound(bytes(32_000), 16_000)], language)
             return f"{name}: takes audio"
-        sound = await _sound_of(hello)
+        sound = await sound_of(hello)
         began = time.monotonic()
         (heard,) = await engine.transcribe([sound], language)
         speed = sound.seconds / max(0.001, time.monotonic() - began)
@@ -171,7 +176,7 @@ async def _transcribes(name: str, settings: Settings) -> str:
     return f"{name}: {words} words in a sample, {speed:.0f} × real time"
 
 
-async def _sound_of(path: Path) -> Sound:
+async def sound_of(path: Path) -> Sound:
     from twicetold.cli.live_call import opened
 
     async with opened(path) as decoding:

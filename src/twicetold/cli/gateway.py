@@ -57,5 +57,8 @@ async def _gateway(settings: Settings) -> None:
     import asyncio
     import importlib
 
+    from twicetold.cli.auto import with_engines_chosen
+
     apart = await asyncio.to_thread(importlib.import_module, "twicetold.wiring.apart")
+    settings = await with_engines_chosen(settings, ())  # they work elsewhere
     await apart.gateway(settings, ready=ready_gateway)

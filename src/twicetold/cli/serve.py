@@ -62,8 +62,10 @@ async def _serving(settings: Settings) -> None:
     import asyncio
     import importlib
 
+    from twicetold.cli.auto import with_engines_chosen
     from twicetold.parts import open_live_engines
 
+    settings = await with_engines_chosen(settings)
     loading = asyncio.create_task(open_live_engines(settings))
     try:
         together = await asyncio.to_thread(importlib.import_module, "twicetold.wiring.together")

@@ -89,9 +89,12 @@ class _Work:
         """Transcribe them all, ``jobs`` at once. Returns how many failed."""
         import asyncio
 
+        from twicetold.choice.wishes import Use
+        from twicetold.cli.auto import with_engines_chosen
         from twicetold.wiring import passes
 
-        async with passes.batch_tools(self._settings) as tools:
+        settings = await with_engines_chosen(self._settings, (Use.BATCH,))
+        async with passes.batch_tools(settings) as tools:
             at_once = asyncio.Semaphore(jobs or min(4, max(2, tools.engine.parallel)))
 
             async def one(recording: Recording) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from twicetold.choice.wishes import Use
 from twicetold.cli.console import say
 from twicetold.cli.options import (
     BatchEngineOption,
@@ -29,6 +30,12 @@ HealthPortOption = Annotated[
 ]
 _LOCAL = "127.0.0.1"
 LIVE_PORT, RECORD_PORT, BATCH_PORT = 8301, 8302, 8303
+
+_USES: dict[str, tuple[Use, ...]] = {
+    "live": (Use.LIVE, Use.LIVE_FINAL),
+    "record": (),
+    "batch": (Use.BATCH,),
+}
 
 app = typer.Typer(
     help="Run one part of the work alone: captions, recordings or transcripts. Several may run.",
@@ -114,8 +121,11 @@ async def _work(name: str, settings: Settings, host: str, port: int) -> None:
     import asyncio
     import importlib
 
+    from twicetold.cli.auto import with_engines_chosen
+
     apart = await asyncio.to_thread(importlib.import_module, "twicetold.wiring.apart")
     worker = apart.Worker(name)
+    settings = await with_engines_chosen(settings, _USES[name])
 
     def ready(url: str) -> None:
         say(f"Twicetold {worker.role} is ready; health at {url}")

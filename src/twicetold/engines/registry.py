@@ -62,6 +62,7 @@ class Engine:
     takes_model: bool = False
     describe: Callable[[Path], EngineInfo] | None = None
     start_timeout_s: float = 60.0
+    live_speed: float = 1.5  # × real time of a whole sound, at which its live verb keeps up
 
 
 ENGINES: dict[str, Engine] = {
@@ -81,6 +82,7 @@ ENGINES: dict[str, Engine] = {
         hosts=1,
         takes_model=True,
         start_timeout_s=300.0,
+        live_speed=10.0,  # an utterance is decoded again from its beginning
     ),
     "whisper": Engine(
         WHISPER_INFO,
@@ -90,6 +92,7 @@ ENGINES: dict[str, Engine] = {
         takes_model=True,
         describe=whisper_info,
         start_timeout_s=300.0,
+        live_speed=4.0,  # a window costs the same however little is in it
     ),
     "realtime": Engine(
         REALTIME_INFO,
