@@ -269,6 +269,41 @@ def test_recordings_are_transcribed_without_a_server(
     assert not (out / "bad.json").exists()
 
 
+def test_engines_are_judged_on_a_sample_call(environ: dict[str, str]) -> None:
+    hello = Path(__file__).parents[2] / "samples" / "calls" / "hello.flac"
+    engines = ("--engine", "pocketsphinx", "--engine", "counter")
+    judged = run(environ, "eval", str(hello), *engines, "--pass", "live")
+    rows = [line.split("│")[1:-1] for line in judged.stdout.splitlines() if "│" in line]
+    rates = {row[0].strip(): row[4].strip().removesuffix(" %") for row in rows}
+    assert float(rates["pocketsphinx"]) <= 20.0
+    assert rates["counter"] == "100.0"  # it hears tones, and no speech
+
+
+def test_an_evaluation_that_is_stopped_shows_what_it_has(
+    tmp_path: Path, environ: dict[str, str], recording: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}.wav").hardlink_to(recording)
+        (folder / f"{number}.txt").write_text(" ".join(NUMBERS))
+    process = subprocess.Popen(
+        [*COMMAND, "eval", str(folder), "--engine", "counter"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "counter (batch): 60 recordings" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130, stderr
+    assert "Stopped before all 60 recordings were heard." in stderr
+    assert re.search(r"counter +│ batch +│ +60 │ +720 │ +0.0 %", stdout)
+    assert re.search(r"counter +│ live +│", stdout)
+
+
 def test_a_port_or_a_data_directory_in_use_is_named(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:

@@ -18,15 +18,15 @@ from twicetold.cli.bench_calls import MESSAGE_S, Latencies, Samples, Script, lat
 from twicetold.cli.child import server_process
 from twicetold.cli.console import err, note, show
 from twicetold.cli.live_call import opened
+from twicetold.cli.pictures import pyplot, write_picture
 from twicetold.cli.samples import sample_call, samples_folder
-from twicetold.errors import MissingExtra, RecordingNotFound
+from twicetold.errors import RecordingNotFound
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 PERCENTILES = (50, 95, 99)
 _SETTLE_S = 3.0
-INSTALL = "pip install 'twicetold[bench]'"
 
 
 async def measure(
@@ -45,7 +45,7 @@ async def measure(
     ``output`` and no matplotlib.
     """
     if output is not None:
-        _pyplot()
+        pyplot()
     sides = await _sides(file)
     steps = []
     async with _server(url) as address:
@@ -165,10 +165,10 @@ def _write(figures: dict[str, Any], output: Path) -> list[Path]:
 
 def draw(figures: dict[str, Any], output: Path) -> list[Path]:
     """Latency against concurrency as ``live.png`` and ``live.svg``. Raises MissingExtra."""
-    pyplot = _pyplot()
+    plotting = pyplot()
     steps = figures["steps"]
     calls = [step["calls"] for step in steps]
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharex=True, layout="constrained")
+    figure, axes = plotting.subplots(1, 2, figsize=(9, 3.6), sharex=True, layout="constrained")
     titles = (
         ("final_s", "speech end → final", 1.0),
         ("first_partial_s", "speech start → first partial", 0.8),
@@ -185,18 +185,6 @@ def draw(figures: dict[str, Any], output: Path) -> list[Path]:
     axes[1].legend(frameon=False)
     paths = [output / "live.png", output / "live.svg"]
     for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    pyplot.close(figure)
+        write_picture(figure, path)
+    plotting.close(figure)
     return paths
-
-
-def _pyplot() -> Any:
-    """matplotlib's drawing half, without a screen. Raises MissingExtra."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise MissingExtra("Drawing the picture needs matplotlib.", INSTALL) from error
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    return pyplot

@@ -16,9 +16,9 @@ from twicetold.cli.comparison import rows, table_of
 from twicetold.cli.console import clock, err, note, out, say
 from twicetold.cli.interrupts import Stopped, stop_on_interrupt
 from twicetold.cli.live_call import SIDES, opened, play
-from twicetold.cli.samples import Reference
 from twicetold.client import ApiClient
 from twicetold.errors import EngineFailed
+from twicetold.evaluation.reference import Reference
 from twicetold.gateway.page_folder import is_built
 from twicetold.speech.transcript import Segment
 
@@ -90,8 +90,13 @@ class BothTellings:
             "draft ≠ canonical": f"{wer:.1%} of the words",
         }
         if self.reference is not None:
-            figures["draft word errors"] = f"{self.reference.wer(draft):.1%} against the script"
-            figures["canonical word errors"] = f"{self.reference.wer(canonical):.1%}"
+            language = self.reference.language or self.language
+            rates = [
+                self.reference.errors(told, call["channels"], language)[0].wer
+                for told in (draft, canonical)
+            ]
+            figures["draft word errors"] = f"{rates[0]:.1%} against the script"
+            figures["canonical word errors"] = f"{rates[1]:.1%}"
         for name, figure in figures.items():
             say(f"{name:<24}{figure}")
 

@@ -32,12 +32,13 @@ def demo(
     Exit code 0 means that all of it really worked.
     """
     from twicetold.cli.both_tellings import BothTellings
-    from twicetold.cli.samples import reference_of, sample_call
+    from twicetold.cli.samples import sample_call
+    from twicetold.evaluation.beside import sample_reference
 
     recording = file or sample_call()
     spoken = language or settings_of().settings.language
     with _data_dir(data_dir) as folder:
-        run(BothTellings(recording, reference_of(recording), folder, spoken, once=once).run())
+        run(BothTellings(recording, sample_reference(recording), folder, spoken, once=once).run())
 
 
 @contextlib.contextmanager

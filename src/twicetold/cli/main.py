@@ -14,6 +14,7 @@ from twicetold.cli import (
     config,
     demo,
     doctor,
+    evaluate,
     gateway,
     jobs,
     listen,
@@ -49,6 +50,7 @@ app.add_typer(models.app, name="models", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.command("config", rich_help_panel=_OWN)(config.config)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)
+app.command("eval", rich_help_panel=_OWN)(evaluate.evaluate)
 app.command("doctor", rich_help_panel=_OWN)(doctor.doctor)
 
 
