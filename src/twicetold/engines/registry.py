@@ -17,6 +17,7 @@ from twicetold.engines.models.resolving import directory_of
 from twicetold.engines.null import NULL_INFO, NullEngine
 from twicetold.engines.openai.info import OPENAI_INFO
 from twicetold.engines.openai.info import info_of as openai_info
+from twicetold.engines.options import Parsers, names, parse_options, positive, seconds
 from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO
 from twicetold.engines.pool import HostPool
@@ -46,7 +47,8 @@ class Engine:
     ``hosts``: how many it has where the settings say nothing; 0 means one a core.
     ``takes_model``: its name is followed by a model's, or by the directory that one lies in:
     ``NAME:MODEL``; ``describe`` reads there what the engine can do with it, where models differ.
-    A remote one's model is its server's affair; ``remote_info`` is by its name.
+    A remote one's model is its server's affair; ``remote_info`` is by its name. ``options``: those
+    that may stand behind the model, ``NAME:MODEL?OPTION=VALUE&…``.
     """
 
     info: EngineInfo
@@ -61,6 +63,7 @@ class Engine:
     hosts: int = 0
     takes_model: bool = False
     describe: Callable[[Path], EngineInfo] | None = None
+    options: Parsers = field(default_factory=dict)
     start_timeout_s: float = 60.0
     live_speed: float = 1.5  # × real time of a whole sound, at which its live verb keeps up
 
@@ -82,6 +85,7 @@ ENGINES: dict[str, Engine] = {
         hosts=1,
         takes_model=True,
         start_timeout_s=300.0,
+        options={"threads": positive, "together": positive, "window_s": seconds},
         live_speed=10.0,  # an utterance is decoded again from its beginning
     ),
     "whisper": Engine(
@@ -92,6 +96,12 @@ ENGINES: dict[str, Engine] = {
         takes_model=True,
         describe=whisper_info,
         start_timeout_s=300.0,
+        options={
+            **dict.fromkeys(("device", "compute", "prompt", "hotwords"), str),
+            **dict.fromkeys(("threads", "beam"), positive),
+            "languages": names,
+            "tick_s": float,
+        },
         live_speed=4.0,  # a window costs the same however little is in it
     ),
     "realtime": Engine(
@@ -125,8 +135,7 @@ def rank_of(label: str) -> int:
 def engine_info(name: str, models_dir: Path | None = None) -> EngineInfo:
     """What the engine of that name can do. ``models_dir``: where models named in it lie (None:
     directories alone are understood). Raises SettingError, for a missing model ModelMissing."""
-    engine, model = _engine(name, models_dir)
-    return _info(engine, model)
+    return _chosen(name, models_dir).info
 
 
 async def open_live(
@@ -142,11 +151,12 @@ async def open_live(
 
     Raises SettingError for an engine that cannot, EngineFailed for one that does not start.
     """
-    engine, model = _engine(name, models_dir)
+    chosen = _chosen(name, models_dir)
+    engine = chosen.engine
     if not engine.info.live:
         raise SettingError(f"Engine {name!r} does not transcribe live.")
     if engine.remote_live:
-        order = Order(model, remotes or Remotes(), timeout_s)
+        order = Order(chosen.model, remotes or Remotes(), timeout_s)
         remote: RemoteEngine = _factory(engine.remote_live)(order)
         await remote.start()
         return remote
@@ -154,12 +164,12 @@ async def open_live(
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        _info(engine, model),
+        chosen.info,
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.streams_per_host,
         timeout_s=timeout_s,
         start_timeout_s=engine.start_timeout_s,
-        options={**engine.live_options, **_with(model)},
+        options={**engine.live_options, **chosen.arguments},
     )
     await pool.start()
     return pool
@@ -178,24 +188,25 @@ async def open_batch(
 
     ``hosts``, ``models_dir``, ``remotes`` and what is raised: as with ``open_live``.
     """
-    engine, model = _engine(name, models_dir)
+    chosen = _chosen(name, models_dir)
+    engine = chosen.engine
     if not engine.info.batch:
         raise SettingError(f"Engine {name!r} does not transcribe recordings.")
     if engine.remote_batch:
-        order = Order(model, remotes or Remotes(), timeout_s)
+        order = Order(chosen.model, remotes or Remotes(), timeout_s)
         remote: Transcriber = _factory(engine.remote_batch)(order)
         return remote
     if engine.inline is not None:
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        _info(engine, model),
+        chosen.info,
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.sounds_per_host,
         niceness=niceness,
         timeout_s=timeout_s,
         start_timeout_s=engine.start_timeout_s,
-        options=_with(model),
+        options=chosen.arguments,
     )
     await pool.start()
     return pool
@@ -220,38 +231,55 @@ def _factory(named: str) -> Callable[[Order], Any]:
     return factory
 
 
-def _info(engine: Engine, model: str) -> EngineInfo:
-    if engine.remote_info is not None:
-        return engine.remote_info(model)
-    if not model:
-        return engine.info
-    if engine.describe is not None:
-        return replace(engine.describe(Path(model)), chosen=True)
-    return replace(engine.info, model=Path(model).name, chosen=True)
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """An engine as a setting names it. ``model``: its directory, or what its server calls it;
+    ``said``: the options as they were written."""
+
+    engine: Engine
+    model: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What it can do. The options are part of the model's name: they may change words."""
+        info = self._own_info()
+        return replace(info, model=f"{info.model}?{self.said}") if self.said else info
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """What its factory is given."""
+        return {"model": self.model, **self.options} if self.model else dict(self.options)
+
+    def _own_info(self) -> EngineInfo:
+        engine, model = self.engine, self.model
+        if engine.remote_info is not None:
+            return engine.remote_info(model)
+        if not model:
+            return engine.info
+        if engine.describe is not None:
+            return replace(engine.describe(Path(model)), chosen=True)
+        return replace(engine.info, model=Path(model).name, chosen=True)
 
 
-def _with(model: str) -> dict[str, object]:
-    return {"model": model} if model else {}
-
-
-def _engine(name: str, models_dir: Path | None) -> tuple[Engine, str]:
-    """The engine, and the directory of its model ("" for one that brings its own)."""
+def _chosen(name: str, models_dir: Path | None) -> _Chosen:
+    """Raises SettingError for what nobody has, ModelMissing for a model that is not there."""
     plain, colon, model = name.partition(":")
     engine = ENGINES.get(plain)
     if engine is None:
-        known = ", ".join(ENGINES)
-        raise SettingError(
-            f"There is no engine {plain!r}; there are {known}.",
-        )
+        raise SettingError(f"There is no engine {plain!r}; there are {', '.join(ENGINES)}.")
     if engine.info.remote:
         if engine.takes_model and not model:
             raise SettingError(
                 f"Engine {plain} needs the name of a model, as its server calls it.",
                 f"For example: {plain}:{_EXAMPLES[plain]}",
             )
-        return engine, model
+        return _Chosen(engine, model)
     if engine.takes_model:
-        return engine, str(directory_of(plain, model, models_dir))
+        model, _, said = model.partition("?")
+        options = parse_options(plain, said, engine.options)
+        return _Chosen(engine, str(directory_of(plain, model, models_dir)), options, said)
     if colon:
         raise SettingError(f"Engine {plain} brings its own model; it got {model!r}.")
-    return engine, ""
+    return _Chosen(engine)
