@@ -25,6 +25,7 @@ NAMES = (
     "failover",
     "batch",
     "memory",
+    "resumed",
     "interference",
     "turnaround",
     "startup",
@@ -44,10 +45,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *NAMES], default=[])
     parser.add_argument("--data", type=Path, help="Folder of real speech; default: the samples.")
     parser.add_argument("--broker", help="chaos: kafka, rabbitmq, or file for one process.")
-    parser.add_argument("--strikes", type=int, help="chaos: how often something dies.")
+    parser.add_argument("--strikes", type=int, help="chaos, resumed: how often something dies.")
     parser.add_argument("--overlapping", type=int, help="chaos: how many more die together.")
     parser.add_argument("--step", help="chaos_steps, faults: one alone.")
-    parser.add_argument("--seed", type=int, help="chaos: who dies when.")
+    parser.add_argument("--seed", type=int, help="chaos, resumed: who dies when.")
     given = vars(parser.parse_args())
     names = given.pop("names")
     if not names:

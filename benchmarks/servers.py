@@ -28,16 +28,19 @@ class Server:
         data_dir: Path,
         *,
         engine: str = "counter",
+        live_engine: str | None = None,
         port: int | None = None,
         command: tuple[str, ...] = ("-m", "twicetold"),
         settings: dict[str, str] | None = None,
     ) -> None:
+        """``engine`` is for both passes, unless ``live_engine`` is given."""
         self.data_dir = data_dir
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = (
             sys.executable, *command, "serve", "--data-dir", str(data_dir),
-            "--port", str(self.port), "--live-engine", engine, "--batch-engine", engine,
+            "--port", str(self.port), "--live-engine", live_engine or engine,
+            "--batch-engine", engine,
         )  # fmt: skip
         named = {f"TWICETOLD_{name.upper()}": value for name, value in (settings or {}).items()}
         self._environment = {**os.environ, **named}
