@@ -13,6 +13,7 @@ import pytest
 pytest.register_assert_rewrite("tests.contracts.engine_contract")
 
 from tests.contracts.engine_contract import BatchContract, LiveContract, hear  # noqa: E402
+from tests.models import sherpa  # noqa: E402
 from tests.models.whisper import make_model, pcm_of, speech  # noqa: E402
 
 from twicetold.engines import Sound, StreamingTranscriber, Transcriber  # noqa: E402
@@ -181,3 +182,14 @@ class TestWhisper(LiveContract, BatchContract):
             assert word.end == pytest.approx(following.start, abs=0.15)
         assert heard.words[-1].end == pytest.approx(4, abs=0.2)
         assert all(0 < (word.probability or 0) <= 1 for word in heard.words)
+
+
+class TestSherpaHosted(LiveContract):
+    first, second = Sound(pcm_of(speech(1, 5)), 16_000), Sound(pcm_of(speech(2, 4)), 16_000)
+
+    @pytest.fixture
+    async def live(self, tmp_path: Path) -> AsyncIterator[StreamingTranscriber]:
+        model = sherpa.make_model(tmp_path / "small-zipformer")
+        engine = await open_live(f"sherpa:{model}", hosts=1, timeout_s=30)
+        yield engine
+        await engine.aclose()

@@ -26,6 +26,7 @@ from twicetold.engines.realtime.info import info_of as realtime_info
 from twicetold.engines.remote import Order, Remotes
 from twicetold.engines.sarvam.info import SARVAM_INFO
 from twicetold.engines.sarvam.info import info_of as sarvam_info
+from twicetold.engines.sherpa.info import SHERPA_INFO, sherpa_info
 from twicetold.engines.silero import SileroActivity
 from twicetold.engines.whisper.info import WHISPER_INFO, whisper_info
 from twicetold.errors import SettingError
@@ -103,6 +104,15 @@ ENGINES: dict[str, Engine] = {
             "tick_s": float,
         },
         live_speed=4.0,  # a window costs the same however little is in it
+    ),
+    "sherpa": Engine(
+        SHERPA_INFO,
+        hosted="twicetold.engines.sherpa.engine:SherpaEngine",
+        streams_per_host=64,
+        takes_model=True,
+        describe=sherpa_info,
+        start_timeout_s=120.0,
+        options={"threads": positive, "together": positive},
     ),
     "realtime": Engine(
         REALTIME_INFO,

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.unit
 
 def test_every_engine_goes_by_its_own_name() -> None:
     remote = {"realtime", "openai", "sarvam"}
-    assert set(ENGINES) == {"pocketsphinx", "counter", "null", "parakeet", "whisper", *remote}
+    assert set(ENGINES) == {
+        "pocketsphinx",
+        "counter",
+        "null",
+        "parakeet",
+        "whisper",
+        "sherpa",
+        *remote,
+    }
     for name, engine in ENGINES.items():
         info = engine.info if engine.takes_model else engine_info(name)
         assert info.name == name

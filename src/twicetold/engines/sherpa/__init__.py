@@ -1,0 +1,1 @@
+"""Engine ``sherpa``: transducers that hear as they go (zipformer, NeMo's), by sherpa-onnx."""
