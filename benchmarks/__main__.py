@@ -26,6 +26,8 @@ NAMES = (
     "batch",
     "memory",
     "resumed",
+    "long_recordings",
+    "whole_job",
     "interference",
     "turnaround",
     "startup",

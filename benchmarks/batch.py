@@ -77,10 +77,10 @@ async def _measure(recording: Path) -> dict[str, Any]:
             await transcribe_file(recording, tools, language="en", settings=chunking)
             return {"hosts": 1, "wall_s": time.perf_counter() - began}
         parts = await measure(recording, tools, language="en", settings=chunking)
-        return parts.to_dict() | {"job_s": await _job(platform, tools, recording)}
+        return parts.to_dict() | {"job_s": await job(platform, tools, recording)}
 
 
-async def _job(platform: Platform, tools: Tools, recording: Path) -> float:
+async def job(platform: Platform, tools: Tools, recording: Path) -> float:
     """Seconds from the submission of a job to its canonical transcript."""
     name = "recordings/default/call.wav"
     path = local_path(platform.store, name)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import peak_memory_mb, save
+from benchmarks.processes import children
 from benchmarks.recordings import RATE, stream_wav
 from benchmarks.servers import Server
 from twicetold.cli.bench_calls import Samples
@@ -92,7 +93,7 @@ async def _follow(server: Server, every_s: float) -> dict[str, Any]:
             decoder = max([decoder, *_grandchildren_mb(server.pid)])
             if every_s and time.perf_counter() - noted >= every_s:
                 noted = time.perf_counter()
-                sizes.append(round(_size_mb(server.pid), 1))
+                sizes.append(round(size_mb(server.pid), 1))
             call = next(iter((await api.calls())["calls"]), None)
             if call is not None and call["status"] in ("done", "failed"):
                 assert call["status"] == "done", call
@@ -104,20 +105,14 @@ async def _follow(server: Server, every_s: float) -> dict[str, Any]:
 def _grandchildren_mb(pid: int) -> list[float]:
     """Peaks of the decoders: each is forked by the server's fork server."""
     peaks = []
-    for child in _children(pid):
-        for decoder in _children(child):
+    for child in children(pid):
+        for decoder in children(child):
             with contextlib.suppress(OSError):
                 peaks.append(peak_memory_mb(decoder))
     return [peak for peak in peaks if peak == peak]
 
 
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        tasks = Path(f"/proc/{pid}/task").glob("*/children")  # a child belongs to a thread
-        return [int(each) for path in tasks for each in path.read_text().split()]
-    return []
-
-
-def _size_mb(pid: int) -> float:
+def size_mb(pid: int) -> float:
+    """What of a process is in memory now."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
