@@ -72,7 +72,13 @@ def started(hub: HubServer) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    """Also where the tests run in the background of a shell, which has its children ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def grown(part: Path, process: subprocess.Popen[str]) -> int:
