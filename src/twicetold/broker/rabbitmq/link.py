@@ -29,6 +29,7 @@ from twicetold.errors import SettingError
 log = structlog.get_logger()
 
 _CONNECT_S, _PREPARE_S, _CLOSE_S = 5.0, 20.0, 2.0
+_AGAIN_S = 0.5
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _UNUSABLE_WAIT_S = 0.1, 2.0, 10.0
 
 _SILENT = "RabbitMQ has fallen silent"
@@ -69,6 +70,15 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return _SILENT  # aiormq cancels what waits on a connection that has said nothing for long
     return (str(error.args[-1]) if error.args else "") or type(error).__name__
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Have a task cancelled, and again where a cancellation was lost: aio-pika, which it comes to
+    in the middle of a connection that is being made, may go on as if it had not come."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_AGAIN_S)
+    await asyncio.gather(task, return_exceptions=True)  # whatever it ended with was told
 
 
 async def connect(options: RabbitOptions, purpose: str, host: str) -> AbstractConnection:
@@ -180,8 +190,7 @@ class RabbitLink:
             self._close_later(channel.close())
 
     async def aclose(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
         if self.up:
             self._close_later(self._connection.result().close())
         if self._closings:

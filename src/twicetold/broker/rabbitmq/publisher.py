@@ -10,7 +10,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractExchange
 from aio_pika.exceptions import DeliveryError
 
-from twicetold.broker.rabbitmq.link import LinkLost, RabbitLink, losing
+from twicetold.broker.rabbitmq.link import LinkLost, RabbitLink, ended, losing
 from twicetold.broker.rabbitmq.messages import message_of
 from twicetold.broker.rabbitmq.options import RabbitOptions
 from twicetold.broker.rabbitmq.streams import prepare_streams
@@ -83,8 +83,7 @@ class RabbitPublisher:
         if self._pending:
             self._emptied = self._loop.create_future()
             await asyncio.wait([self._emptied], timeout=_LAST_WORDS_S)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
         for pending in list(self._pending):
             self._settle(pending, Unavailable("RabbitMQ did not take a message.", "It is away."))
         await self.link.aclose()
