@@ -175,7 +175,7 @@ async def test_what_is_no_redis_is_called_so(monkeypatch: pytest.MonkeyPatch) ->
 async def test_what_closes_the_connection_may_want_the_other_scheme(
     monkeypatch: pytest.MonkeyPatch, scheme: str, other: str
 ) -> None:
-    monkeypatch.setattr(redis_link, "_DEADLINE_S", 0.2)
+    monkeypatch.setattr(redis_link, "_DEADLINE_S", 1.0)
 
     async def closing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
