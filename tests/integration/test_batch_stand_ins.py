@@ -15,6 +15,7 @@ from twicetold.batch.kits import BatchEngines, Kit
 from twicetold.choice.chain import Chain, Member
 from twicetold.engines import EngineInfo, Sound
 from twicetold.engines.counter import render
+from twicetold.engines.opening import NotOpen
 from twicetold.errors import EngineFailed, EngineNotAllowed
 from twicetold.queue import JobState
 from twicetold.speech.transcript import Final, Hypothesis, Word
@@ -85,6 +86,18 @@ async def test_a_stand_in_serves_until_the_engine_that_is_wanted_is_back(world: 
     assert world.checkpoints() == []
     heard_by_the_stand_in = len(poor.calls)
     assert heard_by_the_stand_in <= 9  # once, however often the engine was tried meanwhile
+
+
+async def test_who_steps_in_for_an_engine_that_was_never_opened_is_a_stand_in_too(
+    world: World,
+) -> None:
+    good, poor = NotOpen(NamedEngine("good").info), NamedEngine("poor")
+    members = [Member(Kit.of(world.tools(engine))) for engine in (good, poor)]
+    chained = BatchEngines(2, lambda tenant, language: Chain(lambda: members), RANKS.__getitem__)
+    await submitted(world)
+    async with world.worker(LATER, chained):
+        call = await until_written_by(world, "poor")
+    assert call.provisional
 
 
 async def test_one_failure_is_no_reason_to_step_in(world: World) -> None:

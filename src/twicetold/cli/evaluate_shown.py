@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
+from twicetold.cli.bars import Bars
 from twicetold.cli.console import clock, err, note
 from twicetold.evaluation.figures import EngineFigures, FileFigures, normalisers
 from twicetold.evaluation.reference import Scored
@@ -19,32 +18,11 @@ _RTFX = (
 )
 
 
-class EvaluationProgress:
+class EvaluationProgress(Bars):
     """A bar for the engine that is judged, and a line for each that has been."""
 
     def __init__(self) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=err(),
-            transient=True,
-            expand=True,
-            disable=not err().is_terminal,
-        )
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
+        super().__init__(err(), MofNCompleteColumn(), TimeRemainingColumn())
 
     def begin(self, name: str, recordings: int) -> Callable[[float], None]:
         """Returns what takes how many recordings are done."""

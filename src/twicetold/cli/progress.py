@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import ProgressColumn
 from rich.text import Text
 
+from twicetold.cli.bars import Bars
 from twicetold.cli.console import clock, note
 
 if TYPE_CHECKING:
@@ -17,37 +17,15 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
 
 
-class AudioProgress:
+class AudioProgress(Bars):
     """A bar for each recording that is being worked on, and a line for each that is done."""
 
     def __init__(self, console: Console, recordings: int) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            _AudioColumn(),
-            _SpeedColumn(),
-            _LeftColumn(),
-            console=console,
-            transient=True,
-            expand=True,
-            disable=not console.is_terminal,
-        )
+        super().__init__(console, _AudioColumn(), _SpeedColumn(), _LeftColumn())
         self._console = console
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
         self._recordings, self._ended = recordings, 0
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
 
     def begin(self, name: str) -> Callable[[float, float], None]:
         """A recording begins; returns what takes ``(done_s, total_s)`` as it goes on."""

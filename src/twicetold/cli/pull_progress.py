@@ -4,45 +4,30 @@ for what went wrong."""
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.filesize import decimal
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from twicetold.cli.bars import Bars
 from twicetold.cli.console import note
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PullProgress:
+class PullProgress(Bars):
     """One bar for all files; a Watcher of ``pull_model``. To be used with ``with``."""
 
     def __init__(self, console: Console, name: str) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+        super().__init__(
+            console,
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(compact=True),
-            console=console,
-            transient=True,
-            expand=True,
-            disable=not console.is_terminal,
         )
         self._name, self._task = name, self._bars.add_task(name, total=None)
         self._total_bytes, self._done_bytes, self._file = 0, 0, ""
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
 
     def __exit__(
         self,
@@ -50,7 +35,7 @@ class PullProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        super().__exit__(kind, error, trace)
         if kind is KeyboardInterrupt and self._total_bytes:
             note(
                 f"Stopped. {size(self._done_bytes)} of {size(self._total_bytes)} are kept; the "

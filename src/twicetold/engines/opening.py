@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ import structlog
 
 from twicetold.choice.chain import Member
 from twicetold.choice.health import Health
-from twicetold.engines import EngineInfo, StreamingTranscriber, Transcriber
+from twicetold.engines import EngineInfo, Sound, StreamingTranscriber, Transcriber
 from twicetold.engines.registry import open_batch, open_live
 from twicetold.engines.remote import Remotes
 from twicetold.errors import EngineFailed, EngineHostDied, TwicetoldError
+from twicetold.speech.transcript import Hypothesis
 
 log = structlog.get_logger()
 
@@ -67,6 +68,25 @@ async def open_all(wanted: Wanted, opened: Callable[[str], Awaitable[T]]) -> dic
         await close_all(members)
         raise failure
     return members
+
+
+class NotOpen:
+    """A Transcriber in the place of one that could not be opened, so that whoever steps in for it
+    is known as a stand-in."""
+
+    parallel = workers = 1
+
+    def __init__(self, info: EngineInfo) -> None:
+        self.info = info
+
+    async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
+        raise EngineFailed(
+            f"Engine {self.info.label} could not be opened when the worker started.",
+            "The worker's log says why; start it again once that is mended.",
+        )
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
 
 
 async def close_all(members: Mapping[str, Member[T]]) -> None:

@@ -16,7 +16,8 @@ from twicetold.choice.chain import Chain, Member
 from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use
 from twicetold.config import Settings
-from twicetold.engines.opening import OpenLive, close_all, healths_of, open_all
+from twicetold.engines import Transcriber
+from twicetold.engines.opening import NotOpen, OpenLive, close_all, healths_of, open_all
 from twicetold.engines.registry import open_activity, open_batch, rank_of
 from twicetold.errors import TwicetoldError
 from twicetold.live.call import LiveSettings
@@ -101,24 +102,29 @@ async def batch_engines(
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )
-    engines = await open_all(engines_wanted(settings, tenants, Use.BATCH), opened)
+    wanted = engines_wanted(settings, tenants, Use.BATCH)
+    engines = await open_all(wanted, opened)
     try:
-        kits = {
-            name: Member(Kit.of(Tools(decoder, engine, open_activity(engine.info))))
-            for name, engine in ((name, member.engine) for name, member in engines.items())
-        }
+        kits = {name: _kit(decoder, member.engine) for name, member in engines.items()}
+        for name in wanted:
+            if name not in kits:
+                kits[name] = _kit(decoder, NotOpen(policy.info(name)))
 
         def of(tenant: str, language: str) -> Chain[Kit]:
-            def wanted() -> list[Member[Kit]]:
+            def theirs() -> list[Member[Kit]]:
                 names = policy.names(Use.BATCH, tenant, language)
                 return [kits[name] for name in names if name in kits]
 
-            return Chain(wanted)
+            return Chain(theirs)
 
         first = next(iter(engines.values())).engine
         yield BatchEngines(first.parallel, of, rank_of, healths_of(kits))
     finally:
         await close_all(engines)
+
+
+def _kit(decoder: Decoder, engine: Transcriber) -> Member[Kit]:
+    return Member(Kit.of(Tools(decoder, engine, open_activity(engine.info))))
 
 
 @asynccontextmanager

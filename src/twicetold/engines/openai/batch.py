@@ -8,7 +8,8 @@ from typing import Any
 from twicetold.engines import EngineInfo, Sound, Transcriber
 from twicetold.engines.openai.info import info_of, tells_no_times
 from twicetold.engines.remote import OPENAI_URL, Order, as_http, key_for, primary
-from twicetold.engines.remote.requests import Form, Requests, all_of
+from twicetold.engines.remote.batch import RemoteBatch
+from twicetold.engines.remote.requests import Form, Requests
 from twicetold.engines.remote.sounds import check_rate, wav_of
 from twicetold.engines.remote.spreading import Loudness, spread, within
 from twicetold.errors import EngineFailed, EngineRefused
@@ -38,31 +39,17 @@ def open_batch(order: Order) -> Transcriber:
     return OpenAiEngine(order.model, requests, parallel=remotes.batch_requests)
 
 
-class OpenAiEngine:
+class OpenAiEngine(RemoteBatch):
     """A Transcriber."""
 
     def __init__(self, model: str, requests: Requests, *, parallel: int) -> None:
-        self._model, self._requests, self._parallel = model, requests, parallel
+        super().__init__(requests, parallel=parallel)
+        self._model = model
         self._timed = not tells_no_times(model)
 
     @property
     def info(self) -> EngineInfo:
         return info_of(self._model)
-
-    @property
-    def parallel(self) -> int:
-        return self._parallel
-
-    @property
-    def workers(self) -> int:
-        return self._parallel  # the server's, as far as we are let
-
-    async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
-        self._requests.check_open()
-        return await all_of(self._one(sound, language) for sound in sounds)
-
-    async def aclose(self) -> None:
-        await self._requests.aclose()
 
     async def _one(self, sound: Sound, language: str) -> Hypothesis:
         check_rate("openai", sound.rate)

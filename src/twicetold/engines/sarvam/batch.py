@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from twicetold.engines import EngineInfo, Sound, Transcriber
 from twicetold.engines.remote import SARVAM_URL, Order, as_http, key_for
-from twicetold.engines.remote.requests import Requests, all_of
+from twicetold.engines.remote.batch import RemoteBatch
+from twicetold.engines.remote.requests import Requests
 from twicetold.engines.remote.sounds import check_rate, pieces_of, wav_of
 from twicetold.engines.remote.spreading import Loudness, spread, within
 from twicetold.engines.sarvam.info import info_of, tag_of
@@ -37,30 +37,16 @@ def open_batch(order: Order) -> Transcriber:
     return SarvamEngine(info_of(order.model), requests, parallel=remotes.batch_requests)
 
 
-class SarvamEngine:
+class SarvamEngine(RemoteBatch):
     """A Transcriber."""
 
     def __init__(self, info: EngineInfo, requests: Requests, *, parallel: int) -> None:
-        self._info, self._requests, self._parallel = info, requests, parallel
+        super().__init__(requests, parallel=parallel)
+        self._info = info
 
     @property
     def info(self) -> EngineInfo:
         return self._info
-
-    @property
-    def parallel(self) -> int:
-        return self._parallel
-
-    @property
-    def workers(self) -> int:
-        return self._parallel  # the server's, as far as we are let
-
-    async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
-        self._requests.check_open()
-        return await all_of(self._one(sound, language) for sound in sounds)
-
-    async def aclose(self) -> None:
-        await self._requests.aclose()
 
     async def _one(self, sound: Sound, language: str) -> Hypothesis:
         """One sound, in as many requests as it takes."""
