@@ -38,6 +38,7 @@ NAMES = (
     "whisper",
     "stream_adapter",
     "remote",
+    "gpu",
     "page",
 )
 

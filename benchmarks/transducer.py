@@ -18,8 +18,8 @@ import onnxruntime
 from tests.models.parakeet import Shape, make_model
 
 from benchmarks.common import save
+from twicetold.engines.parakeet.board import Floats
 from twicetold.engines.parakeet.model import Model
-from twicetold.engines.parakeet.transducer import Floats
 
 _RATE = 16_000
 _SECONDS = 15

@@ -14,12 +14,14 @@ import numpy as np
 import onnx_asr
 import onnxruntime
 import pytest
+from tests.models.fastconformer import EncoderShape, save_encoder
 from tests.models.parakeet import Shape, make_model
 
 from twicetold.engines import Sound
+from twicetold.engines.parakeet.board import Floats
 from twicetold.engines.parakeet.engine import ParakeetEngine
 from twicetold.engines.parakeet.model import Model
-from twicetold.engines.parakeet.transducer import Emitted, Floats
+from twicetold.engines.parakeet.transducer import Emitted
 from twicetold.engines.parakeet.windows import WindowPlan, Windows
 from twicetold.engines.registry import engine_info, open_batch, open_live
 from twicetold.errors import EngineFailed, SettingError, UnsupportedRate
@@ -33,7 +35,12 @@ TDT, RNNT = Shape(seed=3), Shape(seed=5, durations=0, blank_bias=2.5)
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("models")
+    conformer = make_model(directory / "conformer-tdt", Shape(seed=3, encoder=32))
+    save_encoder(
+        conformer / "encoder-model.onnx", EncoderShape(blocks=2, width=32, heads=2, channels=8)
+    )
     return {
+        "conformer": conformer,
         "tdt": make_model(directory / "small-tdt", TDT),
         "rnnt": make_model(directory / "small-rnnt", RNNT),
     }
@@ -92,8 +99,11 @@ def test_on_the_same_frames_the_same_tokens_however_they_are_split_and_batched(
     assert tokens > 2_000, "expected sounds that are heard"
 
 
-def test_each_window_of_a_recording_is_encoded_as_upstream_does(models: dict[str, Path]) -> None:
-    model, asr = Model(models["tdt"], quantization=None, threads=1), oracle(models["tdt"])
+@pytest.mark.parametrize("kind", ["tdt", "conformer"])
+def test_each_window_of_a_recording_is_encoded_as_upstream_does(
+    models: dict[str, Path], kind: str
+) -> None:
+    model, asr = Model(models[kind], quantization=None, threads=1), oracle(models[kind])
     whole, windows = sound(7, 20), Windows(WindowPlan.of_seconds(2, 4, 1))
     for window in [*windows.hear(whole), *windows.finish()]:
         features, lengths = asr._preprocessor(window.sound[None], np.array([len(window.sound)]))
@@ -197,6 +207,25 @@ def test_what_is_heard_together_is_what_each_is_alone(models: dict[str, Path], k
     assert together == [engine.hear_all([each])[0] for each in sounds]
     assert together[3] == together[20]
     assert sum(len(each.words) for each in together) > 100
+
+
+def test_on_a_gpu_lengths_are_padded_whoever_else_is_heard(models: dict[str, Path]) -> None:
+    """The rule alone: no GPU is needed for it."""
+    engine = ParakeetEngine(str(models["conformer"]), threads=1)
+    engine._model.on_gpu = True
+    sounds = [sound(seed, seconds) for seed, seconds in enumerate((0.3, 0.4, 5.3, 5.8, 28, 41))]
+    encoded: list[tuple[int, int]] = []
+    encode = engine._model.encode
+
+    def counted(some: list[Floats], padded: int) -> list[Floats]:
+        encoded.append((len(some), padded))
+        return encode(some, padded)
+
+    engine._model.encode = counted  # type: ignore[method-assign, assignment]
+    together = engine.hear_all(sounds)
+    assert encoded[:2] == [(2, RATE // 2), (2, 6 * RATE)]
+    assert together == [engine.hear_all([each])[0] for each in sounds]
+    assert sum(len(each.words) for each in together) > 50
 
 
 def test_streams_that_are_due_are_decoded_together(models: dict[str, Path]) -> None:

@@ -33,12 +33,22 @@ class Shape:
     width: int = 64
     heads: int = 1
     layers: int = 1
+    decoder_layers: int = 0  # as many as the encoder has
     words: int = 300
     multilingual: bool = False
     seed: int = 0
 
 
 BASE = Shape(width=512, heads=8, layers=6, words=50_000, multilingual=True)  # whisper-base
+TURBO = Shape(  # large-v3-turbo
+    mels=128,
+    width=1280,
+    heads=20,
+    layers=32,
+    decoder_layers=4,
+    words=50_000,
+    multilingual=True,
+)
 
 
 class Tokens:
@@ -126,14 +136,15 @@ def make_random(directory: Path, shape: Shape = Shape()) -> Path:
 def _write(directory: Path, shape: Shape, weights: _Random) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     tokens = Tokens(shape)
-    spec = whisper_spec.WhisperSpec(shape.layers, shape.heads, shape.layers, shape.heads)
+    decoder_layers = shape.decoder_layers or shape.layers
+    spec = whisper_spec.WhisperSpec(shape.layers, shape.heads, decoder_layers, shape.heads)
     weights.fill(spec, tokens)
     spec.register_vocabulary(tokens.all)
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [tokens.number["Ġ"], tokens.number["<|endoftext|>"]]
     spec.config.lang_ids = tokens.languages
     heads = range(shape.heads)
-    spec.config.alignment_heads = [(shape.layers - 1, head) for head in heads]
+    spec.config.alignment_heads = [(decoder_layers - 1, head) for head in heads]
     spec.validate()
     spec.optimize()
     spec.save(str(directory))

@@ -86,7 +86,11 @@ ENGINES: dict[str, Engine] = {
         hosts=1,
         takes_model=True,
         start_timeout_s=300.0,
-        options={"threads": positive, "together": positive, "window_s": seconds},
+        options={
+            "device": str,
+            **dict.fromkeys(("threads", "together"), positive),
+            "window_s": seconds,
+        },
         live_speed=10.0,  # an utterance is decoded again from its beginning
     ),
     "whisper": Engine(

@@ -15,17 +15,19 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from twicetold.engines.parakeet import devices
+from twicetold.engines.parakeet.board import Floats
+from twicetold.engines.parakeet.devices import Provider
+from twicetold.engines.parakeet.on_device import OnDevice
 from twicetold.engines.parakeet.transducer import Greedy
 from twicetold.engines.parakeet.wording import Vocabulary
 from twicetold.errors import EngineFailed, MissingExtra
-
-Floats = NDArray[np.float32]
 
 _ERRORS_ONLY = 3
 
 
 class DecoderJoint:
-    """See ``transducer.Joint``."""
+    """See ``board.Joint``."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
@@ -51,24 +53,45 @@ class DecoderJoint:
 class Model:
     """What is shared by all streams."""
 
-    def __init__(self, directory: Path, *, quantization: str | None, threads: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        quantization: str | None,
+        threads: int,
+        device: str = "auto",
+        tf32: bool = True,
+    ) -> None:
         """``quantization`` None: that of the files which lie there, and none where both do.
-        ``threads`` 0: as many as there are cores. Raises MissingExtra and EngineFailed."""
+        ``threads`` 0: as many as there are cores. ``device``, ``tf32``: see ``devices.providers``.
+        Raises SettingError, MissingExtra and EngineFailed."""
         quantization = quantization or _quantization(directory)
         self.quantized = quantization is not None
-        self._asr = _loaded(directory, quantization, threads)
+        wanted = devices.providers(device, directory, tf32=tf32)
+        options = _options(threads)
+        self._asr = _loaded(directory, quantization, options, wanted)
+        devices.check(device, self._asr._encoder)
         self.vocabulary = _vocabulary(directory)
+        joint = _joint(self._asr, options, wanted)
+        self.on_gpu = devices.on_cuda(joint)
         self.greedy = Greedy(
-            DecoderJoint(self._asr._decoder_joint),
+            DecoderJoint(joint),
             tokens=len(self.vocabulary),
             blank=self.vocabulary.blank,
             most_per_frame=self._asr._max_tokens_per_step,
+            lay_out=OnDevice(joint, tokens=len(self.vocabulary), options=options)
+            if self.on_gpu
+            else None,
         )
 
-    def encode(self, sounds: Sequence[Floats]) -> list[Floats]:
-        """Sounds of one length at 16 kHz, -1 to 1 → frames [T, D] of each."""
+    def encode(self, sounds: Sequence[Floats], padded: int = 0) -> list[Floats]:
+        """Sounds at 16 kHz, -1 to 1 → frames [T, D] of each. All have one length, or are padded to
+        that many samples, which the model is told and does not hear."""
         lengths = np.array([len(sound) for sound in sounds], np.int64)
-        features, feature_lengths = self._asr._preprocessor(np.stack(sounds), lengths)
+        batch = np.zeros((len(sounds), max(padded, int(lengths[0]))), np.float32)
+        for row, sound in enumerate(sounds):
+            batch[row, : len(sound)] = sound
+        features, feature_lengths = self._asr._preprocessor(batch, lengths)
         frames, frame_lengths = self._asr._encode(features, feature_lengths)
         return [
             np.ascontiguousarray(each[:length])
@@ -76,7 +99,31 @@ class Model:
         ]
 
 
-def _loaded(directory: Path, quantization: str | None, threads: int) -> Any:
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = _ERRORS_ONLY
+    return options
+
+
+def _joint(
+    asr: Any, options: onnxruntime.SessionOptions, wanted: Sequence[Provider]
+) -> onnxruntime.InferenceSession:
+    """The decoder's session. TensorRT would build it anew for each number of streams."""
+    if wanted[0][0] != devices.TENSORRT:
+        session: onnxruntime.InferenceSession = asr._decoder_joint
+        return session
+    return onnxruntime.InferenceSession(
+        asr._decoder_joint._model_path, sess_options=options, providers=list(wanted[1:])
+    )
+
+
+def _loaded(
+    directory: Path,
+    quantization: str | None,
+    options: onnxruntime.SessionOptions,
+    wanted: Sequence[Provider],
+) -> Any:
     try:
         import onnx_asr
         from onnx_asr.models.nemo import NemoConformerRnnt
@@ -84,12 +131,13 @@ def _loaded(directory: Path, quantization: str | None, threads: int) -> Any:
         raise MissingExtra(
             "Engine parakeet needs the package onnx-asr.", "pip install 'twicetold[parakeet]'"
         ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = _ERRORS_ONLY
     try:
         asr = onnx_asr.load_model(
-            _kind(directory), directory, quantization=quantization, sess_options=options
+            _kind(directory),
+            directory,
+            quantization=quantization,
+            sess_options=options,
+            providers=list(wanted),
         ).asr
     except Exception as error:  # onnx-asr and onnxruntime have each a tree of their own
         raise EngineFailed(

@@ -34,6 +34,11 @@ class WindowPlan:
         left, chunk, right = (int(s * RATE) // FRAME_SAMPLES for s in (left_s, chunk_s, right_s))
         return cls(left, max(1, chunk), right)
 
+    @property
+    def samples(self) -> int:
+        """Of a window that has all its sides."""
+        return (self.left + self.chunk + self.right) * FRAME_SAMPLES
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twicetold.engines.parakeet.transducer import Emitted, Floats, Greedy, StreamState
+from twicetold.engines.parakeet.board import Floats, StreamState
+from twicetold.engines.parakeet.transducer import Emitted, Greedy
 
 pytestmark = pytest.mark.unit
 
