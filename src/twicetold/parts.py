@@ -115,6 +115,8 @@ def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> Wanted:
 
 def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
     """Raises SettingError for a tenant's wish for engines that are not there."""
+    if wish in ("vocabulary", "languages"):
+        return
     if wish != "allow_remote":
         for name in _names(value):
             engine_info(name, settings.models_path)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -247,13 +247,13 @@ class ChannelRunner:
         (the words that were heard live stand), or where the call is behind already."""
         if self._engines.again is None or self.backlog_samples > _MOST_BEHIND_S * self._rate:
             return None
-        sound = Sound(b"".join(utterance.pieces), self._rate)
+        sound = Sound(b"".join(utterance.pieces), self._rate, self._engines.expected())
         member: Member[Transcriber] | None = None
         try:
             member = self._engines.again.pick()
             if end.cut and not member.engine.info.word_times:
                 before = 2 * (end.end_sample - utterance.start_sample)
-                sound = Sound(sound.pcm[:before], self._rate)
+                sound = replace(sound, pcm=sound.pcm[:before])
             async with asyncio.timeout(self._engines.again_within_s):
                 [heard] = await member.engine.transcribe([sound], self._language)
         except (EngineFailed, EngineHostDied, TimeoutError) as error:
@@ -272,7 +272,9 @@ class ChannelRunner:
         member = self._member = self._engines.streaming.pick(utterance.attempts)
         utterance.engine = member.label
         learnt = _learnt_by(member.label, self.adaptation)
-        self._stream = await member.engine.start_stream(self._rate, self._language, learnt)
+        self._stream = await member.engine.start_stream(
+            self._rate, self._language, learnt, self._engines.expected()
+        )
         heard: Hypothesis | None = None
         pcm, most = b"".join(utterance.pieces), self._most_bytes()
         for at in range(0, len(pcm), most):

@@ -17,7 +17,7 @@ from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use
 from twicetold.config import Settings
 from twicetold.engines import Transcriber
-from twicetold.engines.opening import NotOpen, OpenLive, close_all, healths_of, open_all
+from twicetold.engines.opening import NotOpen, OpenLive, close_all, guarded_by, healths_of, open_all
 from twicetold.engines.registry import open_activity, open_batch, rank_of
 from twicetold.errors import TwicetoldError
 from twicetold.live.call import LiveSettings
@@ -118,7 +118,15 @@ async def batch_engines(
             return Chain(theirs)
 
         first = next(iter(engines.values())).engine
-        yield BatchEngines(first.parallel, of, rank_of, healths_of(kits))
+        yield BatchEngines(
+            first.parallel,
+            of,
+            rank_of,
+            healths_of(kits),
+            policy.expected,
+            policy.learn,
+            guarded_by({each.label: each.engine.tools.engine for each in kits.values()}),
+        )
     finally:
         await close_all(engines)
 

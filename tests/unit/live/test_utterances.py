@@ -10,7 +10,15 @@ from dataclasses import replace
 import pytest
 
 from twicetold.choice.chain import Chain, Member
-from twicetold.engines import EngineInfo, Sound, Stream, StreamingTranscriber, Transcriber
+from twicetold.engines import (
+    NOTHING_EXPECTED,
+    EngineInfo,
+    Expected,
+    Sound,
+    Stream,
+    StreamingTranscriber,
+    Transcriber,
+)
 from twicetold.errors import EngineFailed, EngineHostDied, EngineNotAllowed, EngineRefused
 from twicetold.live.endpointing import Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
@@ -59,7 +67,13 @@ class FakeEngine:
         self.finished: list[bytes] = []
         self.adaptations: list[str | None] = []
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         self.adaptations.append(adaptation)
         return FakeStream(self)
 
