@@ -8,9 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.live_harness import Served, call, serving, talk, wire, words
+from tests.integration.live_harness import (
+    Served,
+    call,
+    serving,
+    settled,
+    talk,
+    wire,
+    words,
+)
 
-from twicetold.engines import EngineInfo, Sound, registry
+from twicetold.engines import EngineInfo, Expected, Sound, registry
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine
 from twicetold.engines.hosted import HostedStream
 from twicetold.engines.registry import Engine
@@ -145,3 +153,47 @@ async def test_no_sound_reaches_a_remote_engine_that_the_tenant_does_not_allow(
             await client.play(sound)
             assert words(await client.finish()) == numbers
     assert cloud.streams > 0
+
+
+class ExpectingCounter(NamedCounter):
+    """A test double: it can be told what is expected, and notes what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__("expecting")
+        self._info = replace(self._info, vocabulary=True)
+        self.told: list[Expected] = []
+
+    def start_expecting(
+        self, rate: int, language: str, adaptation: str | None, expected: Expected
+    ) -> HostedStream:
+        self.told.append(expected)
+        return super().start(rate, language, adaptation)
+
+    def start(self, rate: int, language: str, adaptation: str | None) -> HostedStream:
+        return self.start_expecting(rate, language, adaptation, Expected())
+
+    def transcribe(self, sound: Sound, language: str) -> Hypothesis:
+        self.told.append(sound.expected)
+        return super().transcribe(sound, language)
+
+
+async def test_each_tenants_calls_and_recordings_are_heard_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, expected = ExpectingCounter(), Expected(("quux", "Dr. No"), ("de",))
+    tenants = Tenants(tmp_path / "tenants.toml")
+    keys = {name: tenants.add(name) for name in ("acme", "other")}
+    tenants.wish("acme", {"vocabulary": "quux, Dr. No", "languages": "de"})
+    sound, numbers = talk(1, 8)
+    names = {"live_engine": "expecting", "batch_engine": "expecting"}
+    with known(monkeypatch, engine), serving(tmp_path, **names) as server:
+        for tenant, theirs in (("acme", expected), ("other", Expected()), ("acme", expected)):
+            engine.told.clear()
+            call_id = f"call-{len(tenant)}-{engine.streams}"
+            async with call(server, call_id, key=keys[tenant]) as client:
+                await client.play(sound)
+                assert words(await client.finish()) == numbers
+            await settled(server, call_id, key=keys[tenant])
+            assert set(engine.told) == {theirs}
+            assert len(engine.told) >= 2
+        assert engine.sounds >= 3

@@ -182,6 +182,25 @@ def test_a_key_is_shown_once_and_alone_on_stdout() -> None:
     assert "acme" not in left.stdout
 
 
+def test_a_tenants_vocabulary_comes_from_a_file_or_the_command_line() -> None:
+    def tenants(*arguments: str) -> Any:
+        return runner.invoke(app, ["tenants", *arguments, "--tenants-file", "t.toml"])
+
+    tenants("add", "acme")
+    Path("terms.txt").write_text("Möller\n\n  Quux & Sons  \nMöller\n")
+    told = tenants("set", "acme", "--vocabulary", "terms.txt")
+    assert told.exit_code == 0
+    assert told.stdout == "vocabulary = Möller, Quux & Sons\n"
+    told = tenants("set", "acme", "languages=de|en", "--vocabulary", "wob, Dr. No.")
+    assert told.stdout == "vocabulary = wob, Dr. No.\nlanguages = de|en\n"
+    assert tenants("show", "acme").stdout == told.stdout
+    for wrong in ("nowhere/terms.txt", "term.txt", "x" * 101, "<|en|>"):
+        assert tenants("set", "acme", "--vocabulary", wrong).exit_code != 0
+    assert tenants("set", "acme").exit_code != 0
+    assert tenants("show", "acme").stdout == told.stdout
+    assert tenants("set", "acme", "--vocabulary", "").stdout == "languages = de|en\n"
+
+
 # --- a server's calls -------------------------------------------------------------------------
 
 

@@ -66,6 +66,7 @@ class FakeEngine:
         self.closed = 0
         self.finished: list[bytes] = []
         self.adaptations: list[str | None] = []
+        self.expected: list[Expected] = []
 
     async def start_stream(
         self,
@@ -75,6 +76,7 @@ class FakeEngine:
         expected: Expected = NOTHING_EXPECTED,
     ) -> Stream:
         self.adaptations.append(adaptation)
+        self.expected.append(expected)
         return FakeStream(self)
 
     async def aclose(self) -> None:
@@ -238,6 +240,7 @@ class NamedEngine(FakeEngine):
         if self.again is not None:
             raise self.again
         [sound] = sounds
+        self.expected.append(sound.expected)
         return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),))]
 
 
@@ -385,3 +388,16 @@ async def test_before_a_cut_an_engine_without_times_hears_again_what_lies_there_
         await channel.runner.drained.wait()
     assert streaming.finished == [b"aabbcc"]
     assert channel.ends == [(1, False, "again 4")]
+
+
+async def test_each_utterance_is_told_what_is_expected_by_then() -> None:
+    engine, again = NamedEngine("a"), NamedEngine("f")
+    expected = [Expected(("quux",)), Expected(("quux",)), Expected(), Expected()]
+    async with chained(Chain.of(engine), Chain.of(again)) as channel:
+        engines = channel.runner._engines
+        channel.runner._engines = replace(engines, expected=lambda: expected.pop(0))
+        utterance(channel, 1, b"aa")
+        utterance(channel, 2, b"bb")
+        await channel.runner.drained.wait()
+    assert engine.expected == [Expected(("quux",)), Expected()]
+    assert again.expected == [Expected(("quux",)), Expected()]

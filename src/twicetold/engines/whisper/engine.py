@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,8 +45,8 @@ class WhisperEngine:
     ``languages``: those that ``auto`` may find (none: all that the model knows); the first one is
     meant where too little is said to tell. ``device``, ``compute``, ``threads``: see ``Device``.
     ``tick_s``: new sound before an utterance is heard again; 0: what this machine can afford.
-    ``prompt``, ``hotwords`` (separated by commas), ``beam``: see ``Hints``; ``thresholds``: of
-    ``guards.Thresholds``. What a tenant expects goes before both.
+    ``prompt``, ``hotwords`` (parted by ``|`` or commas), ``beam``: see ``Hints``; ``thresholds``:
+    of ``guards.Thresholds``. What a tenant expects goes before both.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class WhisperEngine:
         self._info = whisper_info(Path(model))
         self._among = tuple(own_name(self._info.spoken(each)) for each in languages)
         self._model = Model(Path(model), Device(device, compute, threads))
-        own = tuple(term for each in hotwords.split(",") if (term := each.strip()))
+        own = tuple(term for each in re.split(r"[|,]", hotwords) if (term := each.strip()))
         self._hints = Hints(prompt, own, beam, Thresholds(**(thresholds or {})))
         self.tick_s = tick_s or self._affordable_tick_s()
 
