@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.live_harness import (
+    RATE,
     Served,
     call,
     serving,
@@ -18,12 +20,15 @@ from tests.integration.live_harness import (
     words,
 )
 
+from twicetold import parts
+from twicetold import tenants as tenants_file
 from twicetold.engines import EngineInfo, Expected, Sound, registry
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine
 from twicetold.engines.hosted import HostedStream
-from twicetold.engines.registry import Engine
+from twicetold.engines.registry import Engine, engine_info
 from twicetold.errors import EngineFailed
 from twicetold.speech.transcript import Hypothesis
+from twicetold.speech.wav import wav_head
 from twicetold.tenants import Tenants
 
 pytestmark = pytest.mark.integration
@@ -197,3 +202,42 @@ async def test_each_tenants_calls_and_recordings_are_heard_with_its_own_words(
             assert set(engine.told) == {theirs}
             assert len(engine.told) >= 2
         assert engine.sounds >= 3
+
+
+async def test_what_a_tenants_engine_can_do_is_read_off_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of one which it was given while the server runs: a model's files are big."""
+    read: list[tuple[str, bool]] = []
+
+    def reading(name: str, models_dir: Path | None = None) -> EngineInfo:
+        on_a_loop = True
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            on_a_loop = False
+        read.append((name, on_a_loop))
+        return engine_info(name, models_dir)
+
+    monkeypatch.setattr(parts, "engine_info", reading)
+    monkeypatch.setattr(tenants_file, "_LOOK_INTERVAL_S", 0.0)
+    tenants = Tenants(tmp_path / "tenants.toml")
+    key, other = tenants.add("acme"), tenants.add("other")
+    sound, numbers = talk(1, 8)
+    with (
+        known(monkeypatch, NamedCounter("new"), NamedCounter("newer")),
+        serving(tmp_path, live_engine="counter", batch_engine="counter") as server,
+    ):
+        tenants.wish("acme", {"live_engine": "new, counter"})
+        tenants.wish("other", {"batch_engine": "newer, counter"})
+        read.clear()
+        async with call(server, "call-1", key=key) as client:
+            await client.play(sound)
+            assert words(await client.finish()) == numbers
+        await settled(server, "call-1", key=key)
+        body = wav_head(RATE, 1, len(sound)) + sound
+        async with server.client(other) as api:
+            assert (await api.put("/v1/recordings/call-2", content=body)).status_code == 202
+        await settled(server, "call-2", key=other)
+    assert {"new", "newer"} <= {name for name, _ in read}
+    assert not [name for name, on_a_loop in read if on_a_loop]

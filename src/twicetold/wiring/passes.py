@@ -102,13 +102,15 @@ async def batch_engines(
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )
-    wanted = engines_wanted(settings, tenants, Use.BATCH)
+    # Models' files are read for it, and live calls may be running.
+    wanted = await asyncio.to_thread(engines_wanted, settings, tenants, Use.BATCH)
     engines = await open_all(wanted, opened)
     try:
         kits = {name: _kit(decoder, member.engine) for name, member in engines.items()}
         for name in wanted:
             if name not in kits:
-                kits[name] = _kit(decoder, NotOpen(policy.info(name)))
+                info = await asyncio.to_thread(policy.info, name)
+                kits[name] = _kit(decoder, NotOpen(info))
 
         def of(tenant: str, language: str) -> Chain[Kit]:
             def theirs() -> list[Member[Kit]]:
