@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.models.whisper import Shape, make_model, pcm_of, speech
+from tests.models.whisper import Shape, drone, make_model, pcm_of, speech
 from tests.unit.batch.doubles import FakeDecoder
 
 from twicetold.batch.checkpoints import KeptChunks
@@ -17,9 +18,14 @@ from twicetold.batch.pipeline import Tools, run_stages, stages
 from twicetold.batch.places import EnginePlaces
 from twicetold.batch.stages import Publish
 from twicetold.batch.transcript import Transcript
+from twicetold.config import Settings
 from twicetold.engines import NOTHING_EXPECTED, Expected, Sound
 from twicetold.engines.inline import Inline
 from twicetold.engines.whisper.engine import WhisperEngine
+from twicetold.observe.metrics import Metrics
+from twicetold.parts import policy_of
+from twicetold.tenants import Tenants
+from twicetold.wiring.passes import batch_engines
 
 pytestmark = pytest.mark.integration
 
@@ -116,3 +122,26 @@ async def test_a_tenants_words_and_languages_reach_its_recording_alone(
     assert await transcribed(Heeding(engine), pcm, KeptChunks()) == plainly
     only = replace(expected, terms=())
     assert await transcribed(Heeding(engine), pcm, KeptChunks(), only) != told
+
+
+async def test_what_the_guards_did_in_hosts_is_in_the_metrics(tmp_path: Path) -> None:
+    """Of the batch pass as the product opens it; no text is among the figures."""
+    model = make_model(tmp_path / "reader.en", Shape(seed=1))
+    name = f"whisper:{model}?compute=float32&threads=1&tick_s=1"
+    settings = Settings(data_dir=tmp_path, batch_engine=name, batch_hosts=2)
+    tenants, metrics = Tenants.load(None), Metrics()
+    opening = batch_engines(settings, tenants, policy_of(settings, tenants), FakeDecoder(b"", RATE))
+    async with opening as engines:
+        metrics.engines("batch", engines.healths, engines.guarded)
+        kit = engines.of("default", "en").first.engine
+        looping = Sound(pcm_of(drone(3, 12)), RATE)
+        heard = await kit.tools.engine.transcribe([looping, looping], "en")
+        rendered = (await metrics.rendered()).decode()
+    acted = Counter([*heard[0].guarded, *heard[1].guarded])
+    assert acted["repetition"] >= 2
+    shown = [line for line in rendered.splitlines() if line.startswith("twicetold_engine_guarded")]
+    label = f"whisper:reader.en?{name.partition('?')[2]}"
+    assert sorted(shown) == sorted(
+        f'twicetold_engine_guarded_total{{engine="{label}",pass="batch",reason="{reason}"}} {n}.0'
+        for reason, n in acted.items()
+    )
