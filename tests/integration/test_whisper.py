@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -268,6 +269,17 @@ def test_a_channel_keeps_its_language_once_enough_was_said(models: dict[str, Pat
     seed = others.index(other)
     assert json.loads(utterance(seed, 6, long.adaptation).adaptation)["locked"] == locked
     assert json.loads(utterance(seed, 1, None).adaptation)["locked"] == ""
+
+
+def test_utterances_heard_again_keep_their_channels_language_too(models: dict[str, Path]) -> None:
+    engine = ours(models["all"])
+    sounds = [Sound(pcm_of(speech(seed, 6)), RATE) for seed in range(20)]
+    first, *others = [engine.transcribe(sound, "auto") for sound in sounds]
+    other = next(n for n, heard in enumerate(others, 1) if heard.language != first.language)
+    again = replace(sounds[other], adaptation=first.adaptation)
+    heard = engine.transcribe(again, "auto")
+    assert heard.language == first.language
+    assert heard.words == engine.transcribe(sounds[other], first.language).words
 
 
 def test_auto_finds_none_but_those_that_may_be(models: dict[str, Path]) -> None:

@@ -99,7 +99,6 @@ class Transcribe:
             if tongue.begun:
                 await self._start(run, chunk, await tongue.language)
                 continue
-            run.transcript.progress.began(chunk)
             tongue.held.append(chunk)
             if tongues.enough(chunk.channel):
                 self._begin(run, chunk.channel, tongue)
@@ -116,6 +115,8 @@ class Transcribe:
     ) -> None:
         """Find the language of a channel by its first chunks, then have these transcribed."""
         checkpoints = run.transcript.checkpoints
+        for chunk in held:  # not while they are held: that may be for as long as others talk
+            run.transcript.progress.began(chunk)
         found = await checkpoints.load_language(channel)
         if found is None:
             found, heard = await self._found(run, held)

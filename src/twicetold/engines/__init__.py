@@ -86,11 +86,14 @@ NOTHING_EXPECTED = Expected()
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """One stretch of mono PCM s16le for the batch verb, and what is expected to be said in it."""
+    """One stretch of mono PCM s16le for the batch verb, and what is expected to be said in it.
+    ``adaptation``: where it is one of several of a channel, what the engine learnt of those before
+    that it may heed here too."""
 
     pcm: bytes
     rate: int
     expected: Expected = NOTHING_EXPECTED
+    adaptation: str | None = None
 
     @property
     def seconds(self) -> float:

@@ -135,15 +135,17 @@ def unpack_start(body: bytes) -> tuple[int, str, str | None, Expected]:
 
 def pack_sound(sound: Sound, language: str) -> bytes:
     expected = sound.expected
-    told = json.dumps([language, expected.terms, expected.languages]).encode()
+    about = [language, expected.terms, expected.languages, sound.adaptation]
+    told = json.dumps(about).encode()
     return _SOUND.pack(sound.rate, len(told)) + told + sound.pcm
 
 
 def unpack_sound(body: bytes) -> tuple[Sound, str]:
     rate, length = _SOUND.unpack_from(body)
     begin = _SOUND.size + length
-    language, terms, languages = json.loads(body[_SOUND.size : begin])
-    return Sound(body[begin:], rate, Expected(tuple(terms), tuple(languages))), language
+    language, terms, languages, adaptation = json.loads(body[_SOUND.size : begin])
+    expected = Expected(tuple(terms), tuple(languages))
+    return Sound(body[begin:], rate, expected, adaptation), language
 
 
 def pack_hypothesis(hypothesis: Hypothesis) -> bytes:

@@ -81,9 +81,11 @@ def test_a_start_arrives_as_it_was(
     assert unpack_start(pack_start(*start)) == start
 
 
-@given(pcm=st.binary(max_size=20), language=TEXT, expected=EXPECTED)
-def test_a_sound_arrives_as_it_was(pcm: bytes, language: str, expected: Expected) -> None:
-    sound = Sound(pcm, 8_000, expected)
+@given(pcm=st.binary(max_size=20), language=TEXT, expected=EXPECTED, adaptation=st.none() | TEXT)
+def test_a_sound_arrives_as_it_was(
+    pcm: bytes, language: str, expected: Expected, adaptation: str | None
+) -> None:
+    sound = Sound(pcm, 8_000, expected, adaptation)
     assert unpack_sound(pack_sound(sound, language)) == (sound, language)
 
 

@@ -22,6 +22,7 @@ from twicetold.engines import (
 from twicetold.errors import EngineFailed, EngineHostDied, EngineNotAllowed, EngineRefused
 from twicetold.live.endpointing import Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
+from twicetold.live.learnt import Learnt
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.speech.transcript import Hypothesis, Word
 
@@ -234,6 +235,7 @@ class NamedEngine(FakeEngine):
         super().__init__(deaths)
         self.info = EngineInfo(name, "", ("*",), live=True, batch=True, word_times=True)
         self.again, self.heard_again = again, 0
+        self.learns, self.heard_before = False, list[str | None]()
 
     async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
         self.heard_again += 1
@@ -241,7 +243,9 @@ class NamedEngine(FakeEngine):
             raise self.again
         [sound] = sounds
         self.expected.append(sound.expected)
-        return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),))]
+        self.heard_before.append(sound.adaptation)
+        learnt = f"again after {len(sound.pcm)}" if self.learns else None
+        return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),), learnt)]
 
 
 @asynccontextmanager
@@ -290,7 +294,25 @@ async def test_an_utterance_is_heard_again_whole_for_its_final() -> None:
     assert channel.ends == [(1, False, "again 4")]
     assert channel.engines == ["final"]
     assert live.finished == [b"aabb"]
-    assert channel.runner.adaptation == "live\nafter 4"
+    assert channel.runner.adaptation == '[["live", "after 4"], null]'
+
+
+async def test_who_hears_utterances_again_goes_on_with_what_it_has_learnt() -> None:
+    """Also at a successor, which has what was stored with the last final."""
+    live, final = NamedEngine("live"), NamedEngine("final")
+    final.learns = True
+    async with chained(Chain.of(live), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa")
+        utterance(channel, 2, b"bbbb")
+        await channel.runner.drained.wait()
+    assert final.heard_before == [None, "again after 2"]
+    assert live.adaptations == [None, "after 2"]
+    async with chained(Chain.of(live), Chain.of(final)) as successor:
+        successor.runner._learnt = Learnt.from_text(channel.runner.adaptation)
+        utterance(successor, 3, b"c")
+        await successor.runner.drained.wait()
+    assert final.heard_before[2:] == ["again after 4"]
+    assert live.adaptations[2:] == ["after 4"]
 
 
 @pytest.mark.parametrize("error", [EngineFailed("says the test"), EngineHostDied("says the test")])

@@ -104,7 +104,8 @@ class WhisperEngine:
         inlet = Inlet(sound.rate)
         whole = np.concatenate([inlet.take(sound.pcm), inlet.rest()])
         language = self._info.spoken(language)
-        told = self.hear(whole, language, SpokenLanguage(), expected=sound.expected)
+        before = SpokenLanguage.from_adaptation(sound.adaptation)
+        told = self.hear(whole, language, before, expected=sound.expected)
         return _hypothesis(told, language)
 
     def hear(
