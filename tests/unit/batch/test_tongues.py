@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.batch.doubles import CountedEngine, FakeDecoder, interleaved, tools_of
 
-from twicetold.batch.checkpoints import KeptChunks
+from twicetold.batch.checkpoints import Checkpoints, KeptChunks, StoredCheckpoints
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.pipeline import run_stages, stages
 from twicetold.batch.places import EnginePlaces
@@ -22,7 +22,9 @@ from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo, Expected, Sound
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, render
 from twicetold.errors import EngineFailed
+from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Hypothesis
+from twicetold.storage import open_store
 
 pytestmark = pytest.mark.unit
 
@@ -68,7 +70,7 @@ def _marked(heard: Hypothesis, language: str) -> Hypothesis:
 
 
 async def transcribed(
-    pcm: bytes, channels: int, engine: TongueEngine, kept: KeptChunks, chunk_s: float
+    pcm: bytes, channels: int, engine: TongueEngine, kept: Checkpoints, chunk_s: float
 ) -> list[tuple[int, str]]:
     """Channel and word, in order."""
     said: list[tuple[int, str]] = []
@@ -128,6 +130,24 @@ def test_words_are_those_of_an_undisturbed_run(
         assert len(undisturbed) > 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("dies_at", range(1, 9))
+async def test_a_job_that_died_goes_on_in_its_language(tmp_path: Path, dies_at: int) -> None:
+    """At whichever request it died, by what lies in the store."""
+
+    async def allowed() -> None: ...
+
+    pcm = sound_of([(7, 60, 5), (100, 50, 4)])
+    undisturbed = await transcribed(pcm, 2, TongueEngine(), KeptChunks(), 2.0)
+    stored = StoredCheckpoints(
+        open_store("file://", tmp_path), CallKey("acme", "call-1"), "c0ffee", "plan", allowed
+    )
+    with pytest.raises(EngineFailed):
+        await transcribed(pcm, 2, TongueEngine(fails_at=dies_at), stored, 2.0)
+    again = TongueEngine()
+    assert await transcribed(pcm, 2, again, stored, 2.0) == undisturbed
+    assert len(again.found) <= 2
 
 
 async def test_a_language_is_found_once_a_channel_by_enough_speech() -> None:
