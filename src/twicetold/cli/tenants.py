@@ -111,7 +111,7 @@ def set_(
 
     For example: twicetold tenants set acme allow_remote=openai batch_engine=openai:whisper-1
     """
-    from twicetold.parts import refuse_unknown_engines
+    from twicetold.parts import refuse_unknown_engines, takes_vocabulary
 
     told = dict(_wish(text) for text in wishes or ())
     if vocabulary is not None:
@@ -122,7 +122,10 @@ def set_(
     for wish, value in told.items():
         refuse_unknown_engines(settings, wish, value or "")
     tenants, _ = _open(tenants_file, data_dir, config)
-    _show(name, tenants.wish(name, told))
+    now = tenants.wish(name, told)
+    _show(name, now)
+    if now.vocabulary and not takes_vocabulary(settings, now):
+        note("None of its engines that are known here takes a vocabulary: see docs/engines.md.")
     if any(value for wish, value in told.items() if wish.endswith("_engine")):
         note("Workers that run open engines they do not have yet when they are started again.")
 

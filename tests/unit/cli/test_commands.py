@@ -191,6 +191,10 @@ def test_a_tenants_vocabulary_comes_from_a_file_or_the_command_line() -> None:
     told = tenants("set", "acme", "--vocabulary", "terms.txt")
     assert told.exit_code == 0
     assert told.stdout == "vocabulary = Möller, Quux & Sons\n"
+    assert "None of its engines" in told.stderr
+    told = tenants("set", "acme", "batch_engine=openai:whisper-1", "allow_remote=openai")
+    assert "None of its engines" not in told.stderr
+    tenants("set", "acme", "batch_engine=", "allow_remote=")
     told = tenants("set", "acme", "languages=de|en", "--vocabulary", "wob, Dr. No.")
     assert told.stdout == "vocabulary = wob, Dr. No.\nlanguages = de|en\n"
     assert tenants("show", "acme").stdout == told.stdout
