@@ -7,6 +7,7 @@ plays a file does not wait for that. These two alone know adapters.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ __all__ = [
     "refuse_missing_extras",
     "refuse_unknown_engines",
     "remotes_of",
+    "takes_vocabulary",
     "try_broker",
     "try_sessions",
     "wishes_of",
@@ -115,6 +117,8 @@ def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> Wanted:
 
 def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
     """Raises SettingError for a tenant's wish for engines that are not there."""
+    if wish in ("vocabulary", "languages"):
+        return
     if wish != "allow_remote":
         for name in _names(value):
             engine_info(name, settings.models_path)
@@ -126,6 +130,17 @@ def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
                 f"There is no remote engine {name!r}.",
                 f"There are {', '.join(remote) or 'none'}; the others need no permission.",
             )
+
+
+def takes_vocabulary(settings: Settings, wishes: Wishes) -> bool:
+    """Whether one of a tenant's engines, or of the server's where it has none, can be told words
+    to expect."""
+    wanted = wishes.over(wishes_of(settings))
+    for name in {wish.name for use in Use for wish in wanted.of(use)}:
+        with contextlib.suppress(SettingError):  # its model is not on this machine
+            if engine_info(name, settings.models_path).vocabulary:
+                return True
+    return False
 
 
 def _remotes(value: str) -> frozenset[str]:

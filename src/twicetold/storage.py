@@ -62,6 +62,11 @@ def checkpoint_key(key: CallKey, content: str, plan: str, number: int) -> str:
     return f"{checkpoints_prefix(key)}{content[:32]}/{plan}/chunk-{number:06d}.json"
 
 
+def language_key(key: CallKey, content: str, plan: str, channel: int) -> str:
+    """The language of a channel, beside the checkpoints that it holds for."""
+    return f"{checkpoints_prefix(key)}{content[:32]}/{plan}/language-{channel:02d}.json"
+
+
 def open_store(url: str, data_dir: Path) -> LocalStore:
     """The object store behind ``file://`` (the data directory) or ``file:///some/where``."""
     if not url.startswith("file://"):

@@ -320,7 +320,8 @@ def _write(path: Path, tenants: Mapping[str, Tenant], directory: int) -> None:
         )
         # A JSON string is a TOML string.
         lines += [
-            f"{wish} = {json.dumps(value)}\n" for wish, value in _told(tenant.wishes.told()).items()
+            f"{wish} = {json.dumps(value, ensure_ascii=False)}\n"
+            for wish, value in _told(tenant.wishes.told()).items()
         ]
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -18,7 +18,15 @@ from tests.servers.speaking import KEY, ReferenceServer  # noqa: E402
 from tests.servers.transcriptions import OpenAiServer, SarvamServer  # noqa: E402
 from tests.servers.vllm import VllmServer  # noqa: E402
 
-from twicetold.engines import EngineInfo, Sound, Stream, StreamingTranscriber, Transcriber  # noqa: E402
+from twicetold.engines import (  # noqa: E402
+    NOTHING_EXPECTED,
+    EngineInfo,
+    Expected,
+    Sound,
+    Stream,
+    StreamingTranscriber,
+    Transcriber,
+)
 from twicetold.engines.counter import render  # noqa: E402
 from twicetold.engines.registry import open_batch, open_live  # noqa: E402
 from twicetold.engines.remote import Remotes  # noqa: E402
@@ -40,7 +48,13 @@ class InStep:
     def info(self) -> EngineInfo:
         return self._engine.info
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         return _InStepStream(await self._engine.start_stream(rate, language, adaptation))
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from twicetold.engines import EngineInfo, Sound
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Sound
 from twicetold.errors import EngineFailed
 from twicetold.speech.transcript import Hypothesis, Word
 
@@ -83,9 +83,32 @@ class JointFake:
         return [Hypothesis((Word(0.0, 1.0, f"{len(s.pcm)} of {len(sounds)}"),)) for s, _ in sounds]
 
 
+class ExpectingJointFake(JointFake):
+    """Says of each sound what it was told to expect in it, and in what company it was heard."""
+
+    def start_expecting(
+        self, rate: int, language: str, adaptation: str | None, expected: Expected
+    ) -> JointFakeStream:
+        return JointFakeStream(self, expected)
+
+    def decode(self, streams: Sequence[JointFakeStream]) -> None:
+        time.sleep(0.1)
+        for stream in streams:
+            stream.heard = _told(stream.expected, len(streams))
+
+    def transcribe_all(self, sounds: Sequence[tuple[Sound, str]]) -> list[Hypothesis]:
+        time.sleep(0.1)
+        return [_told(sound.expected, len(sounds)) for sound, _ in sounds]
+
+
+def _told(expected: Expected, company: int) -> Hypothesis:
+    return Hypothesis((Word(0.0, 1.0, f"{'+'.join(expected.terms)} of {company}"),))
+
+
 class JointFakeStream:
-    def __init__(self, engine: JointFake) -> None:
+    def __init__(self, engine: JointFake, expected: Expected = NOTHING_EXPECTED) -> None:
         self._engine, self.pcm, self.heard = engine, b"", Hypothesis()
+        self.expected = expected
 
     def hear(self, pcm: bytes) -> bool:
         self.pcm += pcm

@@ -323,7 +323,7 @@ def slow_engine(seconds: float) -> Any:
             return self._inner.info
 
         async def start_stream(
-            self, rate: int, language: str, adaptation: str | None = None
+            self, rate: int, language: str, adaptation: str | None = None, *_: Any
         ) -> SlowStream:
             return SlowStream(await self._inner.start_stream(rate, language, adaptation))
 

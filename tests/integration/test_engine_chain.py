@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.live_harness import Served, call, serving, talk, wire, words
+from tests.integration.live_harness import (
+    RATE,
+    Served,
+    call,
+    serving,
+    settled,
+    talk,
+    wire,
+    words,
+)
 
-from twicetold.engines import EngineInfo, Sound, registry
+from twicetold import parts
+from twicetold import tenants as tenants_file
+from twicetold.engines import EngineInfo, Expected, Sound, registry
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine
 from twicetold.engines.hosted import HostedStream
-from twicetold.engines.registry import Engine
+from twicetold.engines.registry import Engine, engine_info
 from twicetold.errors import EngineFailed
 from twicetold.speech.transcript import Hypothesis
+from twicetold.speech.wav import wav_head
 from twicetold.tenants import Tenants
 
 pytestmark = pytest.mark.integration
@@ -145,3 +158,86 @@ async def test_no_sound_reaches_a_remote_engine_that_the_tenant_does_not_allow(
             await client.play(sound)
             assert words(await client.finish()) == numbers
     assert cloud.streams > 0
+
+
+class ExpectingCounter(NamedCounter):
+    """A test double: it can be told what is expected, and notes what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__("expecting")
+        self._info = replace(self._info, vocabulary=True)
+        self.told: list[Expected] = []
+
+    def start_expecting(
+        self, rate: int, language: str, adaptation: str | None, expected: Expected
+    ) -> HostedStream:
+        self.told.append(expected)
+        return super().start(rate, language, adaptation)
+
+    def start(self, rate: int, language: str, adaptation: str | None) -> HostedStream:
+        return self.start_expecting(rate, language, adaptation, Expected())
+
+    def transcribe(self, sound: Sound, language: str) -> Hypothesis:
+        self.told.append(sound.expected)
+        return super().transcribe(sound, language)
+
+
+async def test_each_tenants_calls_and_recordings_are_heard_with_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, expected = ExpectingCounter(), Expected(("quux", "Dr. No"), ("de",))
+    tenants = Tenants(tmp_path / "tenants.toml")
+    keys = {name: tenants.add(name) for name in ("acme", "other")}
+    tenants.wish("acme", {"vocabulary": "quux, Dr. No", "languages": "de"})
+    sound, numbers = talk(1, 8)
+    names = {"live_engine": "expecting", "batch_engine": "expecting"}
+    with known(monkeypatch, engine), serving(tmp_path, **names) as server:
+        for tenant, theirs in (("acme", expected), ("other", Expected()), ("acme", expected)):
+            engine.told.clear()
+            call_id = f"call-{len(tenant)}-{engine.streams}"
+            async with call(server, call_id, key=keys[tenant]) as client:
+                await client.play(sound)
+                assert words(await client.finish()) == numbers
+            await settled(server, call_id, key=keys[tenant])
+            assert set(engine.told) == {theirs}
+            assert len(engine.told) >= 2
+        assert engine.sounds >= 3
+
+
+async def test_what_a_tenants_engine_can_do_is_read_off_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of one which it was given while the server runs: a model's files are big."""
+    read: list[tuple[str, bool]] = []
+
+    def reading(name: str, models_dir: Path | None = None) -> EngineInfo:
+        on_a_loop = True
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            on_a_loop = False
+        read.append((name, on_a_loop))
+        return engine_info(name, models_dir)
+
+    monkeypatch.setattr(parts, "engine_info", reading)
+    monkeypatch.setattr(tenants_file, "_LOOK_INTERVAL_S", 0.0)
+    tenants = Tenants(tmp_path / "tenants.toml")
+    key, other = tenants.add("acme"), tenants.add("other")
+    sound, numbers = talk(1, 8)
+    with (
+        known(monkeypatch, NamedCounter("new"), NamedCounter("newer")),
+        serving(tmp_path, live_engine="counter", batch_engine="counter") as server,
+    ):
+        tenants.wish("acme", {"live_engine": "new, counter"})
+        tenants.wish("other", {"batch_engine": "newer, counter"})
+        read.clear()
+        async with call(server, "call-1", key=key) as client:
+            await client.play(sound)
+            assert words(await client.finish()) == numbers
+        await settled(server, "call-1", key=key)
+        body = wav_head(RATE, 1, len(sound)) + sound
+        async with server.client(other) as api:
+            assert (await api.put("/v1/recordings/call-2", content=body)).status_code == 202
+        await settled(server, "call-2", key=other)
+    assert {"new", "newer"} <= {name for name, _ in read}
+    assert not [name for name, on_a_loop in read if on_a_loop]

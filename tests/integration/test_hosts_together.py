@@ -8,7 +8,7 @@ import pytest
 from tests.integration.engine_fakes import DIE, RAISE
 from tests.integration.engine_pools import fake_pool, find_the_fakes
 
-from twicetold.engines import Sound, Stream
+from twicetold.engines import Expected, Sound, Stream
 from twicetold.engines.pool import HostPool
 from twicetold.errors import EngineFailed, EngineHostDied
 
@@ -75,3 +75,15 @@ async def test_nobody_is_blamed_for_a_death_in_company_and_the_culprit_is_found_
     assert [str(getattr(each, "text", each)) for each in again[:3]] == ["2 of 1"] * 3
     assert isinstance(again[3], EngineHostDied)
     assert not again[3].of_another
+
+
+async def test_what_is_expected_of_one_is_told_of_no_other_though_heard_together() -> None:
+    expected = [Expected(("quux",)), Expected(), Expected(("wob", "Möller")), Expected()]
+    names = ["quux", "", "wob+Möller", ""]
+    async with fake_pool("ExpectingJointFake", streams_per_host=8) as pool:
+        opened = [await pool.start_stream(16_000, "en", None, each) for each in expected]
+        told = await asyncio.gather(*(stream.accept(QUIET) for stream in opened))
+        sounds = [Sound(QUIET, 16_000, each) for each in expected]
+        texts = [each.text for each in [*told, *await pool.transcribe(sounds, "en")]]
+    assert [text.partition(" of ")[0] for text in texts] == names * 2
+    assert all(max(int(text.split()[-1]) for text in some) > 1 for some in (texts[:4], texts[4:]))

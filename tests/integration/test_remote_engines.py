@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.servers.speaking import KEY, ReferenceServer  # noqa: E402
 from tests.servers.transcriptions import Answer, OpenAiServer, SarvamServer  # noqa: E402
 from tests.servers.vllm import VllmServer  # noqa: E402
 
-from twicetold.engines import Sound, StreamingTranscriber, Transcriber  # noqa: E402
+from twicetold.engines import Expected, Sound, StreamingTranscriber, Transcriber  # noqa: E402
 from twicetold.engines.counter import ToneActivity, render  # noqa: E402
 from twicetold.engines.registry import open_batch, open_live  # noqa: E402
 from twicetold.engines.remote import Remotes, live, requests, warm  # noqa: E402
@@ -369,6 +370,27 @@ async def test_a_server_without_word_times_is_asked_for_them_once() -> None:
     forms = [request.text("response_format") for request in server.requests]
     assert forms == ["verbose_json", "json", "json"]
     assert {request.text("language") for request in server.requests} == {"pt"}
+
+
+TERMS = ("Möller", "Quux & Sons")
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_vocabulary_is_told_or_the_words_come_without(refused: bool) -> None:
+    server, told = OpenAiServer(), replace(SOUND, expected=Expected(TERMS))
+    if refused:
+        message = "prompt 'Möller, quux & sons, and Möllers' is too long for Möller."
+        server.answers = [Answer(400, {"error": {"message": message}})]
+    async with server.open(), batch_of(server) as engine:
+        with capture_logs() as logs:
+            for sound in (told, SOUND):
+                (heard,) = await engine.transcribe([sound], "de")
+                assert heard.text == NUMBERS
+    prompts = [request.fields.get("prompt") for request in server.requests]
+    first = ["Möller, Quux & Sons".encode()]
+    assert prompts == ([first, None, None] if refused else [first, None])
+    assert [entry["event"] for entry in logs] == ["remote_engine_without_vocabulary"] * refused
+    assert not refused or "prompt '***, ***, and Möllers' is too long for ***" in str(logs)
 
 
 # --- through the product ------------------------------------------------------------------

@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,8 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 from tests.models.whisper import Shape, drone, make_model, make_random, pcm_of, speech
 
-from twicetold.engines import Sound
+from twicetold.engines import Expected, Sound
+from twicetold.engines.opening import guarded_by
 from twicetold.engines.registry import engine_info, open_batch, open_live
 from twicetold.engines.whisper.engine import WhisperEngine
 from twicetold.engines.whisper.guards import Attempt
@@ -95,7 +97,7 @@ def test_random_weights_say_what_they_say_upstream(models: dict[str, Path]) -> N
         segments, _ = whisper.transcribe(sound, temperature=[0.0])
         first = next(iter(segments))
         encoded = model.encode(model.features(sound))
-        decoding = model.decode(encoded, model.prompt("en", "", ""), "en", 5, Attempt())
+        decoding = model.decode(encoded, model.prompt("en", (), ""), "en", 5, Attempt())
         assert decoding.text.startswith(first.text.strip())
         assert decoding.average == pytest.approx(first.avg_logprob)
         assert decoding.no_speech == pytest.approx(first.no_speech_prob)
@@ -115,8 +117,56 @@ def test_no_prompt_is_too_long(models: dict[str, Path]) -> None:
     engine = ours(models["all"], prompt="wo " * 400, hotwords="qu " * 400)
     assert engine.transcribe(Sound(pcm_of(speech(5, 3)), RATE), "en") is not None
     model = Model(models["all"], Device("cpu", "float32", 1))
-    for hotwords, text in itertools.product(("", "qu " * 400), ("", "wo " * 400)):
+    for hotwords, text in itertools.product(((), ["qu"] * 400), ("", "wo " * 400)):
         assert len(model.prompt("en", hotwords, text)) <= 448 // 2 + 4
+
+
+TERMS = ("quux", "wob", "Dr. No", "qu wo", "is it")
+
+
+@pytest.mark.parametrize("kind", ["english", "all", "v3"])
+def test_a_vocabulary_that_fits_makes_the_tokens_of_upstream(
+    models: dict[str, Path], kind: str
+) -> None:
+    whisper, model = upstream(models[kind]), Model(models[kind], Device("cpu", "float32", 1))
+    tokenizer = model.tokenizer("en")
+    for count, text in itertools.product(range(len(TERMS) + 1), ("", "so it is", " Wo. ")):
+        before = tokenizer.encode(f" {text.strip()}") if text.strip() else []
+        hotwords = ", ".join(TERMS[:count]) or None
+        theirs = whisper.get_prompt(tokenizer, before, hotwords=hotwords)
+        assert model.prompt("en", TERMS[:count], text) == theirs
+
+
+def test_no_vocabulary_however_long_keeps_the_text_out(models: dict[str, Path]) -> None:
+    model = Model(models["all"], Device("cpu", "float32", 1))
+    tokenizer, many = model.tokenizer("en"), [f"qu{n} wob" for n in range(200)]
+    end = len(tokenizer.sot_sequence)
+    told = tokenizer.decode(model.prompt("en", many, "so it is")[1:-end])
+    assert told.endswith(" so it is")
+    kept = told.removesuffix(" so it is").strip().split(", ")
+    assert 5 < len(kept) < 200
+    assert kept == many[: len(kept)], "expected the first ones, each whole"
+    long = tokenizer.encode(" " + "wo " * 399 + "wo")
+    prompt = model.prompt("en", many, "wo " * 400)
+    assert prompt[-end - 111 : -end] == long[-111:]
+    assert tokenizer.decode(prompt[1:]).startswith(" qu0 wob, qu1 wob, ")
+
+
+def test_each_sound_is_heard_with_its_own_vocabulary_alone(models: dict[str, Path]) -> None:
+    """As upstream hears it with these hotwords; and the next one as if there had been none."""
+    engine, whisper = ours(models["all"], thresholds=LENIENT), upstream(models["all"])
+    pcm = pcm_of(speech(5, 9))
+    plainly = plain(engine.transcribe(Sound(pcm, RATE), "en").words)
+    told = engine.transcribe(Sound(pcm, RATE, Expected(("quux", "wob"))), "en")
+    assert plain(told.words) == told_by(whisper, pcm, hotwords="quux, wob", language="en")
+    assert plain(told.words) != plainly
+    stream = engine.start_expecting(RATE, "en", None, Expected(("quux", "wob")))
+    stream.accept(pcm)
+    assert [w.text for w in stream.finish().words] != [text for text, _, _ in plainly]
+    assert plain(engine.transcribe(Sound(pcm, RATE), "en").words) == plainly
+    own = ours(models["all"], thresholds=LENIENT, hotwords="wob")
+    both = own.transcribe(Sound(pcm, RATE, Expected(("quux",))), "en")
+    assert plain(both.words) == plain(told.words)
 
 
 def test_one_word_over_and_over_is_decoded_again(models: dict[str, Path]) -> None:
@@ -172,6 +222,15 @@ async def test_live_and_batch_in_hosts_hear_the_same(models: dict[str, Path]) ->
         acted = Counter([*whole.guarded, *looping.guarded])
         assert acted, "expected a guard to act"
         assert batch.guarded == acted  # type: ignore[attr-defined]
+        assert guarded_by({"whisper": batch, "other": object()}) == {"whisper": acted}
+        expected = Expected(("quux", "wob"))
+        sounds = [Sound(pcm, RATE), Sound(pcm, RATE, expected), Sound(pcm, RATE)]
+        first, told, last = await batch.transcribe(sounds, "en")
+        assert first == last == whole
+        assert told == ours(models["all"]).transcribe(sounds[1], "en") != whole
+        stream = await live.start_stream(RATE, "en", None, expected)
+        await stream.accept(pcm)
+        assert [w.text for w in (await stream.finish()).words] != [w.text for w in last.words]
     finally:
         await asyncio.gather(live.aclose(), batch.aclose())
 
@@ -212,11 +271,36 @@ def test_a_channel_keeps_its_language_once_enough_was_said(models: dict[str, Pat
     assert json.loads(utterance(seed, 1, None).adaptation)["locked"] == ""
 
 
+def test_utterances_heard_again_keep_their_channels_language_too(models: dict[str, Path]) -> None:
+    engine = ours(models["all"])
+    sounds = [Sound(pcm_of(speech(seed, 6)), RATE) for seed in range(20)]
+    first, *others = [engine.transcribe(sound, "auto") for sound in sounds]
+    other = next(n for n, heard in enumerate(others, 1) if heard.language != first.language)
+    again = replace(sounds[other], adaptation=first.adaptation)
+    heard = engine.transcribe(again, "auto")
+    assert heard.language == first.language
+    assert heard.words == engine.transcribe(sounds[other], first.language).words
+
+
 def test_auto_finds_none_but_those_that_may_be(models: dict[str, Path]) -> None:
     engine = ours(models["all"], languages=["de", "fr-CA"])
     for seed in range(6):
         heard = engine.transcribe(Sound(pcm_of(speech(seed, 6)), RATE), "auto")
         assert json.loads(heard.adaptation or "")["locked"] in {"de", "fr"}
+
+
+def test_a_tenants_languages_go_before_the_engines_own(models: dict[str, Path]) -> None:
+    engine = ours(models["all"], languages=["de"])
+    found = set()
+    for seed in range(6):
+        sound = Sound(pcm_of(speech(seed, 6)), RATE, Expected((), ("en", "fr-CA", "ja")))
+        heard = engine.transcribe(sound, "auto")
+        assert heard.language == json.loads(heard.adaptation or "")["locked"]
+        found.add(heard.language)
+    assert found <= {"en", "fr"}
+    unknown = Sound(sound.pcm, RATE, Expected((), ("ja",)))
+    assert engine.transcribe(unknown, "auto").language == "de"
+    assert engine.transcribe(unknown, "fr").language == ""
 
 
 # --- what is missing ---------------------------------------------------------------------

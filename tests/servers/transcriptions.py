@@ -123,7 +123,13 @@ class OpenAiServer(FileServer):
         if request.headers.get("authorization") != f"Bearer {KEY}":
             message = f"Incorrect API key provided: {request.headers.get('authorization')}."
             return Answer(401, {"error": {"message": message, "code": "invalid_api_key"}})
-        _only(request, "file", "model", "response_format", "language", "timestamp_granularities[]")
+        _only(
+            request, "file", "model", "response_format", "language", "timestamp_granularities[]",
+            "prompt",
+        )  # fmt: skip
+        if "prompt" in request.fields:
+            assert "diarize" not in request.text("model"), "Prompt is not supported for this model."
+            assert 0 < len(request.fields["prompt"][0]) <= 500
         sound, form = _sound(request), request.text("response_format")
         assert sound.seconds >= 0.1, "Audio file is too short."
         assert request.text("model") in ("whisper-1", "gpt-4o-transcribe"), request.text("model")

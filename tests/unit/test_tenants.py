@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from twicetold.choice.vocabulary import parse_vocabulary
+from twicetold.engines import Expected
 from twicetold.errors import (
     BadIdentifier,
     Conflict,
@@ -216,3 +222,32 @@ def test_only_this_machine_needs_no_tenants(
             refuse_open_door(host, file)
         file.touch()
     refuse_open_door(host, file)
+
+
+@given(
+    st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="<>,"))
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_a_vocabulary_comes_back_as_it_was(path: Path, word: str) -> None:
+    try:
+        terms = parse_vocabulary(word)
+    except ValueError:
+        return
+    tenants = Tenants.load(path)
+    with contextlib.suppress(Conflict):
+        tenants.add("acme")
+    tenants.wish("acme", {"vocabulary": ", ".join(terms), "languages": "de|en"})
+    assert Tenants.load(path).wishes("acme").expected == Expected(terms, ("de", "en"))
+
+
+def test_a_vocabulary_that_is_wrong_is_in_no_log(path: Path) -> None:
+    clock = Clock()
+    Tenants.load(path).add("acme")
+    tenants = Tenants(path, clock)
+    path.write_text(path.read_text() + 'vocabulary = "' + "secret" * 20 + '"\n')
+    clock.now += 2
+    with capture_logs() as logs:
+        assert not tenants.wishes("acme").expected
+    assert [entry["event"] for entry in logs] == ["tenants.file_refused"]
+    assert "120 letters in term 1" in logs[0]["reason"]
+    assert "secret" not in str(logs)

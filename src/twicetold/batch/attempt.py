@@ -19,6 +19,7 @@ from twicetold.batch.plan import plan_hash, spoken_language
 from twicetold.batch.stages import Publish
 from twicetold.batch.transcript import Progress, Transcript
 from twicetold.broker import Broker, Topic
+from twicetold.engines import NOTHING_EXPECTED, Expected
 from twicetold.errors import CallDeleted, TwicetoldError
 from twicetold.queue import Lease, Queue
 from twicetold.speech import events
@@ -55,8 +56,10 @@ class Attempt:
         settings: BatchSettings,
         *,
         provisional: bool = False,
+        expected: Expected = NOTHING_EXPECTED,
     ) -> None:
-        """``provisional``: by a stand-in; the job goes on once its transcript is published."""
+        """``provisional``: by a stand-in; the job goes on once its transcript is published.
+        ``expected``: by the job's tenant."""
         self.progress = Progress()
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
         tools = kit.tools
@@ -64,7 +67,10 @@ class Attempt:
         self._key = lease.job.key
         self._path = local_path(carriers.store, lease.job.recording)
         self._language = spoken_language(lease.job.language, tools.engine.info)
-        self._plan = plan_hash(tools.engine.info, tools.activity, self._language, settings.chunking)
+        self._expected = expected
+        self._plan = plan_hash(
+            tools.engine.info, tools.activity, self._language, settings.chunking, expected
+        )
         self._checkpoints = StoredCheckpoints(
             carriers.store, self._key, lease.job.content, self._plan, self._allowed
         )
@@ -124,7 +130,13 @@ class Attempt:
             await self._publish(transcript, self._while_ours(segments, identity))
 
         transcript = Transcript(self._path, self._language, self._checkpoints, self.progress)
-        steps = stages(self._kit.tools, self._kit.places, self._settings.chunking, Publish(publish))
+        steps = stages(
+            self._kit.tools,
+            self._kit.places,
+            self._settings.chunking,
+            Publish(publish),
+            self._expected,
+        )
         await run_stages(steps, transcript)
 
     async def _publish(self, transcript: Transcript, segments: AsyncIterator[Segment]) -> None:

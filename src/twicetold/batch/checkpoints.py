@@ -7,19 +7,22 @@ import heapq
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from twicetold.batch.chunking import Chunk
+from twicetold.batch.tongues import FoundLanguage
 from twicetold.errors import CallDeleted, DiskFull, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
-from twicetold.storage import checkpoint_key, checkpoints_prefix, remove_all
+from twicetold.storage import checkpoint_key, checkpoints_prefix, language_key, remove_all
 
 log = structlog.get_logger()
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,15 @@ class FinishedChunk:
 
 
 class Checkpoints(Protocol):
-    """Where finished chunks are kept, by number."""
+    """Where finished chunks are kept, by number, and languages that were found, by channel."""
 
     async def load(self, number: int) -> FinishedChunk | None: ...
 
     async def save(self, number: int, finished: FinishedChunk) -> None: ...
+
+    async def load_language(self, channel: int) -> FoundLanguage | None: ...
+
+    async def save_language(self, channel: int, found: FoundLanguage) -> None: ...
 
 
 @dataclass(slots=True)
@@ -73,12 +80,19 @@ class KeptChunks:
     """In memory, for a transcript that nobody will go on with."""
 
     _chunks: dict[int, FinishedChunk] = field(default_factory=dict)
+    _languages: dict[int, FoundLanguage] = field(default_factory=dict)
 
     async def load(self, number: int) -> FinishedChunk | None:
         return self._chunks.get(number)
 
     async def save(self, number: int, finished: FinishedChunk) -> None:
         self._chunks[number] = finished
+
+    async def load_language(self, channel: int) -> FoundLanguage | None:
+        return self._languages.get(channel)
+
+    async def save_language(self, channel: int, found: FoundLanguage) -> None:
+        self._languages[channel] = found
 
 
 class StoredCheckpoints:
@@ -103,21 +117,35 @@ class StoredCheckpoints:
 
     async def load(self, number: int) -> FinishedChunk | None:
         path = checkpoint_key(self._key, self._content, self._plan, number)
+        return await self._load(path, FinishedChunk.from_json)
+
+    async def save(self, number: int, finished: FinishedChunk) -> None:
+        path = checkpoint_key(self._key, self._content, self._plan, number)
+        await self._save(path, finished.to_json())
+
+    async def load_language(self, channel: int) -> FoundLanguage | None:
+        path = language_key(self._key, self._content, self._plan, channel)
+        return await self._load(path, FoundLanguage.from_json)
+
+    async def save_language(self, channel: int, found: FoundLanguage) -> None:
+        path = language_key(self._key, self._content, self._plan, channel)
+        await self._save(path, found.to_json())
+
+    async def _load(self, path: str, parsed: Callable[[bytes], Kept]) -> Kept | None:
         try:
             body = await asyncio.to_thread(_read, self._store, path)
         except FileNotFoundError:
             return None
         try:
-            return FinishedChunk.from_json(body)
+            return parsed(body)
         except (ValueError, KeyError, TypeError):
-            log.warning("checkpoint_unreadable", object=path, hint="The chunk is done again.")
+            log.warning("checkpoint_unreadable", object=path, hint="It is done again.")
             return None
 
-    async def save(self, number: int, finished: FinishedChunk) -> None:
+    async def _save(self, path: str, body: bytes) -> None:
         await self._allowed()
-        path = checkpoint_key(self._key, self._content, self._plan, number)
         try:
-            await asyncio.to_thread(self._store.put, path, finished.to_json())
+            await asyncio.to_thread(self._store.put, path, body)
         except (BaseError, OSError) as error:
             raise _unwritable(error) from error
         try:

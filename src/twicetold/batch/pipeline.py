@@ -16,7 +16,7 @@ from twicetold.batch.places import EnginePlaces
 from twicetold.batch.plan import spoken_language
 from twicetold.batch.stages import Decode, Publish, Transcribe
 from twicetold.batch.transcript import Progress, Transcript
-from twicetold.engines import Transcriber, VoiceActivity
+from twicetold.engines import NOTHING_EXPECTED, Expected, Transcriber, VoiceActivity
 from twicetold.media import Decoder
 from twicetold.speech.transcript import Segment
 
@@ -52,12 +52,16 @@ class FileTranscript:
 
 
 def stages(
-    tools: Tools, places: EnginePlaces, settings: ChunkingSettings, publish: Publish
+    tools: Tools,
+    places: EnginePlaces,
+    settings: ChunkingSettings,
+    publish: Publish,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> list[Stage]:
     """The pass, in order. A later stage finds what those before it made."""
     return [
         Decode(tools.decoder, tools.activity, settings),
-        Transcribe(tools.engine, places),
+        Transcribe(tools.engine, places, expected),
         publish,
     ]
 

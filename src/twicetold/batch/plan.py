@@ -7,14 +7,18 @@ import json
 from dataclasses import asdict
 
 from twicetold.batch.chunking import CHUNKER_VERSION, ChunkingSettings
-from twicetold.engines import EngineInfo, VoiceActivity
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, VoiceActivity
 
 
 def plan_hash(
-    info: EngineInfo, activity: VoiceActivity, language: str, settings: ChunkingSettings
+    info: EngineInfo,
+    activity: VoiceActivity,
+    language: str,
+    settings: ChunkingSettings,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> str:
     """32 hex digits that differ where the words or the chunks' bounds could differ."""
-    plan = {
+    plan: dict[str, object] = {
         "engine": info.name,
         "model": info.model,
         "hears": info.hears,
@@ -23,6 +27,10 @@ def plan_hash(
         "chunking": asdict(settings),
         "chunker": CHUNKER_VERSION,
     }
+    if info.vocabulary and expected.terms:
+        plan["terms"] = expected.terms
+    if info.language_after_s and language == "auto":  # one for each channel
+        plan["languages"] = [info.language_after_s, expected.languages]
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:32]
 
 

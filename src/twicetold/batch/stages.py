@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,8 +14,9 @@ from twicetold.batch.chunking import Chunk, ChunkingSettings
 from twicetold.batch.listening import Listener
 from twicetold.batch.places import EnginePlaces
 from twicetold.batch.placing import segments_of
+from twicetold.batch.tongues import FoundLanguage, Tongue, Tongues, joined
 from twicetold.batch.transcript import Transcript
-from twicetold.engines import Sound, Transcriber, VoiceActivity
+from twicetold.engines import NOTHING_EXPECTED, Expected, Sound, Transcriber, VoiceActivity
 from twicetold.errors import EmptyAudio, EngineHostDied
 from twicetold.media import Decoder, FileDecoding
 from twicetold.speech.transcript import Hypothesis, Segment
@@ -62,54 +64,125 @@ class Decode:
 
 
 class Transcribe:
-    """Has every chunk transcribed that is not finished yet; the engine's places stay busy."""
+    """Has every chunk transcribed that is not finished yet; the engine's places stay busy.
+
+    Where the language is to be found out, by an engine that says which it is, a channel's chunks
+    wait until that is settled; see ``tongues``. Chunks of other channels go on meanwhile.
+    """
 
     name = "transcribe"
 
-    def __init__(self, engine: Transcriber, places: EnginePlaces) -> None:
-        self._engine, self._places = engine, places
+    def __init__(
+        self, engine: Transcriber, places: EnginePlaces, expected: Expected = NOTHING_EXPECTED
+    ) -> None:
+        self._engine, self._places, self._expected = engine, places, expected
 
     async def run(self, transcript: Transcript) -> None:
         assert transcript.chunks is not None, "decode comes first"
         try:
             async with asyncio.TaskGroup() as group:
-                async for chunk in transcript.chunks:
-                    counts = transcript.chunk_counts
-                    counts[chunk.channel] = counts.get(chunk.channel, 0) + 1
-                    await self._start(group, transcript, chunk)
+                await self._start_all(_Run(transcript, group), transcript.chunks)
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from group_error
         transcript.progress.complete(transcript.length_s)
 
-    async def _start(self, group: asyncio.TaskGroup, transcript: Transcript, chunk: Chunk) -> None:
+    async def _start_all(self, run: _Run, chunks: AsyncIterator[Chunk]) -> None:
+        language, enough_s = run.transcript.language, self._engine.info.language_after_s
+        tongues = Tongues(enough_s if language == "auto" else 0.0)
+        async for chunk in chunks:
+            counts = run.transcript.chunk_counts
+            counts[chunk.channel] = counts.get(chunk.channel, 0) + 1
+            if not tongues.wanted:
+                await self._start(run, chunk, language)
+                continue
+            tongue = tongues.of(chunk.channel)
+            if tongue.begun:
+                await self._start(run, chunk, await tongue.language)
+                continue
+            tongue.held.append(chunk)
+            if tongues.enough(chunk.channel):
+                self._begin(run, chunk.channel, tongue)
+        for channel in tongues.unbegun():
+            self._begin(run, channel, tongues.of(channel))
+
+    def _begin(self, run: _Run, channel: int, tongue: Tongue) -> None:
+        tongue.begun = True
+        held, tongue.held = tongue.held, []
+        run.group.create_task(self._settle(run, channel, held, tongue.language))
+
+    async def _settle(
+        self, run: _Run, channel: int, held: list[Chunk], settled: asyncio.Future[str]
+    ) -> None:
+        """Find the language of a channel by its first chunks, then have these transcribed."""
+        checkpoints = run.transcript.checkpoints
+        for chunk in held:  # not while they are held: that may be for as long as others talk
+            run.transcript.progress.began(chunk)
+        found = await checkpoints.load_language(channel)
+        if found is None:
+            found, heard = await self._found(run, held)
+            await checkpoints.save_language(channel, found)
+            if len(held) == 1:  # what it was found by is its first chunk: the words are told too
+                await self._finish(run.transcript, held.pop(), *heard)
+        run.transcript.compute_s += found.compute_s
+        settled.set_result(found.language)
+        for chunk in held:
+            await self._start(run, chunk, found.language)
+
+    async def _found(
+        self, run: _Run, held: list[Chunk]
+    ) -> tuple[FoundLanguage, tuple[Hypothesis, float]]:
+        """The language of these chunks as one stretch; what was heard in it, and the cost."""
+        unsettled = run.transcript.language
+        await self._places.acquire()
+        async with self._places.turn() as turn:
+            hypothesis = await self._hear(joined(held), held[0], unsettled)
+        besides_s = turn.compute_s if len(held) > 1 else 0.0
+        found = FoundLanguage(hypothesis.language or unsettled, besides_s)
+        return found, (hypothesis, turn.compute_s)
+
+    async def _start(self, run: _Run, chunk: Chunk, language: str) -> None:
+        transcript = run.transcript
         finished = await transcript.checkpoints.load(chunk.number)
         if finished is not None and finished.fits(chunk):
             transcript.compute_s += finished.compute_s
+            transcript.progress.finished(chunk)
             return
         await self._places.acquire()
         transcript.progress.began(chunk)
-        group.create_task(self._one(transcript, chunk))
+        run.group.create_task(self._one(transcript, chunk, language))
 
-    async def _one(self, transcript: Transcript, chunk: Chunk) -> None:
+    async def _one(self, transcript: Transcript, chunk: Chunk, language: str) -> None:
         async with self._places.turn() as turn:
-            hypothesis = await self._hear(chunk, transcript.language)
-        finished = FinishedChunk.of(chunk, segments_of(chunk, hypothesis), turn.compute_s)
+            hypothesis = await self._hear(chunk.pcm, chunk, language)
+        await self._finish(transcript, chunk, hypothesis, turn.compute_s)
+
+    async def _finish(
+        self, transcript: Transcript, chunk: Chunk, hypothesis: Hypothesis, compute_s: float
+    ) -> None:
+        finished = FinishedChunk.of(chunk, segments_of(chunk, hypothesis), compute_s)
         await transcript.checkpoints.save(chunk.number, finished)
-        transcript.compute_s += turn.compute_s
+        transcript.compute_s += compute_s
         transcript.progress.finished(chunk)
 
-    async def _hear(self, chunk: Chunk, language: str) -> Hypothesis:
+    async def _hear(self, pcm: bytes, chunk: Chunk, language: str) -> Hypothesis:
+        sound = Sound(pcm, chunk.rate, self._expected)
         for attempt in range(1, _TRIES + 1):
             try:
-                [hypothesis] = await self._engine.transcribe(
-                    [Sound(chunk.pcm, chunk.rate)], language
-                )
+                [hypothesis] = await self._engine.transcribe([sound], language)
                 return hypothesis
             except EngineHostDied:
                 if attempt == _TRIES:
                     raise
                 log.warning("engine_host_died", chunk=chunk.number, attempt=attempt)
         raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A transcript in the making, and the tasks that work on it."""
+
+    transcript: Transcript
+    group: asyncio.TaskGroup
 
 
 class Publish:

@@ -102,6 +102,7 @@ class BatchWorker:
     async def _by_somebody(self, lease: Lease) -> None:
         """By the engine that is wanted most; where that fails, by the next, for the time being."""
         try:
+            await self._engines.learn(lease.job.key.tenant)
             chain = self._engines.of(lease.job.key.tenant, lease.job.language)
             member = chain.pick()
         except TwicetoldError as refusal:
@@ -133,7 +134,12 @@ class BatchWorker:
 
     def _attempt(self, lease: Lease, member: Member[Kit], *, provisional: bool) -> Attempt:
         return Attempt(
-            self._carriers, member.engine, lease, self._settings, provisional=provisional
+            self._carriers,
+            member.engine,
+            lease,
+            self._settings,
+            provisional=provisional,
+            expected=self._engines.expected(lease.job.key.tenant),
         )
 
     async def _run_noted(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 
 from twicetold.choice.wishes import Use, Wishes
-from twicetold.engines import EngineInfo
+from twicetold.engines import EngineInfo, Expected
 from twicetold.errors import BadParameter, EngineNotAllowed, SettingError
 
 InfoOf = Callable[[str], EngineInfo]
@@ -14,12 +16,24 @@ InfoOf = Callable[[str], EngineInfo]
 class Policy:
     """Asked anew for each utterance and job, so that what a tenant withdraws counts at once.
 
-    ``wishes_of`` gives a tenant's own wishes; ``info_of`` what the engine of a name can do.
+    ``wishes_of`` gives a tenant's own wishes; ``info_of`` what the engine of a name can do, for
+    which it may read a model's files: on an event loop ``learn`` comes first.
     """
 
     def __init__(self, server: Wishes, wishes_of: Callable[[str], Wishes], info_of: InfoOf) -> None:
         self._server, self._wishes_of, self._info_of = server, wishes_of, info_of
         self._infos: dict[str, EngineInfo] = {}
+
+    async def learn(self, tenant: str) -> None:
+        """Look up, in a thread, whatever that tenant's wishes name and nobody asked for yet."""
+        wishes = self._wishes_of(tenant).over(self._server)
+        names = {wish.name for use in Use for wish in wishes.of(use)} - self._infos.keys()
+        if names:
+            await asyncio.to_thread(self._look_up, names)
+
+    def expected(self, tenant: str) -> Expected:
+        """What a tenant expects to be said in its calls."""
+        return self._wishes_of(tenant).over(self._server).expected
 
     def names(self, use: Use, tenant: str, language: str) -> tuple[str, ...]:
         """Engines for that tenant and language, from the most wanted to the last resort; none
@@ -52,6 +66,11 @@ class Policy:
         if name not in self._infos:
             self._infos[name] = self._info_of(name)
         return self._infos[name]
+
+    def _look_up(self, names: set[str]) -> None:
+        for name in names:
+            with contextlib.suppress(SettingError):  # whoever asks for it is told
+                self.info(name)
 
     def _knows(self, name: str, language: str) -> bool:
         try:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
+from twicetold.choice.vocabulary import (
+    MOST_LETTERS,
+    MOST_TERM_LETTERS,
+    MOST_TERMS,
+    parse_languages,
+    parse_vocabulary,
+)
+from twicetold.engines import Expected
 from twicetold.errors import SettingError
 
 _LANGUAGES = re.compile(r"([A-Za-z]{2,3}(?:\|[A-Za-z]{2,3})*)=(.*)", re.DOTALL)
@@ -69,12 +77,15 @@ def parse_remotes(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the server wants, or one tenant where it differs: the settings of these names."""
+    """What the server wants, or one tenant where it differs: the settings of these names; and what
+    a tenant expects to be said, which the server has no setting for."""
 
     live_engine: str | None = None
     live_final_engine: str | None = None
     batch_engine: str | None = None
     allow_remote: str | None = None
+    vocabulary: str | None = field(default=None, repr=False)
+    languages: str | None = None
 
     def over(self, others: Wishes) -> Wishes:
         """These, and where they say nothing the others."""
@@ -91,6 +102,12 @@ class Wishes:
     def remotes(self) -> frozenset[str]:
         return parse_remotes(self.allow_remote or "")
 
+    @property
+    def expected(self) -> Expected:
+        return Expected(
+            parse_vocabulary(self.vocabulary or ""), parse_languages(self.languages or "")
+        )
+
 
 WISH_NAMES = tuple(item.name for item in fields(Wishes))
 
@@ -101,17 +118,30 @@ def checked_wishes(told: Mapping[str, object], where: str) -> Wishes:
         if name not in WISH_NAMES:
             known = ", ".join(WISH_NAMES)
             raise SettingError(f"{where} names {name!r}, which a tenant has not; it has {known}.")
-        parse = parse_remotes if name == "allow_remote" else parse_wishes
+        parse = _PARSERS.get(name, parse_wishes)
         try:
             if not isinstance(value, str):
-                raise ValueError(value)  # noqa: TRY004 - one kind for all wrong values
+                raise ValueError(type(value).__name__)  # noqa: TRY004 - one kind for all wrong values
             parse(value)
-        except ValueError:
+        except ValueError as error:
+            got = error if name == "vocabulary" else repr(value)  # words are for nobody's log
             raise SettingError(
-                f"{where}: {name} got {value!r}; it takes {_SHAPES.get(name, _CHAIN)}."
+                f"{where}: {name} got {got}; it takes {_SHAPES.get(name, _CHAIN)}."
             ) from None
     return Wishes(**told)  # type: ignore[arg-type]
 
 
 _CHAIN = "engines in order of preference, such as: hi|ta=sarvam, parakeet:/models/parakeet"
-_SHAPES = {"allow_remote": "names of remote engines, such as: openai, sarvam"}
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "allow_remote": parse_remotes,
+    "vocabulary": parse_vocabulary,
+    "languages": parse_languages,
+}
+_SHAPES = {
+    "allow_remote": "names of remote engines, such as: openai, sarvam",
+    "vocabulary": (
+        f"words and phrases separated by commas or lines, {MOST_TERMS} at most, each of "
+        f"{MOST_TERM_LETTERS} letters at most, {MOST_LETTERS} letters in all"
+    ),
+    "languages": "languages that calls may be in, such as: de|en",
+}

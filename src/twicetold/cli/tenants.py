@@ -9,13 +9,16 @@ import typer
 
 from twicetold.cli.console import note, say
 from twicetold.cli.options import ConfigOption, DataDirOption, settings_of
-from twicetold.errors import BadParameter, NotFound
+from twicetold.errors import BadParameter, NotFound, SettingError
 
 if TYPE_CHECKING:
     from twicetold.choice.wishes import Wishes
     from twicetold.tenants import Tenants
 
 app = typer.Typer(no_args_is_help=True, help="Who may use the server, and their keys.")
+
+_LONGEST_PATH = 4_096
+_MOST_FILE_LETTERS = 100_000  # far more than a vocabulary may have
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The tenant's name.")]
 FileOption = Annotated[
@@ -83,30 +86,47 @@ def remove(
 def set_(
     name: NameArgument,
     wishes: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="WISH=VALUE…",
             help="live_engine, live_final_engine, batch_engine: engines in order of preference; "
-            "allow_remote: the remote ones its sound may go to. Without a value: as the server.",
+            "allow_remote: the remote ones its sound may go to; languages: those that its calls "
+            "may be in, such as de|en. Without a value: as the server.",
         ),
-    ],
+    ] = None,
+    vocabulary: Annotated[
+        str | None,
+        typer.Option(
+            "--vocabulary",
+            metavar="FILE|WORDS",
+            help="Words and phrases that its calls may have, the most important first: a file with "
+            "one a line, or the words themselves with commas between them; '' for none.",
+        ),
+    ] = None,
     tenants_file: FileOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Give a tenant engines of its own, and say which remote ones may hear it.
+    """Give a tenant engines of its own, say which remote ones may hear it, and what it talks about.
 
     For example: twicetold tenants set acme allow_remote=openai batch_engine=openai:whisper-1
     """
-    from twicetold.parts import refuse_unknown_engines
+    from twicetold.parts import refuse_unknown_engines, takes_vocabulary
 
-    told = dict(_wish(text) for text in wishes)
+    told = dict(_wish(text) for text in wishes or ())
+    if vocabulary is not None:
+        told["vocabulary"] = _vocabulary(vocabulary)
+    if not told:
+        raise BadParameter("Nothing is set.", "Write WISH=VALUE or --vocabulary FILE.")
     settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
     for wish, value in told.items():
         refuse_unknown_engines(settings, wish, value or "")
     tenants, _ = _open(tenants_file, data_dir, config)
-    _show(name, tenants.wish(name, told))
-    if any(value for wish, value in told.items() if wish != "allow_remote"):
+    now = tenants.wish(name, told)
+    _show(name, now)
+    if now.vocabulary and not takes_vocabulary(settings, now):
+        note("None of its engines that are known here takes a vocabulary: see docs/engines.md.")
+    if any(value for wish, value in told.items() if wish.endswith("_engine")):
         note("Workers that run open engines they do not have yet when they are started again.")
 
 
@@ -130,6 +150,30 @@ def _wish(text: str) -> tuple[str, str | None]:
     if not equals:
         raise BadParameter(f"{text!r} sets nothing.", "Write WISH=VALUE: allow_remote=openai")
     return wish.strip(), value.strip() or None
+
+
+def _vocabulary(told: str) -> str | None:
+    """The words of a file or of the command line, in one line. Raises SettingError."""
+    from twicetold.choice.vocabulary import parse_vocabulary
+    from twicetold.choice.wishes import checked_wishes
+
+    text = _text_of(told)
+    checked_wishes({"vocabulary": text}, "--vocabulary")
+    return ", ".join(parse_vocabulary(text)) or None
+
+
+def _text_of(told: str) -> str:
+    path = Path(told)
+    looks_like_one = len(told) <= _LONGEST_PATH and "," not in told and "\n" not in told
+    try:
+        if looks_like_one and path.is_file():
+            with path.open(encoding="utf-8") as file:
+                return file.read(_MOST_FILE_LETTERS)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{told} cannot be read as text.", "It takes words in UTF-8.") from error
+    if looks_like_one and ("/" in told or path.suffix):
+        raise NotFound(f"There is no file {told}.", "Words are written with commas between them.")
+    return told
 
 
 def _show(name: str, wishes: Wishes) -> None:

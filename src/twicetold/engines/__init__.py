@@ -10,7 +10,7 @@ Audio is mono PCM s16le at 8,000 or 16,000 Hz; an engine that wants another rate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -40,6 +40,9 @@ class EngineInfo:
     good_for: str = ""
     rank: int = 0  # how few errors it makes on the whole, to compare with another's: more is fewer
     chosen: bool = False  # whether the model was chosen: it is part of what the engine is called
+    vocabulary: bool = False  # whether it can be told words that may come; see Expected
+    # Seconds of speech by which it knows what ``auto`` is (Hypothesis.language); 0: it never says.
+    language_after_s: float = 0.0
 
     @property
     def label(self) -> str:
@@ -63,11 +66,34 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What a tenant expects to be said: it goes with each of its sounds and utterances, so that no
+    other's is heard by it. Never logged: names of customers may be in it.
+
+    ``terms``: words and phrases, the most important first, for engines that take a
+    ``vocabulary``; ``languages``: those that ``auto`` may be (none: all that the engine knows).
+    """
+
+    terms: tuple[str, ...] = field(default=(), repr=False)
+    languages: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.terms or self.languages)
+
+
+NOTHING_EXPECTED = Expected()
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
-    """One stretch of mono PCM s16le for the batch verb."""
+    """One stretch of mono PCM s16le for the batch verb, and what is expected to be said in it.
+    ``adaptation``: where it is one of several of a channel, what the engine learnt of those before
+    that it may heed here too."""
 
     pcm: bytes
     rate: int
+    expected: Expected = NOTHING_EXPECTED
+    adaptation: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -94,7 +120,13 @@ class StreamingTranscriber(Protocol):
     @property
     def info(self) -> EngineInfo: ...
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         """Begin an utterance. Waits while the engine has no place free."""
 
     async def aclose(self) -> None: ...

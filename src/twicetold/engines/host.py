@@ -30,6 +30,7 @@ from twicetold.engines.hosted import (
     Reader,
     pack_failure,
     pack_hypothesis,
+    started,
     unpack_sound,
     unpack_start,
 )
@@ -155,7 +156,7 @@ class Host:
             request.done_bytes += len(piece)
             return hypothesis if request.done_bytes >= len(body) else None
         if kind == Kind.START:
-            self._streams[number] = self._engine.start(*unpack_start(body))
+            self._streams[number] = started(self._engine, *unpack_start(body))
             return Hypothesis()
         if kind == Kind.FINISH:
             hypothesis = self._streams[number].finish()

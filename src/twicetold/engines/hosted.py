@@ -12,14 +12,14 @@ import json
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeGuard
 
-from twicetold.engines import EngineInfo, Sound
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Sound
 from twicetold.errors import EngineFailed, TwicetoldError
 from twicetold.speech.transcript import Hypothesis, Word
 
 _HEAD = struct.Struct("<IBI")  # bytes in the body, kind, stream number
-_SOUND = struct.Struct("<IH")  # rate, bytes in the language tag
+_SOUND = struct.Struct("<II")  # rate, bytes in what is told of the sound
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -48,6 +48,32 @@ class HostedEngine(Protocol):
 
     def transcribe(self, sound: Sound, language: str) -> Hypothesis:
         """One stretch of audio, from a state that nothing before it has touched."""
+
+
+class ExpectingEngine(HostedEngine, Protocol):
+    """One that can be told what is expected; of a sound it is told with the sound."""
+
+    def start_expecting(
+        self, rate: int, language: str, adaptation: str | None, expected: Expected
+    ) -> HostedStream:
+        """As ``start``."""
+
+
+def expects(engine: HostedEngine) -> TypeGuard[ExpectingEngine]:
+    return hasattr(engine, "start_expecting")
+
+
+def started(
+    engine: HostedEngine,
+    rate: int,
+    language: str,
+    adaptation: str | None,
+    expected: Expected = NOTHING_EXPECTED,
+) -> HostedStream:
+    """An utterance begun, with what is expected where the engine can be told."""
+    if expected and expects(engine):
+        return engine.start_expecting(rate, language, adaptation, expected)
+    return engine.start(rate, language, adaptation)
 
 
 class Kind(IntEnum):
@@ -96,36 +122,48 @@ class Reader:
         del self._buffer[:position]
 
 
-def pack_start(rate: int, language: str, adaptation: str | None) -> bytes:
-    return json.dumps([rate, language, adaptation]).encode()
+def pack_start(
+    rate: int, language: str, adaptation: str | None, expected: Expected = NOTHING_EXPECTED
+) -> bytes:
+    return json.dumps([rate, language, adaptation, expected.terms, expected.languages]).encode()
 
 
-def unpack_start(body: bytes) -> tuple[int, str, str | None]:
-    rate, language, adaptation = json.loads(body)
-    return rate, language, adaptation
+def unpack_start(body: bytes) -> tuple[int, str, str | None, Expected]:
+    rate, language, adaptation, terms, languages = json.loads(body)
+    return rate, language, adaptation, Expected(tuple(terms), tuple(languages))
 
 
 def pack_sound(sound: Sound, language: str) -> bytes:
-    tag = language.encode()
-    return _SOUND.pack(sound.rate, len(tag)) + tag + sound.pcm
+    expected = sound.expected
+    about = [language, expected.terms, expected.languages, sound.adaptation]
+    told = json.dumps(about).encode()
+    return _SOUND.pack(sound.rate, len(told)) + told + sound.pcm
 
 
 def unpack_sound(body: bytes) -> tuple[Sound, str]:
     rate, length = _SOUND.unpack_from(body)
     begin = _SOUND.size + length
-    return Sound(body[begin:], rate), body[_SOUND.size : begin].decode()
+    language, terms, languages, adaptation = json.loads(body[_SOUND.size : begin])
+    expected = Expected(tuple(terms), tuple(languages))
+    return Sound(body[begin:], rate, expected, adaptation), language
 
 
 def pack_hypothesis(hypothesis: Hypothesis) -> bytes:
     words = [(w.start, w.end, w.text, w.probability) for w in hypothesis.words]
-    told = [hypothesis.adaptation, words, hypothesis.guarded, hypothesis.settled]
+    told = [
+        hypothesis.adaptation,
+        words,
+        hypothesis.guarded,
+        hypothesis.settled,
+        hypothesis.language,
+    ]
     return json.dumps(told, separators=(",", ":")).encode()
 
 
 def unpack_hypothesis(body: bytes) -> Hypothesis:
-    adaptation, words, guarded, settled = json.loads(body)
+    adaptation, words, guarded, settled, language = json.loads(body)
     words = tuple([Word(*word) for word in words])
-    return Hypothesis(words, adaptation, tuple(guarded), settled)
+    return Hypothesis(words, adaptation, tuple(guarded), settled, language)
 
 
 def pack_failure(error: Exception) -> bytes:

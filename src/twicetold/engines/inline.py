@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from twicetold.engines import EngineInfo, Sound, Stream
-from twicetold.engines.hosted import HostedEngine, HostedStream
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Sound, Stream
+from twicetold.engines.hosted import HostedEngine, HostedStream, started
 from twicetold.errors import EngineFailed, OddByteCount, TwicetoldError
 from twicetold.speech.transcript import Hypothesis
 
@@ -33,11 +33,17 @@ class Inline:
     def workers(self) -> int:
         return 1
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         if self._closed:
             raise EngineFailed("The engine has been closed.")
         try:
-            return _InlineStream(self._engine.start(rate, language, adaptation))
+            return _InlineStream(started(self._engine, rate, language, adaptation, expected))
         except Exception as error:
             raise _failure(error) from error
 

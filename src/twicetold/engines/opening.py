@@ -14,6 +14,7 @@ import structlog
 from twicetold.choice.chain import Member
 from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo, Sound, StreamingTranscriber, Transcriber
+from twicetold.engines.pool import HostPool
 from twicetold.engines.registry import open_batch, open_live
 from twicetold.engines.remote import Remotes
 from twicetold.errors import EngineFailed, EngineHostDied, TwicetoldError
@@ -97,6 +98,13 @@ def healths_of(members: Mapping[str, Member[Any]]) -> dict[str, Health]:
     return {member.label: member.health for member in members.values()}
 
 
+def guarded_by(engines: Mapping[str, object]) -> dict[str, Mapping[str, int]]:
+    """What the guards of those did that run in hosts, by reason; it is counted on."""
+    return {
+        label: engine.guarded for label, engine in engines.items() if isinstance(engine, HostPool)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLive:
     """The live pass's engines by name: for what is spoken, and for hearing it again."""
@@ -137,6 +145,13 @@ class OpenLive:
     def healths(self) -> dict[str, dict[str, Health]]:
         """By what they are for, then by their labels."""
         return {"live": healths_of(self.streaming), "live_final": healths_of(self.again)}
+
+    def guarded(self) -> dict[str, Mapping[str, Mapping[str, int]]]:
+        """As ``healths``; see ``guarded_by``."""
+        return {
+            "live": guarded_by({each.label: each.engine for each in self.streaming.values()}),
+            "live_final": guarded_by({each.label: each.engine for each in self.again.values()}),
+        }
 
     async def aclose(self) -> None:
         await close_all(self.streaming)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from twicetold.engines import EngineInfo, Sound, Stream
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Sound, Stream
 from twicetold.engines.connection import HostPlan, HostProcess
 from twicetold.engines.hosted import MAX_BODY_BYTES, Kind, pack_sound, pack_start
 from twicetold.errors import EngineFailed, EngineHostDied, OddByteCount
@@ -29,6 +29,7 @@ _BACKOFF_LIMIT_S = 10.0
 _STEADY_AFTER_S = 5.0  # a host that lived this long owes nothing to the failures before it
 _ALONE_S = 60.0  # after a death a host does nobody's work together, to find whose it was
 _MAX_ACCEPT_BYTES = 1024 * 1024
+_MOST_TOLD_BYTES = 64 * 1024  # of a sound: its language and what is expected in it
 _PATIENCE = 20.0  # seconds a host may take for a second of batch audio: it may run at low priority
 
 
@@ -95,12 +96,18 @@ class HostPool:
             await asyncio.shield(self.aclose())
             raise
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         """See the port. Raises EngineFailed, or EngineHostDied if the host dies meanwhile."""
         host = await self._take_place()
         stream = _PooledStream(self, host, next(self._numbers), rate)
         try:
-            await stream.begin(language, adaptation)
+            await stream.begin(language, adaptation, expected)
         except BaseException:
             await stream.aclose()
             raise
@@ -130,7 +137,7 @@ class HostPool:
         self._spawner.shutdown(wait=False)
 
     async def _transcribe_one(self, sound: Sound, language: str) -> Hypothesis:
-        if len(sound.pcm) > MAX_BODY_BYTES - 1024:
+        if len(sound.pcm) > MAX_BODY_BYTES - _MOST_TOLD_BYTES:
             raise EngineFailed("The sound is too long for one request.", "Cut it into chunks.")
         host = await self._take_place()
         host.outstanding_s += sound.seconds
@@ -262,8 +269,8 @@ class _PooledStream:
         self._over = False
         self._busy = False
 
-    async def begin(self, language: str, adaptation: str | None) -> None:
-        await self._ask(Kind.START, pack_start(self._rate, language, adaptation))
+    async def begin(self, language: str, adaptation: str | None, expected: Expected) -> None:
+        await self._ask(Kind.START, pack_start(self._rate, language, adaptation, expected))
 
     async def accept(self, pcm: bytes) -> Hypothesis:
         if len(pcm) % 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 from collections.abc import Callable, Mapping
@@ -165,7 +166,7 @@ async def open_live(
 
     Raises SettingError for an engine that cannot, EngineFailed for one that does not start.
     """
-    chosen = _chosen(name, models_dir)
+    chosen, info = await asyncio.to_thread(_read, name, models_dir)
     engine = chosen.engine
     if not engine.info.live:
         raise SettingError(f"Engine {name!r} does not transcribe live.")
@@ -178,7 +179,7 @@ async def open_live(
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        chosen.info,
+        info,
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.streams_per_host,
         timeout_s=timeout_s,
@@ -202,7 +203,7 @@ async def open_batch(
 
     ``hosts``, ``models_dir``, ``remotes`` and what is raised: as with ``open_live``.
     """
-    chosen = _chosen(name, models_dir)
+    chosen, info = await asyncio.to_thread(_read, name, models_dir)
     engine = chosen.engine
     if not engine.info.batch:
         raise SettingError(f"Engine {name!r} does not transcribe recordings.")
@@ -214,7 +215,7 @@ async def open_batch(
         return Inline(engine.inline())
     pool = HostPool(
         engine.hosted,
-        chosen.info,
+        info,
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.sounds_per_host,
         niceness=niceness,
@@ -275,6 +276,12 @@ class _Chosen:
         if engine.describe is not None:
             return replace(engine.describe(Path(model)), chosen=True)
         return replace(engine.info, model=Path(model).name, chosen=True)
+
+
+def _read(name: str, models_dir: Path | None) -> tuple[_Chosen, EngineInfo]:
+    """As ``_chosen``, with what its model's files say of it; blocks."""
+    chosen = _chosen(name, models_dir)
+    return chosen, chosen.info
 
 
 def _chosen(name: str, models_dir: Path | None) -> _Chosen:

@@ -17,6 +17,7 @@ from twicetold.engines.hosted import (
     HostedStream,
     Kind,
     Message,
+    started,
     unpack_sound,
     unpack_start,
 )
@@ -100,7 +101,7 @@ class Together:
             due.sounds[number] = unpack_sound(body)
             return None
         if kind == Kind.START:
-            self._streams[number] = self._engine.start(*unpack_start(body))  # type: ignore[assignment]
+            self._streams[number] = started(self._engine, *unpack_start(body))  # type: ignore[assignment]
             return Hypothesis()
         stream = self._streams[number]
         if kind == Kind.ACCEPT:

@@ -74,6 +74,7 @@ async def _create(
     platform: Platform, claims: CallLocks, key: CallKey, request: LiveRequest, intake: Intake
 ) -> Entry:
     token = secrets.token_urlsafe(24)
+    await platform.policy.learn(key.tenant)
     now = time.time()
     record = Record(
         key=key,

@@ -70,6 +70,7 @@ async def put_recording(
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
     settings = platform.settings
     wanted = check_language(language or settings.language)
+    await platform.policy.learn(tenant)
     language = platform.policy.spoken(Use.BATCH, tenant, wanted)
     began = _checked_start(started_at)
     check_declared_size(request.headers.get("content-length"), settings.max_upload_mb)

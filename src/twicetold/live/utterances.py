@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -21,6 +21,7 @@ from twicetold.engines import Sound, Stream, StreamingTranscriber, Transcriber
 from twicetold.errors import BadParameter, EngineFailed, EngineHostDied, EngineNotAllowed
 from twicetold.live.endpointing import Action, Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
+from twicetold.live.learnt import Learnt, learnt_by
 from twicetold.speech.transcript import Hypothesis, Word
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ class ChannelRunner:
         has shrunk, whether the engine heard it or failed."""
         self.channel = channel
         self._rate, self._language, self._engines = rate, language, engines
-        self.adaptation = adaptation
+        self._learnt = Learnt.from_text(adaptation)
         self.fail_before = 0  # the next utterance, if it begins before, has proved deadly
         self._on_hypothesis, self._on_end, self._on_room = on_hypothesis, on_end, on_room
         self._actions: deque[Action] = deque()
@@ -98,6 +99,11 @@ class ChannelRunner:
         self.backlog_samples = 0
         self.drained = asyncio.Event()
         self.drained.set()
+
+    @property
+    def adaptation(self) -> str | None:
+        """What the engines have learnt of the channel, for the next utterance, or a successor."""
+        return self._learnt.to_text()
 
     @property
     def needed(self) -> int | None:
@@ -190,9 +196,11 @@ class ChannelRunner:
         )
         await self._drop_stream()
         if heard is not None and heard.adaptation is not None:
-            self.adaptation = _signed(utterance.engine, heard.adaptation)
+            self._learnt.live = utterance.engine, heard.adaptation
         if again is not None:
             utterance.engine, heard = again
+            if heard.adaptation is not None:
+                self._learnt.again = again[0], heard.adaptation
             utterance.failed = False
         await self._on_end(self.channel, utterance, end, heard or Hypothesis())
         self._utterance = None
@@ -247,13 +255,14 @@ class ChannelRunner:
         (the words that were heard live stand), or where the call is behind already."""
         if self._engines.again is None or self.backlog_samples > _MOST_BEHIND_S * self._rate:
             return None
-        sound = Sound(b"".join(utterance.pieces), self._rate)
+        sound = Sound(b"".join(utterance.pieces), self._rate, self._engines.expected())
         member: Member[Transcriber] | None = None
         try:
             member = self._engines.again.pick()
+            sound = replace(sound, adaptation=learnt_by(member.label, self._learnt.again))
             if end.cut and not member.engine.info.word_times:
                 before = 2 * (end.end_sample - utterance.start_sample)
-                sound = Sound(sound.pcm[:before], self._rate)
+                sound = replace(sound, pcm=sound.pcm[:before])
             async with asyncio.timeout(self._engines.again_within_s):
                 [heard] = await member.engine.transcribe([sound], self._language)
         except (EngineFailed, EngineHostDied, TimeoutError) as error:
@@ -271,8 +280,10 @@ class ChannelRunner:
         self._member = None
         member = self._member = self._engines.streaming.pick(utterance.attempts)
         utterance.engine = member.label
-        learnt = _learnt_by(member.label, self.adaptation)
-        self._stream = await member.engine.start_stream(self._rate, self._language, learnt)
+        learnt = learnt_by(member.label, self._learnt.live)
+        self._stream = await member.engine.start_stream(
+            self._rate, self._language, learnt, self._engines.expected()
+        )
         heard: Hypothesis | None = None
         pcm, most = b"".join(utterance.pieces), self._most_bytes()
         for at in range(0, len(pcm), most):
@@ -286,13 +297,3 @@ class ChannelRunner:
         stream, self._stream = self._stream, None
         if stream is not None:
             await stream.aclose()
-
-
-def _signed(label: str, adaptation: str) -> str:
-    """What an engine learnt of a channel, with its name: it is nothing to another."""
-    return f"{label}\n{adaptation}"
-
-
-def _learnt_by(label: str, signed: str | None) -> str | None:
-    whose, newline, adaptation = (signed or "").partition("\n")
-    return adaptation if newline and whose == label else None

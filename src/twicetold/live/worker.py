@@ -103,6 +103,7 @@ class LiveWorker:
             if await drain(self._consumer, inbox):
                 await ledger.say_ended(record.next_sample)
             return
+        await self._engines.learn(key.tenant)
         call = self._calls[key] = LiveCall(
             record,
             ledger,

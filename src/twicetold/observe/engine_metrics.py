@@ -13,6 +13,7 @@ _LABELS = ("pass", "engine")
 _SERVED = "Utterances (or jobs) that an engine brought to an end."
 _FAILURES = "Attempts that came to nothing by the engine's doing."
 _OUT = "1 while an engine rests after failures and others step in."
+_GUARDED = "What an engine's guards against invented text and loops did, by reason."
 
 
 class EngineHealth(Protocol):
@@ -31,10 +32,17 @@ class EngineCollector(Collector):
 
     def __init__(self) -> None:
         self._healths: dict[Pass, Mapping[str, EngineHealth]] = {}
+        self._guarded: dict[Pass, Mapping[str, Mapping[str, int]]] = {}
 
-    def show(self, pass_: Pass, healths: Mapping[str, EngineHealth]) -> None:
-        """Healths by the engines' labels; those shown of that pass before are forgotten."""
-        self._healths[pass_] = healths
+    def show(
+        self,
+        pass_: Pass,
+        healths: Mapping[str, EngineHealth],
+        guarded: Mapping[str, Mapping[str, int]],
+    ) -> None:
+        """Healths, and what guards did by reason, by the engines' labels; those shown of that pass
+        before are forgotten."""
+        self._healths[pass_], self._guarded[pass_] = healths, guarded
 
     def collect(self) -> Iterator[Metric]:
         served = CounterMetricFamily("twicetold_engine_served", _SERVED, labels=_LABELS)
@@ -45,4 +53,13 @@ class EngineCollector(Collector):
                 served.add_metric((pass_, label), health.served)
                 failures.add_metric((pass_, label), health.failures)
                 out.add_metric((pass_, label), float(health.out))
-        yield from (served, failures, out)
+        yield from (served, failures, out, self._of_guards())
+
+    def _of_guards(self) -> Metric:
+        labels = (*_LABELS, "reason")
+        guarded = CounterMetricFamily("twicetold_engine_guarded", _GUARDED, labels=labels)
+        for pass_, engines in self._guarded.items():
+            for label, counts in engines.items():
+                for reason, count in sorted(counts.items()):
+                    guarded.add_metric((pass_, label, reason), count)
+        return guarded

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from prometheus_client import (
@@ -132,12 +133,18 @@ class Metrics:
         meaning = "Seconds of audio in the jobs that this process has finished."
         self._counter(f"{name}_audio_seconds", meaning, lambda: done.audio_s)
 
-    def engines(self, pass_: Pass, healths: Mapping[str, EngineHealth]) -> None:
-        """Show how the engines of a pass do, by their labels."""
+    def engines(
+        self,
+        pass_: Pass,
+        healths: Mapping[str, EngineHealth],
+        guarded: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    ) -> None:
+        """Show how the engines of a pass do, and what their guards did by reason, by their
+        labels."""
         if self._engines is None:
             self._engines = EngineCollector()
             self._registry.register(self._engines)
-        self._engines.show(pass_, healths)
+        self._engines.show(pass_, healths, guarded)
 
     def foreign(self, role: Role, count: Callable[[], int]) -> None:
         """Show how many messages a role found in its log that were none of ours."""

@@ -48,12 +48,14 @@ class Hypothesis:
     ``guarded`` names what an engine's guards against invented text did, each time anew; it comes
     with the last hypothesis of a stretch alone.
     The first ``settled`` words stand: every later hypothesis of the stretch begins with them.
+    ``language`` is the one that was heard, from engines that say so where it was to be found out.
     """
 
     words: tuple[Word, ...] = ()
     adaptation: str | None = None
     guarded: tuple[str, ...] = ()
     settled: int = 0
+    language: str = ""
 
     @property
     def text(self) -> str:

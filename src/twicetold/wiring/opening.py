@@ -145,6 +145,8 @@ async def carriers(
         await starting
         tenants = Tenants.load(settings.tenants_path)
         policy = policy_of(settings, tenants)
+        live = await asyncio.to_thread(policy.first, Use.LIVE)
+        batch = await asyncio.to_thread(policy.first, Use.BATCH)
         yield Platform(
             settings=settings,
             broker=broker,
@@ -155,8 +157,8 @@ async def carriers(
             decoder=decoder,
             tenants=tenants,
             policy=policy,
-            live_engine=policy.first(Use.LIVE),
-            batch_engine=policy.first(Use.BATCH),
+            live_engine=live,
+            batch_engine=batch,
         )
 
 

@@ -17,7 +17,7 @@ from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use
 from twicetold.config import Settings
 from twicetold.engines import Transcriber
-from twicetold.engines.opening import NotOpen, OpenLive, close_all, healths_of, open_all
+from twicetold.engines.opening import NotOpen, OpenLive, close_all, guarded_by, healths_of, open_all
 from twicetold.engines.registry import open_activity, open_batch, rank_of
 from twicetold.errors import TwicetoldError
 from twicetold.live.call import LiveSettings
@@ -102,13 +102,15 @@ async def batch_engines(
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )
-    wanted = engines_wanted(settings, tenants, Use.BATCH)
+    # Models' files are read for it, and live calls may be running.
+    wanted = await asyncio.to_thread(engines_wanted, settings, tenants, Use.BATCH)
     engines = await open_all(wanted, opened)
     try:
         kits = {name: _kit(decoder, member.engine) for name, member in engines.items()}
         for name in wanted:
             if name not in kits:
-                kits[name] = _kit(decoder, NotOpen(policy.info(name)))
+                info = await asyncio.to_thread(policy.info, name)
+                kits[name] = _kit(decoder, NotOpen(info))
 
         def of(tenant: str, language: str) -> Chain[Kit]:
             def theirs() -> list[Member[Kit]]:
@@ -118,7 +120,15 @@ async def batch_engines(
             return Chain(theirs)
 
         first = next(iter(engines.values())).engine
-        yield BatchEngines(first.parallel, of, rank_of, healths_of(kits))
+        yield BatchEngines(
+            first.parallel,
+            of,
+            rank_of,
+            healths_of(kits),
+            policy.expected,
+            policy.learn,
+            guarded_by({each.label: each.engine.tools.engine for each in kits.values()}),
+        )
     finally:
         await close_all(engines)
 

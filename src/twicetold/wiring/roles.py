@@ -72,17 +72,17 @@ def live_engines(engines: OpenLive, policy: Policy, again_within_s: float) -> Li
 
         streaming = Chain(lambda: wanted(Use.LIVE, engines.streaming))
         again = Chain(lambda: wanted(Use.LIVE_FINAL, engines.again)) if engines.again else None
-        return Engines(streaming, again, again_within_s)
+        return Engines(streaming, again, again_within_s, lambda: policy.expected(tenant))
 
     first = next(iter(engines.streaming.values()))
-    return LiveEngines(first.label, of)
+    return LiveEngines(first.label, of, policy.learn)
 
 
 def show_engines(metrics: Metrics, engines: OpenLive) -> None:
     """Have the figures of the live pass's engines shown."""
-    healths = engines.healths()
-    metrics.engines("live", healths["live"])
-    metrics.engines("live_final", healths["live_final"])
+    healths, guarded = engines.healths(), engines.guarded()
+    metrics.engines("live", healths["live"], guarded["live"])
+    metrics.engines("live_final", healths["live_final"], guarded["live_final"])
 
 
 def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
@@ -129,7 +129,7 @@ async def batch_pass(
     one process, so that the first call can come; ``loaded`` is set when it has."""
     policy = policy_of(settings, tenants)
     async with batch_engines(settings, tenants, policy, decoder) as engines:
-        metrics.engines("batch", engines.healths)
+        metrics.engines("batch", engines.healths, engines.guarded)
         loaded.set()
         worker = BatchWorker(
             carriers.queue,

@@ -7,10 +7,11 @@ from obstore.store import LocalStore
 
 from twicetold.batch.checkpoints import FinishedChunk, KeptChunks, StoredCheckpoints, in_time_order
 from twicetold.batch.chunking import Chunk, Region
+from twicetold.batch.tongues import FoundLanguage
 from twicetold.errors import CallDeleted, DiskFull, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment, Word
-from twicetold.storage import checkpoint_key, open_store
+from twicetold.storage import checkpoint_key, language_key, open_store
 
 pytestmark = pytest.mark.unit
 
@@ -39,6 +40,17 @@ async def test_what_was_saved_is_loaded(store):
     await checkpoints(store).save(3, finished(1.5, "héllo"))
     assert await checkpoints(store).load(3) == finished(1.5, "héllo")
     assert await checkpoints(store).load(4) is None
+
+
+async def test_a_language_is_kept_by_plan_and_channel_and_goes_with_the_call(store):
+    await checkpoints(store).save_language(1, FoundLanguage("de", 0.25))
+    assert await checkpoints(store).load_language(1) == FoundLanguage("de", 0.25)
+    assert await checkpoints(store).load_language(0) is None
+    assert await checkpoints(store, plan="other").load_language(1) is None
+    store.put(language_key(KEY, "c0ffee", "plan", 1), b"[]")
+    assert await checkpoints(store).load_language(1) is None
+    await checkpoints(store).clear()
+    assert list(store.list("jobs")) == []
 
 
 async def test_plans_do_not_mix(store):

@@ -6,6 +6,7 @@ import pytest
 
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.plan import plan_hash, spoken_language
+from twicetold.engines import Expected
 from twicetold.engines.counter import COUNTER_INFO, ToneActivity
 
 pytestmark = pytest.mark.unit
@@ -34,6 +35,20 @@ def test_another_plan_has_another_name(other):
     info, language, chunking = other
     name = plan_hash(COUNTER_INFO, ToneActivity(), "en", CHUNKING)
     assert plan_hash(info, ToneActivity(), language, chunking) != name
+
+
+def test_what_is_expected_counts_where_the_engine_heeds_it():
+    def named(info, language, expected):
+        return plan_hash(info, ToneActivity(), language, CHUNKING, expected)
+
+    told = replace(COUNTER_INFO, vocabulary=True)
+    finding = replace(COUNTER_INFO, language_after_s=5.0)
+    terms, languages = Expected(("quux",)), Expected((), ("de",))
+    assert named(told, "en", terms) != named(told, "en", Expected())
+    assert named(COUNTER_INFO, "en", terms) == named(COUNTER_INFO, "en", Expected())
+    assert named(told, "auto", languages) == named(told, "auto", Expected())
+    assert named(finding, "auto", languages) != named(finding, "auto", Expected())
+    assert named(finding, "en", languages) == named(finding, "en", Expected())
 
 
 def test_auto_is_settled_where_an_engine_knows_one_language_only():

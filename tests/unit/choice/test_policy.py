@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use, Wishes
-from twicetold.engines import EngineInfo
+from twicetold.engines import EngineInfo, Expected
 from twicetold.errors import BadParameter, EngineNotAllowed, SettingError
 
 pytestmark = pytest.mark.unit
@@ -86,3 +88,32 @@ def test_sound_never_goes_to_an_engine_that_is_not_named(
     except (EngineNotAllowed, BadParameter):
         return
     assert "cloud" not in names
+
+
+async def test_files_are_read_in_a_thread_and_once() -> None:
+    read: list[tuple[str, bool]] = []
+
+    def reading(name: str) -> EngineInfo:
+        read.append((name, threading.current_thread() is threading.main_thread()))
+        return info_of(name)
+
+    theirs = Wishes(live_engine="gone, cloud", allow_remote="cloud")
+    chosen = Policy(
+        Wishes("any", None, "english"), lambda name: theirs if name == "acme" else Wishes(), reading
+    )
+    await chosen.learn("acme")
+    assert sorted(read) == [("cloud", False), ("english", False), ("gone", False)]
+    assert chosen.names(Use.BATCH, "acme", "en") == ("english",)
+    assert chosen.spoken(Use.LIVE, "other", "en") == "en"  # not asked for before
+    await chosen.learn("acme")
+    await chosen.learn("other")
+    assert [name for name, _ in read].count("cloud") == 1
+    assert [name for name, _ in read].count("english") == 1
+
+
+def test_each_tenant_expects_what_its_own_wishes_say() -> None:
+    wishes = {"acme": Wishes(vocabulary="quux"), "wob": Wishes(languages="de|en")}
+    chosen = Policy(Wishes("any"), lambda name: wishes.get(name, Wishes()), info_of)
+    assert chosen.expected("acme") == Expected(("quux",))
+    assert chosen.expected("wob") == Expected((), ("de", "en"))
+    assert not chosen.expected("nobody")

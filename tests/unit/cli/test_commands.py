@@ -182,6 +182,29 @@ def test_a_key_is_shown_once_and_alone_on_stdout() -> None:
     assert "acme" not in left.stdout
 
 
+def test_a_tenants_vocabulary_comes_from_a_file_or_the_command_line() -> None:
+    def tenants(*arguments: str) -> Any:
+        return runner.invoke(app, ["tenants", *arguments, "--tenants-file", "t.toml"])
+
+    tenants("add", "acme")
+    Path("terms.txt").write_text("Möller\n\n  Quux & Sons  \nMöller\n")
+    told = tenants("set", "acme", "--vocabulary", "terms.txt")
+    assert told.exit_code == 0
+    assert told.stdout == "vocabulary = Möller, Quux & Sons\n"
+    assert "None of its engines" in told.stderr
+    told = tenants("set", "acme", "batch_engine=openai:whisper-1", "allow_remote=openai")
+    assert "None of its engines" not in told.stderr
+    tenants("set", "acme", "batch_engine=", "allow_remote=")
+    told = tenants("set", "acme", "languages=de|en", "--vocabulary", "wob, Dr. No.")
+    assert told.stdout == "vocabulary = wob, Dr. No.\nlanguages = de|en\n"
+    assert tenants("show", "acme").stdout == told.stdout
+    for wrong in ("nowhere/terms.txt", "term.txt", "x" * 101, "<|en|>"):
+        assert tenants("set", "acme", "--vocabulary", wrong).exit_code != 0
+    assert tenants("set", "acme").exit_code != 0
+    assert tenants("show", "acme").stdout == told.stdout
+    assert tenants("set", "acme", "--vocabulary", "").stdout == "languages = de|en\n"
+
+
 # --- a server's calls -------------------------------------------------------------------------
 
 

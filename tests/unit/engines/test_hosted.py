@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twicetold.engines import Sound
+from twicetold.engines import Expected, Sound
 from twicetold.engines.hosted import (
     MAX_BODY_BYTES,
     Kind,
@@ -36,6 +36,10 @@ HYPOTHESES = st.builds(
     st.lists(WORDS, max_size=5).map(tuple),
     st.none() | TEXT,
     settled=st.integers(0, 5),
+    language=TEXT,
+)
+EXPECTED = st.builds(
+    Expected, st.lists(TEXT, max_size=4).map(tuple), st.lists(TEXT, max_size=2).map(tuple)
 )
 MESSAGES = st.builds(
     Message, st.sampled_from(list(Kind)), st.integers(0, 2**32 - 1), st.binary(max_size=50)
@@ -64,14 +68,25 @@ def test_a_length_nobody_sends_is_refused() -> None:
         list(Reader().feed((MAX_BODY_BYTES + 1).to_bytes(4, "little") + head[4:]))
 
 
-@given(rate=st.sampled_from((8_000, 16_000)), language=TEXT, adaptation=st.none() | TEXT)
-def test_a_start_arrives_as_it_was(rate: int, language: str, adaptation: str | None) -> None:
-    assert unpack_start(pack_start(rate, language, adaptation)) == (rate, language, adaptation)
+@given(
+    rate=st.sampled_from((8_000, 16_000)),
+    language=TEXT,
+    adaptation=st.none() | TEXT,
+    expected=EXPECTED,
+)
+def test_a_start_arrives_as_it_was(
+    rate: int, language: str, adaptation: str | None, expected: Expected
+) -> None:
+    start = (rate, language, adaptation, expected)
+    assert unpack_start(pack_start(*start)) == start
 
 
-@given(pcm=st.binary(max_size=20), language=TEXT)
-def test_a_sound_arrives_as_it_was(pcm: bytes, language: str) -> None:
-    assert unpack_sound(pack_sound(Sound(pcm, 8_000), language)) == (Sound(pcm, 8_000), language)
+@given(pcm=st.binary(max_size=20), language=TEXT, expected=EXPECTED, adaptation=st.none() | TEXT)
+def test_a_sound_arrives_as_it_was(
+    pcm: bytes, language: str, expected: Expected, adaptation: str | None
+) -> None:
+    sound = Sound(pcm, 8_000, expected, adaptation)
+    assert unpack_sound(pack_sound(sound, language)) == (sound, language)
 
 
 def test_our_errors_keep_their_words_and_strangers_only_their_name() -> None:

@@ -12,7 +12,7 @@ from tests.unit.live.test_utterances import INFO
 
 from twicetold.broker import Delivery, Foreign, Topic
 from twicetold.choice.chain import Chain
-from twicetold.engines import Sound, Stream, Transcriber
+from twicetold.engines import NOTHING_EXPECTED, Expected, Sound, Stream, Transcriber
 from twicetold.errors import EngineFailed
 from twicetold.live.call import _MOST_TAKEOVERS, LiveCall, LiveSettings
 from twicetold.live.detection import Detector
@@ -76,7 +76,13 @@ class HungEngine:
     def __init__(self) -> None:
         self.enough = asyncio.Event()
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         return HungStream(self)
 
     async def aclose(self) -> None:
@@ -120,7 +126,13 @@ class DeafEngine(HungEngine):
         super().__init__()
         self._hangs = hangs
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         return DeafStream(self._hangs)
 
 
@@ -401,7 +413,13 @@ class SettlingEngine(HungEngine):
         super().__init__()
         self._streams = 0
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         self._streams += 1
         name, fails_at_s = ("one", 5.0) if self._streams == 1 else ("two", 60.0)
         return SettlingStream(name, fails_at_s)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from twicetold.choice.chain import Chain
-from twicetold.engines import EngineInfo, Stream
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Stream
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine, ToneActivity, render
 from twicetold.engines.inline import Inline
 from twicetold.errors import EmptyAudio, EngineFailed, NotAudio
@@ -28,7 +28,13 @@ class DeafEngine:
 
     info: EngineInfo = COUNTER_INFO
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         raise EngineFailed("told to fail by the test")
 
     async def aclose(self) -> None:

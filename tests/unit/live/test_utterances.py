@@ -10,10 +10,19 @@ from dataclasses import replace
 import pytest
 
 from twicetold.choice.chain import Chain, Member
-from twicetold.engines import EngineInfo, Sound, Stream, StreamingTranscriber, Transcriber
+from twicetold.engines import (
+    NOTHING_EXPECTED,
+    EngineInfo,
+    Expected,
+    Sound,
+    Stream,
+    StreamingTranscriber,
+    Transcriber,
+)
 from twicetold.errors import EngineFailed, EngineHostDied, EngineNotAllowed, EngineRefused
 from twicetold.live.endpointing import Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
+from twicetold.live.learnt import Learnt
 from twicetold.live.utterances import ChannelRunner, Utterance
 from twicetold.speech.transcript import Hypothesis, Word
 
@@ -58,9 +67,17 @@ class FakeEngine:
         self.closed = 0
         self.finished: list[bytes] = []
         self.adaptations: list[str | None] = []
+        self.expected: list[Expected] = []
 
-    async def start_stream(self, rate: int, language: str, adaptation: str | None = None) -> Stream:
+    async def start_stream(
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
+    ) -> Stream:
         self.adaptations.append(adaptation)
+        self.expected.append(expected)
         return FakeStream(self)
 
     async def aclose(self) -> None:
@@ -218,13 +235,17 @@ class NamedEngine(FakeEngine):
         super().__init__(deaths)
         self.info = EngineInfo(name, "", ("*",), live=True, batch=True, word_times=True)
         self.again, self.heard_again = again, 0
+        self.learns, self.heard_before = False, list[str | None]()
 
     async def transcribe(self, sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
         self.heard_again += 1
         if self.again is not None:
             raise self.again
         [sound] = sounds
-        return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),))]
+        self.expected.append(sound.expected)
+        self.heard_before.append(sound.adaptation)
+        learnt = f"again after {len(sound.pcm)}" if self.learns else None
+        return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),), learnt)]
 
 
 @asynccontextmanager
@@ -273,7 +294,25 @@ async def test_an_utterance_is_heard_again_whole_for_its_final() -> None:
     assert channel.ends == [(1, False, "again 4")]
     assert channel.engines == ["final"]
     assert live.finished == [b"aabb"]
-    assert channel.runner.adaptation == "live\nafter 4"
+    assert channel.runner.adaptation == '[["live", "after 4"], null]'
+
+
+async def test_who_hears_utterances_again_goes_on_with_what_it_has_learnt() -> None:
+    """Also at a successor, which has what was stored with the last final."""
+    live, final = NamedEngine("live"), NamedEngine("final")
+    final.learns = True
+    async with chained(Chain.of(live), Chain.of(final)) as channel:
+        utterance(channel, 1, b"aa")
+        utterance(channel, 2, b"bbbb")
+        await channel.runner.drained.wait()
+    assert final.heard_before == [None, "again after 2"]
+    assert live.adaptations == [None, "after 2"]
+    async with chained(Chain.of(live), Chain.of(final)) as successor:
+        successor.runner._learnt = Learnt.from_text(channel.runner.adaptation)
+        utterance(successor, 3, b"c")
+        await successor.runner.drained.wait()
+    assert final.heard_before[2:] == ["again after 4"]
+    assert live.adaptations[2:] == ["after 4"]
 
 
 @pytest.mark.parametrize("error", [EngineFailed("says the test"), EngineHostDied("says the test")])
@@ -371,3 +410,16 @@ async def test_before_a_cut_an_engine_without_times_hears_again_what_lies_there_
         await channel.runner.drained.wait()
     assert streaming.finished == [b"aabbcc"]
     assert channel.ends == [(1, False, "again 4")]
+
+
+async def test_each_utterance_is_told_what_is_expected_by_then() -> None:
+    engine, again = NamedEngine("a"), NamedEngine("f")
+    expected = [Expected(("quux",)), Expected(("quux",)), Expected(), Expected()]
+    async with chained(Chain.of(engine), Chain.of(again)) as channel:
+        engines = channel.runner._engines
+        channel.runner._engines = replace(engines, expected=lambda: expected.pop(0))
+        utterance(channel, 1, b"aa")
+        utterance(channel, 2, b"bb")
+        await channel.runner.drained.wait()
+    assert engine.expected == [Expected(("quux",)), Expected()]
+    assert again.expected == [Expected(("quux",)), Expected()]

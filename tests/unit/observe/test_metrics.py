@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -168,10 +169,15 @@ async def test_engines_are_shown_by_pass_and_name_and_forgotten_when_opened_anew
     metrics, doing = Metrics(), Doing()
     metrics.engines("live", {"parakeet:v3": doing})
     metrics.engines("batch", {"old": Doing(9)})
-    metrics.engines("batch", {"pocketsphinx": Doing(2, 1, out=True)})
+    guarded = Counter({"silence": 2})
+    metrics.engines("batch", {"pocketsphinx": Doing(2, 1, out=True)}, {"pocketsphinx": guarded})
+    guarded["loop"] += 3
     doing.served = 7
     told = (await metrics.rendered()).decode()
     assert 'twicetold_engine_served_total{engine="parakeet:v3",pass="live"} 7.0' in told
     assert 'twicetold_engine_failures_total{engine="pocketsphinx",pass="batch"} 1.0' in told
     assert 'twicetold_engine_out{engine="pocketsphinx",pass="batch"} 1.0' in told
+    for reason, count in (("silence", "2.0"), ("loop", "3.0")):
+        labels = f'engine="pocketsphinx",pass="batch",reason="{reason}"'
+        assert f"twicetold_engine_guarded_total{{{labels}}} {count}" in told
     assert 'engine="old"' not in told

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import structlog
+
 from twicetold.engines import EngineInfo, Sound, Transcriber
 from twicetold.engines.openai.info import info_of, tells_no_times
 from twicetold.engines.remote import OPENAI_URL, Order, as_http, key_for, primary
@@ -15,9 +17,13 @@ from twicetold.engines.remote.spreading import Loudness, spread, within
 from twicetold.errors import EngineFailed, EngineRefused
 from twicetold.speech.transcript import Hypothesis, Word
 
+_log = structlog.get_logger()
+
 _NAMES = ("openai_url", "openai_key")
 _LEAST_S = 0.1  # less is refused, and is no word
 _TIMED = "verbose_json"
+# Whisper reads 224 tokens, the last ones. A token is a byte at least, and of names two or three.
+_MOST_PROMPT_BYTES = 500
 
 
 def open_batch(order: Order) -> Transcriber:
@@ -55,21 +61,36 @@ class OpenAiEngine(RemoteBatch):
         check_rate("openai", sound.rate)
         if sound.seconds < _LEAST_S:
             return Hypothesis()
-        body = await self._asked(wav_of(sound), language)
+        terms = sound.expected.terms if self.info.vocabulary else ()
+        body = await self._prompted(wav_of(sound), language, terms)
         return Hypothesis(words_of(body, sound))
 
-    async def _asked(self, wav: bytes, language: str) -> dict[str, Any]:
+    async def _prompted(self, wav: bytes, language: str, terms: Sequence[str]) -> dict[str, Any]:
+        """With what is expected; where the server will have none, or not this one, without: a list
+        of words is no reason for having none. That is tried anew for each sound, as what is wrong
+        with one tenant's list says nothing of another's."""
+        if prompt := prompt_of(terms):
+            try:
+                return await self._asked(wav, language, prompt, terms)
+            except EngineRefused as error:
+                _log.warning("remote_engine_without_vocabulary", error=error.message)
+        return await self._asked(wav, language)
+
+    async def _asked(
+        self, wav: bytes, language: str, prompt: str = "", terms: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """With times where the server gives them; one that does not is asked for none again."""
         if self._timed:
             try:
-                return await self._requests.post(wav, self._form(language, timed=True))
+                form = self._form(language, prompt, timed=True)
+                return await self._requests.post(wav, form, terms)
             except EngineRefused as error:
                 if not _is_about_times(error):
                     raise
                 self._timed = False
-        return await self._requests.post(wav, self._form(language, timed=False))
+        return await self._requests.post(wav, self._form(language, prompt, timed=False), terms)
 
-    def _form(self, language: str, *, timed: bool) -> Form:
+    def _form(self, language: str, prompt: str, *, timed: bool) -> Form:
         form: dict[str, str | Sequence[str]] = {
             "model": self._model,
             "response_format": _TIMED if timed else "json",
@@ -78,7 +99,20 @@ class OpenAiEngine(RemoteBatch):
             form["timestamp_granularities[]"] = ["word", "segment"]
         if spoken := primary(language):
             form["language"] = spoken
+        if prompt:
+            form["prompt"] = prompt
         return form
+
+
+def prompt_of(terms: Sequence[str]) -> str:
+    """As many of the first terms as a Whisper behind the server has room for, each whole."""
+    told = ""
+    for term in terms:
+        longer = f"{told}, {term}" if told else term
+        if len(longer.encode()) > _MOST_PROMPT_BYTES:
+            break
+        told = longer
+    return told
 
 
 def words_of(body: dict[str, Any], sound: Sound) -> tuple[Word, ...]:

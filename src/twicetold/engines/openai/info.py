@@ -15,6 +15,7 @@ OPENAI_INFO = EngineInfo(
     word_times=True,
     remote=True,
     rank=5,
+    vocabulary=True,
     good_for=(
         "Transcripts by a server elsewhere that answers /v1/audio/transcriptions: OpenAI, vLLM, "
         "speaches, another Twicetold."
@@ -24,7 +25,13 @@ OPENAI_INFO = EngineInfo(
 
 def info_of(model: str) -> EngineInfo:
     """With that model; those of the gpt family tell no times."""
-    return replace(OPENAI_INFO, model=model, chosen=True, word_times=not tells_no_times(model))
+    return replace(
+        OPENAI_INFO,
+        model=model,
+        chosen=True,
+        word_times=not tells_no_times(model),
+        vocabulary="diarize" not in model,  # those refuse a prompt
+    )
 
 
 def tells_no_times(model: str) -> bool:

@@ -7,7 +7,7 @@ import asyncio
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from twicetold.engines import EngineInfo
+from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected
 from twicetold.engines.remote.dialogue import Dialogue, Service, Session, event_of
 from twicetold.engines.remote.sounds import Inlet
 from twicetold.engines.remote.spreading import Loudness, spread
@@ -50,9 +50,14 @@ class RemoteEngine:
             raise
 
     async def start_stream(
-        self, rate: int, language: str, adaptation: str | None = None
+        self,
+        rate: int,
+        language: str,
+        adaptation: str | None = None,
+        expected: Expected = NOTHING_EXPECTED,
     ) -> RemoteStream:
-        """See the port. Raises EngineRefused, or EngineFailed where no connection comes about."""
+        """See the port; what is expected is told to no server. Raises EngineRefused, or
+        EngineFailed where no connection comes about."""
         session = self._service.session(rate, language)
         connection = await self._connections.take(session)
         dialogue = self._service.dialogue(session)

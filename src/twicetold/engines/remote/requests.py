@@ -65,14 +65,14 @@ class Requests:
             limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
         )
 
-    async def post(self, wav: bytes, form: Form) -> dict[str, Any]:
-        """The JSON object that is answered. Raises EngineRefused, or EngineFailed after the last
-        attempt."""
+    async def post(self, wav: bytes, form: Form, private: Sequence[str] = ()) -> dict[str, Any]:
+        """The JSON object that is answered. ``private``: what of the form is in no error, though
+        the server quotes it. Raises EngineRefused, or EngineFailed after the last attempt."""
         self.check_open()
         async with self._places:
             delay_s = _FIRST_DELAY_S
             for attempt in range(1, _ATTEMPTS + 1):
-                failure, wait_s = await self._once(wav, form)
+                failure, wait_s = await self._once(wav, form, private)
                 if isinstance(failure, dict):
                     return failure
                 if not failure.retryable or attempt == _ATTEMPTS:
@@ -93,7 +93,9 @@ class Requests:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _once(self, wav: bytes, form: Form) -> tuple[dict[str, Any] | EngineFailed, float]:
+    async def _once(
+        self, wav: bytes, form: Form, private: Sequence[str]
+    ) -> tuple[dict[str, Any] | EngineFailed, float]:
         """One attempt: its answer or what went wrong, and how long the server asks us to wait."""
         try:
             answer = await self._client.post(
@@ -108,9 +110,9 @@ class Requests:
         body = _json_of(answer)
         if answer.is_success and isinstance(body, dict):
             return body, 0.0
-        return self._refusal(answer, body), _retry_after_s(answer)
+        return self._refusal(answer, body, private), _retry_after_s(answer)
 
-    def _refusal(self, answer: httpx.Response, body: Any) -> EngineFailed:
+    def _refusal(self, answer: httpx.Response, body: Any, private: Sequence[str]) -> EngineFailed:
         url, key = self._names
         if answer.is_success:
             return EngineFailed(f"The server of engine {self._engine} answered no JSON object.")
@@ -118,7 +120,7 @@ class Requests:
         status = answer.status_code
         if code == "insufficient_quota":  # a 429 that no waiting mends
             status = 402
-        return refusal(self._engine, status, told(words, self._secret), url=url, key=key)
+        return refusal(self._engine, status, told(words, self._secret, private), url=url, key=key)
 
 
 def _json_of(answer: httpx.Response) -> Any:

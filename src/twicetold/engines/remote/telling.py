@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from twicetold.errors import EngineFailed, EngineRefused
@@ -30,11 +31,14 @@ def worth_again(status: int) -> bool:
     return status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def told(reason: object, secret: str | None = None) -> str:
-    """A server's words, short, on one line, without the key or anything that looks like one."""
+def told(reason: object, secret: str | None = None, private: Sequence[str] = ()) -> str:
+    """A server's words, short, on one line, without the key or anything that looks like one, and
+    without what is ``private``."""
     text = " ".join(str(reason).split()) if isinstance(reason, str) else ""
     if secret:
         text = text.replace(secret, "***")
+    for each in sorted(private, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(each)}(?!\w)", "***", text, flags=re.IGNORECASE)
     text = _KEYLIKE.sub(lambda found: (found[1] or "") + "***", text)
     return text if len(text) <= _MOST_LETTERS else text[:_MOST_LETTERS] + "…"
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twicetold.engines import EngineInfo
+from twicetold.engines.whisper.language import ENOUGH_S
 from twicetold.errors import SettingError
 
 _NAMES = (
@@ -40,6 +41,8 @@ WHISPER_INFO = EngineInfo(
     batch=True,
     word_times=True,
     rank=4,
+    vocabulary=True,
+    language_after_s=ENOUGH_S,
     good_for=(
         "99 languages, with punctuation; words with times and probabilities. Takes faster-whisper "
         "and a model of 75 MB to 3 GB; beyond the small ones it wants a GPU."

@@ -30,7 +30,7 @@ class Hints:
     it, told for each window; ``beam``: how many readings are kept in sight."""
 
     prompt: str = ""
-    hotwords: str = ""
+    hotwords: tuple[str, ...] = ()
     beam: int = 5
     limits: Thresholds = field(default_factory=Thresholds)
 

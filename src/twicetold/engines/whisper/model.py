@@ -9,6 +9,7 @@ decoded at a time: no text depends on a neighbour.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,14 +69,22 @@ class Model:
         (told,) = self._whisper.model.detect_language(encoded)
         return {token[2:-2]: probability for token, probability in told}
 
-    def prompt(self, language: str, hotwords: str, text: str) -> list[int]:
-        """The tokens before the first that is decoded. ``hotwords`` come first, then the end of
-        the ``text`` before the window: both together take half of the decoder's room at most."""
+    def prompt(self, language: str, hotwords: Sequence[str], text: str) -> list[int]:
+        """The tokens before the first that is decoded: ``hotwords``, the most important first, then
+        the end of the ``text`` before the window. Both together take half of the decoder's room at
+        most, so that the words have the other half; of that half the text has what it needs up to
+        a half, so that no list of words, however long, keeps it out. Of the hotwords as many are
+        told as fit, each whole.
+
+        Where all fit, they are the tokens of faster-whisper's own ``get_prompt``, with the hotwords
+        joined by ", ".
+        """
         tokenizer = self.tokenizer(language)
         room = self._whisper.max_length // 2 - 1
-        said = tokenizer.encode(f" {hotwords.strip()}")[:room] if hotwords.strip() else []
-        if text.strip() and len(said) < room:
-            said += tokenizer.encode(f" {text.strip()}")[-(room - len(said)) :]
+        before = tokenizer.encode(f" {text.strip()}") if text.strip() else []
+        share = room - min(len(before), room // 2)
+        said = fitting(hotwords, lambda some: tokenizer.encode(f" {', '.join(some)}"), share)
+        said += before[-(room - len(said)) :]
         return [*([tokenizer.sot_prev] if said else []), *said, *tokenizer.sot_sequence]
 
     def decode(
@@ -146,6 +155,24 @@ class Model:
         from faster_whisper.transcribe import get_suppressed_tokens
 
         return list(get_suppressed_tokens(self.tokenizer(language), [-1]))
+
+
+def fitting(
+    terms: Sequence[str], encode: Callable[[Sequence[str]], list[int]], most: int
+) -> list[int]:
+    """The tokens of as many of the first terms as make ``most`` tokens at most; of the first term
+    its beginning, where not even that fits. Pure."""
+    if not terms or len(tokens := encode(terms)) <= most:
+        return tokens if terms else []
+    least, beyond, tokens = 1, len(terms), encode(terms[:1])[:most]
+    while beyond - least > 1:  # more terms never make fewer tokens
+        count = (least + beyond) // 2
+        some = encode(terms[:count])
+        if len(some) <= most:
+            least, tokens = count, some
+        else:
+            beyond = count
+    return tokens
 
 
 def _loaded(directory: Path, where: Device) -> Any:
