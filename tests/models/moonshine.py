@@ -42,7 +42,7 @@ class Shape:
     lookahead: int = 4
     attention: bool = True
     split: bool = True
-    loud: float = 2.0
+    loud: float = 1.2
     seed: int = 0
 
 

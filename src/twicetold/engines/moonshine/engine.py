@@ -82,6 +82,7 @@ class LiveStream:
         self._words: list[Word] = []  # of the line
 
     def accept(self, pcm: bytes) -> Hypothesis:
+        self._going()
         self._bytes += len(pcm)
         self._waiting = np.concatenate([self._waiting, self._inlet.take(pcm)])
         while len(self._waiting) >= (due := self._due()):

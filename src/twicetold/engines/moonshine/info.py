@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from twicetold.engines import EngineInfo
-from twicetold.engines.models.catalogue import in_catalogue
 from twicetold.engines.moonshine.files import files_of
 
 MOONSHINE_INFO = EngineInfo(
@@ -36,18 +35,11 @@ def moonshine_info(directory: Path) -> EngineInfo:
     Raises SettingError, EngineFailed: see ``files_of``.
     """
     files = files_of(directory)
+    published = (_NAME.fullmatch(name) for name in reversed(directory.absolute().parts[-3:]))
+    named = next((match for match in published if match), None)
     return replace(
         MOONSHINE_INFO,
-        model=directory.name,
-        languages=_languages(directory.absolute()),
+        model=named[0] if named else directory.name,
+        languages=(named[1],) if named else MOONSHINE_INFO.languages,
         word_times=files.looking,
     )
-
-
-def _languages(directory: Path) -> tuple[str, ...]:
-    known = in_catalogue("moonshine", directory.name)
-    if known is not None:
-        return known.languages
-    named = (_NAME.fullmatch(name) for name in reversed(directory.parts[-3:]))
-    found = next((match[1] for match in named if match), None)
-    return (found,) if found else MOONSHINE_INFO.languages
