@@ -35,13 +35,16 @@ Value = tuple[str, int, Sequence[str | int]]
 class Shape:
     """``attention``: whether the decoder that tells where it looks, and so when a word was, is
     there too. ``split``: whether the frontend's weights lie in a file of their own, as since
-    August 2026. ``loud``: how loud a block must be to be a word."""
+    August 2026. ``loud``: how loud a block must be to be a word. ``swayed``: whether what the
+    encoder makes of a frame hangs a little on all that it is given at once, as with the published
+    ones, whose 8 bits have one scale for all of it."""
 
     width: int = 16
     tokens: int = 360
     lookahead: int = 4
     attention: bool = True
     split: bool = True
+    swayed: bool = False
     loud: float = 1.2
     seed: int = 0
 
@@ -157,8 +160,15 @@ def _encoder(shape: Shape) -> onnx.ModelProto:
     wide, reach = shape.width, 2 * shape.lookahead + 1
     kernel = np.zeros((wide, 1, reach), np.float32)
     kernel[:, 0, :] = 1 / reach
+    swaying = [
+        helper.make_node("ReduceMean", ["features", "frames"], ["all"]),
+        helper.make_node("Add", ["features", "all"], ["given"]),
+    ]
     nodes = [
-        helper.make_node("Transpose", ["features"], ["rows"], perm=[0, 2, 1]),
+        *(swaying if shape.swayed else ()),
+        helper.make_node(
+            "Transpose", ["given" if shape.swayed else "features"], ["rows"], perm=[0, 2, 1]
+        ),
         helper.make_node(
             "Conv", ["rows", "kernel"], ["mean"], pads=[shape.lookahead] * 2, group=wide
         ),
@@ -170,7 +180,7 @@ def _encoder(shape: Shape) -> onnx.ModelProto:
         nodes,
         [("features", FLOAT, size)],
         [("encoded", FLOAT, size)],
-        {"kernel": kernel},
+        {"kernel": kernel, "frames": np.array([1], np.int64)},
     )
 
 
