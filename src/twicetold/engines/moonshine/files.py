@@ -36,11 +36,21 @@ class Files:
 
         It would load the plain decoder first, and keep quiet where the other cannot be loaded.
         """
-        with TemporaryDirectory(prefix="twicetold-moonshine-") as place:
+        if not self.looking:
+            yield self.directory
+            return
+        try:
+            place = TemporaryDirectory(prefix="twicetold-moonshine-")
+        except OSError as error:
+            raise EngineFailed(
+                "Engine moonshine found no directory for temporary files.",
+                "It keeps links there while it loads; TMPDIR names another.",
+            ) from error
+        with place as view:
             for name in self.names:
                 seen_as = DECODER if name == LOOKING_DECODER else name
-                (Path(place) / seen_as).symlink_to(self.directory / name)
-            yield Path(place)
+                (Path(view) / seen_as).symlink_to(self.directory / name)
+            yield Path(view)
 
 
 def directory_in(directory: Path) -> Path:
