@@ -180,7 +180,7 @@ def _encoder(shape: Shape) -> onnx.ModelProto:
         nodes,
         [("features", FLOAT, size)],
         [("encoded", FLOAT, size)],
-        {"kernel": kernel, "frames": np.array([1], np.int64)},
+        {"kernel": kernel, **({"frames": np.array([1], np.int64)} if shape.swayed else {})},
     )
 
 

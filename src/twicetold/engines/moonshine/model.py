@@ -9,7 +9,7 @@ free is taken again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,11 +59,11 @@ class Model:
         """The words of a stretch of up to ``line_s``, given at once."""
         if not len(sound):
             return []
-        transcriber = self._free[-1] if self._free else self._loaded()
+        if not self._free:
+            self._free.append(self._loaded())
+        transcriber = self._free[-1]
         padded = np.concatenate([sound, np.zeros(self.tail_samples, np.float32)])
         transcript = asked(lambda: transcriber.transcribe_without_streaming(padded.tolist(), RATE))
-        if not self._free:
-            self._free.append(transcriber)
         return self.words(transcript, len(sound))
 
     def words(self, transcript: Any, samples: int) -> list[Word]:
@@ -142,8 +142,8 @@ class Line:
             self._model.give_back(self._transcriber)
             self._transcriber = None
 
-    def _told(self, sound: Sequence[float] | Floats) -> list[Word]:
-        asked(lambda: self._stream.add_audio(np.asarray(sound).tolist(), RATE))
+    def _told(self, sound: Floats) -> list[Word]:
+        asked(lambda: self._stream.add_audio(sound.tolist(), RATE))
         transcript = asked(lambda: self._stream.update_transcription(_ALWAYS))
         return self._model.words(transcript, self._samples)
 
