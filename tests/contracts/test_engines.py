@@ -13,7 +13,7 @@ import pytest
 pytest.register_assert_rewrite("tests.contracts.engine_contract")
 
 from tests.contracts.engine_contract import BatchContract, LiveContract, hear  # noqa: E402
-from tests.models import sherpa  # noqa: E402
+from tests.models import moonshine, sherpa  # noqa: E402
 from tests.models.whisper import make_model, pcm_of, speech  # noqa: E402
 
 from twicetold.engines import Sound, StreamingTranscriber, Transcriber  # noqa: E402
@@ -21,7 +21,7 @@ from twicetold.engines.counter import COUNTER_INFO, CounterEngine, render  # noq
 from twicetold.engines.inline import Inline  # noqa: E402
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO, PocketsphinxEngine  # noqa: E402
 from twicetold.engines.pool import HostPool  # noqa: E402
-from twicetold.engines.registry import ENGINES, open_batch, open_live  # noqa: E402
+from twicetold.engines.registry import ENGINES, engine_info, open_batch, open_live  # noqa: E402
 from twicetold.engines.stream_adapter.engine import AdaptedEngine  # noqa: E402
 from twicetold.engines.stream_adapter.window import WindowSettings  # noqa: E402
 from twicetold.engines.whisper.engine import WhisperEngine  # noqa: E402
@@ -193,3 +193,30 @@ class TestSherpaHosted(LiveContract):
         engine = await open_live(f"sherpa:{model}", hosts=1, timeout_s=30)
         yield engine
         await engine.aclose()
+
+
+@pytest.fixture(scope="module")
+def moonshine_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return moonshine.make_model(tmp_path_factory.mktemp("models") / "tiny-streaming-en")
+
+
+class TestMoonshineHosted(LiveContract, BatchContract):
+    first, second = Sound(pcm_of(speech(1, 5)), 16_000), Sound(pcm_of(speech(2, 4)), 16_000)
+
+    @pytest.fixture
+    async def live(self, moonshine_model: Path) -> AsyncIterator[StreamingTranscriber]:
+        engine = await open_live(f"moonshine:{moonshine_model}", hosts=1, timeout_s=30)
+        yield engine
+        await engine.aclose()
+
+    @pytest.fixture
+    async def batch(self, moonshine_model: Path) -> AsyncIterator[Transcriber]:
+        # Not by open_batch, whose low priority would make these tests wait on a busy machine.
+        info = engine_info(f"moonshine:{moonshine_model}")
+        options = {"model": str(moonshine_model)}
+        pool = HostPool(
+            ENGINES["moonshine"].hosted, info, hosts=1, streams_per_host=1, options=options
+        )
+        await pool.start()
+        yield pool
+        await pool.aclose()

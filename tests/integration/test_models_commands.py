@@ -110,7 +110,7 @@ def test_pull_list_path_and_rm(hub: HubServer, place: Path) -> None:
     states = {row["name"]: row["state"] for row in rows}
     assert states[MODEL.name] == "here"
     assert states["parakeet-tdt-0.6b-v2"] == "absent"
-    assert {row["engine"] for row in rows} == {"parakeet", "whisper", "sherpa"}
+    assert {row["engine"] for row in rows} == {"parakeet", "whisper", "moonshine", "sherpa"}
 
     removed = runner.invoke(app, ["models", "rm", MODEL.name])
     assert removed.stderr == f"{MODEL.full_name} is removed; 1.9 MB are free again.\n"

@@ -15,6 +15,7 @@ from twicetold.engines.counter import COUNTER_INFO, CounterEngine, ToneActivity
 from twicetold.engines.hosted import HostedEngine
 from twicetold.engines.inline import Inline
 from twicetold.engines.models.resolving import directory_of
+from twicetold.engines.moonshine.info import MOONSHINE_INFO, moonshine_info
 from twicetold.engines.null import NULL_INFO, NullEngine
 from twicetold.engines.openai.info import OPENAI_INFO
 from twicetold.engines.openai.info import info_of as openai_info
@@ -109,6 +110,17 @@ ENGINES: dict[str, Engine] = {
             "tick_s": float,
         },
         live_speed=4.0,  # a window costs the same however little is in it
+    ),
+    # One host a core, each of one thread; every live utterance has a copy of the model to itself.
+    "moonshine": Engine(
+        MOONSHINE_INFO,
+        hosted="twicetold.engines.moonshine.engine:MoonshineEngine",
+        streams_per_host=4,
+        takes_model=True,
+        describe=moonshine_info,
+        start_timeout_s=120.0,
+        options={"threads": positive, "tokens_per_s": positive},
+        live_speed=8.0,  # the words of an utterance are decoded again from its beginning
     ),
     "sherpa": Engine(
         SHERPA_INFO,

@@ -29,6 +29,7 @@ def test_every_engine_goes_by_its_own_name() -> None:
         "null",
         "parakeet",
         "whisper",
+        "moonshine",
         "sherpa",
         *remote,
     }

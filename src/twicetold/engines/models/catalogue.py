@@ -88,6 +88,25 @@ def _parakeet(
     )
 
 
+def _moonshine(name: str, size_mb: int, good_for: str) -> Model:
+    """Moonshine as moonshine-voice reads it, with the decoder that tells when words were; the plain
+    one is not needed. All models lie in one repository, each in a folder of its own."""
+    folder = f"model/{name}/quantized_26_08_21"
+    graphs = "adapter cross_kv decoder_kv_with_attention encoder frontend.model frontend.weights"
+    files = [*(f"{graph}.ort" for graph in graphs.split()), "streaming_config.json"]
+    return Model(
+        engine="moonshine",
+        name=name,
+        repository="moonshine-ai/moonshine-voice-assets",
+        revision="0bf2f2e5aff22e6fbba4300b00a4e00bbc4f8aae",
+        size_mb=size_mb,
+        languages=ENGLISH,
+        licence="MIT",
+        good_for=good_for,
+        files=tuple(f"{folder}/{file}" for file in (*files, "tokenizer.bin")),
+    )
+
+
 _V3, _V2 = "8f23f0c03c8761650bdb5b40aaf3e40d2c15f1ce", "0bbb45a3365852604aef28b538a8f066f4ccaa85"
 
 CATALOGUE: tuple[Model, ...] = (
@@ -232,6 +251,9 @@ CATALOGUE: tuple[Model, ...] = (
         "English alone, in a quarter of the space",
         ENGLISH,
     ),
+    _moonshine("tiny-streaming-en", 45, "English captions on the slowest machines"),
+    _moonshine("small-streaming-en", 142, "English captions on a CPU, with punctuation"),
+    _moonshine("medium-streaming-en", 269, "the same with fewer errors; twice its work"),
     Model(
         engine="sherpa",
         name="streaming-zipformer-en",

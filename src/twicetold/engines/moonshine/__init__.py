@@ -1,0 +1,1 @@
+"""Engine ``moonshine``: Moonshine's streaming models, by moonshine-voice."""
