@@ -113,6 +113,17 @@ class Settings:
     batch_engine: str = field(
         default="pocketsphinx", metadata=_engines("Engines that write the canonical transcript.")
     )
+    shadow_engine: str | None = field(
+        default=None,
+        metadata=_engines("Engine whose text is kept beside the canonical one; unset: none."),
+    )
+    shadow_live_engine: str | None = field(
+        default=None,
+        metadata=_engines("The same, of a live engine that recordings are played to; unset: none."),
+    )
+    shadow_share: float = field(
+        default=1.0, metadata=_range("Share of the calls that shadow engines hear.", 0, 1)
+    )
     allow_remote: str | None = field(
         default=None,
         metadata=_about(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from twicetold.broker.rabbitmq.broker import RabbitBroker
     from twicetold.engines import EngineInfo
     from twicetold.engines.models.pulling import Pulled, Watcher
-    from twicetold.queue import JobState, JobStatus
+    from twicetold.queue import JobState, JobStatus, Queue
+    from twicetold.transcripts import Transcripts
 
 log = structlog.get_logger()
 
@@ -73,7 +74,9 @@ __all__ = [
     "rabbit_broker",
     "refuse_missing_extras",
     "refuse_unknown_engines",
+    "refuse_unknown_shadow",
     "remotes_of",
+    "shadows_kept",
     "takes_vocabulary",
     "try_broker",
     "try_sessions",
@@ -88,6 +91,9 @@ def wishes_of(settings: Settings) -> Wishes:
         settings.live_final_engine,
         settings.batch_engine,
         settings.allow_remote,
+        shadow_engine=settings.shadow_engine,
+        shadow_live_engine=settings.shadow_live_engine,
+        shadow_share=str(settings.shadow_share),
     )
 
 
@@ -117,11 +123,15 @@ def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> Wanted:
 
 def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
     """Raises SettingError for a tenant's wish for engines that are not there."""
-    if wish in ("vocabulary", "languages"):
+    if wish in ("vocabulary", "languages", "shadow_share"):
         return
     if wish != "allow_remote":
         for name in _names(value):
-            engine_info(name, settings.models_path)
+            info = engine_info(name, settings.models_path)
+            if wish == Use.SHADOW and not info.batch:
+                raise SettingError(f"Engine {name!r} does not transcribe recordings.")
+            if wish == Use.SHADOW_LIVE and not info.live:
+                raise SettingError(f"Engine {name!r} does not transcribe live.")
         return
     remote = [name for name, engine in ENGINES.items() if engine.info.remote]
     for name in _remotes(value):
@@ -141,6 +151,12 @@ def takes_vocabulary(settings: Settings, wishes: Wishes) -> bool:
             if engine_info(name, settings.models_path).vocabulary:
                 return True
     return False
+
+
+def refuse_unknown_shadow(settings: Settings) -> None:
+    """Raises SettingError for a shadow engine of the server's that is not there."""
+    refuse_unknown_engines(settings, Use.SHADOW, settings.shadow_engine or "")
+    refuse_unknown_engines(settings, Use.SHADOW_LIVE, settings.shadow_live_engine or "")
 
 
 def _remotes(value: str) -> frozenset[str]:
@@ -356,6 +372,31 @@ async def queued_jobs(
         return await queue.jobs(state=state, limit=limit)
     finally:
         await queue.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowsKept:
+    """The stores that tell of shadows, from the data directory itself; it may be in use."""
+
+    transcripts: Transcripts
+    orders: Queue
+
+
+@asynccontextmanager
+async def shadows_kept(data_dir: Path) -> AsyncIterator[ShadowsKept]:
+    """Raises SettingError where there is no store of calls in the data directory."""
+    path = data_dir / "transcripts.sqlite3"
+    if not await asyncio.to_thread(path.exists):
+        raise SettingError(f"There are no calls in {data_dir}.", "Name the one in use: --data-dir")
+    from twicetold.queue.sqlite import SqliteQueue
+    from twicetold.transcripts.sqlite import SqliteTranscripts
+
+    async with AsyncExitStack() as stack:
+        transcripts = await asyncio.to_thread(SqliteTranscripts, path)
+        stack.push_async_callback(transcripts.aclose)
+        orders = await asyncio.to_thread(SqliteQueue, data_dir / "shadows.sqlite3")
+        stack.push_async_callback(orders.aclose)
+        yield ShadowsKept(transcripts, orders)
 
 
 @asynccontextmanager

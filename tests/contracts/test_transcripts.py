@@ -18,6 +18,7 @@ from tests.contracts.transcripts_contract import (
     KEY,
     REVISION,
     TranscriptsContract,
+    a_shadow,
     final,
     new_call,
     read,
@@ -112,9 +113,12 @@ async def test_bury_leaves_nothing_of_replaced_texts_either(
     await store.save_draft(KEY, [final(1, "zitherensemble")])
     await store.save_canonical(KEY, REVISION, stream([segment(1, "harpsichordtrio")]))
     await store.save_canonical(KEY, REVISION, stream([segment(1, "glockenspielduo")]))
+    await store.save_shadow(KEY, a_shadow(), stream([segment(1, "bassoonsextet")]))
+    await store.save_shadow(KEY, a_shadow(), stream([segment(1, "contrabassclarinet")]))
     await store.bury(KEY)
     left = raw(tmp_path / "transcripts.db")
-    for word in (b"xylophone", b"zither", b"harpsichord", b"glockenspiel"):
+    words = (b"xylophone", b"zither", b"harpsichord", b"glockenspiel", b"bassoon", b"contrabass")
+    for word in words:
         assert word not in left
 
 

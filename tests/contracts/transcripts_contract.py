@@ -17,6 +17,7 @@ from twicetold.transcripts import (
     Hit,
     NewCall,
     Revision,
+    Shadow,
     Status,
     Transcripts,
     Usage,
@@ -58,6 +59,36 @@ async def read(store: Transcripts, key: CallKey, version: Version) -> list[Segme
 
 async def texts(store: Transcripts, key: CallKey, version: Version) -> list[str]:
     return [one.text for one in await read(store, key, version)]
+
+
+def a_shadow(key: CallKey = KEY, revision: str = "r1", engine: str = "other") -> Shadow:
+    return Shadow(
+        key=key,
+        engine=engine,
+        canonical_engine="careful",
+        revision=revision,
+        language="en",
+        normaliser="whisper-english",
+        words=9,
+        canonical_words=10,
+        substitutions=2,
+        insertions=1,
+        deletions=2,
+        audio_s=9.5,
+        compute_s=1.9,
+        made_at=1234.5,
+    )
+
+
+async def shadow_texts(store: Transcripts, key: CallKey = KEY) -> list[str]:
+    return [one.text async for one in store.shadow_segments(key)]
+
+
+async def save_both(store: Transcripts, key: CallKey, shadowed: str = "shadowed words") -> None:
+    """A call with a canonical transcript and a shadow of it."""
+    await store.begin_call(new_call(key))
+    await store.save_canonical(key, REVISION, stream([segment(1, "canonical words")]))
+    await store.save_shadow(key, a_shadow(key), stream([segment(1, shadowed)]))
 
 
 def plain(hit: Hit) -> str:
@@ -630,3 +661,112 @@ class TranscriptsContract:
 
         with pytest.raises(CallDeleted):
             await buried_while_read()
+
+    # --- shadows --------------------------------------------------------------
+
+    async def test_a_shadow_is_kept_beside_the_transcript(self, store: Transcripts) -> None:
+        await save_both(store, KEY)
+        assert await store.shadow(KEY) == a_shadow()
+        [kept] = [one async for one in store.shadow_segments(KEY)]
+        assert kept == segment(1, "shadowed words")
+        assert await texts(store, KEY, Version.CANONICAL) == ["canonical words"]
+        assert await texts(store, KEY, Version.DRAFT) == []
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.canonical_engine, call.canonical_revision) == ("careful", "r1")
+
+    async def test_a_shadow_is_never_found_by_search(self, store: Transcripts) -> None:
+        await save_both(store, KEY)
+        assert (await store.search("acme", "shadowed")).hits == []
+        assert len((await store.search("acme", "canonical")).hits) == 1
+
+    async def test_a_call_without_a_shadow_has_none(self, store: Transcripts) -> None:
+        assert await store.shadow(KEY) is None
+        await store.begin_call(new_call())
+        assert await store.shadow(KEY) is None
+        assert await shadow_texts(store) == []
+        assert (await store.shadows("acme")).shadows == []
+
+    async def test_a_later_shadow_takes_the_place_of_the_one_before(
+        self, store: Transcripts
+    ) -> None:
+        await save_both(store, KEY)
+        newer = a_shadow(engine="newer")
+        many = [segment(number, f"word{number}") for number in range(1, 451)]
+        await store.save_shadow(KEY, newer, stream(many))
+        assert await store.shadow(KEY) == newer
+        assert await shadow_texts(store) == [one.text for one in many]
+        assert (await store.shadows("acme")).shadows == [newer]
+
+    async def test_a_shadow_that_breaks_off_leaves_what_stood(self, store: Transcripts) -> None:
+        await save_both(store, KEY)
+
+        async def breaking() -> AsyncIterator[Segment]:
+            for number in range(450):
+                yield segment(number, "broken")
+            raise RuntimeError("the engine died")
+
+        with pytest.raises(RuntimeError):
+            await store.save_shadow(KEY, a_shadow(engine="newer"), breaking())
+        assert await store.shadow(KEY) == a_shadow()
+        assert await shadow_texts(store) == ["shadowed words"]
+
+    async def test_a_shadow_is_stale_once_its_transcript_was_replaced(
+        self, store: Transcripts
+    ) -> None:
+        await save_both(store, KEY)
+        second = replace(REVISION, name="r2")
+        await store.save_canonical(KEY, second, stream([segment(1, "mended words")]))
+        assert await store.shadow(KEY) == replace(a_shadow(), stale=True)
+        assert await shadow_texts(store) == ["shadowed words"]
+        await store.save_shadow(KEY, a_shadow(revision="r2"), stream([]))
+        assert await store.shadow(KEY) == a_shadow(revision="r2")
+
+    async def test_shadows_are_the_tenants_own_newest_first(self, store: Transcripts) -> None:
+        keys = [CallKey("acme", f"call-{number}") for number in range(7)]
+        for key in [*keys, OTHER]:
+            await save_both(store, key)
+        found: list[CallKey] = []
+        cursor: str | None = None
+        while True:
+            page = await store.shadows("acme", limit=3, cursor=cursor)
+            assert len(page.shadows) <= 3
+            found += [shadow.key for shadow in page.shadows]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert found == keys[::-1]
+        assert [one.key for one in (await store.shadows("other")).shadows] == [OTHER]
+        with pytest.raises(BadParameter):
+            await store.shadows("acme", cursor="x")
+
+    async def test_bury_takes_the_shadow_along(self, store: Transcripts) -> None:
+        for key in (KEY, OTHER):
+            await save_both(store, key)
+        await store.bury(KEY)
+        assert await store.shadow(KEY) is None
+        assert await shadow_texts(store) == []
+        assert (await store.shadows("acme")).shadows == []
+        assert await shadow_texts(store, OTHER) == ["shadowed words"]
+        with pytest.raises(CallDeleted):
+            await store.save_shadow(KEY, a_shadow(), stream([]))
+
+    async def test_shadows_of_both_passes_stand_side_by_side(self, store: Transcripts) -> None:
+        await save_both(store, KEY)
+        live = replace(a_shadow(), pass_="live", engine="quick")
+        for said in ("first", "second"):
+            await store.save_shadow(KEY, live, stream([segment(1, said)]))
+        assert await store.shadow(KEY) == a_shadow()
+        assert await store.shadow(KEY, "live") == live
+        assert await shadow_texts(store) == ["shadowed words"]
+        assert [one.text async for one in store.shadow_segments(KEY, "live")] == ["second"]
+        assert (await store.shadows("acme")).shadows == [live, a_shadow()]
+
+    async def test_a_shadow_shows_how_far_the_draft_is(self, store: Transcripts) -> None:
+        await save_both(store, KEY)
+        await store.set_draft_wer(KEY, 0.25, "whisper-english")
+        assert await store.shadow(KEY) == replace(a_shadow(), draft_wer=0.25)
+
+    async def test_a_shadow_of_no_call_is_refused(self, store: Transcripts) -> None:
+        with pytest.raises(CallNotFound):
+            await store.save_shadow(KEY, a_shadow(), stream([segment(1, "words")]))

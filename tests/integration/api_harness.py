@@ -68,6 +68,8 @@ async def running_api(
         stack.push_async_callback(sessions.aclose)
         queue = SqliteQueue(directory / "queue.sqlite3")
         stack.push_async_callback(queue.aclose)
+        shadow_orders = SqliteQueue(directory / "shadows.sqlite3")
+        stack.push_async_callback(shadow_orders.aclose)
         transcripts = SqliteTranscripts(directory / "transcripts.sqlite3")
         stack.push_async_callback(transcripts.aclose)
         decoder = PyAvDecoder()
@@ -86,6 +88,7 @@ async def running_api(
             ),
             live_engine=ENGINE,
             batch_engine=ENGINE,
+            shadow_orders=shadow_orders,
         )
         app = create_app(platform)
         await stack.enter_async_context(app.router.lifespan_context(app))

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +64,10 @@ class World:
 
     @contextlib.asynccontextmanager
     async def worker(
-        self, settings: BatchSettings = SETTINGS, engines: BatchEngines | None = None
+        self,
+        settings: BatchSettings = SETTINGS,
+        engines: BatchEngines | None = None,
+        published: Callable[[Job], Awaitable[None]] | None = None,
     ) -> AsyncIterator[asyncio.Task[None]]:
         worker = BatchWorker(
             self.queue,
@@ -74,6 +77,7 @@ class World:
             engines or BatchEngines.alone(self.tools()),
             settings=settings,
             done=self.work_done,
+            published=published,
         )
         async with running(worker.run()) as task:
             yield task

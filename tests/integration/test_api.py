@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import obstore
 import pytest
+from tests.contracts.transcripts_contract import a_shadow
 from tests.integration.api_harness import (
     Api,
     canonical,
@@ -607,6 +608,9 @@ async def test_deletion_leaves_nothing_but_the_tombstone(api: Api, tmp_path: Pat
             staged.write_bytes(b"")
         await platform.transcripts.set_recording(key, recording_key(key), 1.0)
         await platform.queue.submit(Job(key, key.call_id * 9, recording_key(key)))
+        await platform.shadow_orders.submit(Job(key, key.call_id * 9, recording_key(key)))
+        shadow = (segment async for segment in platform.transcripts.segments(key, Version.DRAFT))
+        await platform.transcripts.save_shadow(key, a_shadow(key), shadow)
         await platform.broker.publish(Topic.AUDIO, key, Finalize(1, 1).to_bytes())
     for _ in range(2):
         response = await api.client.delete("/v1/calls/call-1")
@@ -618,12 +622,15 @@ async def test_deletion_leaves_nothing_but_the_tombstone(api: Api, tmp_path: Pat
         await platform.transcripts.save_draft(KEY, [final(9)])
     assert await platform.sessions.load(KEY) is None
     assert await platform.queue.job_of(KEY) is None
+    assert await platform.shadow_orders.job_of(KEY) is None
     left = await asyncio.to_thread(contents, tmp_path)
     own = ("/call-1.wav", "/call-1.wav#1")
     assert not [name for name in left if "/call-1/" in name or name.endswith(own)]
     assert not [name for name, content in left.items() if secret.encode() in content]
     for key in neighbours:
         assert await platform.queue.job_of(key) is not None
+        assert await platform.shadow_orders.job_of(key) is not None
+        assert await platform.transcripts.shadow(key) is not None
         assert (await api.client.get(f"/v1/calls/{key.call_id}/audio")).status_code == 200
         assert [part async for part in platform.transcripts.segments(key, Version.DRAFT)]
         assert local_path(platform.store, part_key(key, 0)).exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +21,7 @@ from twicetold.batch.transcript import Progress, Transcript
 from twicetold.broker import Broker, Topic
 from twicetold.engines import NOTHING_EXPECTED, Expected
 from twicetold.errors import CallDeleted, TwicetoldError
-from twicetold.queue import Lease, Queue
+from twicetold.queue import Job, Lease, Queue
 from twicetold.speech import events
 from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
@@ -57,11 +57,14 @@ class Attempt:
         *,
         provisional: bool = False,
         expected: Expected = NOTHING_EXPECTED,
+        published: Callable[[Job], Awaitable[None]] | None = None,
     ) -> None:
         """``provisional``: by a stand-in; the job goes on once its transcript is published.
-        ``expected``: by the job's tenant."""
+        ``expected``: by the job's tenant. ``published`` is told of any other transcript, perhaps
+        twice."""
         self.progress = Progress()
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
+        self._told = published
         tools = kit.tools
         self._lease, self._job, self._settings = lease, lease.job, settings
         self._key = lease.job.key
@@ -171,5 +174,7 @@ class Attempt:
             return await self.tell(Status.DONE)
         await settle_draft_wer(transcripts, self._key)
         await self._checkpoints.clear()
+        if self._told is not None:
+            await self._told(self._job)
         await self._lease.complete()
         return await self.tell(Status.DONE)

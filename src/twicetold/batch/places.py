@@ -27,9 +27,10 @@ class EnginePlaces:
     each is charged min(1, p / n) of the time, so that waiting is not counted as computing.
     """
 
-    def __init__(self, engine: Transcriber) -> None:
+    def __init__(self, engine: Transcriber, at_once: int = 0) -> None:
+        """``at_once``: so many chunks in flight instead."""
         self._workers = max(1, engine.workers)
-        self._free = asyncio.Semaphore(max(1, engine.parallel) + _WAITING)
+        self._free = asyncio.Semaphore(at_once or max(1, engine.parallel) + _WAITING)
         self._in_flight = 0
         self._charged_s = 0.0  # what a chunk in flight from the beginning would have been charged
         self._changed_at = time.perf_counter()

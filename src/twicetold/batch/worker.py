@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -58,7 +59,10 @@ class BatchWorker:
         *,
         settings: BatchSettings,
         done: WorkDone | None = None,
+        published: Callable[[Job], Awaitable[None]] | None = None,
     ) -> None:
+        """``published`` is told of each job whose canonical transcript has come to stand."""
+        self._published = published
         self._carriers = Carriers(queue, transcripts, store, broker)
         self._engines, self._settings = engines, settings
         self._done = done or WorkDone()
@@ -140,6 +144,7 @@ class BatchWorker:
             self._settings,
             provisional=provisional,
             expected=self._engines.expected(lease.job.key.tenant),
+            published=self._published,
         )
 
     async def _run_noted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Callable
 
 from twicetold.choice.wishes import Use, Wishes
@@ -57,6 +58,17 @@ class Policy:
         names = self.names(use, tenant, language)
         return self.info(names[0]).spoken(language) if names else language
 
+    def shadow(self, use: Use, tenant: str, call_id: str, language: str) -> str | None:
+        """The shadow engine for a call; None where there is none, or the call is not of the share.
+
+        By the call's name, so that a call is always in or always out, and the calls of a small
+        share are among those of a larger one. Raises as ``names`` does.
+        """
+        share = self._wishes_of(tenant).over(self._server).share
+        if not _within(f"{tenant}/{call_id}", share):
+            return None
+        return next(iter(self.names(use, tenant, language)), None)
+
     def first(self, use: Use) -> EngineInfo:
         """What the engine can do that the server wants most. Raises SettingError."""
         return self.info(self._server.of(use)[0].name)
@@ -82,6 +94,11 @@ class Policy:
     def _allows(self, name: str, wishes: Wishes) -> bool:
         info = self.info(name)
         return not info.remote or info.name in wishes.remotes
+
+
+def _within(name: str, share: float) -> bool:
+    drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+    return drawn < share * 2.0**64
 
 
 def _refused(names: list[str], tenant: str) -> EngineNotAllowed:

@@ -31,6 +31,8 @@ class Use(StrEnum):
     LIVE = "live_engine"  # partials, and finals where nobody else makes them
     LIVE_FINAL = "live_final_engine"  # hears each utterance again for its final
     BATCH = "batch_engine"
+    SHADOW = "shadow_engine"  # hears recordings too, to be compared; nobody steps in for it
+    SHADOW_LIVE = "shadow_live_engine"  # the same, of recordings that are played as if live
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ def parse_remotes(text: str) -> frozenset[str]:
     return names
 
 
+def parse_share(text: str) -> float:
+    """Which share of a tenant's calls, from 0 to 1; "" is all. Raises ValueError."""
+    share = float(text) if text.strip() else 1.0
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(text)
+    return share
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What the server wants, or one tenant where it differs: the settings of these names; and what
@@ -86,6 +96,9 @@ class Wishes:
     allow_remote: str | None = None
     vocabulary: str | None = field(default=None, repr=False)
     languages: str | None = None
+    shadow_engine: str | None = None
+    shadow_live_engine: str | None = None
+    shadow_share: str | None = None
 
     def over(self, others: Wishes) -> Wishes:
         """These, and where they say nothing the others."""
@@ -107,6 +120,11 @@ class Wishes:
         return Expected(
             parse_vocabulary(self.vocabulary or ""), parse_languages(self.languages or "")
         )
+
+    @property
+    def share(self) -> float:
+        """Of the calls, that shadow engines hear."""
+        return parse_share(self.shadow_share or "")
 
 
 WISH_NAMES = tuple(item.name for item in fields(Wishes))
@@ -136,6 +154,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "allow_remote": parse_remotes,
     "vocabulary": parse_vocabulary,
     "languages": parse_languages,
+    "shadow_share": parse_share,
 }
 _SHAPES = {
     "allow_remote": "names of remote engines, such as: openai, sarvam",
@@ -144,4 +163,5 @@ _SHAPES = {
         f"{MOST_TERM_LETTERS} letters at most, {MOST_LETTERS} letters in all"
     ),
     "languages": "languages that calls may be in, such as: de|en",
+    "shadow_share": "a number from 0 (no call) to 1 (every call), such as: 0.1",
 }

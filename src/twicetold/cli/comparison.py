@@ -92,7 +92,13 @@ def _folded(word: str) -> str:
     return re.sub(r"[^\w']", "", word).casefold()
 
 
-def table_of(made: Sequence[Row], names: Mapping[int, str], *, plain: bool = False) -> Table:
+def table_of(
+    made: Sequence[Row],
+    names: Mapping[int, str],
+    *,
+    plain: bool = False,
+    titles: tuple[str, str] = ("draft (live)", "canonical (after the call)"),
+) -> Table:
     """The rows for a terminal: what differs is coloured and underlined; ``plain``: in asterisks."""
     from rich.table import Table
 
@@ -101,8 +107,8 @@ def table_of(made: Sequence[Row], names: Mapping[int, str], *, plain: bool = Fal
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("", no_wrap=True, style="dim")
     table.add_column("", no_wrap=True)
-    table.add_column("draft (live)", ratio=1)
-    table.add_column("canonical (after the call)", ratio=1)
+    for title in titles:
+        table.add_column(title, ratio=1)
     for row in made:
         ours, theirs = row.marked()
         left = _text(ours, "" if plain else "underline red")

@@ -21,6 +21,7 @@ from twicetold.cli import (
     models,
     search,
     serve,
+    shadow,
     tenants,
     transcribe,
     worker,
@@ -48,6 +49,7 @@ app.command("search", rich_help_panel="Read")(search.search)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
 app.add_typer(models.app, name="models", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
+app.add_typer(shadow.app, name="shadow", rich_help_panel=_OWN)
 app.command("config", rich_help_panel=_OWN)(config.config)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)
 app.command("eval", rich_help_panel=_OWN)(evaluate.evaluate)

@@ -19,6 +19,8 @@ app = typer.Typer(no_args_is_help=True, help="Who may use the server, and their 
 
 _LONGEST_PATH = 4_096
 _MOST_FILE_LETTERS = 100_000  # far more than a vocabulary may have
+# By workers as they start; a shadow's engine is opened when it is needed.
+_OPENED = ("live_engine", "live_final_engine", "batch_engine")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The tenant's name.")]
 FileOption = Annotated[
@@ -91,7 +93,9 @@ def set_(
             metavar="WISH=VALUE…",
             help="live_engine, live_final_engine, batch_engine: engines in order of preference; "
             "allow_remote: the remote ones its sound may go to; languages: those that its calls "
-            "may be in, such as de|en. Without a value: as the server.",
+            "may be in, such as de|en; shadow_engine, shadow_live_engine: those whose text is only "
+            "compared, shadow_share: for which share of the calls, 0 to 1. Without a value: as the "
+            "server.",
         ),
     ] = None,
     vocabulary: Annotated[
@@ -126,7 +130,7 @@ def set_(
     _show(name, now)
     if now.vocabulary and not takes_vocabulary(settings, now):
         note("None of its engines that are known here takes a vocabulary: see docs/engines.md.")
-    if any(value for wish, value in told.items() if wish.endswith("_engine")):
+    if any(value for wish, value in told.items() if wish in _OPENED):
         note("Workers that run open engines they do not have yet when they are started again.")
 
 

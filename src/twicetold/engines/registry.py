@@ -170,6 +170,7 @@ async def open_live(
     *,
     hosts: int,
     timeout_s: float,
+    niceness: int = 0,
     models_dir: Path | None = None,
     remotes: Remotes | None = None,
 ) -> StreamingTranscriber:
@@ -194,6 +195,7 @@ async def open_live(
         info,
         hosts=hosts or engine.hosts or usable_cores(),
         streams_per_host=engine.streams_per_host,
+        niceness=niceness,
         timeout_s=timeout_s,
         start_timeout_s=engine.start_timeout_s,
         options={**engine.live_options, **chosen.arguments},

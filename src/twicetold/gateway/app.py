@@ -24,6 +24,7 @@ from twicetold.gateway import (
     recordings,
     reference,
     search,
+    shadows,
     tickets,
     transcript,
     waveform,
@@ -54,6 +55,7 @@ _PRIVATE = (
     recordings.router,
     jobs.router,
     search.router,
+    shadows.router,
     tickets.router,
 )
 _bearer = HTTPBearer(

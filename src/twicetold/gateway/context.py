@@ -32,3 +32,4 @@ class Platform:
     policy: Policy
     live_engine: EngineInfo
     batch_engine: EngineInfo
+    shadow_orders: Queue  # of recordings that shadow engines are to hear

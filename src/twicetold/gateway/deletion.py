@@ -66,6 +66,7 @@ class Deletions:
         if running:
             await _end(platform, key)
         await platform.queue.forget(key)
+        await platform.shadow_orders.forget(key)
         await _delete_sound(platform, key)
         if key not in self._sweeping:
             task = asyncio.create_task(self._sweep(key))

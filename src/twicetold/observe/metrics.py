@@ -55,6 +55,21 @@ class WorkDone(Protocol):
     def audio_s(self) -> float: ...
 
 
+class ShadowsDone(Protocol):
+    """What has come of shadows in this process."""
+
+    @property
+    def made(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def audio_s(self) -> float: ...
+    @property
+    def compute_s(self) -> float: ...
+
+
 Role = Literal["gateway", "live", "record"]
 
 _LAG = {
@@ -132,6 +147,30 @@ class Metrics:
         self._counter(f"{name}_failed_jobs", meaning, lambda: done.failed)
         meaning = "Seconds of audio in the jobs that this process has finished."
         self._counter(f"{name}_audio_seconds", meaning, lambda: done.audio_s)
+
+    def shadows(self, done: ShadowsDone, tally: Callable[[], Awaitable[Tally]]) -> None:
+        """Show what a batch worker's shadow engine has done, and how many wait for one; NaN where
+        ``tally`` raises an error of ours, or takes long."""
+        name = "twicetold_shadow"
+        meaning = "Recordings that a shadow engine has heard in this process."
+        self._counter(f"{name}_runs", meaning, lambda: done.made)
+        meaning = "Shadows that this process has given up; nothing else depends on them."
+        self._counter(f"{name}_failures", meaning, lambda: done.failed)
+        meaning = "Shadows that were not ordered: too many waited, or the engine is not allowed."
+        self._counter(f"{name}_left_out", meaning, lambda: done.left_out)
+        meaning = "Seconds of audio that shadow engines have heard in this process."
+        self._counter(f"{name}_audio_seconds", meaning, lambda: done.audio_s)
+        meaning = "Seconds that shadow engines have computed in this process."
+        self._counter(f"{name}_compute_seconds", meaning, lambda: done.compute_s)
+        waiting = self._gauge(f"{name}_waiting", "Recordings that wait for a shadow engine.")
+
+        async def read() -> None:
+            waiting.set(math.nan)
+            with contextlib.suppress(TwicetoldError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    waiting.set((await tally()).waiting)
+
+        self._read.append(read)
 
     def engines(
         self,

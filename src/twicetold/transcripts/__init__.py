@@ -85,6 +85,55 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """What another engine heard in a call's recording, against its canonical transcript.
+
+    Words are counted after ``normaliser``; substitutions, insertions and deletions are what makes
+    the shadow's words of the canonical ones. Neither is known to be right.
+    """
+
+    key: CallKey
+    engine: str
+    canonical_engine: str
+    revision: str  # of the canonical transcript that it was compared with
+    language: str
+    normaliser: str
+    words: int
+    canonical_words: int
+    substitutions: int
+    insertions: int
+    deletions: int
+    audio_s: float
+    compute_s: float  # of the shadow's engine
+    made_at: float  # Unix seconds
+    pass_: str = "batch"  # or "live": the recording was played as if it were spoken
+    stale: bool = False  # another canonical transcript stands by now
+    draft_wer: float | None = None  # how far the call's draft is from the same transcript
+
+    @property
+    def differences(self) -> int:
+        return self.substitutions + self.insertions + self.deletions
+
+    @property
+    def difference(self) -> float:
+        """Differences per canonical word, as a word error rate would count them."""
+        return self.differences / max(1, self.canonical_words)
+
+    @property
+    def rtfx(self) -> float | None:
+        """Audio seconds for each second that the shadow's engine computed."""
+        return self.audio_s / self.compute_s if self.compute_s > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPage:
+    """Shadows, the newest first; ``cursor`` as in CallPage."""
+
+    shadows: list[Shadow]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One segment that a search found. ``snippet`` marks matches with U+E000 … U+E001."""
 
@@ -176,6 +225,21 @@ class Transcripts(Protocol):
 
     async def draft_finals(self, key: CallKey, after_event: int = 0) -> list[Final]:
         """The draft's finals after an event, by event (``utterance`` as saved)."""
+
+    async def save_shadow(
+        self, key: CallKey, shadow: Shadow, segments: AsyncIterator[Segment]
+    ) -> None:
+        """Keep another engine's text beside the call's transcripts, in one step at the end; the
+        call's shadow of that pass before it is removed. It is no version of the transcript:
+        neither ``segments`` nor ``search`` finds it."""
+
+    async def shadow(self, key: CallKey, pass_: str = "batch") -> Shadow | None: ...
+
+    async def shadows(self, tenant: str, limit: int = 50, cursor: str | None = None) -> ShadowPage:
+        """A tenant's shadows. Raises BadParameter for a cursor that is not one of ours."""
+
+    def shadow_segments(self, key: CallKey, pass_: str = "batch") -> AsyncIterator[Segment]:
+        """As ``segments``, of the call's shadow of that pass."""
 
     async def search(
         self, tenant: str, query: str, limit: int = 20, cursor: str | None = None

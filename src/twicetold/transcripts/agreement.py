@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from twicetold.errors import SwapLost
 from twicetold.speech.identity import CallKey
-from twicetold.speech.scoring import distance, normalise, normaliser_name
+from twicetold.speech.scoring import (
+    Errors,
+    channel_errors,
+    distance,
+    normalise,
+    normaliser_name,
+)
+from twicetold.speech.transcript import Segment
 from twicetold.transcripts import Transcripts, Version
 
 
@@ -35,11 +42,25 @@ async def settle_draft_wer(transcripts: Transcripts, key: CallKey) -> float | No
 
 
 async def _texts(transcripts: Transcripts, key: CallKey, version: Version) -> dict[int, str]:
+    return await said_on_channels(transcripts.segments(key, version))
+
+
+async def said_on_channels(segments: AsyncIterator[Segment]) -> dict[int, str]:
     """What was said on each channel."""
     said: defaultdict[int, list[str]] = defaultdict(list)
-    async for segment in transcripts.segments(key, version):
+    async for segment in segments:
         said[segment.channel].append(segment.text)
     return {channel: " ".join(texts) for channel, texts in said.items()}
+
+
+def differences(
+    reference: Mapping[int, str], hypothesis: Mapping[int, str], language: str
+) -> tuple[Errors, int]:
+    """What makes the hypothesis of the reference, and the hypothesis's words, both normalised;
+    channels apart. Computes: run it in a thread."""
+    said = {channel: normalise(text, language) for channel, text in reference.items()}
+    heard = {channel: normalise(text, language) for channel, text in hypothesis.items()}
+    return channel_errors(said, heard), sum(map(len, heard.values()))
 
 
 def _error_rate(

@@ -23,11 +23,14 @@ from twicetold.transcripts import (
     HitPage,
     NewCall,
     Revision,
+    Shadow,
+    ShadowPage,
     Status,
     Usage,
     Version,
 )
 from twicetold.transcripts import sqlite_reads as reads
+from twicetold.transcripts import sqlite_shadows as shadowing
 from twicetold.transcripts import sqlite_writes as writes
 from twicetold.transcripts.sqlite_purge import Purge
 from twicetold.transcripts.sqlite_schema import LATER, PRAGMAS, SCHEMA
@@ -128,6 +131,47 @@ class SqliteTranscripts:
 
     async def draft_finals(self, key: CallKey, after_event: int = 0) -> list[Final]:
         return await self._db.read(partial(reads.draft_finals, key=key, after_event=after_event))
+
+    async def save_shadow(
+        self, key: CallKey, shadow: Shadow, segments: AsyncIterator[Segment]
+    ) -> None:
+        """As the port says. Of two at once the later one wins; the other raises SwapLost."""
+        number = await self._db.write(partial(shadowing.open_shadow, key=key, pass_=shadow.pass_))
+        try:
+            batch: list[Segment] = []
+            async for segment in segments:
+                batch.append(segment)
+                if len(batch) >= _BATCH_SEGMENTS:
+                    await self._db.write(
+                        partial(shadowing.add_segments, key=key, number=number, segments=batch)
+                    )
+                    batch = []
+            await self._db.write(
+                partial(shadowing.switch, key=key, number=number, shadow=shadow, last=batch)
+            )
+        except BaseException:
+            with contextlib.suppress(TwicetoldError):  # else the call's next shadow clears up
+                await self._db.write(partial(shadowing.drop, key=key, number=number))
+            raise
+
+    async def shadow(self, key: CallKey, pass_: str = "batch") -> Shadow | None:
+        return await self._db.read(partial(shadowing.shadow, key=key, pass_=pass_))
+
+    async def shadows(self, tenant: str, limit: int = 50, cursor: str | None = None) -> ShadowPage:
+        _check_limit(limit)
+        return await self._db.read(
+            partial(shadowing.shadows, tenant=tenant, limit=limit, cursor=cursor)
+        )
+
+    async def shadow_segments(self, key: CallKey, pass_: str = "batch") -> AsyncIterator[Segment]:
+        """As the port says; SwapLost and CallDeleted as with ``segments``."""
+        page = await self._db.read(partial(shadowing.first_segments, key=key, pass_=pass_))
+        while True:
+            for segment in page.segments:
+                yield segment
+            if page.is_last:
+                return
+            page = await self._db.read(partial(shadowing.next_segments, key=key, before=page))
 
     async def search(
         self, tenant: str, query: str, limit: int = 20, cursor: str | None = None

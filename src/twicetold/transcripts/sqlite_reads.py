@@ -76,7 +76,7 @@ def first_segments(db: sqlite3.Connection, key: CallKey, version: Version) -> Se
         revision = _canonical_id(db, key) or DRAFT_REVISION
         if revision == DRAFT_REVISION:
             return SegmentPage(revision, [], is_last=True)
-    return _segments(db, key, revision, "", ())
+    return segment_page(db, key, revision)
 
 
 def next_segments(db: sqlite3.Connection, key: CallKey, before: SegmentPage) -> SegmentPage:
@@ -89,17 +89,21 @@ def next_segments(db: sqlite3.Connection, key: CallKey, before: SegmentPage) -> 
             f"The transcript of call {key.call_id} was replaced while it was read.",
             "Read it again.",
         )
-    last = before.segments[-1]
-    place = (last.start, last.channel, last.number)
-    after = "AND (start_s, channel, number) > (?, ?, ?)"
-    return _segments(db, key, before.revision, after, place)
+    return segment_page(db, key, before.revision, before.segments[-1])
 
 
-def _segments(
-    db: sqlite3.Connection, key: CallKey, revision: int, after: str, place: tuple[float, ...]
+def segment_page(
+    db: sqlite3.Connection,
+    key: CallKey,
+    revision: int,
+    last: Segment | None = None,
+    table: str = "segments",
 ) -> SegmentPage:
+    """The segments of a revision behind ``last``, as many as a page has."""
+    place = () if last is None else (last.start, last.channel, last.number)
+    after = "AND (start_s, channel, number) > (?, ?, ?)" if place else ""
     rows = db.execute(
-        f"SELECT {SEGMENT_COLUMNS} FROM segments"
+        f"SELECT {SEGMENT_COLUMNS} FROM {table}"
         f" WHERE tenant = ? AND call_id = ? AND revision = ? {after}"
         " ORDER BY start_s, channel, number LIMIT ?",
         (*key, revision, *place, _PAGE_SEGMENTS),

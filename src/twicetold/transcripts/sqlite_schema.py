@@ -91,6 +91,50 @@ CREATE TRIGGER IF NOT EXISTS segments_changed AFTER UPDATE OF text ON segments B
     INSERT INTO segments_fts(rowid, text) VALUES (new.id, new.text);
 END;
 
+-- Texts of shadow engines: beside the segments, so that neither readers nor the index meet them.
+-- ``revision`` is the shadow's id. One that is not ready is half written.
+CREATE TABLE IF NOT EXISTS shadows (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    ready INTEGER NOT NULL DEFAULT 0,
+    engine TEXT NOT NULL DEFAULT '',
+    canonical_engine TEXT NOT NULL DEFAULT '',
+    revision TEXT NOT NULL DEFAULT '',
+    language TEXT NOT NULL DEFAULT '',
+    normaliser TEXT NOT NULL DEFAULT '',
+    words INTEGER NOT NULL DEFAULT 0,
+    canonical_words INTEGER NOT NULL DEFAULT 0,
+    substitutions INTEGER NOT NULL DEFAULT 0,
+    insertions INTEGER NOT NULL DEFAULT 0,
+    deletions INTEGER NOT NULL DEFAULT 0,
+    audio_s REAL NOT NULL DEFAULT 0,
+    compute_s REAL NOT NULL DEFAULT 0,
+    made_at REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS shadows_of_call ON shadows (tenant, call_id, id);
+
+CREATE TABLE IF NOT EXISTS shadow_segments (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    channel INTEGER NOT NULL,
+    utterance INTEGER NOT NULL DEFAULT 0,
+    start_s REAL NOT NULL,
+    end_s REAL NOT NULL,
+    text TEXT NOT NULL,
+    words TEXT NOT NULL,
+    speaker TEXT,
+    probability REAL,
+    failed INTEGER NOT NULL DEFAULT 0,
+    engine TEXT NOT NULL DEFAULT '',
+    UNIQUE (tenant, call_id, revision, number)
+);
+CREATE INDEX IF NOT EXISTS shadow_segments_by_time
+    ON shadow_segments (tenant, call_id, revision, start_s, channel, number);
+
 CREATE TABLE IF NOT EXISTS usage (
     tenant TEXT NOT NULL,
     call_id TEXT NOT NULL,

@@ -19,9 +19,11 @@ from twicetold.transcripts.sqlite_rows import (
 )
 from twicetold.transcripts.sqlite_schema import DRAFT_REVISION
 
+_OF_A_CALL = ("segments", "revisions", "shadow_segments", "shadows", "usage", "calls")
+
 
 def begin_call(db: sqlite3.Connection, call: NewCall) -> None:
-    _refuse_buried(db, call.key)
+    refuse_buried(db, call.key)
     db.execute(
         "INSERT OR IGNORE INTO calls"
         " (tenant, call_id, status, source, language, channels, rate, started_at)"
@@ -96,7 +98,7 @@ def add_segments(
     db: sqlite3.Connection, key: CallKey, revision: int, segments: Iterable[Segment]
 ) -> None:
     """Raises SwapLost where a later attempt has taken this one's place."""
-    _refuse_buried(db, key)
+    refuse_buried(db, key)
     if not _is_open(db, key, revision):
         raise SwapLost(f"Another attempt at call {key.call_id} has taken over.")
     db.executemany(INSERT_SEGMENT, [row_of_segment(key, revision, one) for one in segments])
@@ -133,7 +135,7 @@ def drop_revision(db: sqlite3.Connection, key: CallKey, revision: int) -> None:
 
 
 def record_usage(db: sqlite3.Connection, usage: Usage) -> None:
-    _refuse_buried(db, usage.key)
+    refuse_buried(db, usage.key)
     db.execute(
         "INSERT OR REPLACE INTO usage (tenant, call_id, pass, engine, audio_s, compute_s, cost)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -148,7 +150,7 @@ def bury(db: sqlite3.Connection, key: CallKey) -> None:
         (*key, time.time()),
     )
     db.execute("INSERT OR IGNORE INTO unfinished_burials (tenant, call_id) VALUES (?, ?)", key)
-    for table in ("segments", "revisions", "usage", "calls"):
+    for table in _OF_A_CALL:
         db.execute(f"DELETE FROM {table} WHERE tenant = ? AND call_id = ?", key)
 
 
@@ -158,7 +160,7 @@ def finish_burial(db: sqlite3.Connection, key: CallKey) -> None:
 
 def _change(db: sqlite3.Connection, key: CallKey, assignments: str, *values: object) -> None:
     """Update the call's row. Raises CallDeleted or CallNotFound."""
-    _refuse_buried(db, key)
+    refuse_buried(db, key)
     changed = db.execute(
         f"UPDATE calls SET {assignments} WHERE tenant = ? AND call_id = ?", (*values, *key)
     )
@@ -166,7 +168,7 @@ def _change(db: sqlite3.Connection, key: CallKey, assignments: str, *values: obj
         raise CallNotFound(f"There is no call {key.call_id}.")
 
 
-def _refuse_buried(db: sqlite3.Connection, key: CallKey) -> None:
+def refuse_buried(db: sqlite3.Connection, key: CallKey) -> None:
     if buried(db, key):
         raise CallDeleted(f"Call {key.call_id} was deleted.")
 

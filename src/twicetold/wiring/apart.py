@@ -147,13 +147,13 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     _, broker = await opener.running_calls()
     await starting
     tenants = Tenants.load(settings.tenants_path)
-    to = BatchCarriers(queue, transcripts, store, broker)
+    to, orders = BatchCarriers(queue, transcripts, store, broker), await opener.shadow_orders()
 
     async def engine() -> None:
         if not loaded.is_set():
             raise Unfit(f"{settings.batch_engine} is loading.")
 
-    async with at_work(batch_roles(to, decoder, tenants, settings, metrics, loaded)):
+    async with at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, loaded)):
         yield {
             "disk": lambda: room_left(settings.data_dir),
             "engine": engine,

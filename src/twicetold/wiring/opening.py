@@ -104,6 +104,14 @@ class Opener:
             await queue.free_leases()
         return queue
 
+    async def shadow_orders(self) -> SqliteQueue:
+        """The shadows' own queue. Attempts that ended with their process count there: a model too
+        large for the machine must not be tried for ever."""
+        path = self.settings.data_dir / "shadows.sqlite3"
+        orders = await asyncio.to_thread(SqliteQueue, path, lease_s=self.settings.job_lease_s)
+        self.stack.push_async_callback(orders.aclose)
+        return orders
+
     async def transcripts(self) -> SqliteTranscripts:
         _only(self.settings.transcripts, "transcripts", "sqlite://")
         path = self.settings.data_dir / "transcripts.sqlite3"
@@ -159,6 +167,7 @@ async def carriers(
             policy=policy,
             live_engine=live,
             batch_engine=batch,
+            shadow_orders=await opener.shadow_orders(),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ import structlog
 
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.attempt import Carriers as BatchCarriers
+from twicetold.batch.shadow import ShadowCarriers, ShadowWorker
+from twicetold.batch.shadow_orders import ShadowOrders, ShadowsDone
 from twicetold.batch.worker import BatchWorker, WorkDone
 from twicetold.broker import Broker
 from twicetold.choice.chain import Chain, Informed, Member
@@ -34,11 +36,13 @@ from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
 from twicetold.observe.metrics import Metrics
-from twicetold.parts import policy_of
+from twicetold.parts import policy_of, refuse_unknown_shadow
+from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
+from twicetold.wiring.shadow_ears import open_shadow_ear
 
 log = structlog.get_logger()
 
@@ -124,6 +128,7 @@ async def batch_pass(
     loaded: asyncio.Event,
     done: WorkDone,
     metrics: Metrics,
+    published: Callable[[Job], Awaitable[None]],
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
@@ -139,8 +144,23 @@ async def batch_pass(
             engines,
             settings=batch_settings(settings),
             done=done,
+            published=published,
         )
         await worker.run()
+
+
+async def shadows(
+    carriers: ShadowCarriers,
+    policy: Policy,
+    settings: Settings,
+    loaded: asyncio.Event,
+    done: ShadowsDone,
+) -> None:
+    """Have shadow engines hear what they are to, until cancelled; after all other engines have
+    loaded, and each when it is needed."""
+    await loaded.wait()
+    opened = partial(open_shadow_ear, settings)
+    await ShadowWorker(carriers, opened, policy, batch_settings(settings), done).run()
 
 
 async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings) -> None:
@@ -166,16 +186,24 @@ def batch_roles(
     tenants: Tenants,
     settings: Settings,
     metrics: Metrics,
+    orders: Queue,
     loaded: asyncio.Event | None = None,
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """Neither has a part in running calls: they are kept going, whatever happens to them."""
-    up, done = loaded or asyncio.Event(), WorkDone()
-    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics)
+    """None has a part in running calls: they are kept going, whatever happens to them. ``orders``
+    is the shadows' queue. Raises SettingError for a shadow engine that the server cannot have."""
+    refuse_unknown_shadow(settings)
+    up, done, shadowed = loaded or asyncio.Event(), WorkDone(), ShadowsDone()
+    policy = policy_of(settings, tenants)
+    told = ShadowOrders(orders, carriers.transcripts, policy, shadowed).published
+    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics, told)
+    to = ShadowCarriers(orders, carriers.queue, carriers.transcripts, carriers.store)
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
+    metrics.shadows(shadowed, orders.tally)
     return {
         "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
+        "shadows": lasting("shadows", lambda: shadows(to, policy, settings, up, shadowed)),
     }
 
 

@@ -89,7 +89,12 @@ async def running(
         metrics.foreign("live", live.foreign)
         metrics.foreign("record", record.foreign)
         batch = batch_roles(
-            batch_carriers(platform), platform.decoder, platform.tenants, settings, metrics
+            batch_carriers(platform),
+            platform.decoder,
+            platform.tenants,
+            settings,
+            metrics,
+            platform.shadow_orders,
         )
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))

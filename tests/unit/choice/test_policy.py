@@ -117,3 +117,38 @@ def test_each_tenant_expects_what_its_own_wishes_say() -> None:
     assert chosen.expected("acme") == Expected(("quux",))
     assert chosen.expected("wob") == Expected((), ("de", "en"))
     assert not chosen.expected("nobody")
+
+
+def shadowed(share: str | None, tenant: Wishes | None = None) -> Policy:
+    wishes = Wishes("english", None, "english", shadow_engine="de=any, english", shadow_share=share)
+    return Policy(wishes, lambda name: tenant or Wishes(), info_of)
+
+
+def test_a_shadow_is_the_first_that_is_for_the_language_and_nobody_steps_in() -> None:
+    assert shadowed(None).shadow(Use.SHADOW, "acme", "call-1", "en") == "english"
+    assert shadowed(None).shadow(Use.SHADOW, "acme", "call-1", "de") == "any"
+    assert shadowed(None).shadow(Use.SHADOW_LIVE, "acme", "call-1", "en") is None
+    assert policy("english").shadow(Use.SHADOW, "acme", "call-1", "en") is None
+    with pytest.raises(EngineNotAllowed):
+        shadowed(None, Wishes(shadow_engine="cloud")).shadow(Use.SHADOW, "acme", "call-1", "en")
+
+
+def test_no_call_is_in_a_share_of_none_and_every_call_in_one_of_all() -> None:
+    names = [f"call-{number}" for number in range(500)]
+    assert not any(shadowed("0").shadow(Use.SHADOW, "acme", name, "en") for name in names)
+    assert all(shadowed("1").shadow(Use.SHADOW, "acme", name, "en") for name in names)
+    tenth = sum(
+        shadowed("0.1").shadow(Use.SHADOW, "acme", name, "en") is not None for name in names
+    )
+    assert 25 <= tenth <= 75
+
+
+@given(
+    name=st.text("abc0123456789", min_size=1, max_size=12),
+    shares=st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted),
+)
+def test_the_calls_of_a_small_share_are_among_those_of_a_larger_one(
+    name: str, shares: list[float]
+) -> None:
+    small, large = (shadowed(str(share)).shadow(Use.SHADOW, "acme", name, "en") for share in shares)
+    assert large is not None or small is None

@@ -56,7 +56,17 @@ def test_a_tenants_wishes_go_over_the_servers_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [{"live_engine": "A"}, {"live_engine": 1}, {"allow_remote": "x:y"}, {"engine": "a"}]
+    "told",
+    [
+        {"live_engine": "A"},
+        {"live_engine": 1},
+        {"allow_remote": "x:y"},
+        {"engine": "a"},
+        {"shadow_engine": "A"},
+        {"shadow_share": "half"},
+        {"shadow_share": "1.5"},
+        {"shadow_share": "nan"},
+    ],
 )
 def test_wishes_that_are_none_say_where_they_stand(told: dict[str, object]) -> None:
     with pytest.raises(SettingError, match=r"tenants\.toml"):

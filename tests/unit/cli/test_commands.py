@@ -56,7 +56,9 @@ def main(*arguments: str) -> int:
 
 def test_help_names_every_command() -> None:
     text = runner.invoke(app, ["--help"]).stdout
-    commands = "serve demo transcribe listen calls search jobs models tenants config eval doctor"
+    commands = (
+        "serve demo transcribe listen calls search jobs models tenants shadow config eval doctor"
+    )
     for name in commands.split():
         assert re.search(rf"\b{name}\b", text)
 

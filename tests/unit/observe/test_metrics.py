@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from twicetold.batch.shadow_orders import ShadowsDone
 from twicetold.errors import Unavailable
 from twicetold.observe.metrics import Metrics
+from twicetold.queue import Tally
 
 pytestmark = pytest.mark.unit
 
@@ -67,6 +69,32 @@ async def test_foreign_messages_are_counted_up() -> None:
     metrics.foreign("live", lambda: next(counts))
     name = "twicetold_live_foreign_messages_total"
     assert [(await figures(metrics))[name] for _ in range(3)] == [0, 3, 5]
+
+
+async def test_shadows_are_counted_and_those_that_wait_seen() -> None:
+    done = ShadowsDone(made=2, failed=1, left_out=4, audio_s=60.5, compute_s=7.25)
+    away = False
+
+    async def tally() -> Tally:
+        if away:
+            raise Unavailable("The queue is away.")
+        return Tally(waiting=3)
+
+    metrics = Metrics()
+    metrics.shadows(done, tally)
+    found = await figures(metrics)
+    assert {name: value for name, value in found.items() if not name.endswith("_created")} == {
+        "twicetold_shadow_runs_total": 2.0,
+        "twicetold_shadow_failures_total": 1.0,
+        "twicetold_shadow_left_out_total": 4.0,
+        "twicetold_shadow_audio_seconds_total": 60.5,
+        "twicetold_shadow_compute_seconds_total": 7.25,
+        "twicetold_shadow_waiting": 3.0,
+    }
+    done.made, away = 5, True
+    found = await figures(metrics)
+    assert found["twicetold_shadow_runs_total"] == 5.0
+    assert math.isnan(found["twicetold_shadow_waiting"])
 
 
 async def test_roles_of_one_process_share_a_page() -> None:
