@@ -26,6 +26,7 @@ from twicetold.engines.registry import engine_info, open_batch, open_live
 from twicetold.engines.whisper.engine import WhisperEngine
 from twicetold.engines.whisper.guards import Attempt
 from twicetold.engines.whisper.model import Device, Model
+from twicetold.engines.whisper.steps import Decode, Encode
 from twicetold.errors import BadParameter, EngineFailed, SettingError, UnsupportedRate
 from twicetold.speech.transcript import Word
 
@@ -96,8 +97,9 @@ def test_random_weights_say_what_they_say_upstream(models: dict[str, Path]) -> N
         sound = speech(seed, 4)
         segments, _ = whisper.transcribe(sound, temperature=[0.0])
         first = next(iter(segments))
-        encoded = model.encode(model.features(sound))
-        decoding = model.decode(encoded, model.prompt("en", (), ""), "en", 5, Attempt())
+        (encoded,) = model.encode([Encode(model.features(sound))])
+        prompt = model.prompt("en", (), "")
+        (decoding,) = model.decode([Decode(encoded, prompt, "en", 5, Attempt())])
         assert decoding.text.startswith(first.text.strip())
         assert decoding.average == pytest.approx(first.avg_logprob)
         assert decoding.no_speech == pytest.approx(first.no_speech_prob)

@@ -98,14 +98,15 @@ ENGINES: dict[str, Engine] = {
     "whisper": Engine(
         WHISPER_INFO,
         hosted="twicetold.engines.whisper.engine:WhisperEngine",
-        streams_per_host=16,
+        streams_per_host=64,
+        sounds_per_host=16,
         hosts=1,
         takes_model=True,
         describe=whisper_info,
         start_timeout_s=300.0,
         options={
             **dict.fromkeys(("device", "compute", "prompt", "hotwords"), str),
-            **dict.fromkeys(("threads", "beam"), positive),
+            **dict.fromkeys(("threads", "beam", "together"), positive),
             "languages": names,
             "tick_s": float,
         },

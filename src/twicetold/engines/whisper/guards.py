@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from twicetold.speech.transcript import Word
 
@@ -72,12 +73,13 @@ def verdict(decoding: Decoding, limits: Thresholds) -> Guard | None:
 
 
 def settle(
-    decode: Callable[[Attempt], Decoding], limits: Thresholds
-) -> tuple[Decoding | None, list[Guard]]:
-    """The reading that is kept (None: nobody speaks) and what the guards did to find it."""
+    decode: Callable[[Attempt], Generator[Any, Any, Decoding]], limits: Thresholds
+) -> Generator[Any, Any, tuple[Decoding | None, list[Guard]]]:
+    """The reading that is kept (None: nobody speaks) and what the guards did to find it. What is
+    yielded are the steps of ``decode``, which may wait for others."""
     tried: list[Decoding] = []
     for attempt in LADDER:
-        tried.append(decode(attempt))
+        tried.append((yield from decode(attempt)))
         found = verdict(tried[-1], limits)
         if found is Guard.REPETITION:
             continue

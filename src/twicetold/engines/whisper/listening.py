@@ -3,7 +3,8 @@
 A window has 30 s, for which the model was made. Where its last segment ends within the window, the
 next one begins there, as in Whisper's own loop; text is not carried over, or a loop would be. Two
 rules keep the model from inventing words there: a rest too short for a word is not decoded, and
-where a window has no words it is not begun anew a moment later.
+where a window has no words it is not begun anew a moment later. What is asked of the model is
+yielded, step by step (``steps``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from twicetold.engines.whisper.guards import Guard, Thresholds, settle, without_loops
 from twicetold.engines.whisper.model import FRAMES_A_S, WINDOW_FRAMES, Model
+from twicetold.engines.whisper.steps import AddWords, Decode, Encode, Languages, Steps, asked
 from twicetold.speech.transcript import Word
 
 Floats = NDArray[np.float32]
@@ -52,19 +54,21 @@ class Listener:
         self._features = model.features(sound)
         self._seconds = len(sound) / 16_000
         self._frames = self._features.shape[1]
-        self._first = model.encode(self._features[:, :WINDOW_FRAMES])
+        self._first: Any = None
 
-    def languages(self) -> dict[str, float]:
-        return self._model.languages(self._first)
+    def languages(self) -> Steps[dict[str, float]]:
+        window = yield from self._window(0)
+        told: dict[str, float] = yield Languages(window.encoded)
+        return told
 
-    def listen(self, language: str, hints: Hints) -> Heard:
+    def listen(self, language: str, hints: Hints) -> Steps[Heard]:
         """All words in the language of that name."""
         model, at, words, guarded = self._model, 0, list[Word](), list[str]()
         ends: list[float] = []
         while at == 0 or self._frames - at >= _LEAST_FRAMES:
             prompt = model.prompt(language, hints.hotwords, "" if at else hints.prompt)
-            window = self._window(at)
-            segments, at, acted = self._hear(window, prompt, language, hints, words)
+            window = yield from self._window(at)
+            segments, at, acted = yield from self._hear(window, prompt, language, hints, words)
             guarded += acted
             words += _words(segments)
             ends += [float(segment["end"]) for segment in segments]
@@ -72,11 +76,14 @@ class Listener:
         guarded += [Guard.LOOP] * loops
         return Heard(in_order(said, self._seconds), tuple(ends), tuple(guarded))
 
-    def _window(self, at: int) -> _Window:
+    def _window(self, at: int) -> Steps[_Window]:
         frames = min(WINDOW_FRAMES, self._frames - at)
-        if at == 0:
+        if at == 0 and self._first is not None:
             return _Window(0, frames, self._first)
-        return _Window(at, frames, self._model.encode(self._features[:, at : at + frames]))
+        encoded = yield Encode(self._features[:, at : at + frames])
+        if at == 0:
+            self._first = encoded
+        return _Window(at, frames, encoded)
 
     def _hear(
         self,
@@ -85,20 +92,20 @@ class Listener:
         language: str,
         hints: Hints,
         before: Sequence[Word],
-    ) -> tuple[list[dict[str, Any]], int, list[Guard]]:
+    ) -> Steps[tuple[list[dict[str, Any]], int, list[Guard]]]:
         """The window's segments that have words, and the frame that the next one begins with."""
-        model = self._model
-        decoding, acted = settle(
-            lambda attempt: model.decode(window.encoded, prompt, language, hints.beam, attempt),
+        encoded = window.encoded
+        decoding, acted = yield from settle(
+            lambda attempt: asked(Decode(encoded, prompt, language, hints.beam, attempt)),
             hints.limits,
         )
         if decoding is None or not decoding.text:
             return [], window.end, acted
-        segments, following, closed = model.segments(
+        segments, following, closed = self._model.segments(
             decoding.tokens, language, window.begin, window.frames
         )
         last_end_s = before[-1].end if before else 0.0
-        model.add_words(segments, language, window.encoded, window.frames, last_end_s)
+        segments = yield AddWords(segments, language, encoded, window.frames, last_end_s)
         said = [each for each in segments if each["words"] and each["start"] != each["end"]]
         if not closed:
             following = round(_last_end(segments) * FRAMES_A_S)

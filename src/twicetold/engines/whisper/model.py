@@ -2,8 +2,9 @@
 
 faster-whisper's own loop over windows decides for itself what is decoded again, by lot, and tells
 nobody what it threw away; so the loop is ours (``listening``), and its steps are used one by one.
-The names with an underscore are those of faster-whisper 1.2; the extra pins it. One window is
-decoded at a time: no text depends on a neighbour.
+The names with an underscore are those of faster-whisper 1.2; the extra pins it. Each step takes
+several windows at once; what CTranslate2 makes of each has been compared with what it makes of it
+alone (docs/engines.md).
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twicetold.engines.whisper.guards import Attempt, Decoding
+from twicetold.engines.whisper.encoded import Encoded, each_of, side_by_side
+from twicetold.engines.whisper.guards import Decoding
 from twicetold.engines.whisper.info import check_files
+from twicetold.engines.whisper.steps import AddWords, Ask, Decode, Encode, Languages
 from twicetold.errors import EngineFailed, MissingExtra, SettingError
 
 Floats = NDArray[np.float32]
@@ -50,6 +53,7 @@ class Model:
         """Raises SettingError (no such file or device), MissingExtra, EngineFailed."""
         check_files(directory)
         self._whisper = _loaded(directory, where)
+        self.on_gpu: bool = self._whisper.model.device == "cuda"
         self.multilingual: bool = self._whisper.model.is_multilingual
         self.tokenizer = cache(self._tokenizer)  # one for each language
         self._suppressed = cache(self._suppressed_tokens)
@@ -59,15 +63,27 @@ class Model:
         features: Floats = self._whisper.feature_extractor(sound)[:, :-1]
         return features
 
-    def encode(self, features: Floats) -> Any:
-        """One window [mels, WINDOW_FRAMES at most], padded as upstream does it."""
-        short = WINDOW_FRAMES - features.shape[1]
-        return self._whisper.encode(np.pad(features, ((0, 0), (0, short))))
+    def take(self, asks: Sequence[Ask]) -> Sequence[Any]:
+        """The answers to asks of one kind (see ``steps``)."""
+        steps: dict[type, Any] = {
+            Encode: self.encode,
+            Languages: self.languages,
+            Decode: self.decode,
+            AddWords: self.add_words,
+        }
+        answers: Sequence[Any] = steps[type(asks[0])](asks)
+        return answers
 
-    def languages(self, encoded: Any) -> dict[str, float]:
+    def encode(self, asks: Sequence[Encode]) -> list[Encoded]:
+        """Windows [mels, WINDOW_FRAMES at most], padded as upstream does it."""
+        windows = np.stack([_padded(ask.features) for ask in asks])
+        return each_of(self._whisper.encode(windows))
+
+    def languages(self, asks: Sequence[Languages]) -> list[dict[str, float]]:
         """How likely each language is, by Whisper's names."""
-        (told,) = self._whisper.model.detect_language(encoded)
-        return {token[2:-2]: probability for token, probability in told}
+        encoded = side_by_side([ask.encoded for ask in asks])
+        told = self._whisper.model.detect_language(encoded)
+        return [{token[2:-2]: probability for token, probability in each} for each in told]
 
     def prompt(self, language: str, hotwords: Sequence[str], text: str) -> list[int]:
         """The tokens before the first that is decoded: ``hotwords``, the most important first, then
@@ -87,25 +103,28 @@ class Model:
         said += before[-(room - len(said)) :]
         return [*([tokenizer.sot_prev] if said else []), *said, *tokenizer.sot_sequence]
 
-    def decode(
-        self, encoded: Any, prompt: list[int], language: str, beam: int, attempt: Attempt
-    ) -> Decoding:
-        (result,) = self._whisper.model.generate(
-            encoded,
-            [prompt],
-            beam_size=attempt.beam or beam,
+    def decode(self, asks: Sequence[Decode]) -> list[Decoding]:
+        """The likeliest reading of each window."""
+        first, attempt = asks[0], asks[0].attempt
+        results = self._whisper.model.generate(
+            side_by_side([ask.encoded for ask in asks]),
+            [ask.prompt for ask in asks],
+            beam_size=attempt.beam or first.beam,
             no_repeat_ngram_size=attempt.never_twice,
             repetition_penalty=attempt.penalty,
             max_length=self._whisper.max_length,
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=self._suppressed(language),
+            suppress_tokens=self._suppressed(first.language),  # the same in all languages
             max_initial_timestamp_index=round(_LATEST_FIRST_TIME_S / _PRECISION_S),
         )
+        return [self._read(result, ask) for result, ask in zip(results, asks, strict=True)]
+
+    def _read(self, result: Any, ask: Decode) -> Decoding:
         tokens = tuple(result.sequences_ids[0])
         # The score is a mean without the end token, which has its share in the sum.
         average = result.scores[0] * len(tokens) / (len(tokens) + 1)
-        text = self.tokenizer(language).decode(tokens).strip()
+        text = self.tokenizer(ask.language).decode(tokens).strip()
         return Decoding(tokens, text, average, result.no_speech_prob)
 
     def segments(
@@ -123,25 +142,32 @@ class Model:
         )
         return segments, following, closed
 
-    def add_words(
-        self,
-        segments: list[dict[str, Any]],
-        language: str,
-        encoded: Any,
-        frames: int,
-        last_end_s: float,
-    ) -> None:
-        """Give each segment its ``words``, with times from the sound's begin and probabilities, by
-        the decoder's attention to the sound (its alignment heads) and dynamic time warping."""
-        self._whisper.add_word_timestamps(
-            [segments],
-            self.tokenizer(language),
-            encoded,
-            frames,
-            _BEFORE,
-            _BEHIND,
-            last_speech_timestamp=last_end_s,
+    def add_words(self, asks: Sequence[AddWords]) -> list[list[dict[str, Any]]]:
+        """Each window's segments with their words, by the decoder's attention to the sound (its
+        alignment heads) and dynamic time warping. That is done for all at once; how upstream
+        shapes times by the words before them, for each window by itself."""
+        from faster_whisper import WhisperModel
+
+        tokenizer = self.tokenizer(asks[0].language)
+        alignments = self._whisper.find_alignment(
+            tokenizer,
+            [_text_of(ask.segments, tokenizer.eot) for ask in asks],
+            side_by_side([ask.encoded for ask in asks]),
+            [ask.frames for ask in asks],
         )
+        told = [[dict(segment) for segment in ask.segments] for ask in asks]
+        for ask, segments, alignment in zip(asks, told, alignments, strict=True):
+            WhisperModel.add_word_timestamps(
+                _Aligned(self._whisper.frames_per_second, alignment),
+                [segments],
+                tokenizer,
+                None,
+                ask.frames,
+                _BEFORE,
+                _BEHIND,
+                last_speech_timestamp=ask.last_end_s,
+            )
+        return told
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -173,6 +199,27 @@ def fitting(
         else:
             beyond = count
     return tokens
+
+
+class _Aligned:
+    """What upstream's ``add_word_timestamps`` asks of its model, answered for a window that has
+    been aligned already."""
+
+    def __init__(self, frames_per_second: int, alignment: list[dict[str, Any]]) -> None:
+        self.frames_per_second = frames_per_second
+        self._alignment = alignment
+
+    def find_alignment(self, *_: object) -> list[list[dict[str, Any]]]:
+        return [self._alignment]
+
+
+def _padded(features: Floats) -> Floats:
+    return np.pad(features, ((0, 0), (0, WINDOW_FRAMES - features.shape[1])))
+
+
+def _text_of(segments: Sequence[dict[str, Any]], end: int) -> list[int]:
+    """Their tokens without times and the end."""
+    return [token for segment in segments for token in segment["tokens"] if token < end]
 
 
 def _loaded(directory: Path, where: Device) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 
 import pytest
@@ -54,20 +55,30 @@ class Scripted:
     def __init__(self, *readings: Decoding) -> None:
         self.readings, self.asked = list(readings), list[Attempt]()
 
-    def __call__(self, attempt: Attempt) -> Decoding:
-        self.asked.append(attempt)
-        return self.readings[len(self.asked) - 1]
+    def __call__(self, attempt: Attempt) -> Generator[Attempt, Decoding, Decoding]:
+        return (yield attempt)
+
+    def settled(self) -> tuple[Decoding | None, list[Guard]]:
+        steps = settle(self, LIMITS)
+        attempt = next(steps)
+        while True:
+            self.asked.append(attempt)
+            try:
+                attempt = steps.send(self.readings[len(self.asked) - 1])
+            except StopIteration as end:
+                kept: tuple[Decoding | None, list[Guard]] = end.value
+                return kept
 
 
 def test_a_good_reading_is_the_only_one() -> None:
     decode = Scripted(GOOD)
-    assert settle(decode, LIMITS) == (GOOD, [])
+    assert decode.settled() == (GOOD, [])
     assert decode.asked == [Attempt()]
 
 
 def test_what_repeats_itself_is_decoded_again_with_repeating_forbidden() -> None:
     decode = Scripted(LOOPING, GOOD)
-    assert settle(decode, LIMITS) == (GOOD, [Guard.REPETITION])
+    assert decode.settled() == (GOOD, [Guard.REPETITION])
     assert decode.asked == list(LADDER[:2])
     assert decode.asked[1].never_twice > 0
 
@@ -75,19 +86,19 @@ def test_what_repeats_itself_is_decoded_again_with_repeating_forbidden() -> None
 def test_where_all_repeat_themselves_the_likeliest_is_kept() -> None:
     likely = replace(LOOPING, average=-0.1)
     decode = Scripted(LOOPING, likely, LOOPING)
-    assert settle(decode, LIMITS) == (likely, [Guard.REPETITION] * 3)
+    assert decode.settled() == (likely, [Guard.REPETITION] * 3)
 
 
 def test_silence_has_no_reading_whenever_it_is_found() -> None:
     silent = replace(GOOD, average=-2.0, no_speech=0.9)
-    assert settle(Scripted(silent), LIMITS) == (None, [Guard.SILENCE])
-    again = settle(Scripted(LOOPING, silent), LIMITS)
+    assert Scripted(silent).settled() == (None, [Guard.SILENCE])
+    again = Scripted(LOOPING, silent).settled()
     assert again == (None, [Guard.REPETITION, Guard.SILENCE])
 
 
 def test_doubt_is_told_and_the_words_kept() -> None:
     doubtful = replace(GOOD, average=-1.5)
-    assert settle(Scripted(doubtful), LIMITS) == (doubtful, [Guard.DOUBT])
+    assert Scripted(doubtful).settled() == (doubtful, [Guard.DOUBT])
 
 
 def said(text: str, pace_s: float = 0.3) -> list[Word]:
