@@ -36,6 +36,7 @@ NAMES = (
     "silence",
     "transducer",
     "whisper",
+    "calls_per_core",
     "stream_adapter",
     "remote",
     "gpu",
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--overlapping", type=int, help="chaos: how many more die together.")
     parser.add_argument("--step", help="chaos_steps, faults: one alone.")
     parser.add_argument("--seed", type=int, help="chaos, resumed: who dies when.")
+    parser.add_argument("--device", help="calls_per_core: cpu or cuda.")
     given = vars(parser.parse_args())
     names = given.pop("names")
     if not names:
