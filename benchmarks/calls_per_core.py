@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.models.whisper import BASE, Shape, make_random, pcm_of, speech
+from tests.models.whisper import BASE, Shape, Tokens, make_random, pcm_of, speech
 
 from benchmarks.common import percentile, save
 from twicetold.engines import Sound
@@ -69,17 +69,20 @@ class Contender:
 
 
 class _Brief:
-    """CTranslate2's model, which says so many tokens of every window."""
+    """CTranslate2's model, which says so many tokens of every window and no times: by those that
+    random weights say, a sound would be heard in several windows."""
 
-    def __init__(self, model: Any, end: int) -> None:
-        self._model, self._end = model, end
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self._model, self._no_times = model, tokenizer.no_timestamps
+        self._never = [tokenizer.eot, *range(tokenizer.timestamp_begin, len(Tokens(BASE).all))]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
     def generate(self, encoded: Any, prompts: list[list[int]], **options: Any) -> Any:
+        prompts = [[*prompt, self._no_times] for prompt in prompts]
         options["max_length"] = len(prompts[0]) + _TOKENS
-        options["suppress_tokens"] = [*options["suppress_tokens"], self._end]
+        options["suppress_tokens"] = [*options["suppress_tokens"], *self._never]
         return self._model.generate(encoded, prompts, **options)
 
 
@@ -94,7 +97,7 @@ def whisper(directory: Path, device: str, compute: str, together: int) -> Conten
         together=together,
     )
     model, upstream = engine._model, engine._model._whisper
-    upstream.model = _Brief(upstream.model, model.tokenizer("en").eot)
+    upstream.model = _Brief(upstream.model, model.tokenizer("en"))
     contender = Contender(engine, time.process_time if device == "cpu" else time.perf_counter)
     steps = {"features": "features", "encode": "encoder", "decode": "decoder"}
     for method, part in {**steps, "add_words": "alignment"}.items():

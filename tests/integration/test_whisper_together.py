@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from tests.models.whisper import Shape, drone, make_model, make_random, pcm_of, speech
 
-from twicetold.engines import Sound
+from twicetold.engines import Expected, Sound
 from twicetold.engines.hosted import Kind, Message, pack_sound, pack_start
 from twicetold.engines.together import Answer, Together, is_joint
 from twicetold.engines.whisper.engine import WhisperEngine
+from twicetold.engines.whisper.language import SpokenLanguage
 from twicetold.engines.whisper.steps import Ask, Decode, Encode
 from twicetold.errors import BadParameter
 from twicetold.speech.transcript import Hypothesis
@@ -74,7 +75,13 @@ def sounds() -> list[tuple[Sound, str]]:
     pcm = [b"", bytes(600), bytes(5 * 2 * RATE), pcm_of(drone(3, 12)), pcm_of(drone(4, 7)), quiet]
     pcm += [pcm_of(speech(seed, length)) for seed, length in enumerate((1, 7.4, 29.8, 30, 40, 65))]
     languages = itertools.cycle(("auto", "en", "de", "auto", "fr"))
-    return [(Sound(each, RATE), next(languages)) for each in pcm]
+    expecting = Expected(terms=("quux", "wob"), languages=("de", "fr"))
+    french = SpokenLanguage(9.0, {"fr": 9.0}, "fr").to_adaptation()
+    return [
+        *((Sound(each, RATE), next(languages)) for each in pcm),
+        (Sound(pcm[6], RATE, expected=expecting), "auto"),
+        (Sound(pcm[7], RATE, adaptation=french), "auto"),
+    ]
 
 
 def same(one: Hypothesis, other: Hypothesis) -> bool:
