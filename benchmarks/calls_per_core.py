@@ -4,9 +4,10 @@ whisper-base and Parakeet 0.6b, each alone and with others. Speakers who never p
 of 2 to 15 s, send 250 ms at a time to an engine of the true size with random weights, through
 ``Together`` as a host does it: what has come while the model was busy goes through it next, one
 request of a speaker, up to what the engine takes at once. The clock is one thread's CPU time (on a
-GPU: time), so others on the machine do not count; it stands still while the model does, and jumps to the next message where nothing is left to do. With
-one more speaker each time, until they no longer keep up: of Whisper an answer may take a tick, of
-Parakeet, which decodes an utterance again each half second and more seldom later, half a second.
+GPU: time), so others on the machine do not count; it stands still while the model does, and jumps
+to the next message where nothing is left to do. With more speakers each time, until they no longer
+are kept up with: of Whisper an answer may take a tick, of Parakeet, which decodes an utterance
+again each half second and more seldom later, half a second.
 
 What Whisper says of a window is 30 tokens long whatever it is, no guard acts: random weights know
 no end.
