@@ -7,7 +7,7 @@ request of a speaker, up to what the engine takes at once. The clock is one thre
 GPU: time), so others on the machine do not count; it stands still while the model does, and jumps
 to the next message where nothing is left to do. With more speakers each time, until they no longer
 are kept up with: of Whisper an answer may take a tick, of Parakeet, which decodes an utterance
-again each half second and more seldom later, half a second.
+again each half second and more seldom later, two seconds.
 
 What Whisper says of a window is 30 tokens long whatever it is, no guard acts: random weights know
 no end.
@@ -38,7 +38,7 @@ from twicetold.engines.whisper.engine import WhisperEngine
 _RATE, _MESSAGE_S = 16_000, 0.25
 _SPOKEN_S = 20.0  # by each speaker
 _TICK_S = 5.0  # the longest that Whisper chooses for itself
-_AGAIN_S = 0.5  # the shortest that Parakeet leaves between two decodings
+_AGAIN_S = 2.0  # about what Parakeet leaves between two decodings of 15 s
 _TOKENS = 30
 _TOGETHER = 16
 _MOST_SPEAKERS = 128
