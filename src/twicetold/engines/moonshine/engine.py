@@ -91,7 +91,7 @@ class LiveStream:
 
     def finish(self) -> Hypothesis:
         self._waiting = np.concatenate([self._waiting, self._inlet.rest()])
-        if len(self._waiting):
+        while len(self._waiting):  # again where the line was cut: what lies behind waits
             self._hear(len(self._waiting))
         if self._samples:
             self._words = self._going().end()
