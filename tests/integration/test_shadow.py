@@ -22,9 +22,9 @@ from twicetold.choice.wishes import Use, Wishes
 from twicetold.config import Settings
 from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Sound
 from twicetold.engines.counter import COUNTER_INFO, render
-from twicetold.errors import EngineFailed, MissingExtra, TwicetoldError
-from twicetold.queue import Job, JobState
-from twicetold.queue.sqlite import SqliteQueue
+from twicetold.errors import EngineFailed, MissingExtra, TwicetoldError, Unavailable
+from twicetold.queue import Job, JobState, Tally
+from twicetold.queue.sqlite import SqliteLease, SqliteQueue
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Hypothesis, Word
 from twicetold.storage import local_path
@@ -266,6 +266,41 @@ async def test_a_remote_shadow_hears_nothing_that_it_may_not(shadowed: Shadowed)
     async with shadowed.shadowing():
         await shadowed.order(JobState.DONE, LATER)
     assert (shadowed.engine.calls, shadowed.done.left_out) == ([], 2)
+
+
+async def test_a_busy_disk_makes_it_wait_and_not_fail(
+    shadowed: Shadowed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shadowed.transcribed()
+    tally, extend = shadowed.world.queue.tally, SqliteLease.extend
+    busy = {"tally": 2, "extend": 1}
+    extended = asyncio.Event()
+
+    async def seldom_told() -> Tally:
+        busy["tally"] -= 1
+        if busy["tally"] >= 0:
+            raise Unavailable("The disk is busy, says the test.")
+        return await tally()
+
+    async def seldom_extended(lease: SqliteLease, *done: float) -> None:
+        busy["extend"] -= 1
+        if busy["extend"] >= 0:
+            raise Unavailable("The disk is busy, says the test.")
+        await extend(lease, *done)
+        extended.set()
+
+    monkeypatch.setattr(shadowed.world.queue, "tally", seldom_told)
+    monkeypatch.setattr(SqliteLease, "extend", seldom_extended)
+    shadowed.engine.open.clear()
+    async with shadowed.shadowing():
+        await shadowed.engine.until_in_flight(1)
+        async with asyncio.timeout(20.0):
+            await extended.wait()
+        shadowed.engine.open.set()
+        await shadowed.order(JobState.DONE)
+    order = await shadowed.orders.job_of(KEY)
+    assert order is not None
+    assert (order.attempts, shadowed.opened, shadowed.done.made) == (1, 1, 1)
 
 
 async def test_a_permission_that_is_taken_back_counts_before_the_next_chunk(

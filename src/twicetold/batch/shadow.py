@@ -128,7 +128,10 @@ class ShadowWorker:
     async def _keep(self, lease: Lease) -> None:
         while True:
             await asyncio.sleep(self._settings.job_lease_s / 3)
-            await lease.extend()
+            try:
+                await lease.extend()
+            except Unavailable as error:  # a busy disk: another turn comes in time
+                log.warning("lease_not_extended", call=str(lease.job.key), code=error.code)
 
     async def _failed(self, lease: Lease, error: Exception) -> None:
         """Again later, or never: the order stays where people see it. The engine is opened
@@ -233,11 +236,12 @@ class ShadowWorker:
 
     async def _quiet(self) -> None:
         """Until no job is at work, nor could be. Other processes have jobs too, and nothing tells
-        when theirs end."""
+        when theirs end. Where nobody can say it, the disk is busy enough."""
         while True:
-            jobs = await self._carriers.jobs.tally()
-            if not jobs.running and not jobs.waited_s:
-                return
+            with contextlib.suppress(Unavailable):
+                jobs = await self._carriers.jobs.tally()
+                if not jobs.running and not jobs.waited_s:
+                    return
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 
