@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--step", help="chaos_steps, faults: one alone.")
     parser.add_argument("--seed", type=int, help="chaos, resumed: who dies when.")
     parser.add_argument("--device", help="calls_per_core: cpu or cuda.")
+    parser.add_argument("--only", help="calls_per_core, whole_job: that engine alone.")
     given = vars(parser.parse_args())
     names = given.pop("names")
     if not names:

@@ -1,13 +1,16 @@
 """How many live calls a core bears: ``python -m benchmarks calls_per_core [--device cuda]``.
 
-Speakers who never pause, in utterances of 2 to 15 s, send 250 ms at a time to an engine of the
-true size with random weights, through ``Together`` as a host does it: what has come while the
-model was busy goes through it next, one request of a speaker, up to what the engine takes at once.
-The clock is one thread's CPU time (on a GPU: time), so others on the machine do not count; it
-stands still while the model does, and jumps to the next message where nothing is left to do. With
-one more speaker each time, until they no longer keep up: an answer takes longer than a tick.
+whisper-base and Parakeet 0.6b, each alone and with others. Speakers who never pause, in utterances
+of 2 to 15 s, send 250 ms at a time to an engine of the true size with random weights, through
+``Together`` as a host does it: what has come while the model was busy goes through it next, one
+request of a speaker, up to what the engine takes at once. The clock is one thread's CPU time (on a
+GPU: time), so others on the machine do not count; it stands still while the model does, and jumps
+to the next message where nothing is left to do. With more speakers each time, until they no longer
+are kept up with: of Whisper an answer may take a tick, of Parakeet, which decodes an utterance
+again each half second and more seldom later, half a second.
 
-What a window says is 30 tokens long whatever it is, no guard acts: random weights know no end.
+What Whisper says of a window is 30 tokens long whatever it is, no guard acts: random weights know
+no end.
 """
 
 from __future__ import annotations
@@ -18,20 +21,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.models.fastconformer import make_true_size
 from tests.models.whisper import BASE, Shape, Tokens, make_random, pcm_of, speech
 
 from benchmarks.common import percentile, save
 from twicetold.engines import Sound
 from twicetold.engines.hosted import Kind, Message, pack_start
+from twicetold.engines.parakeet.engine import ParakeetEngine
 from twicetold.engines.together import JointEngine, Together
 from twicetold.engines.whisper.engine import WhisperEngine
 
 _RATE, _MESSAGE_S = 16_000, 0.25
 _SPOKEN_S = 20.0  # by each speaker
-_TICK_S = 5.0  # the longest that the engine chooses for itself
+_TICK_S = 5.0  # the longest that Whisper chooses for itself
+_AGAIN_S = 0.5  # the shortest that Parakeet leaves between two decodings
 _TOKENS = 30
 _TOGETHER = 16
 _MOST_SPEAKERS = 128
@@ -45,10 +52,12 @@ Clock = Callable[[], float]
 
 @dataclass(slots=True)
 class Contender:
-    """An engine and where its time goes. ``parts``: to be added to by ``timed``."""
+    """An engine and where its time goes. ``late_s``: what an answer may take; ``parts``: to be
+    added to by ``timed``."""
 
     engine: JointEngine
     clock: Clock
+    late_s: float
     parts: dict[str, float] = field(default_factory=dict)
 
     def timed(self, owner: object, method: str, part: str) -> None:
@@ -98,18 +107,33 @@ def whisper(directory: Path, device: str, compute: str, together: int) -> Conten
     )
     model, upstream = engine._model, engine._model._whisper
     upstream.model = _Brief(upstream.model, model.tokenizer("en"))
-    contender = Contender(engine, time.process_time if device == "cpu" else time.perf_counter)
+    contender = Contender(engine, _clock(device), _TICK_S)
     steps = {"features": "features", "encode": "encoder", "decode": "decoder"}
     for method, part in {**steps, "add_words": "alignment"}.items():
         contender.timed(model, method, part)
     return contender
 
 
+def parakeet(directory: Path, device: str, together: int) -> Contender:
+    engine = ParakeetEngine(str(directory), device=device, threads=1, together=together)
+    contender = Contender(engine, _clock(device), _AGAIN_S)
+    contender.timed(engine._model, "encode", "encoder")
+    contender.timed(engine._model.greedy, "decode", "decoder")
+    return contender
+
+
+def _clock(device: str) -> Clock:
+    return time.process_time if device == "cpu" else time.perf_counter
+
+
 def _contenders(scratch: Path, device: str) -> Iterator[tuple[str, Callable[[int], Contender]]]:
-    """By name what makes each, given how many it takes at once. Here a further engine is added."""
+    """By name what makes each, given how many it takes at once."""
     base = make_random(scratch / "base", BASE)
     for compute in _COMPUTES[device]:
-        yield f"whisper-base {compute}", lambda n, c=compute: whisper(base, device, c, n)  # type: ignore[misc]
+        yield f"whisper-base {compute}", partial(whisper, base, device, compute)
+    for half in (False, True) if device == "cuda" else (False,):
+        model = make_true_size(scratch / f"parakeet-{half}", half=half)
+        yield f"parakeet float{16 if half else 32}", partial(parakeet, model, device)
 
 
 # --- the speakers --------------------------------------------------------------------------
@@ -146,9 +170,8 @@ class Heard:
     at_once: float
     shares: dict[str, float]
 
-    @property
-    def keeps_up(self) -> bool:
-        return self.busy < 1.0 and self.waited <= _TICK_S
+    def keeps_up(self, late_s: float) -> bool:
+        return self.busy < 1.0 and self.waited <= late_s
 
 
 def _play(contender: Contender, count: int) -> Heard:
@@ -202,7 +225,7 @@ def _calls(make: Callable[[int], Contender], together: int) -> dict[str, Any]:
             "at_once": round(heard.at_once, 1),
             "shares": heard.shares,
         }
-        if not heard.keeps_up:
+        if not heard.keeps_up(contender.late_s):
             return {**best, f"with_{count}": figures}
         best = {"calls": count, **figures}
         count += max(1, count // 4)
@@ -249,12 +272,14 @@ def _changed(scratch: Path, device: str, compute: str, count: int = 200) -> dict
     }
 
 
-def run(device: str = "cpu") -> dict[str, Any]:
+def run(device: str = "cpu", only: str = "") -> dict[str, Any]:
     figures: dict[str, Any] = {"tick_s": _TICK_S, "device": device}
     with tempfile.TemporaryDirectory() as scratch:
-        for compute in _COMPUTES[device]:
+        for compute in () if only else _COMPUTES[device]:
             figures[f"beside_others {compute}"] = _changed(Path(scratch), device, compute)
         for name, make in _contenders(Path(scratch), device):
+            if not name.startswith(only):
+                continue
             for together in (1, 4, _ALIKE):
                 figures[f"{name}, a window, {together} at once"] = _steps(make, together)
             for together in (1, _TOGETHER):

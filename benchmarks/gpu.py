@@ -2,7 +2,8 @@
 
 Random weights at the true size (Parakeet 0.6b's encoder, joint and vocabulary; whisper-base and
 large-v3-turbo), so that what is read means nothing but the arithmetic is the true one's. Ceilings
-are measured first, by the same onnxruntime: a product of matrices and a copy. Without a GPU that
+are measured first, by the same onnxruntime: a product of matrices and a sum of vectors. Live calls
+on a GPU are ``calls_per_core``'s. Without a GPU that
 onnxruntime reaches, it is skipped with a word.
 """
 
@@ -23,7 +24,6 @@ from tests.models.fastconformer import EncoderShape, make_true_size
 
 from benchmarks.common import save
 from benchmarks.gpu_whisper import whisper_figures
-from benchmarks.rounds import most_calls
 from twicetold.engines.parakeet import devices
 from twicetold.engines.parakeet.board import Floats, HostBoard
 from twicetold.engines.parakeet.engine import ParakeetEngine
@@ -76,11 +76,6 @@ def _parakeet(directory: Path) -> dict[str, Any]:
     }
     figures["recordings"] = {each: _recordings(path) for each, path in _sizes(whole, half)}
     figures["neighbours"] = {each: _neighbours(path) for each, path in _sizes(whole, half)}
-    figures["live_calls"] = {
-        f"{each}_together_{together}": _live(path, together)
-        for each, path in _sizes(whole, half)
-        for together in (1, 32, 128)
-    }
     return figures
 
 
@@ -262,8 +257,3 @@ def _recordings(path: Path) -> dict[str, Any]:
         took_s = time.perf_counter() - began
         found[f"rtfx_of_{count}"] = round(count * _RECORDING_S / took_s)
     return found
-
-
-def _live(path: Path, together: int) -> dict[str, Any]:
-    engine = ParakeetEngine(str(path), device="cuda", together=together)
-    return most_calls(engine, first=8, seconds=6.0, most=2_048)

@@ -15,7 +15,7 @@ import onnx_asr
 import onnxruntime
 import pytest
 from tests.models.fastconformer import EncoderShape, save_encoder
-from tests.models.parakeet import Shape, make_model
+from tests.models.parakeet import Shape, make_ctc, make_model
 
 from twicetold.engines import Sound
 from twicetold.engines.parakeet.board import Floats
@@ -41,6 +41,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
     return {
         "conformer": conformer,
+        "ctc": make_ctc(directory / "small-ctc", Shape(seed=4, blank_bias=2.0, features=80)),
         "tdt": make_model(directory / "small-tdt", TDT),
         "rnnt": make_model(directory / "small-rnnt", RNNT),
     }
@@ -57,7 +58,7 @@ def sound(seed: int, seconds: float) -> Floats:
 
 
 def oracle(directory: Path) -> Any:
-    kind = "nemo-conformer-tdt" if "tdt" in directory.name else "nemo-conformer-rnnt"
+    kind = f"nemo-conformer-{directory.name.rpartition('-')[2]}"
     alone = onnxruntime.SessionOptions()  # several threads add in another order
     alone.intra_op_num_threads = 1
     return onnx_asr.load_model(kind, directory, sess_options=alone).asr
@@ -65,14 +66,14 @@ def oracle(directory: Path) -> Any:
 
 def upstream(asr: Any, frames: Floats) -> tuple[list[int], list[int]]:
     ((tokens, starts, _),) = asr._decoding(frames[None], np.array([len(frames)]))
-    return tokens, starts
+    return list(map(int, tokens)), list(map(int, starts))
 
 
 def ours(emitted: list[Emitted]) -> tuple[list[int], list[int]]:
     return [each.token for each in emitted], [each.frame for each in emitted]
 
 
-@pytest.mark.parametrize("kind", ["tdt", "rnnt"])
+@pytest.mark.parametrize("kind", ["tdt", "rnnt", "ctc"])
 def test_on_the_same_frames_the_same_tokens_however_they_are_split_and_batched(
     models: dict[str, Path], kind: str
 ) -> None:
@@ -99,7 +100,7 @@ def test_on_the_same_frames_the_same_tokens_however_they_are_split_and_batched(
     assert tokens > 2_000, "expected sounds that are heard"
 
 
-@pytest.mark.parametrize("kind", ["tdt", "conformer"])
+@pytest.mark.parametrize("kind", ["tdt", "conformer", "ctc"])
 def test_each_window_of_a_recording_is_encoded_as_upstream_does(
     models: dict[str, Path], kind: str
 ) -> None:
@@ -112,11 +113,12 @@ def test_each_window_of_a_recording_is_encoded_as_upstream_does(
         assert np.array_equal(mine, frames[0, : frame_lengths[0]])
 
 
+@pytest.mark.parametrize("kind", ["tdt", "ctc"])
 def test_what_fits_one_window_is_what_upstream_makes_of_it_at_once(
-    models: dict[str, Path],
+    models: dict[str, Path], kind: str
 ) -> None:
-    engine = ParakeetEngine(str(models["tdt"]), threads=1)
-    told = onnx_asr.load_model("nemo-conformer-tdt", models["tdt"]).with_timestamps()
+    engine = ParakeetEngine(str(models[kind]), threads=1)
+    told = onnx_asr.load_model(f"nemo-conformer-{kind}", models[kind]).with_timestamps()
     for seed in range(20):
         pcm = (sound(seed, 6) * 32_767).astype("<i2").tobytes()
         heard = engine.transcribe(Sound(pcm, RATE), "en")
@@ -197,7 +199,7 @@ async def test_a_model_that_is_damaged_ends_the_start_in_words(
     assert str(broken) in failed.value.message
 
 
-@pytest.mark.parametrize("kind", ["tdt", "rnnt"])
+@pytest.mark.parametrize("kind", ["tdt", "rnnt", "ctc"])
 def test_what_is_heard_together_is_what_each_is_alone(models: dict[str, Path], kind: str) -> None:
     """Sounds of all lengths, some in several windows, some alike, one of nothing."""
     engine = ParakeetEngine(str(models[kind]), threads=1, window_s=(2.0, 4.0, 1.0))

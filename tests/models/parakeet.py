@@ -48,6 +48,35 @@ def make_model(directory: Path, shape: Shape = Shape(), quantization: str = "") 
     return directory
 
 
+def make_ctc(directory: Path, shape: Shape = Shape()) -> Path:
+    """A CTC model: one graph, whose frames are log-probabilities. No ``config.json`` (then features
+    are 80), as exports
+    of old have none."""
+    directory.mkdir(parents=True, exist_ok=True)
+    model = make_encoder(shape)
+    random = np.random.default_rng(shape.seed + 2)
+    bias = np.zeros(shape.tokens, np.float32)
+    bias[-1] = shape.blank_bias
+    scores = random.normal(0, 3 / np.sqrt(shape.encoder), (shape.encoder, shape.tokens))
+    constants = {"to_tokens": scores.astype(np.float32), "bias": bias}
+    model.graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
+    model.graph.node.extend(
+        [
+            helper.make_node("Transpose", ["outputs"], ["turned"], perm=[0, 2, 1]),
+            helper.make_node("MatMul", ["turned", "to_tokens"], ["scores"]),
+            helper.make_node("Add", ["scores", "bias"], ["biased"]),
+            helper.make_node("LogSoftmax", ["biased"], ["logprobs"], axis=-1),
+        ]
+    )
+    del model.graph.output[:]
+    told = helper.make_tensor_value_info("logprobs", TensorProto.FLOAT, ["B", "T2", shape.tokens])
+    model.graph.output.append(told)
+    onnx.checker.check_model(model)
+    onnx.save(model, directory / "model.onnx")
+    (directory / "vocab.txt").write_text(_vocabulary(shape), encoding="utf-8")
+    return directory
+
+
 def _vocabulary(shape: Shape) -> str:
     """Every third token begins a word."""
     pieces = []

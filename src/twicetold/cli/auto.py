@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -130,14 +129,9 @@ def _has_batch(name: str, settings: Settings) -> bool:
 
 async def _sample() -> Sound:
     """Speech that comes with the package, or noise where it was left out."""
-    from twicetold.cli.checks import sound_of
-    from twicetold.cli.samples import samples_folder
+    from twicetold.cli.samples import spoken_sample
 
-    folder = samples_folder()
-    hello = folder / "hello.flac" if folder is not None else None
-    if hello is not None and await asyncio.to_thread(hello.exists):
-        return await sound_of(hello)
-    return _noise()
+    return await spoken_sample() or _noise()
 
 
 def _noise() -> Sound:

@@ -149,7 +149,7 @@ def _spoken(info: EngineInfo, language: str) -> str:
 
 
 async def _transcribes(name: str, settings: Settings) -> str:
-    from twicetold.cli.samples import samples_folder
+    from twicetold.cli.samples import spoken_sample
     from twicetold.parts import open_batch, remotes_of
 
     engine = await open_batch(
@@ -160,13 +160,11 @@ async def _transcribes(name: str, settings: Settings) -> str:
         remotes=remotes_of(settings),
     )
     language = _spoken(engine.info, settings.language)
-    folder = samples_folder()
-    hello = folder / "hello.flac" if folder is not None else None
     try:
-        if hello is None or not await asyncio.to_thread(hello.exists):
+        sound = await spoken_sample()
+        if sound is None:
             await engine.transcribe([Sound(bytes(32_000), 16_000)], language)
             return f"{name}: takes audio"
-        sound = await sound_of(hello)
         began = time.monotonic()
         (heard,) = await engine.transcribe([sound], language)
         speed = sound.seconds / max(0.001, time.monotonic() - began)
@@ -174,14 +172,6 @@ async def _transcribes(name: str, settings: Settings) -> str:
         await engine.aclose()
     words = len(heard.words)
     return f"{name}: {words} words in a sample, {speed:.0f} × real time"
-
-
-async def sound_of(path: Path) -> Sound:
-    from twicetold.cli.live_call import opened
-
-    async with opened(path) as decoding:
-        pcm = b"".join([block async for block in decoding.blocks()])
-        return Sound(pcm, decoding.info.rate)
 
 
 async def _activity(settings: Settings) -> Found:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
+from twicetold.engines import Sound
 from twicetold.errors import RecordingNotFound
 
 _SUFFIX = ".stereo.flac"
@@ -30,6 +32,18 @@ def sample_call() -> Path:
             "Play a recording of your own: twicetold demo --file FILE",
         )
     return min(calls, key=lambda path: (_length_s(path), path.name))
+
+
+async def spoken_sample() -> Sound | None:
+    """A sentence that comes with the package; None where it was left out."""
+    from twicetold.cli.live_call import opened
+
+    folder = samples_folder()
+    if folder is None or not await asyncio.to_thread((folder / "hello.flac").exists):
+        return None
+    async with opened(folder / "hello.flac") as decoding:
+        pcm = b"".join([block async for block in decoding.blocks()])
+        return Sound(pcm, decoding.info.rate)
 
 
 def _length_s(path: Path) -> float:

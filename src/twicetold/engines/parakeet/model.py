@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from twicetold.engines.parakeet import devices
 from twicetold.engines.parakeet.board import Floats
+from twicetold.engines.parakeet.ctc import CtcGreedy
 from twicetold.engines.parakeet.devices import Provider
 from twicetold.engines.parakeet.on_device import OnDevice
 from twicetold.engines.parakeet.transducer import Greedy
@@ -24,6 +25,7 @@ from twicetold.engines.parakeet.wording import Vocabulary
 from twicetold.errors import EngineFailed, MissingExtra
 
 _ERRORS_ONLY = 3
+_ENCODERS = ("encoder-model", "model")  # of a transducer, of CTC
 
 
 class DecoderJoint:
@@ -70,22 +72,33 @@ class Model:
         wanted = devices.providers(device, directory, tf32=tf32)
         options = _options(threads)
         self._asr = _loaded(directory, quantization, options, wanted)
-        devices.check(device, self._asr._encoder)
         self.vocabulary = _vocabulary(directory)
-        joint = _joint(self._asr, options, wanted)
-        self.on_gpu = devices.on_cuda(joint)
-        self.greedy = Greedy(
+        self._is_ctc = hasattr(self._asr, "_model")
+        encoder = self._asr._model if self._is_ctc else self._asr._encoder
+        devices.check(device, encoder)
+        self.on_gpu = devices.on_cuda(encoder)
+        self.greedy: Greedy | CtcGreedy
+        if self._is_ctc:
+            self.greedy = CtcGreedy(blank=self.vocabulary.blank)
+        else:
+            self.greedy = self._transducer(_joint(self._asr, options, wanted), options)
+
+    def _transducer(
+        self, joint: onnxruntime.InferenceSession, options: onnxruntime.SessionOptions
+    ) -> Greedy:
+        tokens = len(self.vocabulary)
+        on_device = OnDevice(joint, tokens=tokens, options=options) if self.on_gpu else None
+        return Greedy(
             DecoderJoint(joint),
-            tokens=len(self.vocabulary),
+            tokens=tokens,
             blank=self.vocabulary.blank,
             most_per_frame=self._asr._max_tokens_per_step,
-            lay_out=OnDevice(joint, tokens=len(self.vocabulary), options=options)
-            if self.on_gpu
-            else None,
+            lay_out=on_device,
         )
 
     def encode(self, sounds: Sequence[Floats], padded: int = 0) -> list[Floats]:
-        """Sounds at 16 kHz, -1 to 1 → frames [T, D] of each. All have one length, or are padded to
+        """Sounds at 16 kHz, -1 to 1 → frames [T, D] of each, of a CTC model its log-probabilities
+        [T, tokens]. All have one length, or are padded to
         that many samples, which the model is told and does not hear."""
         lengths = np.array([len(sound) for sound in sounds], np.int64)
         batch = np.zeros((len(sounds), max(padded, int(lengths[0]))), np.float32)
@@ -126,7 +139,7 @@ def _loaded(
 ) -> Any:
     try:
         import onnx_asr
-        from onnx_asr.models.nemo import NemoConformerRnnt
+        from onnx_asr.models.nemo import NemoConformerCtc, NemoConformerRnnt
     except ImportError as error:
         raise MissingExtra(
             "Engine parakeet needs the package onnx-asr.", "pip install 'twicetold[parakeet]'"
@@ -142,26 +155,32 @@ def _loaded(
     except Exception as error:  # onnx-asr and onnxruntime have each a tree of their own
         raise EngineFailed(
             f"The model in {directory} cannot be loaded: {error}",
-            "It takes the layout of onnx-asr: encoder-model.onnx, decoder_joint-model.onnx, "
-            "vocab.txt and config.json. See docs/engines.md.",
+            "It takes the layout of onnx-asr: encoder-model.onnx and decoder_joint-model.onnx (of "
+            "CTC: model.onnx), vocab.txt and config.json. See docs/engines.md.",
         ) from error
-    if not isinstance(asr, NemoConformerRnnt):
-        raise EngineFailed(f"The model in {directory} is no transducer (TDT or RNN-T).")
+    if not isinstance(asr, NemoConformerRnnt | NemoConformerCtc):
+        raise EngineFailed(
+            f"The model in {directory} is neither a transducer (TDT, RNN-T) nor CTC."
+        )
     return asr
 
 
 def _quantization(directory: Path) -> str | None:
-    whole = (directory / "encoder-model.onnx").exists()
-    return "int8" if not whole and (directory / "encoder-model.int8.onnx").exists() else None
+    whole = any((directory / f"{name}.onnx").exists() for name in _ENCODERS)
+    quantized = any((directory / f"{name}.int8.onnx").exists() for name in _ENCODERS)
+    return "int8" if quantized and not whole else None
 
 
 def _kind(directory: Path) -> str:
-    """Of an export without ``config.json``, the first that were made, all are TDT."""
+    """Of the transducers, exports without ``config.json``, the first that were made, are TDT."""
     try:
         kind = json.loads((directory / "config.json").read_text()).get("model_type")
     except (OSError, ValueError):
         kind = None
-    return kind if isinstance(kind, str) else "nemo-conformer-tdt"
+    if isinstance(kind, str):
+        return kind
+    ctc = any(path.name.startswith("model.") for path in directory.glob("model*.onnx"))
+    return "nemo-conformer-ctc" if ctc else "nemo-conformer-tdt"
 
 
 def _vocabulary(directory: Path) -> Vocabulary:
