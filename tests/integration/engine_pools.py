@@ -25,7 +25,7 @@ async def fake_pool(
     attribute: str = "FakeEngine",
     *,
     hosts: int = 1,
-    streams_per_host: int = 4,
+    streams_per_host: int | None = 4,
     niceness: int = 0,
     timeout_s: float = 30.0,
     options: dict[str, object] | None = None,

@@ -87,3 +87,15 @@ async def test_what_is_expected_of_one_is_told_of_no_other_though_heard_together
         texts = [each.text for each in [*told, *await pool.transcribe(sounds, "en")]]
     assert [text.partition(" of ")[0] for text in texts] == names * 2
     assert all(max(int(text.split()[-1]) for text in some) > 1 for some in (texts[:4], texts[4:]))
+
+
+@pytest.mark.parametrize(("engine", "at_once"), [("JointFake", 4), ("FakeEngine", 1)])
+async def test_of_recordings_a_host_has_as_many_as_its_engine_hears_together(
+    engine: str, at_once: int
+) -> None:
+    """More would wait in it: recordings would be begun earlier and end later."""
+    async with fake_pool(engine, hosts=2, streams_per_host=None) as pool:
+        assert (pool.parallel, pool.workers) == (2 * at_once, 2)
+        heard = await pool.transcribe([Sound(QUIET, 16_000)] * 9, "en")
+        assert len(heard) == 9
+        assert max(host.streams for host in pool._hosts) == 0

@@ -173,6 +173,20 @@ def test_a_line_that_is_too_long_is_cut_and_its_words_settle(models: dict[str, P
     assert all(any(a <= w.start <= b for a, b in loud) for w in last.words)
 
 
+@pytest.mark.parametrize("seconds", [7.9, 8.1, 8.5, 8.9, 9.3])
+def test_an_utterance_that_ends_as_its_line_grows_too_long_keeps_its_last_words(
+    models: dict[str, Path], seconds: float
+) -> None:
+    """Its rest makes the line too long, so it is cut after the last message."""
+    engine = MoonshineEngine(str(models["tiny-streaming-en"]), tokens_per_s=31)
+    stream, pcm = engine.start(RATE, "en", None), pcm_of(speech(1, seconds))
+    for at in range(0, len(pcm), 6_400):
+        stream.accept(pcm[at : at + 6_400])
+    heard = stream.finish()
+    assert abs(len(heard.words) - seconds / WORD_S) < 2.5
+    assert heard.words[-1].end > seconds - 0.5
+
+
 def test_nothing_is_heard_in_nothing_and_other_rates_are_refused(tiny: MoonshineEngine) -> None:
     assert tiny.transcribe(Sound(b"", 8_000), "en").words == ()
     assert tiny.transcribe(Sound(bytes(60 * RATE), RATE), "en").words == ()

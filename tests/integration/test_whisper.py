@@ -220,6 +220,7 @@ async def test_live_and_batch_in_hosts_hear_the_same(models: dict[str, Path]) ->
         assert last.settled == len(whole.words) >= 2
         assert any(0 < partial.settled < len(partial.words) for partial in partials)
         assert partials[len(partials) // 2].words
+        assert batch.parallel == 1, "on a CPU one recording after the other"
         (looping,) = await batch.transcribe([Sound(pcm_of(drone(3, 12)), RATE)], "en")
         acted = Counter([*whole.guarded, *looping.guarded])
         assert acted, "expected a guard to act"

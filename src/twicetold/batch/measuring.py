@@ -78,7 +78,7 @@ async def measure(
         speech_s=sum(sound.seconds for sound in sounds),
         channels=transcript.channels,
         chunks=len(chunks),
-        hosts=tools.engine.parallel,
+        hosts=tools.engine.workers,
         decode_s=decode_s,
         listen_s=listen_s,
         engine_s=engine_s,

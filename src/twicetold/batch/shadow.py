@@ -22,7 +22,15 @@ from twicetold.batch.shadow_hearing import OneEngine, Opened, ShadowHeard
 from twicetold.batch.shadow_orders import PASSES, ShadowsDone, missing, wanted_for
 from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use
-from twicetold.errors import CallDeleted, LeaseLost, SwapLost, TwicetoldError, Unavailable
+from twicetold.errors import (
+    BadParameter,
+    CallDeleted,
+    EngineNotAllowed,
+    LeaseLost,
+    SwapLost,
+    TwicetoldError,
+    Unavailable,
+)
 from twicetold.queue import Job, Lease, Queue
 from twicetold.speech.identity import CallKey
 from twicetold.speech.scoring import normaliser_name
@@ -45,6 +53,10 @@ class ShadowCarriers:
     jobs: Queue
     transcripts: Transcripts
     store: LocalStore
+
+
+class _TakenBack(Exception):
+    """The tenant does not want the engine any more, or does not allow it."""
 
 
 class ShadowWorker:
@@ -116,7 +128,10 @@ class ShadowWorker:
     async def _keep(self, lease: Lease) -> None:
         while True:
             await asyncio.sleep(self._settings.job_lease_s / 3)
-            await lease.extend()
+            try:
+                await lease.extend()
+            except Unavailable as error:  # a busy disk: another turn comes in time
+                log.warning("lease_not_extended", call=str(lease.job.key), code=error.code)
 
     async def _failed(self, lease: Lease, error: Exception) -> None:
         """Again later, or never: the order stays where people see it. The engine is opened
@@ -133,22 +148,45 @@ class ShadowWorker:
 
     async def _make(self, job: Job) -> None:
         """Nothing where the order has lost its sense: another comes with what took its place.
-        The tenant is asked again whether it still wants, and allows, the engines."""
+        The tenant is asked again whether it still wants, and allows, the engines: here, and before
+        each step, for it may be hours before it is quiet."""
         await self._policy.learn(job.key.tenant)
         for use, name in wanted_for(job, self._policy, self._done):
-            call = await self._standing(job.key)
-            label = self._policy.info(name).label
-            if call is None or not await missing(self._carriers.transcripts, call, use, label):
-                continue
+            try:
+                if not await self._shadow(job, use, name):
+                    return
+            except _TakenBack:
+                self._done.left_out += 1
+                log.warning("shadow_left_out", call=str(job.key), code="taken_back")
+
+    async def _shadow(self, job: Job, use: Use, name: str) -> bool:
+        """One of them, where it is missing; False where the recording is no longer the job's."""
+        call = await self._standing(job.key)
+        label = self._policy.info(name).label
+        if call is None or not await missing(self._carriers.transcripts, call, use, label):
+            return True
+
+        async def quiet() -> None:
             await self._quiet()
-            path = local_path(self._carriers.store, job.recording)
-            if (await identify(path)).content != job.content:
-                return
-            ear = await self._engine.ear(use, name)
-            language = spoken_language(job.language, ear.info)
-            expected = self._policy.expected(job.key.tenant)
-            heard = await ear.hear(path, language, expected, self._quiet)
-            await self._compare(job.key, use, ear.info.label, heard)
+            if not self._wants(job, use, name):
+                raise _TakenBack
+
+        await quiet()
+        path = local_path(self._carriers.store, job.recording)
+        if (await identify(path)).content != job.content:
+            return False
+        ear = await self._engine.ear(use, name)
+        language = spoken_language(job.language, ear.info)
+        expected = self._policy.expected(job.key.tenant)
+        heard = await ear.hear(path, language, expected, quiet)
+        await self._compare(job.key, use, ear.info.label, heard)
+        return True
+
+    def _wants(self, job: Job, use: Use, name: str) -> bool:
+        try:
+            return self._policy.shadow(use, *job.key, job.language) == name
+        except (EngineNotAllowed, BadParameter):
+            return False
 
     async def _standing(self, key: CallKey) -> Call | None:
         """The call, where its canonical transcript stands and is no stand-in's."""
@@ -198,11 +236,12 @@ class ShadowWorker:
 
     async def _quiet(self) -> None:
         """Until no job is at work, nor could be. Other processes have jobs too, and nothing tells
-        when theirs end."""
+        when theirs end. Where nobody can say it, the disk is busy enough."""
         while True:
-            jobs = await self._carriers.jobs.tally()
-            if not jobs.running and not jobs.waited_s:
-                return
+            with contextlib.suppress(Unavailable):
+                jobs = await self._carriers.jobs.tally()
+                if not jobs.running and not jobs.waited_s:
+                    return
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 

@@ -97,7 +97,8 @@ class Transcribe:
                 continue
             tongue = tongues.of(chunk.channel)
             if tongue.begun:
-                await self._start(run, chunk, await tongue.language)
+                # Shielded: who is cancelled here must not cancel what another task is to settle.
+                await self._start(run, chunk, await asyncio.shield(tongue.language))
                 continue
             tongue.held.append(chunk)
             if tongues.enough(chunk.channel):

@@ -109,7 +109,8 @@ def _table(figures: Sequence[BatchFigures]) -> Table:
 
 
 def _summary(all_: BatchFigures, engine: str) -> str:
+    hosts = "one process" if all_.hosts == 1 else f"{all_.hosts} processes"
     return (
-        f"{engine} on {all_.hosts} cores: {all_.rtfx:.1f} times as fast as speech; "
+        f"{engine} in {hosts}: {all_.rtfx:.1f} times as fast as speech; "
         f"the pass takes {all_.overhead:.2f} times as long as the engine alone."
     )

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from twicetold.engines.host import Setup
-from twicetold.engines.hosted import Kind, Message, Reader, unpack_failure, unpack_hypothesis
+from twicetold.engines.hosted import (
+    Kind,
+    Message,
+    Reader,
+    unpack_failure,
+    unpack_hypothesis,
+    unpack_ready,
+)
 from twicetold.errors import EngineFailed, EngineHostDied
 from twicetold.speech.transcript import Hypothesis
 
@@ -32,6 +39,7 @@ class HostPlan:
 class HostProcess(asyncio.Protocol):
     """One running host. Made by ``launch``; ``ended`` is done once its socket is gone.
 
+    ``together``: how many streams or sounds its engine hears at once, known once it is ready.
     ``streams`` and ``outstanding_s`` (audio seconds that wait for an answer) are the
     pool's book-keeping of how loaded this host is.
     """
@@ -51,6 +59,7 @@ class HostProcess(asyncio.Protocol):
         self._at_work: int | None = None  # the stream whose turn it last was
         self._ready: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
+        self.together = 1
         self.streams = 0
         self.outstanding_s = 0.0
 
@@ -163,6 +172,7 @@ class HostProcess(asyncio.Protocol):
             return
         if not self._ready.done():
             if message.kind == Kind.READY:
+                self.together = unpack_ready(message.body)
                 self._ready.set_result(None)
             else:
                 self._ready.set_exception(unpack_failure(message.body))

@@ -30,6 +30,7 @@ from twicetold.engines.hosted import (
     Reader,
     pack_failure,
     pack_hypothesis,
+    pack_ready,
     started,
     unpack_sound,
     unpack_start,
@@ -74,7 +75,7 @@ class Host:
     ) -> None:
         self._engine = engine
         self._together = Together(engine) if is_joint(engine) else None
-        self._most = engine.together if is_joint(engine) else 1
+        self.together = engine.together if is_joint(engine) else 1
         self._alone_until = time.monotonic() + alone_s
         self._connection = connection
         self._reader = Reader()
@@ -134,7 +135,7 @@ class Host:
     def _serve_several(self, together: Together) -> None:
         """What has come, as many as the engine takes at once. Of what is done together nobody is
         said to be at work: if the host dies of it, each is tried by itself."""
-        most = 1 if time.monotonic() < self._alone_until else self._most
+        most = 1 if time.monotonic() < self._alone_until else self.together
         count = min(most, len(self._turns))
         requests = [self._turns.popleft().message for _ in range(count)]
         number = requests[0].stream if count == 1 else _NOBODY
@@ -220,8 +221,9 @@ def main(factory: str, setup_json: str) -> int:
         except Exception as error:  # noqa: BLE001 - the parent says it to whoever asked
             connection.sendall(Message(Kind.FAILED, 0, pack_failure(error)).to_bytes())
             return 1
-        connection.sendall(Message(Kind.READY, 0).to_bytes())
-        Host(engine, connection, setup.alone_s).serve()
+        host = Host(engine, connection, setup.alone_s)
+        connection.sendall(Message(Kind.READY, 0, pack_ready(host.together)).to_bytes())
+        host.serve()
     return 0
 
 

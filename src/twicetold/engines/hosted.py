@@ -166,6 +166,15 @@ def unpack_hypothesis(body: bytes) -> Hypothesis:
     return Hypothesis(words, adaptation, tuple(guarded), settled, language)
 
 
+def pack_ready(together: int) -> bytes:
+    """How many streams or sounds the engine hears at once."""
+    return json.dumps({"together": together}).encode()
+
+
+def unpack_ready(body: bytes) -> int:
+    return int(json.loads(body)["together"])
+
+
 def pack_failure(error: Exception) -> bytes:
     """What may be told of an error: of a stranger its type alone, for its text may hold words."""
     if isinstance(error, TwicetoldError):

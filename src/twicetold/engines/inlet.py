@@ -7,9 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twicetold.engines import Sound
+from twicetold.errors import UnsupportedRate
+
 Floats = NDArray[np.float32]
 
 RATE = 16_000
+RATES = (8_000, RATE)
+
+
+def check_rate(engine: str, rate: int) -> None:
+    """Raises UnsupportedRate."""
+    if rate not in RATES:
+        raise UnsupportedRate(f"Engine {engine} takes 8000 or 16000 Hz but got {rate} Hz.")
+
+
+def resampled(sound: Sound) -> Floats:
+    """A whole sound, at 16,000 Hz."""
+    inlet = Inlet(sound.rate)
+    return np.concatenate([inlet.take(sound.pcm), inlet.rest()])
 
 
 class Inlet:

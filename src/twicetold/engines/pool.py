@@ -36,9 +36,10 @@ _PATIENCE = 20.0  # seconds a host may take for a second of batch audio: it may 
 class HostPool:
     """A StreamingTranscriber and a Transcriber whose engine, ``module:attribute``, lives in hosts.
 
-    ``streams_per_host`` bounds the utterances a host works on at once; ``niceness`` above 0
-    makes its hosts give way to live work; ``timeout_s`` is how long a host may be silent
-    while it owes an answer; ``options`` are the factory's keyword arguments.
+    ``streams_per_host`` bounds the utterances a host works on at once; None: as many as its engine
+    hears together, for recordings, of which more would only be begun earlier and end later.
+    ``niceness`` above 0 makes its hosts give way to live work; ``timeout_s`` is how long a host
+    may be silent while it owes an answer; ``options`` are the factory's keyword arguments.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class HostPool:
         info: EngineInfo,
         *,
         hosts: int,
-        streams_per_host: int,
+        streams_per_host: int | None,
         niceness: int = 0,
         timeout_s: float = 30.0,
         start_timeout_s: float = 60.0,
@@ -57,6 +58,7 @@ class HostPool:
         self._plan = HostPlan(factory, dict(options or {}), niceness, start_timeout_s, timeout_s)
         self._size = hosts
         self._streams_per_host = streams_per_host
+        self._per_host = streams_per_host or 1
         self._hosts: list[HostProcess] = []
         self._waiting: deque[asyncio.Future[HostProcess]] = deque()
         self._keepers: list[asyncio.Task[None]] = []
@@ -75,7 +77,7 @@ class HostPool:
 
     @property
     def parallel(self) -> int:
-        return self._size * self._streams_per_host
+        return self._size * self._per_host
 
     @property
     def workers(self) -> int:
@@ -186,9 +188,7 @@ class HostPool:
             if self._waiting[0].done():  # its asker was cancelled
                 self._waiting.popleft()
                 continue
-            free = [
-                host for host in self._hosts if host.alive and host.streams < self._streams_per_host
-            ]
+            free = [host for host in self._hosts if host.alive and host.streams < self._per_host]
             if not free:
                 return
             host = min(free, key=lambda each: (each.outstanding_s, each.streams))
@@ -225,6 +225,8 @@ class HostPool:
     async def _serve(self, host: HostProcess, ready: asyncio.Future[None]) -> None:
         """Offer the host's places until it ends."""
         self._failure = None
+        if self._streams_per_host is None:
+            self._per_host = host.together
         self._hosts.append(host)
         if not ready.done():
             ready.set_result(None)

@@ -44,8 +44,8 @@ BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 class Engine:
     """How one engine is made: ``inline`` in this process, or ``hosted`` (``module:attribute``)
     in processes of its own, each of which takes ``streams_per_host`` live utterances at once
-    and, of recordings, ``sounds_per_host`` (more than one where it hears several together); or it
-    is a server elsewhere, which ``remote_live`` and ``remote_batch`` (``module:factory``) reach.
+    and, of recordings, as many sounds as it hears together; or it is a server elsewhere, which
+    ``remote_live`` and ``remote_batch`` (``module:factory``) reach.
 
     ``hosts``: how many it has where the settings say nothing; 0 means one a core.
     ``takes_model``: its name is followed by a model's, or by the directory that one lies in:
@@ -62,7 +62,6 @@ class Engine:
     remote_info: Callable[[str], EngineInfo] | None = None
     live_options: Mapping[str, object] = field(default_factory=dict)
     streams_per_host: int = 8
-    sounds_per_host: int = 1
     hosts: int = 0
     takes_model: bool = False
     describe: Callable[[Path], EngineInfo] | None = None
@@ -84,7 +83,6 @@ ENGINES: dict[str, Engine] = {
         PARAKEET_INFO,
         hosted="twicetold.engines.parakeet.engine:ParakeetEngine",
         streams_per_host=64,
-        sounds_per_host=16,
         hosts=1,
         takes_model=True,
         start_timeout_s=300.0,
@@ -99,7 +97,6 @@ ENGINES: dict[str, Engine] = {
         WHISPER_INFO,
         hosted="twicetold.engines.whisper.engine:WhisperEngine",
         streams_per_host=64,
-        sounds_per_host=16,
         hosts=1,
         takes_model=True,
         describe=whisper_info,
@@ -214,7 +211,7 @@ async def open_batch(
     models_dir: Path | None = None,
     remotes: Remotes | None = None,
 ) -> Transcriber:
-    """The engine for recordings, one sound a host at a time, giving way to live work.
+    """The engine for recordings, giving way to live work.
 
     ``hosts``, ``models_dir``, ``remotes`` and what is raised: as with ``open_live``.
     """
@@ -232,7 +229,7 @@ async def open_batch(
         engine.hosted,
         info,
         hosts=hosts or engine.hosts or usable_cores(),
-        streams_per_host=engine.sounds_per_host,
+        streams_per_host=None,
         niceness=niceness,
         timeout_s=timeout_s,
         start_timeout_s=engine.start_timeout_s,

@@ -26,13 +26,14 @@ async def measured(decoder: FakeDecoder, engine: CountedEngine) -> BatchFigures:
 
 async def test_the_engine_alone_gets_the_very_chunks_of_the_pass():
     engine = CountedEngine()
+    engine.workers = 1  # which hears two at once
     figures = await measured(FakeDecoder(CALL, RATE, 2), engine)
     alone, in_the_pass = engine.calls[: figures.chunks], engine.calls[figures.chunks :]
     assert figures.chunks > 2
     assert sorted(one.pcm for one in alone) == sorted(one.pcm for one in in_the_pass)
     assert figures.speech_s == pytest.approx(sum(one.seconds for one in alone))
     assert figures.audio_s == pytest.approx(len(CALL) / 4 / RATE)
-    assert (figures.channels, figures.hosts) == (2, engine.parallel)
+    assert (figures.channels, figures.hosts) == (2, engine.workers)
 
 
 async def test_every_decoder_is_closed():

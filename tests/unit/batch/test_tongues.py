@@ -187,6 +187,27 @@ async def test_what_was_found_stands_whatever_the_next_machine_hears() -> None:
     assert engine.found == []
 
 
+async def test_one_that_is_cancelled_as_its_language_is_found_is_cancelled() -> None:
+    """And has not failed: a worker that stops gives its job back."""
+    engine, asked, answer = TongueEngine(), asyncio.Event(), asyncio.Event()
+    heard = engine.transcribe
+
+    async def slow(sounds: Sequence[Sound], language: str) -> list[Hypothesis]:
+        asked.set()
+        await answer.wait()
+        return await heard(sounds, language)
+
+    engine.transcribe = slow  # type: ignore[method-assign]
+    pcm = sound_of([(7, 60, 5)])
+    run = asyncio.create_task(transcribed(pcm, 1, engine, KeptChunks(), 2.0))
+    await asked.wait()
+    await asyncio.sleep(0.2)  # the chunks behind wait for the language by now
+    answer.set()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+
 @given(st.builds(FoundLanguage, st.text(max_size=5), st.floats(0, 1e4).map(lambda x: round(x, 4))))
 def test_a_language_is_kept_as_it_was_found(found: FoundLanguage) -> None:
     assert FoundLanguage.from_json(found.to_json()) == found

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from twicetold.engines import EngineInfo, Sound
-from twicetold.engines.inlet import RATE, Floats, Inlet
+from twicetold.engines.inlet import RATE, Floats, Inlet, check_rate, resampled
 from twicetold.engines.moonshine.files import files_of
 from twicetold.engines.moonshine.info import moonshine_info
 from twicetold.engines.moonshine.model import Line, Model
-from twicetold.errors import EngineFailed, UnsupportedRate
+from twicetold.errors import EngineFailed
 from twicetold.speech.activity import quietest
 from twicetold.speech.transcript import Hypothesis, Word
 
-_RATES = (8_000, RATE)
 _AGAIN_SAMPLES, _AGAIN_SHARE = 7_680, 0.15  # of new sound, before a line is decoded again
 _GRID_SAMPLES = 2_560  # what both the package's chunks and its hops divide
 _CUT_S = 6.0  # from the end of a line that is too long: somewhere in there it is cut
@@ -47,16 +46,15 @@ class MoonshineEngine:
 
     def start(self, rate: int, language: str, adaptation: str | None) -> LiveStream:
         """Raises UnsupportedRate, BadParameter."""
-        _check(rate)
+        check_rate(self._info.name, rate)
         self._info.spoken(language)
         return LiveStream(self.model, rate)
 
     def transcribe(self, sound: Sound, language: str) -> Hypothesis:
         """The whole of it, in stretches that the model takes."""
-        _check(sound.rate)
-        inlet, words, begin = Inlet(sound.rate), list[Word](), 0
-        whole = np.concatenate([inlet.take(sound.pcm), inlet.rest()])
-        for piece in _pieces(whole, round(self.model.line_s * RATE)):
+        check_rate(self._info.name, sound.rate)
+        words, begin = list[Word](), 0
+        for piece in _pieces(resampled(sound), round(self.model.line_s * RATE)):
             words += [word.shifted(begin / RATE) for word in self.model.hear(piece)]
             begin += len(piece)
         return Hypothesis(_inside(words, sound.seconds))
@@ -91,7 +89,7 @@ class LiveStream:
 
     def finish(self) -> Hypothesis:
         self._waiting = np.concatenate([self._waiting, self._inlet.rest()])
-        if len(self._waiting):
+        while len(self._waiting):  # again where the line was cut: what lies behind waits
             self._hear(len(self._waiting))
         if self._samples:
             self._words = self._going().end()
@@ -164,8 +162,3 @@ def _inside(words: list[Word], seconds: float) -> tuple[Word, ...]:
         word if word.end <= seconds else replace(word, start=min(word.start, seconds), end=seconds)
         for word in words
     )
-
-
-def _check(rate: int) -> None:
-    if rate not in _RATES:
-        raise UnsupportedRate(f"Engine moonshine takes 8000 or 16000 Hz but got {rate} Hz.")

@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from twicetold.engines import EngineInfo, Sound
-from twicetold.engines.inlet import RATE, Floats, Inlet
+from twicetold.engines.inlet import RATE, Floats, Inlet, check_rate, resampled
 from twicetold.engines.parakeet.board import StreamState
 from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.parakeet.model import Model
 from twicetold.engines.parakeet.transducer import Emitted
 from twicetold.engines.parakeet.windows import Window, WindowPlan, Windows
 from twicetold.engines.parakeet.wording import words_of
-from twicetold.errors import UnsupportedRate
 from twicetold.speech.transcript import Hypothesis
 
-_RATES = (8_000, RATE)
 _LEAST_SAMPLES = RATE // 10  # less is no word
 _MOST_ENCODED, _MOST_ON_GPU = 8, 32  # windows at once: what their activations may take
 _STEPS = ((4, 0.5), (8, 1.0), (16, 2.0), (math.inf, 4.0))  # up to so many seconds, padded to steps
@@ -53,7 +51,7 @@ class ParakeetEngine:
         return PARAKEET_INFO
 
     def start(self, rate: int, language: str, adaptation: str | None) -> LiveStream:
-        _check(rate)
+        check_rate(self.info.name, rate)
         return LiveStream(self, rate)
 
     def decode(self, streams: Sequence[LiveStream]) -> None:
@@ -67,7 +65,9 @@ class ParakeetEngine:
 
     def transcribe_all(self, sounds: Sequence[tuple[Sound, str]]) -> list[Hypothesis]:
         """See ``JointEngine``."""
-        return self.hear_all([_resampled(sound) for sound, _ in sounds])
+        for sound, _ in sounds:
+            check_rate(self.info.name, sound.rate)
+        return self.hear_all([resampled(sound) for sound, _ in sounds])
 
     def hear_all(self, sounds: Sequence[Floats]) -> list[Hypothesis]:
         """The words in sounds at 16 kHz, of any length, in constant memory but for the words."""
@@ -180,14 +180,3 @@ class LiveStream:
         if len(sound):
             self._pieces.append(sound)
             self._samples += len(sound)
-
-
-def _resampled(sound: Sound) -> Floats:
-    _check(sound.rate)
-    inlet = Inlet(sound.rate)
-    return np.concatenate([inlet.take(sound.pcm), inlet.rest()])
-
-
-def _check(rate: int) -> None:
-    if rate not in _RATES:
-        raise UnsupportedRate(f"Engine parakeet takes 8000 or 16000 Hz but got {rate} Hz.")

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from twicetold.engines import EngineInfo, Sound
-from twicetold.engines.inlet import RATE, Floats, Inlet
+from twicetold.engines.inlet import RATE, Floats, Inlet, check_rate
 from twicetold.engines.sherpa.info import sherpa_info
 from twicetold.engines.sherpa.model import Model
 from twicetold.engines.sherpa.wording import words_of
-from twicetold.errors import UnsupportedRate
 from twicetold.speech.transcript import Hypothesis
 
-_RATES = (8_000, RATE)
 _FRAME_S = 0.04  # of an encoder frame: a word is one long at least, where there is room
 _LATE_S = 0.3  # so long behind its sound a token may be told
 
@@ -37,8 +35,7 @@ class SherpaEngine:
 
     def start(self, rate: int, language: str, adaptation: str | None) -> LiveStream:
         """Raises UnsupportedRate, BadParameter."""
-        if rate not in _RATES:
-            raise UnsupportedRate(f"Engine sherpa takes 8000 or 16000 Hz but got {rate} Hz.")
+        check_rate(self._info.name, rate)
         self._info.spoken(language)
         return LiveStream(self._model, rate)
 

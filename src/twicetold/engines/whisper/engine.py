@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Sound
-from twicetold.engines.inlet import RATE, Floats, Inlet
+from twicetold.engines.inlet import RATE, Floats, check_rate, resampled
 from twicetold.engines.stream_adapter import recogniser
 from twicetold.engines.stream_adapter.stream import WindowedUtterance
 from twicetold.engines.stream_adapter.window import WindowSettings
@@ -22,12 +22,10 @@ from twicetold.engines.whisper.language import SpokenLanguage
 from twicetold.engines.whisper.listening import Heard, Hints, Listener
 from twicetold.engines.whisper.model import Device, Model
 from twicetold.engines.whisper.steps import Steps, go_together
-from twicetold.errors import UnsupportedRate
 from twicetold.speech.transcript import Hypothesis
 
 T = TypeVar("T")
 
-_RATES = (8_000, RATE)
 _LEAST_SAMPLES = RATE // 10  # less is no word
 _SHORTEST_TICK_S, _LONGEST_TICK_S = 1.0, 5.0
 _SHARE = 0.5  # of real time that the windows of one utterance may take
@@ -105,7 +103,7 @@ class WhisperEngine:
         self, rate: int, language: str, adaptation: str | None, expected: Expected
     ) -> _LiveStream:
         """Raises UnsupportedRate, BadParameter."""
-        _check(rate)
+        check_rate(self._info.name, rate)
         return _LiveStream(self, rate, self._info.spoken(language), adaptation, expected)
 
     def decode(self, streams: Sequence[_LiveStream]) -> None:
@@ -123,7 +121,9 @@ class WhisperEngine:
     def transcribe_all(self, sounds: Sequence[tuple[Sound, str]]) -> list[Hypothesis]:
         """See ``JointEngine``. Raises UnsupportedRate, BadParameter."""
         languages = [self._info.spoken(language) for _, language in sounds]
-        asked = [(sound, _resampled(sound)) for sound, _ in sounds]
+        for sound, _ in sounds:
+            check_rate(self._info.name, sound.rate)
+        asked = [(sound, resampled(sound)) for sound, _ in sounds]
         told = self._hear_all(
             [
                 self.hear(
@@ -260,14 +260,3 @@ def _raise_first(outcomes: Sequence[object]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
-
-
-def _resampled(sound: Sound) -> Floats:
-    _check(sound.rate)
-    inlet = Inlet(sound.rate)
-    return np.concatenate([inlet.take(sound.pcm), inlet.rest()])
-
-
-def _check(rate: int) -> None:
-    if rate not in _RATES:
-        raise UnsupportedRate(f"Engine whisper takes 8000 or 16000 Hz but got {rate} Hz.")
