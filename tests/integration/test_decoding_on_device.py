@@ -38,7 +38,13 @@ def on_device(model: Model) -> Greedy:
         model.greedy._joint,
         tokens=tokens,
         blank=model.vocabulary.blank,
-        lay_out=OnDevice(joint, tokens=tokens, options=options, device="cpu"),
+        lay_out=OnDevice(
+            joint,
+            tokens=tokens,
+            has_durations=joint.get_outputs()[0].shape[-1] != tokens,
+            options=options,
+            device="cpu",
+        ),
     )
 
 

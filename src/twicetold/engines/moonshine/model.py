@@ -122,6 +122,7 @@ class Line:
     def __init__(self, model: Model, transcriber: Any) -> None:
         self._model, self._transcriber = model, transcriber
         self._samples = 0
+        self._failed = False
         self._stream = asked(lambda: transcriber.create_stream(update_interval=_NEVER_S))
         asked(self._stream.start)
 
@@ -139,12 +140,17 @@ class Line:
         """May be called twice."""
         if self._transcriber is not None:
             self._stream.close()
-            self._model.give_back(self._transcriber)
+            if not self._failed:  # or whatever it stumbled over would be another's
+                self._model.give_back(self._transcriber)
             self._transcriber = None
 
     def _told(self, sound: Floats) -> list[Word]:
-        asked(lambda: self._stream.add_audio(sound.tolist(), RATE))
-        transcript = asked(lambda: self._stream.update_transcription(_ALWAYS))
+        try:
+            asked(lambda: self._stream.add_audio(sound.tolist(), RATE))
+            transcript = asked(lambda: self._stream.update_transcription(_ALWAYS))
+        except EngineFailed:
+            self._failed = True
+            raise
         return self._model.words(transcript, self._samples)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ _HINT = (
 
 def providers(device: str, engines: Path, *, tf32: bool = True) -> list[Provider]:
     """The providers to ask for, best first. ``auto`` is CUDA where onnxruntime was built for it.
-    ``engines``: where TensorRT keeps what it builds; ``tf32``: matrix products by 19-bit numbers.
+    ``engines``: where TensorRT keeps what it builds, if it may write there; ``tf32``: matrix products by 19-bit numbers.
 
     Raises SettingError for a device that nobody knows, EngineFailed for one that is not there."""
     if device not in ("auto", *_NAMES):
@@ -44,7 +46,8 @@ def providers(device: str, engines: Path, *, tf32: bool = True) -> list[Provider
         },
     )
     if device == "tensorrt":
-        cache = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(engines)}
+        keep = engines if os.access(engines, os.W_OK) else tempfile.gettempdir()
+        cache = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(keep)}
         return [(TENSORRT, {**cache, "trt_fp16_enable": True}), cuda, cpu]
     return [cuda, cpu]
 

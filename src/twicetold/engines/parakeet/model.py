@@ -69,6 +69,8 @@ class Model:
         Raises SettingError, MissingExtra and EngineFailed."""
         quantization = quantization or _quantization(directory)
         self.quantized = quantization is not None
+        if self.quantized and device == "auto":
+            device = "cpu"  # a GPU has few of its operations, and would send for the rest
         wanted = devices.providers(device, directory, tf32=tf32)
         options = _options(threads)
         self._asr = _loaded(directory, quantization, options, wanted)
@@ -86,8 +88,14 @@ class Model:
     def _transducer(
         self, joint: onnxruntime.InferenceSession, options: onnxruntime.SessionOptions
     ) -> Greedy:
-        tokens = len(self.vocabulary)
-        on_device = OnDevice(joint, tokens=tokens, options=options) if self.on_gpu else None
+        from onnx_asr.models.nemo import NemoConformerTdt
+
+        tokens, is_tdt = len(self.vocabulary), isinstance(self._asr, NemoConformerTdt)
+        on_device = (
+            OnDevice(joint, tokens=tokens, has_durations=is_tdt, options=options)
+            if self.on_gpu
+            else None
+        )
         return Greedy(
             DecoderJoint(joint),
             tokens=tokens,

@@ -34,12 +34,12 @@ class OnDevice:
         joint: onnxruntime.InferenceSession,
         *,
         tokens: int,
+        has_durations: bool,
         options: onnxruntime.SessionOptions,
         device: str = "cuda",
     ) -> None:
         self.joint, self.device = joint, device
         self.tokens = np.array([tokens], np.int64)
-        has_durations = joint.get_outputs()[0].shape[-1] != tokens
         graph = partial(_graph, options=options, device=device)
         self.gather = graph("gather")
         self.pick = graph("pick_tdt" if has_durations else "pick_rnnt")
