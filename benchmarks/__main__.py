@@ -35,6 +35,7 @@ NAMES = (
     "accuracy",
     "silence",
     "transducer",
+    "parakeet_differences",
     "whisper",
     "calls_per_core",
     "stream_adapter",

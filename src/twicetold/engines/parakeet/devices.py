@@ -23,7 +23,8 @@ _HINT = (
 
 def providers(device: str, engines: Path, *, tf32: bool = True) -> list[Provider]:
     """The providers to ask for, best first. ``auto`` is CUDA where onnxruntime was built for it.
-    ``engines``: where TensorRT keeps what it builds, if it may write there; ``tf32``: matrix products by 19-bit numbers.
+    ``engines``: where TensorRT keeps what it builds, if it may write there; ``tf32``: matrix
+    products by 19-bit numbers.
 
     Raises SettingError for a device that nobody knows, EngineFailed for one that is not there."""
     if device not in ("auto", *_NAMES):
