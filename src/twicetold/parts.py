@@ -25,7 +25,14 @@ from twicetold.data_directory import Places
 from twicetold.engines.models.cache import Cache
 from twicetold.engines.models.catalogue import CATALOGUE, Model, model_named
 from twicetold.engines.opening import OpenLive, Wanted
-from twicetold.engines.registry import ENGINES, engine_info, open_activity, open_batch, open_live
+from twicetold.engines.registry import (
+    ENGINES,
+    engine_info,
+    open_activity,
+    open_batch,
+    open_live,
+    require_pass,
+)
 from twicetold.engines.remote import Remotes
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
@@ -128,10 +135,7 @@ def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
     if wish != "allow_remote":
         for name in _names(value):
             info = engine_info(name, settings.models_path)
-            if wish == Use.SHADOW and not info.batch:
-                raise SettingError(f"Engine {name!r} does not transcribe recordings.")
-            if wish == Use.SHADOW_LIVE and not info.live:
-                raise SettingError(f"Engine {name!r} does not transcribe live.")
+            require_pass(name, info, live=wish in (Use.LIVE, Use.SHADOW_LIVE))
         return
     remote = [name for name, engine in ENGINES.items() if engine.info.remote]
     for name in _remotes(value):

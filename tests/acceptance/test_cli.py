@@ -273,8 +273,8 @@ def test_engines_are_judged_on_a_sample_call(environ: dict[str, str]) -> None:
     hello = Path(__file__).parents[2] / "samples" / "calls" / "hello.flac"
     engines = ("--engine", "pocketsphinx", "--engine", "counter")
     judged = run(environ, "eval", str(hello), *engines, "--pass", "live")
-    rows = [line.split("│")[1:-1] for line in judged.stdout.splitlines() if "│" in line]
-    rates = {row[0].strip(): row[4].strip().removesuffix(" %") for row in rows}
+    rows = [line.split() for line in judged.stdout.splitlines() if " live " in line]
+    rates = {row[0]: row[4] for row in rows if row[1] == "live"}
     assert float(rates["pocketsphinx"]) <= 20.0
     assert rates["counter"] == "100.0"  # it hears tones, and no speech
 
@@ -300,8 +300,8 @@ def test_an_evaluation_that_is_stopped_shows_what_it_has(
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert "Stopped before all 60 recordings were heard." in stderr
-    assert re.search(r"counter +│ batch +│ +60 │ +720 │ +0.0 %", stdout)
-    assert re.search(r"counter +│ live +│", stdout)
+    assert re.search(r"counter +batch +60 +720 +0.0 %", stdout)
+    assert re.search(r"counter +live +", stdout)
 
 
 def test_a_port_or_a_data_directory_in_use_is_named(

@@ -111,7 +111,7 @@ async def _delete(server: tuple[str, str | None], call_id: str) -> None:
 
 
 def _headline(call: Mapping[str, Any]) -> str:
-    parts = [str(call["call_id"]), str(call["status"])]
+    parts = [str(call["call_id"]), _status(call)]
     if call.get("length_s") is not None:
         parts.append(clock(call["length_s"]))
     if call.get("draft_wer") is not None:
@@ -119,6 +119,11 @@ def _headline(call: Mapping[str, Any]) -> str:
     if call.get("error"):
         parts.append(str(call["error"]))
     return " · ".join(parts)
+
+
+def _status(call: Mapping[str, Any]) -> str:
+    """With a word where a stand-in transcribed it, whose transcript will be replaced."""
+    return f"{call['status']}, provisional" if call.get("provisional") else str(call["status"])
 
 
 def _table(calls: Sequence[Mapping[str, Any]]) -> Table:
@@ -136,7 +141,7 @@ def _table(calls: Sequence[Mapping[str, Any]]) -> Table:
             str(call["call_id"]),
             when(call["started_at"]),
             "" if length is None else clock(length),
-            str(call["status"]),
+            _status(call),
             str(call["source"]),
             "" if wer is None else f"{wer:.1%}",
         )

@@ -39,16 +39,32 @@ class EvaluationProgress(Bars):
 def table_of(rows: Sequence[EngineFigures]) -> Table:
     """A line an engine and pass."""
     names = " and ".join(normalisers(rows)) or "no words"
-    table = Table(caption=f"Word errors after {names}. {_RTFX}", caption_justify="left")
+    table = _table(f"Word errors after {names}. {_RTFX}")
     priced = any(row.price is not None for row in rows)
-    for head in ("Engine", "Pass"):
-        table.add_column(head)
+    troubled = any(row.broken or row.failures or row.left_out for row in rows)
+    # Where a terminal is narrow the name folds: a figure that is cut is another figure.
+    table.add_column("Engine", overflow="fold", min_width=8)
+    table.add_column("Pass", no_wrap=True)
     heads = ["Files", "Words", "WER", "95 %", "Sub", "Ins", "Del", "RTFx"]
-    for head in [*heads, *(["Price/h", "Cost"] if priced else []), "Failed", "Left out"]:
-        table.add_column(head, justify="right")
+    costs, troubles = ["Price/h", "Cost"] * priced, ["Failed", "Out"] * troubled
+    for head in [*heads, *costs, *troubles]:
+        table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row), *(_costs(row) if priced else []), *_troubles(row))
+        further = [*(_costs(row) if priced else []), *(_troubles(row) if troubled else [])]
+        table.add_row(*_cells(row), *further)
     return table
+
+
+def _table(caption: str) -> Table:
+    """Without lines between columns, which take a terminal's room from the figures."""
+    return Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+        caption=caption,
+        caption_justify="left",
+    )
 
 
 def _cells(row: EngineFigures) -> list[str]:
@@ -84,10 +100,12 @@ def _troubles(row: EngineFigures) -> list[str]:
 
 def files_table(rows: Sequence[EngineFigures]) -> Table:
     """A line a recording, those with the most errors a word first; a column an engine and pass."""
-    table = Table(caption="In brackets: substitutions, insertions, deletions.")
-    table.add_column("Recording")
-    for head in ("Audio", "Words", *(row.name for row in rows)):
-        table.add_column(head, justify="right")
+    table = _table("In brackets: substitutions, insertions, deletions.")
+    table.add_column("Recording", overflow="fold")
+    for head in ("Audio", "Words"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_column(row.name, justify="right", overflow="fold")
     heard: dict[str, list[FileFigures | None]] = {}
     for number, row in enumerate(rows):
         for each in row.files:

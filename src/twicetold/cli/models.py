@@ -100,7 +100,10 @@ def rm(
     engine, plain = _known(name, cache)
     there = cache.directory(engine, plain).exists() or cache.stage(engine, plain).exists()
     if not there:
-        raise _not_here(engine, plain, cache)
+        from twicetold.errors import ModelMissing
+
+        # Who wants it gone is not told how to fetch it.
+        raise ModelMissing(f"There is no {engine}:{plain} in {cache.root}: nothing to remove.")
     with cache.alone(engine, plain, lambda: note("Another process works on it; waiting.")):
         freed = cache.remove(engine, plain)
     note(f"{engine}:{plain} is removed; {size(freed)} are free again.")

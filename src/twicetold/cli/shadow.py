@@ -85,7 +85,11 @@ async def _all(directory: Path, tenant: str, last: int, worst: int, as_json: boo
     if stale:
         note(f"Left out: {stale}, whose canonical transcripts were replaced since.")
     if not totals:
-        note(f"Tenant {tenant} has no shadows. See: twicetold tenants set {tenant} shadow_engine=…")
+        note(
+            f"Tenant {tenant} has no shadows. They come with the next calls once there is a shadow "
+            f"engine: twicetold tenants set {tenant} shadow_engine=…, or, for all tenants or where "
+            "there are none, the server's setting shadow_engine."
+        )
     _tell_orders(waiting, failed)
 
 

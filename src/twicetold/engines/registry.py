@@ -163,6 +163,21 @@ def engine_info(name: str, models_dir: Path | None = None) -> EngineInfo:
     return _chosen(name, models_dir).info
 
 
+def require_pass(name: str, info: EngineInfo, *, live: bool) -> None:
+    """Raises SettingError, with the engines that would do, for one without that pass."""
+    if info.live if live else info.batch:
+        return
+    able = [
+        other
+        for other, engine in ENGINES.items()
+        if (engine.info.live if live else engine.info.batch) and engine.info.hears == info.hears
+    ]
+    raise SettingError(
+        f"Engine {name!r} does not transcribe {'live' if live else 'recordings'}.",
+        f"Those that do: {', '.join(able)}.",
+    )
+
+
 async def open_live(
     name: str,
     *,
@@ -179,8 +194,7 @@ async def open_live(
     """
     chosen, info = await asyncio.to_thread(_read, name, models_dir)
     engine = chosen.engine
-    if not engine.info.live:
-        raise SettingError(f"Engine {name!r} does not transcribe live.")
+    require_pass(name, engine.info, live=True)
     if engine.remote_live:
         order = Order(chosen.model, remotes or Remotes(), timeout_s)
         remote: RemoteEngine = _factory(engine.remote_live)(order)
@@ -217,8 +231,7 @@ async def open_batch(
     """
     chosen, info = await asyncio.to_thread(_read, name, models_dir)
     engine = chosen.engine
-    if not engine.info.batch:
-        raise SettingError(f"Engine {name!r} does not transcribe recordings.")
+    require_pass(name, engine.info, live=False)
     if engine.remote_batch:
         order = Order(chosen.model, remotes or Remotes(), timeout_s)
         remote: Transcriber = _factory(engine.remote_batch)(order)

@@ -126,3 +126,22 @@ def test_a_tenant_is_given_a_shadow_engine_that_hears_recordings(tmp_path: Path)
     for wish in ("shadow_engine=realtime:x", "shadow_engine=nobody", "shadow_share=2"):
         refused = runner.invoke(app, ["tenants", "set", "acme", wish, *where])
         assert isinstance(refused.exception, SettingError)
+
+
+def test_a_tenant_is_given_no_engine_without_the_pass_that_it_is_for(tmp_path: Path) -> None:
+    where = ["--tenants-file", str(tmp_path / "t.toml")]
+    runner.invoke(app, ["tenants", "add", "acme", *where])
+    for wish, others in {
+        "live_engine=openai:x": "realtime",
+        "live_final_engine=realtime:x": "openai",
+        "batch_engine=pocketsphinx, realtime:x": "openai",
+        "shadow_live_engine=openai:x": "realtime",
+    }.items():
+        refused = runner.invoke(app, ["tenants", "set", "acme", wish, *where]).exception
+        assert isinstance(refused, SettingError)
+        assert "does not transcribe" in refused.message
+        assert others in refused.hint
+        assert "counter" not in refused.hint
+    for wish in ("live_engine=realtime:x", "live_final_engine=openai:x", "batch_engine=sarvam"):
+        done = runner.invoke(app, ["tenants", "set", "acme", wish, *where])
+        assert done.exit_code == 0, done.output
