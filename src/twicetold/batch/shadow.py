@@ -132,8 +132,17 @@ class ShadowWorker:
         return await lease.fail(failure.code, failure.message, failure.hint)
 
     async def _make(self, job: Job) -> None:
-        """Nothing where the order has lost its sense: another comes with what took its place.
-        The tenant is asked again whether it still wants, and allows, the engines."""
+        """What is lacking still: a transcript that was written anew meanwhile has found this order
+        at work, and ordered nothing."""
+        for _ in range(_ATTEMPTS):
+            if not await self._made_some(job):
+                return
+
+    async def _made_some(self, job: Job) -> bool:
+        """False where nothing is lacking, or the order has lost its sense: another comes with what
+        took its place. The tenant is asked again whether it still wants, and allows, the engines.
+        """
+        made = False
         await self._policy.learn(job.key.tenant)
         for use, name in wanted_for(job, self._policy, self._done):
             call = await self._standing(job.key)
@@ -143,12 +152,14 @@ class ShadowWorker:
             await self._quiet()
             path = local_path(self._carriers.store, job.recording)
             if (await identify(path)).content != job.content:
-                return
+                return False
             ear = await self._engine.ear(use, name)
             language = spoken_language(job.language, ear.info)
             expected = self._policy.expected(job.key.tenant)
             heard = await ear.hear(path, language, expected, self._quiet)
             await self._compare(job.key, use, ear.info.label, heard)
+            made = True
+        return made
 
     async def _standing(self, key: CallKey) -> Call | None:
         """The call, where its canonical transcript stands and is no stand-in's."""
