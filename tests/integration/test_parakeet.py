@@ -7,6 +7,7 @@ import asyncio
 import random
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,35 @@ async def test_a_model_that_is_damaged_ends_the_start_in_words(
     with pytest.raises(EngineFailed) as failed:
         await open_batch(f"parakeet:{broken}", hosts=0, timeout_s=30)
     assert str(broken) in failed.value.message
+
+
+def _of_other_features(directory: Path) -> None:
+    make_ctc(directory, Shape(seed=4))  # of 128, which no config.json tells
+
+
+def _of_another_vocabulary(directory: Path) -> None:
+    make_ctc(directory, Shape(seed=4, features=80))
+    lines = (directory / "vocab.txt").read_text().splitlines()
+    (directory / "vocab.txt").write_text("\n".join([*lines[:5], lines[-1].split()[0] + " 5"]))
+
+
+def _of_another_decoder(directory: Path) -> None:
+    make_model(directory, Shape(seed=3, encoder=32))
+    make_model(directory / "other", Shape(seed=3))
+    (directory / "other" / "decoder_joint-model.onnx").replace(
+        directory / "decoder_joint-model.onnx"
+    )
+
+
+@pytest.mark.parametrize("mix", [_of_other_features, _of_another_vocabulary, _of_another_decoder])
+async def test_files_of_different_exports_end_the_start_in_words(
+    tmp_path: Path, mix: Callable[[Path], None]
+) -> None:
+    mix(tmp_path / "mixed")
+    with pytest.raises(EngineFailed) as failed:
+        await open_batch(f"parakeet:{tmp_path / 'mixed'}", hosts=0, timeout_s=30)
+    assert str(tmp_path / "mixed") in failed.value.message
+    assert "different exports" in failed.value.hint
 
 
 @pytest.mark.parametrize("kind", ["tdt", "rnnt", "ctc"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -235,6 +236,47 @@ async def test_where_no_last_word_comes_it_is_insisted_on(monkeypatch: pytest.Mo
         assert last.text == NUMBERS
 
 
+@pytest.mark.parametrize(
+    ("babble", "limit"),
+    [
+        ('{"type": "transcription.delta", "delta": ""}', EngineHostDied),
+        (json.dumps({"type": "transcription.delta", "delta": "word " * 4_000}), EngineFailed),
+        ("[" * 100_000, EngineFailed),
+    ],
+    ids=["for ever", "too much", "too deep"],
+)
+async def test_a_server_that_says_more_than_there_is_fails_in_time(
+    monkeypatch: pytest.MonkeyPatch, babble: str, limit: type[Exception]
+) -> None:
+    monkeypatch.setattr(live, "_SLOWEST", 0.0)
+    server = VllmServer()
+    server.moods.babble = babble
+    async with server.open(), engine_of(server, timeout_s=0.5) as engine:
+        async with asyncio.timeout(10.0):
+            with pytest.raises(limit):
+                await hear(engine, SOUND)
+
+
+async def test_halves_of_characters_are_no_part_of_a_word() -> None:
+    server = OpenAiServer()
+    body = {"text": "", "words": [{"word": "a\ud800b", "start": 0.0, "end": 10**400}]}
+    server.answers = [
+        Answer(200, {"text": "a\ud800b"}),
+        Answer(200, {"words": [{"word": "a\ud800b", "start": 0.0, "end": 0.5}]}),
+        Answer(400, {"error": {"message": "not \ud800"}}),
+    ]
+    async with server.open(), batch_of(server) as engine:
+        for _ in range(2):
+            (heard,) = await engine.transcribe([SOUND], "en")
+            assert heard.text.encode() == b"a?b"
+        with pytest.raises(EngineRefused) as caught:
+            await engine.transcribe([SOUND], "en")
+        assert caught.value.message.encode()
+        server.answers = [Answer(200, body)]
+        with pytest.raises(EngineFailed, match="no transcript"):
+            await engine.transcribe([SOUND], "en")
+
+
 async def test_text_that_comes_after_the_commit_alone_is_whole() -> None:
     server = OpenAiRealtimeServer()
     server.early = False
@@ -288,8 +330,12 @@ async def file_server(
         [Answer(silent=True)],
         [Answer(200, b"no json")],
         [Answer(408)],
+        [Answer(200, {"text": "", "transcript": ""}, drip_s=0.1)],
+        [Answer(200, b" " * 40_000_000)],
+        [Answer(200, b"[" * 100_000)],
+        [Answer(200, b"no gzip", {"content-encoding": "gzip"})],
     ],
-    ids=["429", "5xx", "torn", "silent", "no json", "408"],
+    ids=["429", "5xx", "torn", "silent", "no json", "408", "drip", "huge", "deep", "garbage"],
 )
 async def test_what_may_pass_is_tried_again(
     file_server: OpenAiServer | SarvamServer, answers: list[Answer]
@@ -299,6 +345,19 @@ async def test_what_may_pass_is_tried_again(
         (heard,) = await engine.transcribe([SOUND], "en")
     assert heard.text == NUMBERS
     assert len(file_server.requests) == len(answers) + 1
+
+
+async def test_more_text_than_anybody_says_is_no_transcript(
+    file_server: OpenAiServer | SarvamServer,
+) -> None:
+    words = "word " * 4_000
+    told = {"start_time_seconds": [0.0], "end_time_seconds": [1.0], "words": [words]}
+    timed = {"segments": [{"text": words, "start": 0.0, "end": 1.0}], "timestamps": told}
+    async with batch_of(file_server) as engine:
+        for body in ({"text": words, "transcript": words}, timed):
+            file_server.answers = [Answer(200, body)]
+            with pytest.raises(EngineFailed, match="more text than anybody says"):
+                await engine.transcribe([SOUND], "en")
 
 
 async def test_the_server_says_when_to_come_again(file_server: OpenAiServer | SarvamServer) -> None:

@@ -396,6 +396,40 @@ async def test_a_transcript_that_is_written_anew_is_compared_anew(shadowed: Shad
     assert [one.key for one in (await shadowed.world.transcripts.shadows("acme")).shadows] == [KEY]
 
 
+async def test_a_transcript_written_anew_while_its_order_is_at_work_is_compared_anew(
+    shadowed: Shadowed,
+) -> None:
+    """Between the one shadow, which was compared, and the other, which is still heard."""
+    shadowed.wishes["acme"] = Wishes(shadow_live_engine="other")
+    job = await shadowed.transcribed()
+    world, first_made, go_on = shadowed.world, asyncio.Event(), asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def waiting(use: Use, name: str) -> AsyncIterator[ShadowEar]:
+        if use is Use.SHADOW_LIVE:
+            first_made.set()
+            await go_on.wait()
+        async with shadowed.ear(use, name) as ear:
+            yield ear
+
+    carriers = ShadowCarriers(shadowed.orders, world.queue, world.transcripts, world.store)
+    worker = ShadowWorker(carriers, waiting, shadowed.policy, SETTINGS, shadowed.done)
+    async with running(worker.run()):
+        await first_made.wait()
+        await world.queue.forget(KEY)
+        async with world.worker(
+            replace(SETTINGS, chunking=replace(SETTINGS.chunking, chunk_s=6.0)),
+            published=shadowed.published,
+        ):
+            await world.queue.submit(job)
+            await world.job(JobState.DONE)
+        assert (await shadowed.shadow()).stale
+        go_on.set()
+        await shadowed.order(JobState.DONE)
+    made = (await world.transcripts.shadows("acme")).shadows
+    assert [(one.pass_, one.stale) for one in made] == [("batch", False), ("live", False)]
+
+
 async def test_nothing_of_a_shadow_is_in_search_or_transcript(shadowed: Shadowed) -> None:
     await shadowed.transcribed()
     async with shadowed.shadowing():

@@ -386,3 +386,11 @@ def test_a_device_or_numbers_that_the_machine_has_not(models: dict[str, Path]) -
         WhisperEngine(str(models["english"]), device="cpu", compute="float17")
     with pytest.raises(SettingError, match="on abacus"):
         WhisperEngine(str(models["english"]), device="abacus")
+
+
+@pytest.mark.parametrize("tick_s", [-1.0, 8.0, float("nan"), float("inf")])
+def test_a_tick_that_no_window_can_have_ends_the_start(
+    models: dict[str, Path], tick_s: float
+) -> None:
+    with pytest.raises(SettingError, match="tick_s"):
+        WhisperEngine(str(models["english"]), tick_s=tick_s)

@@ -39,6 +39,7 @@ class Moods:
     drop_after: int = 2
     errors: int = 0  # utterances that are answered by an error
     silent: bool = False  # nothing is said after the greeting
+    babble: str = ""  # for ever, instead of an answer, every 10 ms: this frame
     delay_s: float = 0.0  # before each thing that it says
     halted: asyncio.Event | None = None  # until then nothing more is read
 
@@ -127,6 +128,9 @@ class ReferenceServer:
     async def say(self, connection: ServerConnection, **event: Any) -> None:
         if self.moods.silent:
             return
+        while self.moods.babble:
+            await connection.send(self.moods.babble)
+            await asyncio.sleep(0.01)
         if self.moods.delay_s:
             await asyncio.sleep(self.moods.delay_s)
         await connection.send(json.dumps(event))

@@ -24,13 +24,15 @@ from twicetold.speech.transcript import Hypothesis
 
 @dataclass(frozen=True)
 class Answer:
-    """``status`` 0: the connection is torn; ``silent``: nothing is ever said."""
+    """``status`` 0: the connection is torn; ``silent``: nothing is ever said; ``drip_s``: the pause
+    behind each letter of the body."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     delay_s: float = 0.0
+    drip_s: float = 0.0
 
 
 @dataclass
@@ -94,8 +96,12 @@ class FileServer:
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         head = [f"HTTP/1.1 {answer.status} Said", f"content-length: {len(body)}"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
-        writer.write("\r\n".join([*head, "", ""]).encode() + body)
-        await writer.drain()
+        writer.write("\r\n".join([*head, "", ""]).encode())
+        pieces = [body[at : at + 1] for at in range(len(body))] if answer.drip_s else [body]
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(answer.drip_s)
 
     def _answer(self, request: Request) -> Answer:
         try:

@@ -25,6 +25,7 @@ from twicetold.choice.wishes import Use
 from twicetold.errors import (
     BadParameter,
     CallDeleted,
+    EngineFailed,
     EngineNotAllowed,
     LeaseLost,
     SwapLost,
@@ -57,6 +58,10 @@ class ShadowCarriers:
 
 class _TakenBack(Exception):
     """The tenant does not want the engine any more, or does not allow it."""
+
+
+class _Replaced(Exception):
+    """The recording is no longer the order's."""
 
 
 class ShadowWorker:
@@ -147,24 +152,36 @@ class ShadowWorker:
         return await lease.fail(failure.code, failure.message, failure.hint)
 
     async def _make(self, job: Job) -> None:
-        """Nothing where the order has lost its sense: another comes with what took its place.
-        The tenant is asked again whether it still wants, and allows, the engines: here, and before
-        each step, for it may be hours before it is quiet."""
+        """What is lacking still: a transcript that was written anew meanwhile has found this order
+        at work, and ordered nothing."""
+        done = self._done
+        for _ in range(_ATTEMPTS):
+            if not await self._made_some(job, done):
+                return
+            done = ShadowsDone()  # what is left out was counted
+
+    async def _made_some(self, job: Job, done: ShadowsDone) -> bool:
+        """False where nothing is lacking, or the order has lost its sense: another comes with what
+        took its place. The tenant is asked again whether it still wants, and allows, the engines:
+        here, and before each step, for it may be hours before it is quiet."""
+        made = False
         await self._policy.learn(job.key.tenant)
-        for use, name in wanted_for(job, self._policy, self._done):
+        for use, name in wanted_for(job, self._policy, done):
             try:
-                if not await self._shadow(job, use, name):
-                    return
+                made = await self._shadow(job, use, name) or made
             except _TakenBack:
-                self._done.left_out += 1
+                done.left_out += 1
                 log.warning("shadow_left_out", call=str(job.key), code="taken_back")
+            except _Replaced:
+                return False
+        return made
 
     async def _shadow(self, job: Job, use: Use, name: str) -> bool:
-        """One of them, where it is missing; False where the recording is no longer the job's."""
+        """One of them; False where it is not missing. Raises _TakenBack, _Replaced."""
         call = await self._standing(job.key)
         label = self._policy.info(name).label
         if call is None or not await missing(self._carriers.transcripts, call, use, label):
-            return True
+            return False
 
         async def quiet() -> None:
             await self._quiet()
@@ -174,7 +191,7 @@ class ShadowWorker:
         await quiet()
         path = local_path(self._carriers.store, job.recording)
         if (await identify(path)).content != job.content:
-            return False
+            raise _Replaced
         ear = await self._engine.ear(use, name)
         language = spoken_language(job.language, ear.info)
         expected = self._policy.expected(job.key.tenant)
@@ -185,7 +202,7 @@ class ShadowWorker:
     def _wants(self, job: Job, use: Use, name: str) -> bool:
         try:
             return self._policy.shadow(use, *job.key, job.language) == name
-        except (EngineNotAllowed, BadParameter):
+        except (EngineNotAllowed, EngineFailed, BadParameter):
             return False
 
     async def _standing(self, key: CallKey) -> Call | None:

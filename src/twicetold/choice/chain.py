@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo
-from twicetold.errors import EngineFailed
+from twicetold.errors import EngineFailed, TwicetoldError
 
 TRIES = 2  # of one engine at one utterance, while there is another
 
@@ -83,4 +83,7 @@ class Chain(Generic[T]):
 
     def attempts(self, least: int) -> int:
         """How many attempts an utterance gets: ``least``, and enough for each engine."""
-        return max(least, TRIES * len(self._members()))
+        try:
+            return max(least, TRIES * len(self._members()))
+        except TwicetoldError:  # whoever picks one is told
+            return least

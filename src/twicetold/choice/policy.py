@@ -7,9 +7,13 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 
+import structlog
+
 from twicetold.choice.wishes import Use, Wishes
 from twicetold.engines import EngineInfo, Expected
-from twicetold.errors import BadParameter, EngineNotAllowed, SettingError
+from twicetold.errors import BadParameter, EngineFailed, EngineNotAllowed, SettingError
+
+log = structlog.get_logger()
 
 InfoOf = Callable[[str], EngineInfo]
 
@@ -41,7 +45,8 @@ class Policy:
         only where none is wanted for the use.
 
         Raises EngineNotAllowed where all that would do are remote and the tenant's settings do
-        not name them, BadParameter where none knows the language.
+        not name them, BadParameter where none knows the language, EngineFailed where one that
+        might is not on this machine.
         """
         wishes = self._wishes_of(tenant).over(self._server)
         wanted = [wish for wish in wishes.of(use) if wish.serves(language)]
@@ -50,7 +55,7 @@ class Policy:
         if knowing and not allowed:
             raise _refused([self.info(name).name for name in knowing], tenant)
         if wishes.of(use) and not knowing:
-            raise _unknown(language, [self.info(wish.name) for wish in wishes.of(use)])
+            raise _unknown(language, self._known(wishes, use, tenant))
         return allowed
 
     def spoken(self, use: Use, tenant: str, language: str) -> str:
@@ -83,6 +88,17 @@ class Policy:
         for name in names:
             with contextlib.suppress(SettingError):  # whoever asks for it is told
                 self.info(name)
+
+    def _known(self, wishes: Wishes, use: Use, tenant: str) -> list[EngineInfo]:
+        """A client is told no path: what is missing is for whoever reads the log."""
+        try:
+            return [self.info(wish.name) for wish in wishes.of(use)]
+        except SettingError as error:
+            log.warning("engine_not_here", tenant=tenant, reason=error.message)
+            raise EngineFailed(
+                f"An engine that tenant {tenant} is to have is not on this machine.",
+                "Whoever runs the server finds in its log which one, and may set another.",
+            ) from error
 
     def _knows(self, name: str, language: str) -> bool:
         try:

@@ -10,6 +10,7 @@ MOST_LETTERS = 4_000
 
 _APART = re.compile(r"[,\n]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}")
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # no letters, but Persian and Indic words have them
 _MARKS = ("<|", "|>")  # of a model's own tokens, which no term may pass for
 
 
@@ -25,7 +26,7 @@ def parse_vocabulary(text: str) -> tuple[str, ...]:
     for number, term in enumerate(terms, 1):
         if len(term) > MOST_TERM_LETTERS:
             raise ValueError(f"{len(term)} letters in term {number}")
-        if not term.isprintable() or any(mark in term for mark in _MARKS):
+        if not term.translate(_JOINERS).isprintable() or any(mark in term for mark in _MARKS):
             raise ValueError(f"signs in term {number} that nobody says")
     if (letters := sum(map(len, terms))) > MOST_LETTERS:
         raise ValueError(f"{letters} letters in all")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -36,6 +35,8 @@ def sample_call() -> Path:
 
 async def spoken_sample() -> Sound | None:
     """A sentence that comes with the package; None where it was left out."""
+    import asyncio
+
     from twicetold.cli.live_call import opened
 
     folder = samples_folder()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from twicetold.errors import SettingError
 
+_MOST_S = 600.0  # of a window: what is encoded at once must have room in memory
+
 Parsers = Mapping[str, Callable[[str], object]]
 
 
@@ -32,9 +34,12 @@ def parse_options(engine: str, text: str, known: Parsers) -> dict[str, object]:
     return options
 
 
-def seconds(text: str) -> list[float]:
-    """``5/20/3``. Raises ValueError."""
-    return [float(part) for part in text.split("/")]
+def window(text: str) -> list[float]:
+    """``5/20/3``: seconds before a chunk, of it, and after it. Raises ValueError."""
+    before, chunk, after = (float(part) for part in text.split("/"))
+    if not (0 <= before <= _MOST_S and 0 < chunk <= _MOST_S and 0 <= after <= _MOST_S):
+        raise ValueError(text)
+    return [before, chunk, after]
 
 
 def names(text: str) -> list[str]:
@@ -42,9 +47,13 @@ def names(text: str) -> list[str]:
     return [part for part in text.split("|") if part]
 
 
-def positive(text: str) -> int:
-    """Raises ValueError for what is no whole number from 1 on."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def up_to(most: int) -> Callable[[str], int]:
+    """Reads a whole number from 1 to ``most``; raises ValueError for any other."""
+
+    def read(text: str) -> int:
+        number = int(text)
+        if not 1 <= number <= most:
+            raise ValueError(text)
+        return number
+
+    return read

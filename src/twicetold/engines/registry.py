@@ -19,7 +19,7 @@ from twicetold.engines.moonshine.info import MOONSHINE_INFO, moonshine_info
 from twicetold.engines.null import NULL_INFO, NullEngine
 from twicetold.engines.openai.info import OPENAI_INFO
 from twicetold.engines.openai.info import info_of as openai_info
-from twicetold.engines.options import Parsers, names, parse_options, positive, seconds
+from twicetold.engines.options import Parsers, names, parse_options, up_to, window
 from twicetold.engines.parakeet.info import PARAKEET_INFO
 from twicetold.engines.pocketsphinx import POCKETSPHINX_INFO
 from twicetold.engines.pool import HostPool
@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # brings a WebSocket client along
     from twicetold.engines.remote.live import RemoteEngine
 
 _EXAMPLES = {"openai": "gpt-4o-transcribe", "realtime": "gpt-4o-transcribe"}
+# Numbers beyond these would take the machine's memory, or make no start at all.
+_COUNTS = {"threads": up_to(1024), "together": up_to(256)}
 BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 
 
@@ -86,11 +88,7 @@ ENGINES: dict[str, Engine] = {
         hosts=1,
         takes_model=True,
         start_timeout_s=300.0,
-        options={
-            "device": str,
-            **dict.fromkeys(("threads", "together"), positive),
-            "window_s": seconds,
-        },
+        options={"device": str, **_COUNTS, "window_s": window},
         live_speed=10.0,  # an utterance is decoded again from its beginning
     ),
     "whisper": Engine(
@@ -103,7 +101,8 @@ ENGINES: dict[str, Engine] = {
         start_timeout_s=300.0,
         options={
             **dict.fromkeys(("device", "compute", "prompt", "hotwords"), str),
-            **dict.fromkeys(("threads", "beam", "together"), positive),
+            **_COUNTS,
+            "beam": up_to(100),
             "languages": names,
             "tick_s": float,
         },
@@ -117,7 +116,7 @@ ENGINES: dict[str, Engine] = {
         takes_model=True,
         describe=moonshine_info,
         start_timeout_s=120.0,
-        options={"threads": positive, "tokens_per_s": positive},
+        options={"threads": _COUNTS["threads"], "tokens_per_s": up_to(100)},
         live_speed=8.0,  # the words of an utterance are decoded again from its beginning
     ),
     "sherpa": Engine(
@@ -127,7 +126,7 @@ ENGINES: dict[str, Engine] = {
         takes_model=True,
         describe=sherpa_info,
         start_timeout_s=120.0,
-        options={"threads": positive, "together": positive},
+        options=_COUNTS,
     ),
     "realtime": Engine(
         REALTIME_INFO,

@@ -9,7 +9,7 @@ import pytest
 from twicetold.choice.chain import Chain, Member
 from twicetold.choice.health import Health
 from twicetold.engines import EngineInfo
-from twicetold.errors import EngineFailed
+from twicetold.errors import EngineFailed, EngineNotAllowed
 
 pytestmark = pytest.mark.unit
 
@@ -104,3 +104,10 @@ def test_where_all_are_out_the_first_goes_on() -> None:
 def test_a_chain_of_nobody_is_an_engine_that_failed() -> None:
     with pytest.raises(EngineFailed, match="No engine is open"):
         Chain[Named](list).pick()
+
+
+def test_an_utterance_has_its_attempts_though_its_engines_are_withdrawn() -> None:
+    def withdrawn() -> list[Member[Named]]:
+        raise EngineNotAllowed("cloud")
+
+    assert Chain(withdrawn).attempts(3) == 3

@@ -7,11 +7,12 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Use, Wishes
 from twicetold.engines import EngineInfo, Expected
-from twicetold.errors import BadParameter, EngineNotAllowed, SettingError
+from twicetold.errors import BadParameter, EngineFailed, EngineNotAllowed, SettingError
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +50,14 @@ def test_a_language_that_nobody_knows_is_refused_with_what_they_know() -> None:
     with pytest.raises(BadParameter, match="No engine here is for language hi") as caught:
         policy("english, de=any").names(Use.LIVE, "acme", "hi")
     assert "english: en" in caught.value.hint
+
+
+def test_of_an_engine_that_is_not_here_a_client_is_told_no_path() -> None:
+    chosen = policy("any", Wishes("elsewhere:/srv/models/x"))
+    with capture_logs() as logs, pytest.raises(EngineFailed, match="tenant acme") as caught:
+        chosen.spoken(Use.LIVE, "acme", "en")
+    assert "/srv" not in f"{caught.value} {caught.value.hint}"
+    assert "/srv/models/x" in logs[0]["reason"]
 
 
 def test_a_remote_engine_is_refused_until_the_tenant_names_it() -> None:

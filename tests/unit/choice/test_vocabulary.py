@@ -39,6 +39,11 @@ def test_phrases_keep_their_spaces_and_no_more() -> None:
     assert parse_vocabulary("") == ()
 
 
+def test_words_keep_the_signs_that_join_their_letters() -> None:
+    terms = ("می\u200cخواهم", "क्\u200dष")
+    assert parse_vocabulary(", ".join(terms)) == terms
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -48,6 +53,7 @@ def test_phrases_keep_their_spaces_and_no_more() -> None:
         ("<|startoftranscript|>", "signs in term 1"),
         ("secret\x1b[2J", "signs in term 1"),
         ("secret\x00", "signs in term 1"),
+        ("secret\u202e", "signs in term 1"),
     ],
 )
 def test_what_is_too_much_is_told_without_the_words(text: str, said: str) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from twicetold.engines.options import names, parse_options, positive, seconds
+from twicetold.engines.options import names, parse_options, up_to, window
 from twicetold.engines.registry import engine_info
 from twicetold.errors import SettingError
 
 pytestmark = pytest.mark.unit
 
-KNOWN = {"beam": positive, "window_s": seconds, "languages": names, "prompt": str}
+KNOWN = {"beam": up_to(100), "window_s": window, "languages": names, "prompt": str}
 
 
 def test_each_is_read_as_its_engine_takes_it() -> None:
@@ -26,7 +26,14 @@ def test_each_is_read_as_its_engine_takes_it() -> None:
     assert parse_options("x", "", KNOWN) == {}
 
 
-@pytest.mark.parametrize("text", ["beam=0", "beam=x", "beam", "beam=", "window_s=5/x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("beam=0", "beam=-1", "beam=101", "beam=x", "beam", "beam="),
+        *("window_s=5/x", "window_s=5/20", "window_s=-1/20/3", "window_s=5/0/3"),
+        *("window_s=nan/20/3", "window_s=5/20/inf", "window_s=5/1e9/3"),
+    ],
+)
 def test_a_value_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="which it does not take"):
         parse_options("x", text, KNOWN)

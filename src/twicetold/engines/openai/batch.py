@@ -11,6 +11,7 @@ from twicetold.engines import EngineInfo, Sound, Transcriber
 from twicetold.engines.openai.info import info_of, tells_no_times
 from twicetold.engines.remote import OPENAI_URL, Order, as_http, key_for, primary
 from twicetold.engines.remote.batch import RemoteBatch
+from twicetold.engines.remote.limits import check_length, storable
 from twicetold.engines.remote.requests import Form, Requests
 from twicetold.engines.remote.sounds import check_rate, wav_of
 from twicetold.engines.remote.spreading import Loudness, spread, within
@@ -121,22 +122,22 @@ def words_of(body: dict[str, Any], sound: Sound) -> tuple[Word, ...]:
     try:
         words = [_word(each, sound.seconds) for each in body.get("words") or ()]
         if any(words):
-            return _in_order(word for word in words if word is not None)
+            return _said(words, sound)
         if segments := body.get("segments"):
             parts = [
                 within(each["text"], float(each["start"]), float(each["end"]), sound.seconds)
                 for each in segments
             ]
-            return _in_order(word for part in parts for word in part)
+            return _said((word for part in parts for word in part), sound)
         loudness = Loudness(sound.rate)
         loudness.hear(sound.pcm)
         return spread(body["text"], loudness)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise EngineFailed("The server of engine openai answered no transcript.") from None
 
 
 def _word(body: dict[str, Any], most: float) -> Word | None:
-    text = body["word"].strip()
+    text = storable(body["word"]).strip()
     start = min(max(0.0, float(body["start"])), most)
     end = min(max(start, float(body["end"])), most)
     given = body.get("probability")  # speaches and whisper.cpp tell it
@@ -144,8 +145,11 @@ def _word(body: dict[str, Any], most: float) -> Word | None:
     return Word(start, end, text, probability) if text else None
 
 
-def _in_order(words: Iterable[Word]) -> tuple[Word, ...]:
-    return tuple(sorted(words, key=lambda word: word.start))
+def _said(words: Iterable[Word | None], sound: Sound) -> tuple[Word, ...]:
+    """In order. Raises EngineFailed for more of them than anybody says."""
+    told = sorted((word for word in words if word is not None), key=lambda word: word.start)
+    check_length(" ".join(word.text for word in told), sound.seconds)
+    return tuple(told)
 
 
 def _is_about_times(error: EngineRefused) -> bool:

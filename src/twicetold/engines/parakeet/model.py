@@ -25,6 +25,7 @@ from twicetold.engines.parakeet.wording import Vocabulary
 from twicetold.errors import EngineFailed, MissingExtra
 
 _ERRORS_ONLY = 3
+_TRIAL_SAMPLES = 16_000
 _ENCODERS = ("encoder-model", "model")  # of a transducer, of CTC
 
 
@@ -84,6 +85,20 @@ class Model:
             self.greedy = CtcGreedy(blank=self.vocabulary.blank)
         else:
             self.greedy = self._transducer(_joint(self._asr, options, wanted), options)
+        self._try(directory)
+
+    def _try(self, directory: Path) -> None:
+        """Files of different exports can be loaded together, and would fail at each sound."""
+        hint = "Its files may be of different exports, or config.json missing: get it again whole."
+        try:
+            (frames,) = self.encode([np.zeros(_TRIAL_SAMPLES, np.float32)])
+            self.greedy.decode([(frames, self.greedy.start())])
+        except Exception as error:  # onnxruntime's, or what shapes that do not fit make of numpy
+            raise EngineFailed(f"The model in {directory} hears nothing: {error}", hint) from error
+        tokens = len(self.vocabulary)
+        if self._is_ctc and frames.shape[-1] != tokens:
+            told = f"tells {frames.shape[-1]} tokens but its vocab.txt has {tokens}"
+            raise EngineFailed(f"The model in {directory} {told}.", hint)
 
     def _transducer(
         self, joint: onnxruntime.InferenceSession, options: onnxruntime.SessionOptions
@@ -183,7 +198,7 @@ def _kind(directory: Path) -> str:
     """Of the transducers, exports without ``config.json``, the first that were made, are TDT."""
     try:
         kind = json.loads((directory / "config.json").read_text()).get("model_type")
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         kind = None
     if isinstance(kind, str):
         return kind

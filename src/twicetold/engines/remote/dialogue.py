@@ -78,7 +78,7 @@ def event_of(text: str | bytes) -> Event:
     """What a server said. Raises EngineFailed for what is no JSON object."""
     try:
         event = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         raise EngineFailed("The server of the engine sent what is no JSON object.")

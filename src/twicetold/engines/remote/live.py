@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected
 from twicetold.engines.remote.dialogue import Dialogue, Service, Session, event_of
+from twicetold.engines.remote.limits import check_length
 from twicetold.engines.remote.sounds import Inlet
 from twicetold.engines.remote.spreading import Loudness, spread
 from twicetold.engines.remote.warm import WarmConnections
@@ -17,6 +18,7 @@ from twicetold.speech.transcript import Hypothesis
 
 _TAIL_S = 0.5  # of quiet that a last word is given, or it is lost
 _INSIST_S = 5.0  # without a last word; see Dialogue.insist
+_SLOWEST = 10.0  # × the sound: so long, and the timeout, a server may go on until its last word
 
 
 class RemoteEngine:
@@ -105,7 +107,7 @@ class RemoteStream:
             if self._heard.seconds:
                 await self._tell(self._inlet.take(b"", last=True) + self._tail())
                 await self._send(self._dialogue.finish())
-                await self._last_word()
+                await self._last_word_in_time()
             return self._hypothesis()
         finally:
             await self.aclose()
@@ -155,6 +157,17 @@ class RemoteStream:
         if self._failure is not None:
             await self._fail()
 
+    async def _last_word_in_time(self) -> None:
+        """One that never stops talking is as bad as one that is silent."""
+        limit_s = self._timeout_s + _SLOWEST * self._heard.seconds
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._last_word()
+        except TimeoutError:
+            raise EngineHostDied(
+                f"The server of the engine had not said its last word within {limit_s:g} s."
+            ) from None
+
     async def _last_word(self) -> None:
         """Wait until nothing more will be said; each event that comes renews our patience."""
         patience_s = min(_INSIST_S, self._timeout_s)
@@ -188,6 +201,7 @@ class RemoteStream:
         try:
             async for text in self._connection:
                 self._dialogue.receive(event_of(text))
+                check_length(self._dialogue.text, self._heard.seconds)
                 self._news.set()
                 if self._dialogue.done:
                     return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 import structlog
 
+from twicetold.engines.remote.limits import MOST_ANSWER_BYTES
 from twicetold.engines.remote.telling import refusal, told, worth_again
 from twicetold.errors import EngineFailed
 
@@ -41,7 +43,8 @@ class Requests:
     """Posts WAV files to ``url``, ``most`` at once.
 
     ``names``: of the settings that hold address and key; ``timeout_s``: a server may be silent for
-    so long; ``reason``: the words and the code in the body of an error.
+    so long, and take twice as long for all of an answer; ``reason``: the words and the code in the
+    body of an error.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Requests:
     ) -> None:
         self._engine, self._url, self._names = engine, url, names
         self._reason, self._secret = reason, secret
-        self._places = asyncio.Semaphore(most)
+        self._places, self._timeout_s = asyncio.Semaphore(most), timeout_s
         self._client = httpx.AsyncClient(
             headers={"User-Agent": "twicetold", **headers},
             timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
@@ -98,19 +101,33 @@ class Requests:
     ) -> tuple[dict[str, Any] | EngineFailed, float]:
         """One attempt: its answer or what went wrong, and how long the server asks us to wait."""
         try:
-            answer = await self._client.post(
-                self._url, data=dict(form), files={"file": ("sound.wav", wav, "audio/wav")}
-            )
-        except httpx.TimeoutException:
+            async with asyncio.timeout(2 * self._timeout_s):
+                answer, content = await self._answer(wav, form)
+        except (httpx.TimeoutException, TimeoutError):
             return EngineFailed(f"The server of engine {self._engine} did not answer in time."), 0.0
         except httpx.TransportError as error:
             what = f"cannot be reached ({type(error).__name__})"
             hint = f"Look at {self._names[0]}, and whether that server runs."
             return EngineFailed(f"The server of engine {self._engine} {what}.", hint), 0.0
-        body = _json_of(answer)
+        except httpx.DecodingError:
+            return EngineFailed(f"The server of engine {self._engine} answered garbage."), 0.0
+        if content is None:
+            most = f"more than {MOST_ANSWER_BYTES:,} bytes"
+            return EngineFailed(f"The server of engine {self._engine} answered {most}."), 0.0
+        body = _json_of(content)
         if answer.is_success and isinstance(body, dict):
             return body, 0.0
         return self._refusal(answer, body, private), _retry_after_s(answer)
+
+    async def _answer(self, wav: bytes, form: Form) -> tuple[httpx.Response, bytes | None]:
+        """The answer with its content; None where that is too long, of which no more is read."""
+        files, content = {"file": ("sound.wav", wav, "audio/wav")}, bytearray()
+        async with self._client.stream("POST", self._url, data=dict(form), files=files) as answer:
+            async for piece in answer.aiter_bytes():
+                content += piece
+                if len(content) > MOST_ANSWER_BYTES:
+                    return answer, None
+            return answer, bytes(content)
 
     def _refusal(self, answer: httpx.Response, body: Any, private: Sequence[str]) -> EngineFailed:
         url, key = self._names
@@ -123,10 +140,10 @@ class Requests:
         return refusal(self._engine, status, told(words, self._secret, private), url=url, key=key)
 
 
-def _json_of(answer: httpx.Response) -> Any:
+def _json_of(content: bytes) -> Any:
     try:
-        return answer.json()
-    except ValueError:
+        return json.loads(content)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from twicetold.engines.remote.limits import check_length, storable
 from twicetold.speech.transcript import Word
 
 _FRAME_S = 0.02
@@ -71,15 +72,17 @@ class Loudness:
 
 
 def spread(text: str, sound: Loudness) -> tuple[Word, ...]:
-    """The words of ``text``, each for as long as its letters' share of what sounds."""
-    words = text.split()
+    """The words of ``text``, each for as long as its letters' share of what sounds. Raises
+    EngineFailed for more of it than anybody says."""
+    check_length(text, sound.seconds)
+    words = storable(text).split()
     ends, starts = sound.bounds(_shares(words))
     return tuple(Word(*each) for each in zip(starts, ends[1:], words, strict=False))
 
 
 def within(text: str, start: float, end: float, most: float) -> tuple[Word, ...]:
     """The words of a stretch whose bounds are known, by their letters; all inside 0..``most``."""
-    words = text.split()
+    words = storable(text).split()
     start = min(max(0.0, start), most)
     length = max(0.0, min(end, most) - start)
     at = [start + share * length for share in _shares(words)]

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from twicetold.errors import EngineFailed, EngineRefused
 
 _MOST_LETTERS = 200
+_MOST_READ = 10_000  # enough that what a cut there leaves of something private is not told
 # Keys as their makers write them, and whatever follows the words that introduce one.
 _KEYLIKE = re.compile(
     r"(?i)\b(?:sk|pk|rk)[-_]\S+|\b(bearer\s+|key[:=]?\s+)\S+|[A-Za-z0-9_\-*]{40,}"
@@ -34,7 +35,8 @@ def worth_again(status: int) -> bool:
 def told(reason: object, secret: str | None = None, private: Sequence[str] = ()) -> str:
     """A server's words, short, on one line, without the key or anything that looks like one, and
     without what is ``private``."""
-    text = " ".join(str(reason).split()) if isinstance(reason, str) else ""
+    text = " ".join(reason[:_MOST_READ].split()) if isinstance(reason, str) else ""
+    text = text.encode("utf-8", "replace").decode()
     if secret:
         text = text.replace(secret, "***")
     for each in sorted(private, key=len, reverse=True):

@@ -7,6 +7,7 @@ from typing import Any
 from twicetold.engines import EngineInfo, Sound, Transcriber
 from twicetold.engines.remote import SARVAM_URL, Order, as_http, key_for
 from twicetold.engines.remote.batch import RemoteBatch
+from twicetold.engines.remote.limits import check_length
 from twicetold.engines.remote.requests import Requests
 from twicetold.engines.remote.sounds import check_rate, pieces_of, wav_of
 from twicetold.engines.remote.spreading import Loudness, spread, within
@@ -85,11 +86,12 @@ def words_of(body: dict[str, Any], sound: Sound) -> tuple[Word, ...]:
             for word in within(text, float(start), float(end), sound.seconds)
         ]
         if words:
+            check_length(" ".join(word.text for word in words), sound.seconds)
             return tuple(sorted(words, key=lambda word: word.start))
         loudness = Loudness(sound.rate)
         loudness.hear(sound.pcm)
         return spread(body["transcript"], loudness)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise EngineFailed("The server of engine sarvam answered no transcript.") from None
 
 

@@ -22,12 +22,14 @@ from twicetold.engines.whisper.language import SpokenLanguage
 from twicetold.engines.whisper.listening import Heard, Hints, Listener
 from twicetold.engines.whisper.model import Device, Model
 from twicetold.engines.whisper.steps import Steps, go_together
+from twicetold.errors import SettingError
 from twicetold.speech.transcript import Hypothesis
 
 T = TypeVar("T")
 
 _LEAST_SAMPLES = RATE // 10  # less is no word
 _SHORTEST_TICK_S, _LONGEST_TICK_S = 1.0, 5.0
+_TICK_HINT = "0, or leaving it out, takes what this machine can afford."
 _SHARE = 0.5  # of real time that the windows of one utterance may take
 _TOGETHER_ON_GPU = 16
 
@@ -77,6 +79,10 @@ class WhisperEngine:
         own = tuple(term for each in re.split(r"[|,]", hotwords) if (term := each.strip()))
         self._hints = Hints(prompt, own, beam, Thresholds(**(thresholds or {})))
         self.together = together or (_TOGETHER_ON_GPU if self._model.on_gpu else 1)
+        try:
+            WindowSettings(tick_s=tick_s or _SHORTEST_TICK_S)
+        except ValueError as error:  # else every utterance would fail
+            raise SettingError(f"Engine whisper: option tick_s: {error}.", _TICK_HINT) from error
         self.tick_s = tick_s or self._affordable_tick_s()
 
     @property

@@ -247,7 +247,10 @@ def _loaded(directory: Path, where: Device) -> Any:
     except (SettingError, EngineFailed):
         raise
     except ValueError as error:  # of a device or a type of numbers that this machine has not
-        raise SettingError(f"Whisper cannot run as {compute} on {device}: {error}.", "") from error
+        raise SettingError(
+            f"Whisper cannot run as {compute} on {device}: {error}.",
+            "Look at its options device and compute, or leave them out.",
+        ) from error
     except Exception as error:  # CTranslate2 and tokenizers raise what they like
         raise EngineFailed(
             f"The model in {directory} cannot be loaded: {error}",
