@@ -130,6 +130,13 @@ def test_no_key_is_told() -> None:
     assert told({"not": "text"}) == ""
 
 
+def test_nothing_private_is_told_in_whatever_writing() -> None:
+    assert told("no prompt MÖLLER, please", private=["Möller"]) == "no prompt ***, please"
+    for quoted in (r"got \nMöller", r"got M\u00f6ller", "got M&ouml;ller", "got M%C3%B6ller"):
+        assert told(quoted, private=["Möller"]) == ""
+        assert told(quoted) == quoted
+
+
 def test_a_code_is_a_word_and_no_sentence() -> None:
     assert code_of("server_error") == "server_error"
     assert code_of(429) == "429"

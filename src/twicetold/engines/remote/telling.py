@@ -14,6 +14,7 @@ _MOST_READ = 10_000  # enough that what a cut there leaves of something private 
 _KEYLIKE = re.compile(
     r"(?i)\b(?:sk|pk|rk)[-_]\S+|\b(bearer\s+|key[:=]?\s+)\S+|[A-Za-z0-9_\-*]{40,}"
 )
+_ESCAPES = re.compile(r"\\|&#?\w+;|%[0-9A-Fa-f]{2}")  # \u00f6, &ouml;, %C3%B6
 _AGAIN = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.CONFLICT,
@@ -34,9 +35,11 @@ def worth_again(status: int) -> bool:
 
 def told(reason: object, secret: str | None = None, private: Sequence[str] = ()) -> str:
     """A server's words, short, on one line, without the key or anything that looks like one, and
-    without what is ``private``."""
+    without what is ``private``: nothing, where that may stand in it in another writing."""
     text = " ".join(reason[:_MOST_READ].split()) if isinstance(reason, str) else ""
     text = text.encode("utf-8", "replace").decode()
+    if private and _ESCAPES.search(text):
+        return ""
     if secret:
         text = text.replace(secret, "***")
     for each in sorted(private, key=len, reverse=True):
