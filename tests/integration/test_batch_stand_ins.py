@@ -112,13 +112,17 @@ async def test_one_failure_is_no_reason_to_step_in(world: World) -> None:
     assert poor.calls == []
 
 
-async def test_a_stand_in_never_replaces_a_better_draft(world: World) -> None:
-    good, poor = NamedEngine("good", fails=True), NamedEngine("poor")
-    await submitted(world)
+async def better_draft(world: World) -> None:
     final = Final(1, 0, 1, 0.0, 1.0, "heard live", (Word(0.0, 1.0, "heard live"),), engine="good")
     await world.transcripts.save_draft(KEY, [final])
     await world.transcripts.end_call(KEY, 1010.0, 10.0, "good")
-    async with world.worker(LATER, engines(world, good, poor)):
+
+
+async def test_a_stand_in_never_replaces_a_better_draft(world: World) -> None:
+    good, poor = NamedEngine("good", fails=True), NamedEngine("poor")
+    await submitted(world)
+    await better_draft(world)
+    async with world.worker(replace(LATER, provisional_base_s=0.00001), engines(world, good, poor)):
         await world.job(JobState.FAILED)
     call = await world.transcripts.call(KEY)
     assert call is not None
@@ -126,10 +130,28 @@ async def test_a_stand_in_never_replaces_a_better_draft(world: World) -> None:
     assert poor.calls == []
 
 
+async def test_while_the_better_draft_serves_its_engine_is_waited_for(world: World) -> None:
+    good, poor = NamedEngine("good", fails=True), NamedEngine("poor")
+    await submitted(world)
+    await better_draft(world)
+    async with world.worker(LATER, engines(world, good, poor)):
+        async with asyncio.timeout(20.0):
+            while (job := await world.queue.job_of(KEY)) is None or job.attempts <= 3:
+                await asyncio.sleep(0.01)
+        call = await world.transcripts.call(KEY)
+        assert call is not None
+        assert call.canonical_revision is None
+        assert call.status in (Status.RECORDED, Status.TRANSCRIBING)
+        good.fails = False
+        call = await until_written_by(world, "good")
+    assert not call.provisional
+    assert poor.calls == []
+
+
 async def test_a_stand_in_stays_where_the_engine_never_comes_back(world: World) -> None:
     good, poor = NamedEngine("good", fails=True), NamedEngine("poor")
     await submitted(world)
-    async with world.worker(replace(LATER, provisional_base_s=0.0001), engines(world, good, poor)):
+    async with world.worker(replace(LATER, provisional_base_s=0.00001), engines(world, good, poor)):
         await world.job(JobState.DONE)
     call = await world.transcripts.call(KEY)
     assert call is not None

@@ -125,7 +125,10 @@ class BatchWorker:
             member = other
         if error is None and provisional:
             await self._go_on_later(lease)
-        await self._conclude(lease, attempt, error)
+        if _of_engine(error) and await self._draft_serves(lease, chain):
+            await self._wait_for_engine(lease, attempt, error)
+        else:
+            await self._conclude(lease, attempt, error)
 
     async def _stand_in(
         self, lease: Lease, chain: Chain[Kit], failed: Member[Kit]
@@ -168,15 +171,45 @@ class BatchWorker:
         rank = self._engines.rank
         return call.draft_engine is None or rank(member.label) >= rank(call.draft_engine)
 
+    async def _draft_serves(self, lease: Lease, chain: Chain[Kit]) -> bool:
+        """Whether a stand-in was not good enough: meanwhile the draft is what a stand-in's words
+        would be, and the engine that is wanted is tried as often."""
+        if not self._settings.job_attempts <= lease.attempt < self._last_try:
+            return False
+        other = chain.after(chain.first)
+        return other is not None and not await self._good_enough(lease, other)
+
+    async def _wait_for_engine(
+        self, lease: Lease, attempt: Attempt, error: Exception | None
+    ) -> None:
+        assert error is not None
+        failure, key = failure_of(error), lease.job.key
+        log.warning("draft_serves", call=str(key), **_described(error))
+        await lease.extend()
+        await self._carriers.transcripts.set_status(
+            key, Status.RECORDED, failure.code, failure.message
+        )
+        await lease.retry(self._later_s(lease), failure.code, failure.message, failure.hint)
+        await attempt.tell(Status.RECORDED)
+
     async def _go_on_later(self, lease: Lease) -> None:
         """A stand-in's transcript is published: the job waits for the engine that is wanted."""
-        if lease.attempt >= self._settings.job_attempts + _MORE_TRIES:
+        if lease.attempt >= self._last_try:
             log.warning("provisional_for_good", call=str(lease.job.key))
             return await lease.complete()
-        wait_s = min(_LONGEST_PROVISIONAL_S, self._settings.provisional_base_s * 2**lease.attempt)
         return await lease.retry(
-            wait_s, "provisional", "A stand-in has transcribed it; its engine is tried again.", ""
+            self._later_s(lease),
+            "provisional",
+            "A stand-in has transcribed it; its engine is tried again.",
+            "",
         )
+
+    @property
+    def _last_try(self) -> int:
+        return self._settings.job_attempts + _MORE_TRIES
+
+    def _later_s(self, lease: Lease) -> float:
+        return min(_LONGEST_PROVISIONAL_S, self._settings.provisional_base_s * 2.0**lease.attempt)
 
     async def _run_kept(self, lease: Lease, attempt: Attempt) -> Exception | None:
         """Run the attempt with its lease kept; returns what ended it, if not its success."""
