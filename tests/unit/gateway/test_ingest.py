@@ -218,8 +218,7 @@ async def test_a_message_without_sound_is_acknowledged_with_the_one_before() -> 
     await desk.ingest.feed(0, PCM)
     await desk.ingest.feed(1, b"")
     desk.broker.handed[0].set_result(None)
-    await asyncio.sleep(0.4)
-    assert desk.acks == [1]
+    await until(lambda: desk.acks == [1])
     desk.ingest.close()
 
 
