@@ -128,7 +128,7 @@ class Dispatcher:
         try:
             while fate is Fate.OVER:
                 fate = await self._run_call(key, inbox)
-                if inbox.empty:
+                if inbox.empty or share.over:
                     break
         except Exception:
             fate = Fate.BROKEN

@@ -76,14 +76,16 @@ class LiveWorker:
             log.warning("session_lost")
             self._say_lost(key)
             self._let_go(key)
-            await drain(self._consumer, inbox)
+            if not _stopping():
+                await drain(self._consumer, inbox)
         except* Conflict as conflicts:
             log.info("call_taken_over", code=_codes(conflicts))
             fate = Fate.TAKEN
         except* Exception as errors:
             log.exception("live_pass_given_up", exc_info=errors)
             self._let_go(key)
-            fate = await self._go_deaf(key, inbox)
+            if not _stopping():
+                fate = await self._go_deaf(key, inbox)
         finally:
             self._calls.pop(key, None)
         return fate
@@ -143,6 +145,13 @@ class LiveWorker:
         except Conflict:
             return Fate.TAKEN
         return Fate.OVER
+
+
+def _stopping() -> bool:
+    """Whether this task was cancelled. A group of tasks, one of which fails at that very moment,
+    tells of the failure alone: nothing else says that nobody waits for what comes now."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _leave(ledger: Ledger) -> None:
