@@ -7,7 +7,7 @@ database's threads, in pieces that bound memory and the time others wait.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -82,23 +82,10 @@ class SqliteTranscripts:
         Of two attempts at once the later one wins; the other raises SwapLost.
         """
         number = await self._db.write(partial(writes.open_revision, key=key))
-        try:
-            batch: list[Segment] = []
-            async for segment in segments:
-                batch.append(segment)
-                if len(batch) >= _BATCH_SEGMENTS:
-                    await self._db.write(
-                        partial(writes.add_segments, key=key, revision=number, segments=batch)
-                    )
-                    batch = []
-            await self._db.write(
-                partial(writes.switch, key=key, number=number, revision=revision, last=batch)
-            )
-        except BaseException:
-            # Where even this fails, the next save_canonical of the call clears up.
-            with contextlib.suppress(TwicetoldError):
-                await self._db.write(partial(writes.drop_revision, key=key, revision=number))
-            raise
+        add = partial(writes.add_segments, key=key, revision=number)
+        switch = partial(writes.switch, key=key, number=number, revision=revision)
+        drop = partial(writes.drop_revision, key=key, revision=number)
+        await self._save(segments, add, switch, drop)
 
     async def set_draft_wer(self, key: CallKey, wer: float, normaliser: str) -> None:
         await self._db.write(partial(writes.set_draft_wer, key=key, wer=wer, normaliser=normaliser))
@@ -137,21 +124,31 @@ class SqliteTranscripts:
     ) -> None:
         """As the port says. Of two at once the later one wins; the other raises SwapLost."""
         number = await self._db.write(partial(shadowing.open_shadow, key=key, pass_=shadow.pass_))
+        add = partial(shadowing.add_segments, key=key, number=number)
+        switch = partial(shadowing.switch, key=key, number=number, shadow=shadow)
+        drop = partial(shadowing.drop, key=key, number=number)
+        await self._save(segments, add, switch, drop)
+
+    async def _save(
+        self,
+        segments: AsyncIterator[Segment],
+        add: Callable[..., None],
+        switch: Callable[..., None],
+        drop: Callable[..., None],
+    ) -> None:
+        """A batch of ``segments`` at a time, and the ``last`` of them as they come to stand."""
         try:
             batch: list[Segment] = []
             async for segment in segments:
                 batch.append(segment)
                 if len(batch) >= _BATCH_SEGMENTS:
-                    await self._db.write(
-                        partial(shadowing.add_segments, key=key, number=number, segments=batch)
-                    )
+                    await self._db.write(partial(add, segments=batch))
                     batch = []
-            await self._db.write(
-                partial(shadowing.switch, key=key, number=number, shadow=shadow, last=batch)
-            )
+            await self._db.write(partial(switch, last=batch))
         except BaseException:
-            with contextlib.suppress(TwicetoldError):  # else the call's next shadow clears up
-                await self._db.write(partial(shadowing.drop, key=key, number=number))
+            # Where even this fails, the call's next one clears up.
+            with contextlib.suppress(TwicetoldError):
+                await self._db.write(drop)
             raise
 
     async def shadow(self, key: CallKey, pass_: str = "batch") -> Shadow | None:

@@ -19,7 +19,24 @@ LATER = {
     "calls": {"provisional": "INTEGER NOT NULL DEFAULT 0"},
 }
 
-SCHEMA = """
+# What a segment has, also where it is a shadow's.
+_SEGMENT = """    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    channel INTEGER NOT NULL,
+    utterance INTEGER NOT NULL DEFAULT 0,
+    start_s REAL NOT NULL,
+    end_s REAL NOT NULL,
+    text TEXT NOT NULL,
+    words TEXT NOT NULL,
+    speaker TEXT,
+    probability REAL,
+    failed INTEGER NOT NULL DEFAULT 0,
+    engine TEXT NOT NULL DEFAULT '',
+    UNIQUE (tenant, call_id, revision, number)"""
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS calls (
     tenant TEXT NOT NULL,
     call_id TEXT NOT NULL,
@@ -55,21 +72,7 @@ CREATE INDEX IF NOT EXISTS revisions_of_call ON revisions (tenant, call_id);
 
 CREATE TABLE IF NOT EXISTS segments (
     id INTEGER PRIMARY KEY,
-    tenant TEXT NOT NULL,
-    call_id TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    channel INTEGER NOT NULL,
-    utterance INTEGER NOT NULL DEFAULT 0,
-    start_s REAL NOT NULL,
-    end_s REAL NOT NULL,
-    text TEXT NOT NULL,
-    words TEXT NOT NULL,
-    speaker TEXT,
-    probability REAL,
-    failed INTEGER NOT NULL DEFAULT 0,
-    engine TEXT NOT NULL DEFAULT '',
-    UNIQUE (tenant, call_id, revision, number)
+{_SEGMENT}
 );
 CREATE INDEX IF NOT EXISTS segments_by_time
     ON segments (tenant, call_id, revision, start_s, channel, number);
@@ -116,21 +119,7 @@ CREATE TABLE IF NOT EXISTS shadows (
 CREATE INDEX IF NOT EXISTS shadows_of_call ON shadows (tenant, call_id, id);
 
 CREATE TABLE IF NOT EXISTS shadow_segments (
-    tenant TEXT NOT NULL,
-    call_id TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    channel INTEGER NOT NULL,
-    utterance INTEGER NOT NULL DEFAULT 0,
-    start_s REAL NOT NULL,
-    end_s REAL NOT NULL,
-    text TEXT NOT NULL,
-    words TEXT NOT NULL,
-    speaker TEXT,
-    probability REAL,
-    failed INTEGER NOT NULL DEFAULT 0,
-    engine TEXT NOT NULL DEFAULT '',
-    UNIQUE (tenant, call_id, revision, number)
+{_SEGMENT}
 );
 CREATE INDEX IF NOT EXISTS shadow_segments_by_time
     ON shadow_segments (tenant, call_id, revision, start_s, channel, number);
