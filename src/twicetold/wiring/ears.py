@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from twicetold.live.detection import Detector
 from twicetold.live.endpointing import EndpointSettings
 from twicetold.live.engines import Engines
 from twicetold.live.playing import PlayedCall
-from twicetold.media import Decoder
+from twicetold.media import Decoder, SoundInfo
 from twicetold.media.dual_mono import same_sound
 from twicetold.parts import remotes_of
 from twicetold.wiring.passes import batch_settings, live_settings
@@ -134,26 +134,26 @@ class LiveEar:
         return self._engine.info.spoken(language)
 
     async def hear(self, path: Path, language: str, on_share: OnShare) -> Heard:
-        decoding = await self._decoder.open_file(path)
-        try:
-            info = decoding.info
-            call = PlayedCall(
-                info.rate,
-                info.channels,
-                language,
-                Engines(Chain.of(self._engine)),  # a failure is forgotten with its recording
-                self._detector,
-                self._settings,
-                same_sound,
-            )
-            length_s = info.length_s or 0.0
+        async with aclosing(await self._decoder.open_file(path)) as decoding:
+            engines = Engines(Chain.of(self._engine))  # a failure is forgotten with its recording
+            call = played(decoding.info, language, engines, self._detector, self._settings)
+            length_s = decoding.info.length_s or 0.0
             await call.play(
                 decoding.blocks(),
                 lambda at_s: on_share(min(1.0, at_s / length_s) if length_s else 0.0),
             )
-        finally:
-            await decoding.aclose()
         return Heard(call.segments, call.length_s, call.channels)
+
+
+def played(
+    info: SoundInfo,
+    language: str,
+    engines: Engines,
+    detector: Detector,
+    settings: EndpointSettings,
+) -> PlayedCall:
+    """A call that a recording is played into."""
+    return PlayedCall(info.rate, info.channels, language, engines, detector, settings, same_sound)
 
 
 def _known_language(wanted: str, info: EngineInfo) -> str:

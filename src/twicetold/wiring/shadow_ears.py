@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +19,10 @@ from twicetold.engines.registry import BATCH_NICENESS, open_activity, open_batch
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import EndpointSettings
 from twicetold.live.engines import Engines
-from twicetold.live.playing import PlayedCall
 from twicetold.media import Decoder
-from twicetold.media.dual_mono import same_sound
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.parts import remotes_of
+from twicetold.wiring.ears import played
 from twicetold.wiring.passes import batch_settings, live_settings
 
 
@@ -91,8 +90,7 @@ class LiveShadowEar:
     async def hear(
         self, path: Path, language: str, expected: Expected, quiet: Quiet
     ) -> ShadowHeard:
-        decoding = await self._decoder.open_file(path)
-        began, waited_s = time.perf_counter(), 0.0
+        waited_s = 0.0
 
         async def blocks() -> AsyncIterator[bytes]:
             nonlocal waited_s
@@ -102,21 +100,13 @@ class LiveShadowEar:
                 waited_s += time.perf_counter() - asked
                 yield block
 
-        try:
-            call = PlayedCall(
-                decoding.info.rate,
-                decoding.info.channels,
-                language,
-                # A failure is forgotten with its recording.
-                Engines(Chain.of(self._engine), expected=lambda: expected),
-                self._detector,
-                self._settings,
-                same_sound,
-            )
+        async with aclosing(await self._decoder.open_file(path)) as decoding:
+            began = time.perf_counter()
+            # A failure is forgotten with its recording.
+            engines = Engines(Chain.of(self._engine), expected=lambda: expected)
+            call = played(decoding.info, language, engines, self._detector, self._settings)
             await call.play(blocks())
-        finally:
-            await decoding.aclose()
-        took_s = time.perf_counter() - began - waited_s
+            took_s = time.perf_counter() - began - waited_s
         # Each channel counts its own utterances; here they are of one text.
         segments = [replace(each, number=at) for at, each in enumerate(call.segments, 1)]
         return ShadowHeard(segments, call.length_s, took_s)
