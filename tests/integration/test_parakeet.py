@@ -78,10 +78,11 @@ def ours(emitted: list[Emitted]) -> tuple[list[int], list[int]]:
 def test_on_the_same_frames_the_same_tokens_however_they_are_split_and_batched(
     models: dict[str, Path], kind: str
 ) -> None:
-    """200 random sounds, 8 at once, each split anywhere."""
+    """200 random sounds (of TDT; 40 of the others), 8 at once, each split anywhere."""
+    batches = 25 if kind == "tdt" else 5
     model, asr = Model(models[kind], quantization=None, threads=1), oracle(models[kind])
     draw, tokens = random.Random(1), 0
-    for batch in range(25):
+    for batch in range(batches):
         heard = [model.encode([sound(100 * batch + n, draw.uniform(1, 8))])[0] for n in range(8)]
         states = [model.greedy.start() for _ in heard]
         found: list[list[Emitted]] = [[] for _ in heard]
@@ -98,7 +99,7 @@ def test_on_the_same_frames_the_same_tokens_however_they_are_split_and_batched(
         for frames, emitted in zip(heard, found, strict=True):
             assert ours(emitted) == upstream(asr, frames)
             tokens += len(emitted)
-    assert tokens > 2_000, "expected sounds that are heard"
+    assert tokens > 80 * batches, "expected sounds that are heard"
 
 
 @pytest.mark.parametrize("kind", ["tdt", "conformer", "ctc"])

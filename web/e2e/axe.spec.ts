@@ -34,6 +34,7 @@ const APPEARANCES = [
 for (const { colorScheme, viewport } of APPEARANCES) {
   const look = `${colorScheme}, ${viewport.width} px`;
   test(`nothing stands in anybody's way in any view: ${look}`, async ({ browser }) => {
+    test.setTimeout(240_000); // every view, a call, and its second telling
     const server = await Server.start({ folder: seeded("long", "400") });
     await server.upload("told", new Uint8Array(readFileSync(sample("hello.flac"))));
     await server.until("told", "done");
