@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHECK_S", 0.4)
+    monkeypatch.setattr(module, "_CHECK_S", 1.0)
 
 
 async def _told(port: int, options: str = "") -> Unavailable:

@@ -208,7 +208,7 @@ async def test_a_stop_waits_for_everything_and_not_for_the_last_alone() -> None:
 
 async def test_a_pause_waits_for_nobody() -> None:
     desk = Desk()
-    await asyncio.wait_for(desk.ingest.pause(), 1)
+    await asyncio.wait_for(desk.ingest.pause(), 10)
     assert len(desk.broker.handed) == 1
     desk.ingest.close()
 
