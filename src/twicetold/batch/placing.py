@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twicetold.batch.chunking import Chunk, Region
 from twicetold.speech.transcript import Hypothesis, Segment, Word, mean_probability
@@ -33,7 +34,7 @@ def _placed(word: Word, region: Region, rate: int) -> Word:
     moved = word.shifted((region.start_sample - region.offset_samples) / rate)
     first, last = region.start_sample / rate, region.end_sample / rate
     start = min(max(moved.start, first), last)
-    return Word(start, min(max(moved.end, start), last), word.text, word.probability)
+    return replace(moved, start=start, end=min(max(moved.end, start), last))
 
 
 def _parts(words: Sequence[Word]) -> list[Sequence[Word]]:

@@ -9,12 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word; ``probability`` in 0..1 where the engine gives one."""
+    """One spoken word; ``probability`` in 0..1 where the engine gives one.
+
+    ``redacted`` names the kind of what stood here, and was removed: ``text`` is its stand-in.
+    ``speaker`` is the engine's own label of who said it, where it gives one.
+    """
 
     start: float
     end: float
     text: str
     probability: float | None = None
+    redacted: str = ""
+    speaker: str = ""
 
     def shifted(self, seconds: float) -> Word:
         """The same word ``seconds`` later."""
@@ -28,11 +34,22 @@ class Word:
         }
         if self.probability is not None:
             body["probability"] = round(self.probability, 4)
+        if self.redacted:
+            body["redacted"] = self.redacted
+        if self.speaker:
+            body["speaker"] = self.speaker
         return body
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Word:
-        return cls(body["start"], body["end"], body["text"], body.get("probability"))
+        return cls(
+            body["start"],
+            body["end"],
+            body["text"],
+            body.get("probability"),
+            body.get("redacted", ""),
+            body.get("speaker", ""),
+        )
 
 
 def text_of(words: Iterable[Word]) -> str:
@@ -129,6 +146,7 @@ class Segment:
     probability: float | None = None
     failed: bool = False
     engine: str = ""  # whose words they are, where that differs from segment to segment
+    sentiment: float | None = None  # -1..1, where it was judged
 
     @classmethod
     def from_final(cls, final: Final) -> Segment:
@@ -159,6 +177,8 @@ class Segment:
             body["failed"] = True
         if self.engine:
             body["engine"] = self.engine
+        if self.sentiment is not None:
+            body["sentiment"] = round(self.sentiment, 4)
         return body
 
     @classmethod
@@ -174,6 +194,7 @@ class Segment:
             probability=body.get("probability"),
             failed=bool(body.get("failed", False)),
             engine=body.get("engine", ""),
+            sentiment=body.get("sentiment"),
         )
 
 
