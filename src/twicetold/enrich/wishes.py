@@ -117,6 +117,7 @@ class Enrichment:
         return None if hours is None else hours * 3600.0
 
 
+NO_ENRICHMENT = Enrichment()
 ENRICHMENT_NAMES = tuple(item.name for item in fields(Enrichment))
 
 

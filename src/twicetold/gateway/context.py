@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from obstore.store import LocalStore
@@ -10,6 +11,7 @@ from twicetold.broker import Broker
 from twicetold.choice.policy import Policy
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
+from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.media import Decoder
 from twicetold.queue import Queue
 from twicetold.sessions import Sessions
@@ -33,3 +35,4 @@ class Platform:
     live_engine: EngineInfo
     batch_engine: EngineInfo
     shadow_orders: Queue  # of recordings that shadow engines are to hear
+    enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant

@@ -14,6 +14,7 @@ import re
 from twicetold.errors import CallDeleted, CallNotFound, SessionLost, TwicetoldError, Unavailable
 from twicetold.gateway.captions import CaptionHub, Subscription
 from twicetold.gateway.context import Platform
+from twicetold.gateway.withholding import redacts, shown_caption
 from twicetold.sessions import State
 from twicetold.speech.events import Caption, Done, Failed, Kind
 from twicetold.speech.events import Status as StatusEvent
@@ -49,6 +50,7 @@ class Delivery:
     ) -> None:
         self._sessions, self._transcripts = platform.sessions, platform.transcripts
         self._hub, self._key, self._quiet_s = hub, key, quiet_s
+        self._platform = platform
         self._subscription: Subscription | None = None
         self._given = after_event  # the last final that was given
         self._seen = after_event  # the last final that is known to exist
@@ -78,8 +80,8 @@ class Delivery:
         self._watch_for_silence()
 
     async def receive(self) -> list[Caption]:
-        """What has come since, in order; waits until there is something. Never empty.
-        Not to be cancelled if more is to be received.
+        """What has come since, in order; waits until there is something, which may be nothing
+        that is shown. Not to be cancelled if more is to be received.
 
         Raises Unavailable once the server stops, and SessionLost where finals are known to
         exist but nobody holds them any more.
@@ -96,6 +98,8 @@ class Delivery:
             if subscription.take_gap():
                 await self._look()
         ready, self._ready = self._ready, []
+        if redacts(self._platform, self._key.tenant):
+            return [shown for each in ready if (shown := shown_caption(each)) is not None]
         return ready
 
     async def aclose(self) -> None:

@@ -87,6 +87,7 @@ class Partial(_Event):
     text: str
     engine: str = ""
     settled: int = 0
+    safe: bool = False  # redaction has been over it
 
 
 @dataclass(frozen=True, slots=True)

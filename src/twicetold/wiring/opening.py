@@ -20,6 +20,7 @@ from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.parts import (
+    enrichment_by,
     kafka_broker,
     places_of,
     policy_of,
@@ -168,6 +169,7 @@ async def carriers(
             live_engine=live,
             batch_engine=batch,
             shadow_orders=await opener.shadow_orders(),
+            enrichment=enrichment_by(settings, tenants),
         )
 
 
