@@ -16,6 +16,7 @@ import pytest
 from tests.integration.batch_world import KEY, RATE, World, a_world, wav
 
 from twicetold.batch.enriching import Enriching
+from twicetold.batch.originals import Originals
 from twicetold.engines.counter import render
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.steps import Facts, Known
@@ -237,3 +238,35 @@ async def test_the_words_of_a_stand_in_leave_nothing_unredacted_behind(world, ap
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.1)
         assert not world.checkpoints()
+
+
+# --- how long the original is kept ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("keep_s", "goes"), [(None, False), (3600.0, False), (0.0, True)])
+async def test_an_original_goes_when_its_tenant_wants_it(world, apart, keep_s, goes):
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    await world.queue.submit(job)
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    originals = Originals(world.store, world.transcripts, lambda tenant: keep_s, 3600.0)
+    assert await originals.sweep() == (1 if goes else 0)
+    assert local_path(world.store, job.recording).exists() is not goes
+    call = await world.transcripts.call(KEY)
+    assert call is not None
+    assert call.recording == (redacted_key(KEY) if goes else job.recording)
+    assert local_path(world.store, redacted_key(KEY)).exists()
+    assert await originals.sweep() == 0
+
+
+async def test_an_original_stays_until_its_words_are_published(world):
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    covered = local_path(world.store, redacted_key(KEY))
+    covered.parent.mkdir(parents=True)
+    covered.write_bytes(b"written by an attempt that was killed before it published")
+    originals = Originals(world.store, world.transcripts, lambda tenant: 0.0, 3600.0)
+    assert await originals.sweep() == 0
+    assert local_path(world.store, job.recording).exists()

@@ -28,13 +28,11 @@ Apply = Callable[[Step, Known, Facts], Awaitable[Known]]
 @dataclass(frozen=True, slots=True)
 class Enriching:
     """What is made of a call's words, in order, and where that is computed. ``cover`` is what is
-    to be heard in place of personal data, and ``keep_original_s`` how long the recording that
-    still has it is kept after that; None: for good."""
+    to be heard in place of personal data; "" where none is removed."""
 
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
-    keep_original_s: float | None = None
 
     @property
     def name(self) -> str:
