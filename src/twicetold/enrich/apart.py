@@ -8,10 +8,11 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -19,6 +20,8 @@ from twicetold.enrich.steps import Facts, Known, Step
 from twicetold.errors import EnrichmentFailed
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _TRIES = 2  # of a step whose process dies under it
 _NICENESS = 5  # live calls come first
@@ -35,18 +38,23 @@ class Apart:
         self._stop: Connection | None = None
 
     async def apply(self, step: Step, known: Known, facts: Facts) -> Known:
-        """What the step makes of it. Raises what the step raises, and EnrichmentFailed where its
-        process dies again."""
+        """What the step makes of it; see ``call``."""
+        return await self.call(step.name, step.apply, known, facts)
+
+    async def call(self, name: str, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work`` returns, which must be a function of a module, or a method of what can be
+        sent. Raises what it raises, and EnrichmentFailed where its process dies again; ``name``
+        says of what."""
         loop = asyncio.get_running_loop()
         for attempt in range(1, _TRIES + 1):
             pool = self._pool or self._begin()
             try:
-                return await loop.run_in_executor(pool, step.apply, known, facts)
+                return await loop.run_in_executor(pool, work, *arguments)
             except BrokenProcessPool:
-                log.warning("enrichment_process_died", stage=step.name, attempt=attempt)
+                log.warning("enrichment_process_died", stage=name, attempt=attempt)
                 if pool is self._pool:
                     self.close()
-        raise EnrichmentFailed(f"The process of stage {step.name} died {_TRIES} times.")
+        raise EnrichmentFailed(f"The process of stage {name} died {_TRIES} times.")
 
     def close(self) -> None:
         """End the process, also in the middle of a step; the next step begins another."""
