@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twicetold.broker import Topic
+from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.sessions import Record, State
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
@@ -80,6 +81,10 @@ class FakeCarriers:
     draft: dict[int, Final] = field(default_factory=dict)
     is_buried: bool = False
     reads: int = 0
+    wanted: Enrichment = NO_ENRICHMENT
+
+    def enrichment(self, tenant: str) -> Enrichment:
+        return self.wanted
 
     @property
     def sessions(self) -> FakeCarriers:
