@@ -23,6 +23,7 @@ from twicetold.parts import policy_of
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants, refuse_open_door
+from twicetold.wiring.enriching import enrichers
 from twicetold.wiring.opening import Opener, carriers, refuse_alone, scheme_of
 from twicetold.wiring.passes import loading_live
 from twicetold.wiring.roles import at_work, batch_roles, live_worker, recorder, show_engines
@@ -153,7 +154,10 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
         if not loaded.is_set():
             raise Unfit(f"{settings.batch_engine} is loading.")
 
-    async with at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, loaded)):
+    async with (
+        enrichers(settings, tenants) as made,
+        at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, made, loaded)),
+    ):
         yield {
             "disk": lambda: room_left(settings.data_dir),
             "engine": engine,

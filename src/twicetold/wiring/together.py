@@ -16,6 +16,7 @@ from twicetold.gateway.app import create_app, stop
 from twicetold.gateway.context import Platform
 from twicetold.observe.metrics import Metrics
 from twicetold.tenants import refuse_open_door
+from twicetold.wiring.enriching import enrichers
 from twicetold.wiring.opening import carriers
 from twicetold.wiring.passes import loading_live
 from twicetold.wiring.roles import (
@@ -95,6 +96,7 @@ async def running(
             settings,
             metrics,
             platform.shadow_orders,
+            await stack.enter_async_context(enrichers(settings, platform.tenants)),
         )
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))

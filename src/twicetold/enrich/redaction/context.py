@@ -86,9 +86,7 @@ class Context:
             return
         for asked in self.asked:
             asked.age += 1
-        self.asked = [
-            a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)
-        ]
+        self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
 
     def ask(self, kind: str, strong: bool, party: str) -> None:

@@ -112,22 +112,22 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(i b a n|iban|i ban|eye ban) (number|)", "routing", "b s b", "(my|your) (bank |)account is",
     ),
     "reference": (
-        f"(customer|client|order|booking|reservation|claim|case|ticket|reference|ref|confirmation|"
-        f"tracking|invoice|incident|request|complaint|repair|job|shipment|consignment|parcel|"
-        f"transaction|application|quote|quotation|record|file|subscriber|subscription|service|"
-        f"contract|return|rma|r m a|authorization|authorisation|approval|receipt|purchase order|"
-        f"work order|p o|meter|serial|imei|i m e i|account reference|payment reference|booking ref|"
-        f"order ref|support|enquiry|inquiry|warranty|registration|user account|delivery) "
-        f"(number|no|num|#|id|i d|code|reference|reference number|reference code|ref|locator)",
+        "(customer|client|order|booking|reservation|claim|case|ticket|reference|ref|confirmation|"
+        "tracking|invoice|incident|request|complaint|repair|job|shipment|consignment|parcel|"
+        "transaction|application|quote|quotation|record|file|subscriber|subscription|service|"
+        "contract|return|rma|r m a|authorization|authorisation|approval|receipt|purchase order|"
+        "work order|p o|meter|serial|imei|i m e i|account reference|payment reference|booking ref|"
+        "order ref|support|enquiry|inquiry|warranty|registration|user account|delivery) "
+        "(number|no|num|#|id|i d|code|reference|reference number|reference code|ref|locator)",
         "(booking|claim|order|customer|case|payment|confirmation|my|your|the|a) (reference|ref)",
         "reference", "record locator", "p n r", "pnr", "(customer|client|order|case|ticket) (is|number's)",
         "(claim|case|order|ticket|booking|confirmation|reservation) number", "confirmation is",
     ),
     "member_number": (
-        f"(member|membership|policy|patient|subscriber|group|insurance|health plan|plan|loyalty|"
-        f"frequent flyer|frequent flier|rewards|medical record|hospital|m r n|mrn|library card|club card|"
-        f"loyalty card|insurance card|student|employee|staff|scheme|medicare member|medicaid|"
-        f"beneficiary|policyholder|certificate|m|health insurance|chart) (number|no|num|#|id|i d|code)",
+        "(member|membership|policy|patient|subscriber|group|insurance|health plan|plan|loyalty|"
+        "frequent flyer|frequent flier|rewards|medical record|hospital|m r n|mrn|library card|club card|"
+        "loyalty card|insurance card|student|employee|staff|scheme|medicare member|medicaid|"
+        "beneficiary|policyholder|certificate|m|health insurance|chart) (number|no|num|#|id|i d|code)",
         "(my|your|the) (policy|membership|member) is", "(m r n|mrn)", "number on your (insurance|member) card",
         "insurance policy number",
     ),

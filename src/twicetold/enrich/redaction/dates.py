@@ -13,12 +13,49 @@ from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
 from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP
 
-_JOINERS = frozenset("of the in year day month was slash dash stroke dot and".split()) | FILLERS
+_JOINERS = (
+    frozenset(
+        ["of", "the", "in", "year", "day", "month", "was", "slash", "dash", "stroke", "dot", "and"]
+    )
+    | FILLERS
+)
 _UNSURE = frozenset({"may", "march", "mar", "second", "first", "third"})
 _ORDINARY = frozenset(
-    "on since until till by before after from during through next last this every each "
-    "delivered delivery appointment arrive arrived ordered placed purchased bought booked due called "
-    "scheduled shipped starting starts started ends".split()
+    [
+        "on",
+        "since",
+        "until",
+        "till",
+        "by",
+        "before",
+        "after",
+        "from",
+        "during",
+        "through",
+        "next",
+        "last",
+        "this",
+        "every",
+        "each",
+        "delivered",
+        "delivery",
+        "appointment",
+        "arrive",
+        "arrived",
+        "ordered",
+        "placed",
+        "purchased",
+        "bought",
+        "booked",
+        "due",
+        "called",
+        "scheduled",
+        "shipped",
+        "starting",
+        "starts",
+        "started",
+        "ends",
+    ]
 )
 _MOST_JOINED = 4
 
@@ -75,7 +112,7 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
 
 
 def _is_time(tokens: Sequence[Token], at: int) -> bool:
-    """"One second": no day."""
+    """ "One second": no day."""
     return tokens[at].norm == "second" and at > 0 and tokens[at - 1].norm in ("a", "one", "per")
 
 
@@ -172,6 +209,20 @@ def _only_dates(turn: Turn) -> bool:
 
 def _repeats(turn: Turn, span: Span) -> bool:
     words = {token.norm for token in turn.tokens}
-    told = words & {"right", "correct", "confirm", "said", "have", "got", "that's", "so", "yes", "sorry",
-                    "no", "not", "meant", "actually"}
+    told = words & {
+        "right",
+        "correct",
+        "confirm",
+        "said",
+        "have",
+        "got",
+        "that's",
+        "so",
+        "yes",
+        "sorry",
+        "no",
+        "not",
+        "meant",
+        "actually",
+    }
     return _only_dates(turn) or (bool(told) and (span.full or span.month))

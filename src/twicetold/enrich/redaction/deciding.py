@@ -14,12 +14,44 @@ from twicetold.enrich.redaction.turns import Mark, Turn, glue_only
 from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP
 
 _COPULAS = frozenset(
-    "is was be are it's its that's thats as number it number's equals were code's pin's".split()
+    [
+        "is",
+        "was",
+        "be",
+        "are",
+        "it's",
+        "its",
+        "that's",
+        "thats",
+        "as",
+        "number",
+        "it",
+        "number's",
+        "equals",
+        "were",
+        "code's",
+        "pin's",
+    ]
 )
 _ALWAYS = frozenset({"unit", "decimal", "dialled"})  # guards that no question overrules
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = frozenset(
-    "confirm repeat back said say check verify correct right have got readback heard read".split()
+    [
+        "confirm",
+        "repeat",
+        "back",
+        "said",
+        "say",
+        "check",
+        "verify",
+        "correct",
+        "right",
+        "have",
+        "got",
+        "readback",
+        "heard",
+        "read",
+    ]
 )
 _LONG = 7  # digits in a row that nobody dictates but of something
 
@@ -127,11 +159,17 @@ class _Decider:
             return ""
         before = self._last_said(run.first)
         direct = run.first - cue.end <= 1 or before in _COPULAS
-        if not direct and (self.guard or len(gap) > 6 or not glue_only(self._tokens, cue.end, run.first)):
+        if not direct and (
+            self.guard or len(gap) > 6 or not glue_only(self._tokens, cue.end, run.first)
+        ):
             return ""
         if self.guard and not cue.strong:
             return ""
-        if len(gap) > 12 or (self.guard in ("count", "time", "range", "counted") and len(gap) > 0 and before not in _COPULAS):
+        if len(gap) > 12 or (
+            self.guard in ("count", "time", "range", "counted")
+            and len(gap) > 0
+            and before not in _COPULAS
+        ):
             return ""
         asked = Asked(cue.kind, cue.strong, "")
         if not asked.fits(run) or not self._is_enough(cue, run):
@@ -162,7 +200,7 @@ class _Decider:
 
     def _continued(self, run: Run, last: Mark | None) -> str:
         """The rest of what was begun in this turn, or in the turns before."""
-        if self.guard or is_noun(self._tokens, run.last + 1) and run.cardinal:
+        if self.guard or (is_noun(self._tokens, run.last + 1) and run.cardinal):
             return ""
         context = self._context
         if last is not None:
@@ -197,7 +235,11 @@ class _Decider:
             return context.kind
         words = {token.norm for token in self._tokens}
         repeats = words & _REPEATING and run.size >= 2
-        return context.kind if repeats and (run.spelled_out or not run.cardinal or run.size > 2) else ""
+        return (
+            context.kind
+            if repeats and (run.spelled_out or not run.cardinal or run.size > 2)
+            else ""
+        )
 
     def _asked_for(self, run: Run) -> str:
         if self.guard:

@@ -11,19 +11,99 @@ from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP
 
 _DOTS = frozenset({"dot", "period", "point"})
-_JOINERS = frozenset({"dot", "period", "point", "underscore", "dash", "hyphen", "minus", "plus", "score"})
+_JOINERS = frozenset(
+    {"dot", "period", "point", "underscore", "dash", "hyphen", "minus", "plus", "score"}
+)
 _ENDINGS = frozenset(
-    "com org net edu gov co uk us ca in au io de fr ie nz info biz me mil int dev app ai tv eu es it "
-    "nl ch se no online email mail test example invalid".split()
+    [
+        "com",
+        "org",
+        "net",
+        "edu",
+        "gov",
+        "co",
+        "uk",
+        "us",
+        "ca",
+        "in",
+        "au",
+        "io",
+        "de",
+        "fr",
+        "ie",
+        "nz",
+        "info",
+        "biz",
+        "me",
+        "mil",
+        "int",
+        "dev",
+        "app",
+        "ai",
+        "tv",
+        "eu",
+        "es",
+        "it",
+        "nl",
+        "ch",
+        "se",
+        "no",
+        "online",
+        "email",
+        "mail",
+        "test",
+        "example",
+        "invalid",
+    ]
 )
 _PROVIDERS = frozenset(
-    "gmail yahoo hotmail outlook icloud aol proton protonmail googlemail ymail msn comcast verizon "
-    "btinternet rediffmail rediff rocketmail fastmail zoho gmx sbcglobal bellsouth cox "
-    "earthlink ntlworld virginmedia talktalk bigpond optusnet rogers shaw".split()
+    [
+        "gmail",
+        "yahoo",
+        "hotmail",
+        "outlook",
+        "icloud",
+        "aol",
+        "proton",
+        "protonmail",
+        "googlemail",
+        "ymail",
+        "msn",
+        "comcast",
+        "verizon",
+        "btinternet",
+        "rediffmail",
+        "rediff",
+        "rocketmail",
+        "fastmail",
+        "zoho",
+        "gmx",
+        "sbcglobal",
+        "bellsouth",
+        "cox",
+        "earthlink",
+        "ntlworld",
+        "virginmedia",
+        "talktalk",
+        "bigpond",
+        "optusnet",
+        "rogers",
+        "shaw",
+    ]
 )
-_SPLIT_PROVIDERS = (("g", "mail"), ("hot", "mail"), ("i", "cloud"), ("out", "look"), ("y", "mail"),
-                    ("proton", "mail"), ("google", "mail"), ("rocket", "mail"), ("fast", "mail"),
-                    ("b", "t", "internet"), ("a", "o", "l"))
+_SPLIT_PROVIDERS = (
+    ("g", "mail"),
+    ("hot", "mail"),
+    ("i", "cloud"),
+    ("out", "look"),
+    ("y", "mail"),
+    ("proton", "mail"),
+    ("google", "mail"),
+    ("rocket", "mail"),
+    ("fast", "mail"),
+    ("b", "t", "internet"),
+    ("a", "o", "l"),
+)
 _DOMAIN = re.compile(r"[\w\-]+(\.[\w\-]+)+")
 _MOST_DOMAIN, _MOST_LOCAL = 12, 4
 
@@ -63,11 +143,15 @@ def _domain(tokens: Sequence[Token], at: int) -> int | None:
             following = tokens[place + 1]
             if following.norm in _ENDINGS or last is not None or following.sort is Sort.LETTER:
                 last = _ending(tokens, place + 1)
-        elif last is not None and place > last:
-            break
-        elif last is None and token.norm in STOP and token.norm not in ("my", "the", "at", "our", "me"):
-            break
-        elif last is None and token.ends and place > at:
+        elif (
+            (last is not None and place > last)
+            or (
+                last is None
+                and token.norm in STOP
+                and token.norm not in ("my", "the", "at", "our", "me")
+            )
+            or (last is None and token.ends and place > at)
+        ):
             break
     if last is None:
         last = _provider(tokens, at)
@@ -75,7 +159,7 @@ def _domain(tokens: Sequence[Token], at: int) -> int | None:
 
 
 def _ending(tokens: Sequence[Token], at: int) -> int:
-    """"com", or "c o m", or a word that only looks like an ending's first part."""
+    """ "com", or "c o m", or a word that only looks like an ending's first part."""
     if tokens[at].sort is Sort.LETTER:
         while at + 1 < len(tokens) and (
             tokens[at + 1].sort is Sort.LETTER or tokens[at + 1].norm in ("o", "oh", "u")
@@ -110,13 +194,20 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
         if _in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under":
             first -= 1
         elif is_glue(before) or before.norm in STOP:
-            if not (before.sort is Sort.FILLER and before.norm in ("um", "uh", "er", "erm") and first < at):
+            if not (
+                before.sort is Sort.FILLER
+                and before.norm in ("um", "uh", "er", "erm")
+                and first < at
+            ):
                 if not (first < at and tokens[first].norm in _JOINERS):
                     break
             first -= 1
-        elif first == at or tokens[first].norm in _JOINERS or _in_run(turn, first):
-            first, words = first - 1, words + 1
-        elif words < _MOST_LOCAL and (cued is not None or expected):
+        elif (
+            first == at
+            or tokens[first].norm in _JOINERS
+            or _in_run(turn, first)
+            or (words < _MOST_LOCAL and (cued is not None or expected))
+        ):
             first, words = first - 1, words + 1
         else:
             break
@@ -138,10 +229,16 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
     first, last = content[0], content[-1]
     signs = sum(tokens[at].norm in _JOINERS or tokens[at].norm == "at" for at in range(len(tokens)))
     runs = [run for run in turn.runs if run.size >= 2]
-    free = sum(not (_carries(t) or t.norm in _JOINERS or _in_run(turn, at)) for at, t in enumerate(tokens))
+    free = sum(
+        not (_carries(t) or t.norm in _JOINERS or _in_run(turn, at)) for at, t in enumerate(tokens)
+    )
     if any(token.norm in ("what", "spell", "which", "how", "?") for token in tokens):
         return []
-    if (signs and free <= 4) or (runs and free == 0) or (free <= 2 and context.asked[0].kind == "email"):
+    if (
+        (signs and free <= 4)
+        or (runs and free == 0)
+        or (free <= 2 and context.asked[0].kind == "email")
+    ):
         while first > 0 and tokens[first - 1].norm in _JOINERS | {"at"}:
             first -= 1
         while last + 1 < len(tokens) and tokens[last + 1].norm in _JOINERS | {"at"}:
@@ -155,6 +252,21 @@ def _carries(token: Token) -> bool:
     norm = token.norm
     if norm in ("o", "oh", "a", "i"):
         return False
-    return (is_glue(token) and token.sort is not Sort.SYMBOL) or norm in STOP or norm in (
-        "email", "mail", "address", "e", "lowercase", "word", "e-mail", "hold", "sec", "second", "moment",
+    return (
+        (is_glue(token) and token.sort is not Sort.SYMBOL)
+        or norm in STOP
+        or norm
+        in (
+            "email",
+            "mail",
+            "address",
+            "e",
+            "lowercase",
+            "word",
+            "e-mail",
+            "hold",
+            "sec",
+            "second",
+            "moment",
+        )
     )

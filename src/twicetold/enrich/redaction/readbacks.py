@@ -15,13 +15,93 @@ from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, FILLERS, MONTHS, 
 _WORDED = frozenset({"email", "address", "password", "security_answer", "username", "name"})
 _SHORTEST, _NEAR = 3, 8
 _COMMON = (
-    STOP | FILLERS | BACKCHANNEL | set(MONTHS)
+    STOP
+    | FILLERS
+    | BACKCHANNEL
+    | set(MONTHS)
     | set(
-        "dot at dash underscore com org net street road avenue drive lane city town north south east "
-        "west gmail yahoo hotmail outlook example mail email blue red green black white first last home "
-        "work house time account number card phone code name people park high school will mark grace hope "
-        "rose bill day date year new old king queen apartment flat unit suite hill court place way close "
-        "square church main station bank post office service order help call line".split()
+        [
+            "dot",
+            "at",
+            "dash",
+            "underscore",
+            "com",
+            "org",
+            "net",
+            "street",
+            "road",
+            "avenue",
+            "drive",
+            "lane",
+            "city",
+            "town",
+            "north",
+            "south",
+            "east",
+            "west",
+            "gmail",
+            "yahoo",
+            "hotmail",
+            "outlook",
+            "example",
+            "mail",
+            "email",
+            "blue",
+            "red",
+            "green",
+            "black",
+            "white",
+            "first",
+            "last",
+            "home",
+            "work",
+            "house",
+            "time",
+            "account",
+            "number",
+            "card",
+            "phone",
+            "code",
+            "name",
+            "people",
+            "park",
+            "high",
+            "school",
+            "will",
+            "mark",
+            "grace",
+            "hope",
+            "rose",
+            "bill",
+            "day",
+            "date",
+            "year",
+            "new",
+            "old",
+            "king",
+            "queen",
+            "apartment",
+            "flat",
+            "unit",
+            "suite",
+            "hill",
+            "court",
+            "place",
+            "way",
+            "close",
+            "square",
+            "church",
+            "main",
+            "station",
+            "bank",
+            "post",
+            "office",
+            "service",
+            "order",
+            "help",
+            "call",
+            "line",
+        ]
     )
 )
 
@@ -77,7 +157,9 @@ def _same_number(turn: Turn, run: Run, values: Sequence[_Value]) -> str:
         value = _even(known.value)
         near = any(abs(turn.index - at) <= _NEAR for at in known.turns)
         same = said in value or (len(value) >= 4 and value in said)
-        if same and (len(said) >= 4 or (near and (run.spelled_out or said == value or not run.cardinal))):
+        if same and (
+            len(said) >= 4 or (near and (run.spelled_out or said == value or not run.cardinal))
+        ):
             return known.kind
         if len(said) >= 7 and near and _overlap(said, value) >= 0.6 * len(said):
             return known.kind

@@ -62,7 +62,9 @@ def runs_of(tokens: Sequence[Token]) -> list[Run]:
 def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool]) -> Run:
     said = [tokens[at] for at in range(first, last + 1) if inside[at]]
     for near, token in enumerate(said):
-        if token.norm == "o" and any(t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]):
+        if token.norm == "o" and any(
+            t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]
+        ):
             token.sort, token.value = Sort.LETTER, "O"
     value = value_of(said)
     digits = sum(c.isdigit() for c in value)
@@ -162,14 +164,57 @@ def _explained(tokens: Sequence[Token], at: int) -> bool:
 
 
 _BEFORE_ONE = frozenset(
-    "this that the no which every any another each good best new old other right wrong first last "
-    "only big same different next loved some not as".split()
+    [
+        "this",
+        "that",
+        "the",
+        "no",
+        "which",
+        "every",
+        "any",
+        "another",
+        "each",
+        "good",
+        "best",
+        "new",
+        "old",
+        "other",
+        "right",
+        "wrong",
+        "first",
+        "last",
+        "only",
+        "big",
+        "same",
+        "different",
+        "next",
+        "loved",
+        "some",
+        "not",
+        "as",
+    ]
 )
-_AFTER_ONE = frozenset("of more another day thing who that's that is was sec second moment".split())
+_AFTER_ONE = frozenset(
+    [
+        "of",
+        "more",
+        "another",
+        "day",
+        "thing",
+        "who",
+        "that's",
+        "that",
+        "is",
+        "was",
+        "sec",
+        "second",
+        "moment",
+    ]
+)
 
 
 def _is_idiom(tokens: Sequence[Token], at: int) -> bool:
-    """"This one", "one of them": no digit. ``s`` and ``t`` that a recogniser cut off a word."""
+    """ "This one", "one of them": no digit. ``s`` and ``t`` that a recogniser cut off a word."""
     token = tokens[at]
     before = tokens[at - 1] if at else None
     after = tokens[at + 1] if at + 1 < len(tokens) else None
