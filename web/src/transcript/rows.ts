@@ -10,6 +10,8 @@ export interface Word {
   end: number;
   probability: number | null;
   mark?: Mark;
+  /** The kind of what was removed and had stood here. */
+  redacted?: string | null;
 }
 
 /** In whose hand a row is written: still changing, the draft, or the canonical transcript. */
@@ -21,6 +23,8 @@ export interface Row {
   key: string;
   channel: number;
   speaker: string | null;
+  /** Index of the speaker's colour; -1: of nobody who was told apart. */
+  voice: number;
   start: number;
   end: number;
   hand: Hand;
@@ -74,6 +78,8 @@ export interface TranscriptProps {
   language?: string | null;
   /** One thread, or a column for each channel. */
   layout?: "thread" | "columns";
+  /** What speakers are called by their role, where that is known. */
+  roles?: ReadonlySignal<Readonly<Record<string, string>>>;
   /** The words that sound now. */
   sounding?: ReadonlySignal<readonly Place[]>;
   /** Words that a search found. */

@@ -1,6 +1,7 @@
 import { useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../ui/icon";
+import { channelName, speakerName } from "../words/voices";
 import { useFollowing } from "./following";
 import { useMarks } from "./marking";
 import { RowView } from "./row-view";
@@ -9,6 +10,7 @@ import "./transcript.css";
 import { useKeptPlace, useVirtual, type Virtual } from "./virtual";
 
 const LAST_LINE_PX = 30;
+const NO_ROLES = {};
 
 /** A transcript of any length: what can be seen is in the document, all else is only counted. */
 export function Transcript(props: TranscriptProps) {
@@ -50,7 +52,11 @@ export function Transcript(props: TranscriptProps) {
         tabIndex={0}
         onClick={(event) => clicked(event, list, onWord)}
       >
-        <Window {...{ virtual, list, channels, unsureBelow }} playable={onWord !== undefined} />
+        <Window
+          {...{ virtual, list, channels, unsureBelow }}
+          roles={props.roles?.value ?? NO_ROLES}
+          playable={onWord !== undefined}
+        />
       </section>
       {mode !== "none" && !following.value && (
         <button
@@ -72,12 +78,13 @@ interface WindowProps {
   virtual: Virtual;
   list: Rows;
   channels: number;
+  roles: Readonly<Record<string, string>>;
   unsureBelow: number;
   playable: boolean;
 }
 
 /** The rows that can be seen, where they would stand among all. */
-function Window({ virtual, list, channels, unsureBelow, playable }: WindowProps) {
+function Window({ virtual, list, channels, roles, unsureBelow, playable }: WindowProps) {
   const items = virtual.getVirtualItems();
   return (
     <div style={{ blockSize: `${virtual.getTotalSize()}px` }}>
@@ -88,7 +95,7 @@ function Window({ virtual, list, channels, unsureBelow, playable }: WindowProps)
             row={list.at(index)}
             index={index}
             count={list.length}
-            named={isNamed(list, index, channels)}
+            name={isNamed(list, index, channels) ? nameOf(list.at(index), channels, roles) : null}
             unsureBelow={unsureBelow}
             playable={playable}
             measure={virtual.measureElement}
@@ -122,7 +129,12 @@ function isInView(element: HTMLElement | null, row: number): boolean {
 /** Whoever speaks is named where another one spoke before. */
 function isNamed(list: Rows, index: number, channels: number): boolean {
   const row = list.at(index);
-  if (channels < 2 && row.speaker === null) return false;
   const before = index > 0 ? list.at(index - 1) : null;
+  if (channels < 2 && row.speaker === null && (before?.speaker ?? null) === null) return false;
   return row.channel !== before?.channel || row.speaker !== before.speaker;
+}
+
+function nameOf(row: Row, channels: number, roles: Readonly<Record<string, string>>): string {
+  if (row.speaker !== null) return speakerName(roles[row.speaker] ?? row.speaker);
+  return channels > 1 ? channelName(row.channel) : "Somebody";
 }
