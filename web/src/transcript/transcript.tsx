@@ -1,7 +1,7 @@
 import { useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../ui/icon";
-import { channelName, speakerName } from "../words/voices";
+import { NO_ROLES, nameOf, type Roles } from "../words/voices";
 import { useFollowing } from "./following";
 import { useMarks } from "./marking";
 import { RowView } from "./row-view";
@@ -10,7 +10,6 @@ import "./transcript.css";
 import { useKeptPlace, useVirtual, type Virtual } from "./virtual";
 
 const LAST_LINE_PX = 30;
-const NO_ROLES = {};
 
 /** A transcript of any length: what can be seen is in the document, all else is only counted. */
 export function Transcript(props: TranscriptProps) {
@@ -78,7 +77,7 @@ interface WindowProps {
   virtual: Virtual;
   list: Rows;
   channels: number;
-  roles: Readonly<Record<string, string>>;
+  roles: Roles;
   unsureBelow: number;
   playable: boolean;
 }
@@ -132,9 +131,4 @@ function isNamed(list: Rows, index: number, channels: number): boolean {
   const before = index > 0 ? list.at(index - 1) : null;
   if (channels < 2 && row.speaker === null && (before?.speaker ?? null) === null) return false;
   return row.channel !== before?.channel || row.speaker !== before.speaker;
-}
-
-function nameOf(row: Row, channels: number, roles: Readonly<Record<string, string>>): string {
-  if (row.speaker !== null) return speakerName(roles[row.speaker] ?? row.speaker);
-  return channels > 1 ? channelName(row.channel) : "Somebody";
 }

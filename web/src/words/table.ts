@@ -62,6 +62,14 @@ export class Table implements Rows {
     return Math.max(0, lastBefore(this.columns.start, seconds));
   }
 
+  /** The word at a second, or where there is none the first one after it; null behind the last. */
+  placeAt(seconds: number): Place | null {
+    const [sounding] = this.soundingAt(seconds);
+    if (sounding) return sounding;
+    const row = lastBefore(this.columns.start, seconds) + 1;
+    return row < this.length ? { row, word: 0 } : null;
+  }
+
   /** Between two words the one before sounds on, so that the mark does not flicker. */
   private wordAt(row: number, seconds: number): number {
     const { wordStart, firstWord } = this.columns;

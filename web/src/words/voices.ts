@@ -32,14 +32,46 @@ export function voicesOf({ channel, speaker, speakers }: Columns): number[] {
   });
 }
 
+/** Labels of speakers, and the roles that they have. */
+export type Roles = Readonly<Record<string, string>>;
+
+export const NO_ROLES: Roles = {};
+
+const CHANNEL = /^channel (\d+)$/; // as the API calls whoever has no other name
+const STRANGER = "Somebody";
+
 /** How a speaker is called: `agent`, `sales_lead`, or a number as diarization gives it. */
-export function speakerName(label: string): string {
-  if (/^\d+$/.test(label)) return `Speaker ${label}`;
-  const words = label.replaceAll("_", " ");
+export function speakerName(label: string, roles: Roles = NO_ROLES): string {
+  const name = roles[label] ?? label;
+  if (/^\d+$/.test(name)) return `Speaker ${name}`;
+  const channel = CHANNEL.exec(name)?.[1];
+  if (channel !== undefined) return channelName(Number(channel));
+  const words = name.replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-export function channelName(channel: number): string {
+/** How somebody is called who may have no name but the channel's, if there are several. */
+export function nameOf(
+  { speaker, channel }: { speaker: string | null; channel: number },
+  channels: number,
+  roles: Roles = NO_ROLES,
+): string {
+  if (speaker !== null) return speakerName(speaker, roles);
+  return channels > 1 ? channelName(channel) : STRANGER;
+}
+
+/** The colour of a speaker who is known by name only, as in what was measured of a call. */
+export function voiceOf(
+  label: string,
+  speakers: readonly string[],
+  voices: readonly number[],
+): number {
+  const known = voices[speakers.indexOf(label)];
+  const channel = CHANNEL.exec(label)?.[1];
+  return known ?? (channel === undefined ? NOBODY : Number(channel));
+}
+
+function channelName(channel: number): string {
   return `Channel ${channel + 1}`;
 }
 

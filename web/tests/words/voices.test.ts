@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { columnsOf, type TimedSegment } from "../../src/words/columns";
 import { Table } from "../../src/words/table";
-import { speakerName, voiceClass, voicesOf } from "../../src/words/voices";
+import { nameOf, speakerName, voiceClass, voiceOf, voicesOf } from "../../src/words/voices";
 import { segment } from "./making";
 
 function spoken(...who: (readonly [string | null, number])[]) {
@@ -47,7 +47,16 @@ it("has a class for each colour and one for none", () => {
 });
 
 it("calls speakers as people do", () => {
-  expect(["agent", "2", "sales_lead", "Anna"].map(speakerName)).toEqual([
-    ...["Agent", "Speaker 2", "Sales lead", "Anna"],
+  const labels = ["agent", "2", "sales_lead", "Anna", "channel 1"];
+  expect(labels.map((label) => speakerName(label))).toEqual([
+    ...["Agent", "Speaker 2", "Sales lead", "Anna", "Channel 2"],
   ]);
+  expect(speakerName("2", { "2": "agent" })).toBe("Agent");
+  expect(nameOf({ speaker: null, channel: 1 }, 2)).toBe("Channel 2");
+  expect(nameOf({ speaker: null, channel: 0 }, 1)).toBe("Somebody");
+});
+
+it("knows the colour of who is only named", () => {
+  const of = (label: string) => voiceOf(label, ["customer", "agent"], [1, 0]);
+  expect(["agent", "channel 1", "else"].map(of)).toEqual([0, 1, -1]);
 });
