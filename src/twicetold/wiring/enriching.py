@@ -11,19 +11,21 @@ from dataclasses import dataclass
 
 import structlog
 
-from twicetold.batch.enriching import NOTHING, Enriching
+from twicetold.batch.enriching import Enriching
 from twicetold.config import Settings
 from twicetold.enrich.apart import Apart
+from twicetold.enrich.judging import ApplyRules, Measure, Unusable, rules_of
 from twicetold.enrich.redacting import Redact
 from twicetold.enrich.redaction import Policy, checked_policy
 from twicetold.enrich.steps import Facts, Known, Step
 from twicetold.enrich.wishes import Enrichment
-from twicetold.errors import TwicetoldError
+from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.parts import enrichment_by
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.speech.transcript import Segment
 from twicetold.tenants import Tenants
+from twicetold.wiring.rule_files import rules_text
 
 log = structlog.get_logger()
 
@@ -47,8 +49,8 @@ class Enrichers:
         steps: list[Step] = []
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
-        if not steps:
-            return NOTHING
+        steps.append(Measure(wanted.roles))
+        steps += _rules(wanted)
         return Enriching(steps, self.apart.apply, cover=wanted.sound if wanted.redacts else "")
 
     async def redacted(
@@ -65,12 +67,26 @@ class Enrichers:
     def check(self, tenant: str) -> None:
         """Raises SettingError for what is wrong with its settings."""
         self.policy(tenant)
+        if (found := rules_text(self.by(tenant))) is not None:
+            rules_of(*found)
 
     def policy(self, tenant: str) -> Policy:
         """Raises SettingError for a kind that there is not."""
         wanted = self.by(tenant)
         key = hmac.digest(self.secret, f"pseudonyms of {tenant}".encode(), hashlib.sha256)
         return checked_policy(wanted.kinds, wanted.style, key)
+
+
+def _rules(wanted: Enrichment) -> list[Step]:
+    """By the file as it is now; one that is of no use is left out, and that is told."""
+    try:
+        found = rules_text(wanted)
+        if found is None:
+            return []
+        rules_of(*found)
+        return [ApplyRules(*found, wanted.roles)]
+    except SettingError as error:
+        return [Unusable("rules", error)]
 
 
 @asynccontextmanager
