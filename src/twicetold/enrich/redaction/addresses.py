@@ -33,7 +33,8 @@ _OTHER_ANSWER = frozenset(
 
 def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     """The addresses of a turn, or the parts of one that it gives for an answer."""
-    cued = [c.end for c in turn.cues if c.kind in ("address", "postcode") and c.strong]
+    cues = [c for c in turn.cues if c.kind in ("address", "postcode")]
+    cued = [c.end for c in cues if c.strong or c.end - c.first > 1]
     expected = context.expects("address")
     strong = [a for a in context.asked if a.strong]
     near = expected is not None and any(a.kind in ("address", "postcode") for a in strong[:2])
@@ -41,8 +42,10 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     spans = [_with_tail(turn, span, bool(cued) or near or context.kind == "address") for span in streets]
     if not spans and cued:
         spans = [span for end in cued for span in _after_cue(turn, end)]
-    if not spans and near and not turn.is_backchannel:
-        spans = _answer(turn)
+    if expected is not None and expected.found and expected.fresh > 1 and not context.open:
+        near = False
+    if not spans and near and expected and not turn.is_backchannel:
+        spans = _answer(turn) if expected.may_answer(turn.party) else []
     elif not spans and context.kind == "address" and context.quiet <= 3:
         spans = _goes_on(turn)
     marks, end = [], -1
@@ -85,7 +88,7 @@ def _start(turn: Turn, suffix: int, named: bool) -> int | None:
     if run is not None and not run.letters > 3 and run.digits and run.digits <= 6:
         if not named and guard_of(tokens, run) in ("unit", "decimal", "counted", "time"):
             return None
-        return _unit_before(turn, run.first)
+        return _unit_before(turn, _number_before(turn, run.first) if named else run.first)
     return at + 1 if named and at + 1 < suffix else None
 
 
@@ -103,6 +106,19 @@ def _is_name(turn: Turn, at: int) -> bool:
 
 def _run_at(turn: Turn, at: int) -> Run | None:
     return next((run for run in turn.runs if run.first <= at <= run.last), None)
+
+
+def _number_before(turn: Turn, first: int) -> int:
+    """"House number 42 by 7": where the number begins that ends there."""
+    at = first - 1
+    while at >= 0 and not turn.tokens[at].ends:
+        norm = turn.tokens[at].norm
+        if not (_run_at(turn, at) or norm in UNITS or norm in ("by", "number", "no", "plot", "door", "slash")):
+            break
+        if norm not in ("by", "number", "no", "slash"):
+            first = at
+        at -= 1
+    return first
 
 
 def _unit_before(turn: Turn, first: int) -> int:
@@ -159,7 +175,7 @@ def _goes_with(turn: Turn, at: int) -> bool:
     if run is not None:
         return guard_of(turn.tokens, run) in ("", "count") and run.size <= 10
     token = turn.tokens[at]
-    plain = token.sort in (Sort.WORD, Sort.MONTH, Sort.ORDINAL) and not is_glue(token)
+    plain = token.sort in (Sort.WORD, Sort.ORDINAL) and not is_glue(token)
     return plain and token.norm not in STOP | _OTHER_ANSWER
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
 from twicetold.enrich.redaction.vocabulary import CORRECTIONS, FILLERS, STOP
 
 _KINDS = ("password", "security_answer", "username")
@@ -38,7 +38,9 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if asked.age > 4:
         return []
-    span = _answer(turn, asked.kind)
+    if not asked.may_answer(turn.party):
+        return []
+    span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind)
     return [_mark(turn, span, asked.kind)] if span else []
 
 
@@ -144,6 +146,17 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     rest = [t for t in tokens[span[1] + 1 :] if not (is_glue(t) or t.norm in STOP)]
     led = start and tokens[start - 1].norm in _COPULAS
     return span if led or len(rest) <= 2 else None
+
+
+def _at_the_end(turn: Turn, kind: str) -> tuple[int, int] | None:
+    """``i can tell you the whole thing it's purple elephant``: behind the last "it's"."""
+    for at in range(len(turn.tokens) - 1, 0, -1):
+        if turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's") and not turn.tokens[at - 1].ends:
+            if turn.tokens[at].norm in STOP or turn.tokens[at].norm in _NO_ANSWER:
+                return None
+            span = _value(turn, at, kind)
+            return span if span and glue_only(turn.tokens, span[1] + 1, len(turn.tokens)) else None
+    return None
 
 
 def _in_cue(turn: Turn, at: int) -> bool:

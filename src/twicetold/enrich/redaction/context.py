@@ -56,10 +56,16 @@ class Asked:
     party: str
     age: int = 0
     found: int = 0
+    fresh: int = 0  # turns since the cue itself
+    mine: bool = False  # announced by who is going to say it: "my address is"
 
     @property
     def done(self) -> bool:
         return self.found >= ENOUGH.get(self.kind, 1_000)
+
+    def may_answer(self, party: str) -> bool:
+        """Whether a side can be the one that was asked; nobody answers their own question."""
+        return self.mine or not party or party != self.party
 
     def fits(self, run: Run) -> bool:
         """Whether a run can be of this kind, by its size and what it is made of."""
@@ -86,16 +92,17 @@ class Context:
             return
         for asked in self.asked:
             asked.age += 1
+            asked.fresh += 1
         self.asked = [
             a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)
         ]
         self.quiet += 1
 
-    def ask(self, kind: str, strong: bool, party: str) -> None:
+    def ask(self, kind: str, strong: bool, party: str, mine: bool = False) -> None:
         """A cue was heard. The same kind again starts anew."""
         self.asked = [a for a in self.asked if a.kind != kind or (a.strong and not strong)]
         if strong or not any(a.kind == kind for a in self.asked):
-            self.asked.insert(0, Asked(kind, strong, party))
+            self.asked.insert(0, Asked(kind, strong, party, mine=mine))
         del self.asked[_MOST_ASKED:]
 
     def found(self, kind: str, size: int, party: str) -> None:
@@ -123,7 +130,7 @@ class Context:
     # --- kept between turns that are redacted apart ----------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        asked = [[a.kind, a.strong, a.party, a.age, a.found] for a in self.asked]
+        asked = [[a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.mine] for a in self.asked]
         return {
             "asked": asked,
             "last": [self.kind, self.party, self.quiet, self.open],

@@ -67,7 +67,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(card|it|that) expires", "expires", "expiring", "month and year",
     ),
     "email": (
-        "(e mail|email|e-mail) (address|)", "mail (address|it to)", "(e mail|email|e-mail) (is|me at|it to)",
+        "(e mail|email|e-mail) (address|)", "mail (address|it to|id|i d)", "(e mail|email) (id|i d)", "(e mail|email|e-mail) (is|me at|it to)",
     ),
     SPELLING: (
         "(spell|spelled|spelt|spelling) (that|it|your|the|the name|your name|your last name|"
@@ -96,7 +96,6 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "property|house|first line of your|first line of the|first line of) address",
         "(my|your|the|his|her) address", "(street|house|flat|apartment|apt|unit|suite|building|door|lot) (number|name)",
         "first line", "(what|which|your|the|and the|name of the) (street|road|city|town|state|suburb|county|village|district)",
-        "(ship|send|deliver|mail|post|delivered|sent|shipped|mailed) (it |this |that |them |)(to|out to)",
         "where (do you|you) live", "(i|we) live (at|on|in)", "live at", "living at", "(i am|i'm|we are|we're|he is|she is) at",
         "(moved|moving|move) to", "address (is|on file|for|we have)", "(reside|resides|residing) at", "address",
         "(apartment|flat|unit) number", "located at", "(city|town) and state", "what (city|town|state|street|suburb|county)",
@@ -202,10 +201,13 @@ _WEAK: dict[str, tuple[str, ...]] = {
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
     "member_number": ("(policy|membership|member|patient|insurance card)",),
     "document_number": ("(license|licence)",),
-    "address": ("(street|apartment|flat|live|delivery|city|town|state|county)",),
+    "address": (
+        "(ship|send|deliver|mail|post|delivered|sent|shipped|mailed) (it |this |that |them |)(to|out to)",
+        "(street|apartment|flat|live|delivery|city|town|state|county)",),
     "licence_plate": ("(car|vehicle|van|plate)",),
 }  # fmt: skip
 _NOTHING = (
+    "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|warranty|contract|visa)",
     "(error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q r|color|"
     "colour|status|fault|offer|reason|department|dial|response|exit|stop|trouble|diagnostic) "
     "(code|number|codes)",

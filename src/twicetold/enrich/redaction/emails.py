@@ -32,7 +32,8 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
     """The addresses of a turn, and pieces of one where one was asked for."""
     tokens = turn.tokens
     marks = [_mark(turn, at, at) for at, t in enumerate(tokens) if t.sort is Sort.EMAIL]
-    expected = context.expects("email") is not None
+    repeated = context.kind == "email" and context.quiet <= 4
+    expected = context.expects("email") is not None or repeated
     cued = min((c.end for c in turn.cues if c.kind == "email"), default=None)
     for at, token in enumerate(tokens):
         if token.norm not in ("at", "@"):
@@ -43,8 +44,26 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
         first = _local(turn, at, cued, expected)
         if last is not None and (first < at or expected or context.kind == "email"):
             marks.append(_mark(turn, first, last))
-    if not marks and expected and not context.asked[0].done:
+    if not marks and expected:
         marks = _pieces(turn, context)
+    return marks
+
+
+def handles_in(turn: Turn) -> list[Mark]:
+    """What has an underscore in it: nobody says one but in a user name."""
+    tokens, marks = turn.tokens, []
+    for at, token in enumerate(tokens):
+        if token.norm != "underscore" or not 0 < at < len(tokens) - 1:
+            continue
+        first = _local(turn, at, None, False)
+        last = at + 1
+        while last + 1 < len(tokens) and _in_run(turn, last) and _in_run(turn, last + 1):
+            last += 1
+        while last + 2 < len(tokens) and tokens[last + 1].norm in _JOINERS:
+            last += 2
+            while last + 1 < len(tokens) and _in_run(turn, last) and _in_run(turn, last + 1):
+                last += 1
+        marks.append(Mark(turn.index, first, last, "username", text_between(tokens, first, last)))
     return marks
 
 
@@ -132,7 +151,7 @@ def _in_run(turn: Turn, at: int) -> bool:
 def _pieces(turn: Turn, context: Context) -> list[Mark]:
     """``j dot doe`` … ``at example`` … ``dot com``, each in a turn of its own."""
     tokens = turn.tokens
-    content = [at for at, token in enumerate(tokens) if not _carries(token)]
+    content = [at for at, t in enumerate(tokens) if _in_run(turn, at) or not _carries(t)]
     if not content:
         return []
     first, last = content[0], content[-1]
@@ -141,7 +160,9 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
     free = sum(not (_carries(t) or t.norm in _JOINERS or _in_run(turn, at)) for at, t in enumerate(tokens))
     if any(token.norm in ("what", "spell", "which", "how", "?") for token in tokens):
         return []
-    if (signs and free <= 4) or (runs and free == 0) or (free <= 2 and context.asked[0].kind == "email"):
+    if (signs and free <= 4) or (runs and free == 0) or (
+        free <= 2 and context.asked and context.asked[0].kind == "email" and not context.asked[0].found
+    ):
         while first > 0 and tokens[first - 1].norm in _JOINERS | {"at"}:
             first -= 1
         while last + 1 < len(tokens) and tokens[last + 1].norm in _JOINERS | {"at"}:
@@ -156,5 +177,5 @@ def _carries(token: Token) -> bool:
     if norm in ("o", "oh", "a", "i"):
         return False
     return (is_glue(token) and token.sort is not Sort.SYMBOL) or norm in STOP or norm in (
-        "email", "mail", "address", "e", "lowercase", "word", "e-mail", "hold", "sec", "second", "moment",
+        "email", "mail", "address", "lowercase", "word", "e-mail", "hold", "sec", "second", "moment",
     )

@@ -43,6 +43,7 @@ _TIME_AFTER = frozenset(
     "am pm a.m p.m o'clock oclock tonight tomorrow today sharp thirty fifteen "
     "in on morning noon midnight".split()
 )
+_MODELS = frozenset("model version part sku windows firmware form channel flight".split())
 _DIALLED = frozenset({"press", "dial", "option", "push", "hit", "extension's"})
 
 
@@ -55,9 +56,20 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
         return "unit"
     if any(t.sort is Sort.SYMBOL and t.norm == "point" for t in tokens[run.first : run.last + 1]):
         return "" if run.digits > 6 else "decimal"
+    if before in _MODELS and run.size < 10:
+        return "model"
+    if _is_counting(run.value):
+        return "counting"
     if run.digits > 6 or run.letters or run.spelled_out:
         return "dialled" if before in _DIALLED and run.digits < 4 and not run.letters else ""
     return _short_guard(tokens, run, before, after)
+
+
+def _is_counting(value: str) -> bool:
+    """"One two three four five", or backwards."""
+    return len(value) >= 5 and (
+        "12345678910111213".startswith(value) or value in "10987654321"
+    )
 
 
 def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:

@@ -10,7 +10,7 @@ from twicetold.enrich.redaction.answers import answers_in
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.dates import dates_in, spans_of
 from twicetold.enrich.redaction.deciding import Runs
-from twicetold.enrich.redaction.emails import emails_in
+from twicetold.enrich.redaction.emails import emails_in, handles_in
 from twicetold.enrich.redaction.kinds import LANGUAGES
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
@@ -75,6 +75,7 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
         dates_in(turn, context, spans_of(turn)),
         addresses_in(turn, context),
         answers_in(turn, context),
+        handles_in(turn),
     ):
         for mark in marks:
             places = set(range(mark.first, mark.last + 1))

@@ -20,6 +20,9 @@ _SOLID = (Sort.DIGITS, Sort.NUMBER, Sort.CODE, Sort.LETTER, Sort.IP)
 _SOFT_LETTERS = frozenset("ai")
 _MOST_GAP = 3
 _LETTER_JOINERS = (("as", "in"), ("for",), ("like",), ("as",), ("is", "for"), ("in",))
+_PLAIN_CAPITALS = frozenset(
+    "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok id hd ac dc ad bc".split()
+)
 _CASES = frozenset({"capital", "uppercase", "lowercase", "letter", "caps", "small"})
 
 
@@ -111,6 +114,8 @@ def _mark_spelling(tokens: Sequence[Token]) -> None:
         if token.norm in _CASES and at + 1 < len(tokens):
             if tokens[at + 1].sort is Sort.LETTER:
                 token.sort = Sort.PART
+        elif token.norm == "ray" and at and tokens[at - 1].norm == "x":
+            token.sort, tokens[at - 1].value = Sort.PART, "X"
         elif token.norm == "case" and at and tokens[at - 1].norm in ("upper", "lower"):
             token.sort = tokens[at - 1].sort = Sort.PART
 
@@ -162,6 +167,8 @@ def _explained(tokens: Sequence[Token], at: int) -> bool:
 
 
 _BEFORE_ONE = frozenset(
+    "have got want need get at for from of by find see use if on in with like about "
+    "just "
     "this that the no which every any another each good best new old other right wrong first last "
     "only big same different next loved some not as".split()
 )
@@ -218,14 +225,24 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:
-        return before and after and _digits_around(tokens, inside, at) >= 5
+        spoken = before and after and _one_by_one(tokens[at - 1]) and _one_by_one(tokens[at + 1])
+        return spoken and _digits_around(tokens, inside, at) >= 5
     if token.sort is Sort.WORD and token.value and len(token.value) <= 4:  # written capitals
-        return (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
+        known = token.norm in _PLAIN_CAPITALS
+        return not known and (
+            (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
+        )
+    if token.norm == "plus":
+        return after and _digits_around(tokens, inside, at) >= 7
     return False
 
 
+def _one_by_one(token: Token) -> bool:
+    return token.sort in (Sort.NUMBER, Sort.DIGITS, Sort.REPEAT) and len(token.value) == 1
+
+
 def _coded(token: Token) -> bool:
-    return token.sort in (Sort.DIGITS, Sort.CODE, Sort.LETTER, Sort.NUMBER)
+    return token.sort in (Sort.DIGITS, Sort.CODE, Sort.LETTER, Sort.NUMBER, Sort.REPEAT)
 
 
 def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:

@@ -67,7 +67,8 @@ BACKCHANNEL = FILLERS | frozenset(
     "go ahead please thanks thank you great perfect good fine cool gotcha i see ready continue "
     "carry keep going the rest what's whats next okey dokey lovely wonderful excellent of course "
     "certainly absolutely correct exactly all keep with me i'm im listening noted take your time "
-    "still here hold a moment one second sec and let me get just find".split()
+    "still here hold a moment one second sec and let me get just find oops whoops sir ma'am madam "
+    "yes'm cheers ta brilliant super awesome".split()
 )
 CORRECTIONS = frozenset(
     "no sorry nope not wrong actually correction instead oops scratch meant mistake rather "
