@@ -79,7 +79,11 @@ def _figures(result: Score) -> dict[str, Any]:
 
 def _told(rate: Rate) -> dict[str, Any]:
     low, high = rate.interval
-    return {"share": round(rate.share, 4), "of": rate.of, "wilson_95": [round(low, 4), round(high, 4)]}
+    return {
+        "share": round(rate.share, 4),
+        "of": rate.of,
+        "wilson_95": [round(low, 4), round(high, 4)],
+    }
 
 
 def _time(dialogues: Sequence[Dialogue]) -> float:

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of, is_noun
 from twicetold.enrich.redaction.places import DIRECTIONS, STATES, SUFFIXES, UNITS, VAGUE_SUFFIXES
 from twicetold.enrich.redaction.runs import Run
-from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _MOST_NAME = 4
 _MOST_TAIL = 14
-_NOT_IN_A_NAME = frozenset(
-    "way street block blocks down hour hours minute minutes mile miles day days percent dollars "
-    "dollar pound pounds star people lane one two-way busy main? same whole entire per years year "
-    "times month months week weeks side end corner kids cars bedroom bed gig megabit speed degree "
-    "items orders calls tickets point".split()
+_NOT_IN_A_NAME = words(
+    "way street block blocks down hour hours minute minutes mile miles day days percent "
+    "dollars dollar pound pounds star people lane one two-way busy main? same whole entire "
+    "per years year times month months week weeks side end corner kids cars bedroom bed gig "
+    "megabit speed degree items orders calls tickets point"
 )
-_COPULAS = frozenset("is it's its that's thats at was to on in live".split())
-_TRAILING = FILLERS | frozenset("please thanks thank in at on the of".split())
-_JOINS = frozenset({"comma", "in", "um", "uh", "er", "and", "that's", "it's", "zip", "code", "postcode", "postal",
-                    "the", "is", "of", "at", "then"})
-_QUESTIONS = frozenset("what which who where when why how whose can could would do does did is are".split())
-_OTHER_ANSWER = frozenset(
+_COPULAS = words("is it's its that's thats at was to on in live")
+_TRAILING = FILLERS | words("please thanks thank in at on the of")
+_JOINS = frozenset(
+    {
+        "comma",
+        "in",
+        "um",
+        "uh",
+        "er",
+        "and",
+        "that's",
+        "it's",
+        "zip",
+        "code",
+        "postcode",
+        "postal",
+        "the",
+        "is",
+        "of",
+        "at",
+        "then",
+    }
+)
+_QUESTIONS = words("what which who where when why how whose can could would do does did is are")
+_OTHER_ANSWER = words(
     "let find hold remember know moved move changed change same different wrong right correct "
-    "not still just called calling think yet already mine new old".split()
+    "not still just called calling think yet already mine new old"
 )
 
 
@@ -39,7 +56,9 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     strong = [a for a in context.asked if a.strong]
     near = expected is not None and any(a.kind in ("address", "postcode") for a in strong[:2])
     streets = _streets(turn, named=bool(cued) or near)
-    spans = [_with_tail(turn, span, bool(cued) or near or context.kind == "address") for span in streets]
+    spans = [
+        _with_tail(turn, span, bool(cued) or near or context.kind == "address") for span in streets
+    ]
     if not spans and cued:
         spans = [span for end in cued for span in _after_cue(turn, end)]
     if expected is not None and expected.found and expected.fresh > 1 and not context.open:
@@ -51,7 +70,9 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     marks, end = [], -1
     for first, last in sorted(spans):
         if first > end and last >= first:
-            marks.append(Mark(turn.index, first, last, "address", text_between(turn.tokens, first, last)))
+            marks.append(
+                Mark(turn.index, first, last, "address", text_between(turn.tokens, first, last))
+            )
             end = last
     return marks
 
@@ -99,7 +120,9 @@ def _is_name(turn: Turn, at: int) -> bool:
     if token.sort in (Sort.ORDINAL, Sort.MONTH) or token.norm in DIRECTIONS:
         return True
     return (
-        token.sort is Sort.WORD and token.norm not in STOP and not is_glue(token)
+        token.sort is Sort.WORD
+        and token.norm not in STOP
+        and not is_glue(token)
         and token.norm not in _NOT_IN_A_NAME
     )
 
@@ -109,11 +132,15 @@ def _run_at(turn: Turn, at: int) -> Run | None:
 
 
 def _number_before(turn: Turn, first: int) -> int:
-    """"House number 42 by 7": where the number begins that ends there."""
+    """ "House number 42 by 7": where the number begins that ends there."""
     at = first - 1
     while at >= 0 and not turn.tokens[at].ends:
         norm = turn.tokens[at].norm
-        if not (_run_at(turn, at) or norm in UNITS or norm in ("by", "number", "no", "plot", "door", "slash")):
+        if not (
+            _run_at(turn, at)
+            or norm in UNITS
+            or norm in ("by", "number", "no", "plot", "door", "slash")
+        ):
             break
         if norm not in ("by", "number", "no", "slash"):
             first = at
@@ -122,7 +149,7 @@ def _number_before(turn: Turn, first: int) -> int:
 
 
 def _unit_before(turn: Turn, first: int) -> int:
-    """"Flat 2" before the number."""
+    """ "Flat 2" before the number."""
     at = first - 1
     while at >= 0 and turn.tokens[at].norm in _TRAILING and first - at < 3:
         at -= 1
@@ -134,7 +161,7 @@ def _unit_before(turn: Turn, first: int) -> int:
 
 
 def _unit_after(turn: Turn, last: int) -> int:
-    """"Apartment 4 b" behind the street; "north west" too."""
+    """ "Apartment 4 b" behind the street; "north west" too."""
     tokens = turn.tokens
     while last + 1 < len(tokens) and tokens[last + 1].norm in DIRECTIONS and not tokens[last].ends:
         last += 1
@@ -219,7 +246,7 @@ def _answer(turn: Turn) -> list[tuple[int, int]]:
     if any(c.strong and c.kind not in ("", "any", "address", "postcode") for c in turn.cues):
         return []
     at = _lead(turn)
-    if at >= len(tokens) or not (_goes_with(turn, at) or _run_at(turn, at)):
+    if at >= len(tokens) or not _goes_with(turn, at):
         return []
     first, last = _with_tail(turn, (at, at), asked=True)
     rest = [t for t in tokens[last + 1 :] if not (is_glue(t) or t.norm in STOP)]
@@ -232,9 +259,18 @@ def _answer(turn: Turn) -> list[tuple[int, int]]:
 def _lead(turn: Turn) -> int:
     """Where the answer begins behind "yes", "it's", "that would be"."""
     tokens, at = turn.tokens, 0
-    while at < len(tokens) and not _run_at(turn, at) and (
-        is_glue(tokens[at]) or tokens[at].norm in STOP
-        or any(c.first <= at < c.end and tokens[at].norm not in SUFFIXES for c in turn.cues if c.kind == "address")
+    while (
+        at < len(tokens)
+        and not _run_at(turn, at)
+        and (
+            is_glue(tokens[at])
+            or tokens[at].norm in STOP
+            or any(
+                c.first <= at < c.end and tokens[at].norm not in SUFFIXES
+                for c in turn.cues
+                if c.kind == "address"
+            )
+        )
     ):
         at += 1
     return at
@@ -248,6 +284,3 @@ def _goes_on(turn: Turn) -> list[tuple[int, int]]:
     first, last = _with_tail(turn, (at, at), asked=False)
     found = any(t.norm in STATES for t in turn.tokens[first : last + 1])
     return [(first, last)] if found else []
-
-
-__all__ = ["Token", "addresses_in"]

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import CORRECTIONS, FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
 _MOST_WORDS = {"password": 16, "security_answer": 4, "username": 12}
-_COPULAS = frozenset("is was be it's its that's thats as equals called named are were".split())
-_QUESTIONS = frozenset("what which who where when why how whose can could would do does did is are".split())
-_INSIDE = frozenset("of the and at in to for my me you i a".split())
-_NO_ANSWER = frozenset(
-    "working work wrong incorrect expired locked forgotten reset required protected correct right "
-    "not invalid changed needed different case sensitive still blocked hacked missing too long "
-    "unknown gone being rejected compromised set sure going hold bear forgot remember".split()
+_COPULAS = words("is was be it's its that's thats as equals called named are were")
+_QUESTIONS = words("what which who where when why how whose can could would do does did is are")
+_INSIDE = words("of the and at in to for my me you i a")
+_NO_ANSWER = words(
+    "working work wrong incorrect expired locked forgotten reset required protected correct "
+    "right not invalid changed needed different case sensitive still blocked hacked missing "
+    "too long unknown gone being rejected compromised set sure going hold bear forgot "
+    "remember"
 )
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
-_TRAILING = FILLERS | frozenset("please thanks thank lowercase uppercase now".split())
+_TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
 
 def answers_in(turn: Turn, context: Context) -> list[Mark]:
@@ -34,7 +35,9 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if asked.found and not (turn.corrects or turn.is_answer):
         return []
-    if _is_question(turn) or any(cue.strong and cue.kind not in ("", asked.kind, "any") for cue in turn.cues):
+    if _is_question(turn) or any(
+        cue.strong and cue.kind not in ("", asked.kind, "any") for cue in turn.cues
+    ):
         return []
     if asked.age > 4:
         return []
@@ -73,7 +76,9 @@ def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
     for at in range(end, min(end + 7, len(tokens))):
         if tokens[at].norm in _COPULAS:
             return at + 1
-        if tokens[at].ends or not (tokens[at].norm in STOP or tokens[at].norm in FILLERS or at < end + 4):
+        if tokens[at].ends or not (
+            tokens[at].norm in STOP or tokens[at].norm in FILLERS or at < end + 4
+        ):
             return None
     follows = tokens[end].sort if end < len(tokens) else None
     return end if follows in (Sort.CODE, Sort.LETTER) else None
@@ -106,7 +111,11 @@ def _leads(turn: Turn, at: int) -> bool:
     token = turn.tokens[at]
     if _in_run(turn, at):
         return False
-    return token.norm in FILLERS or token.norm in _COPULAS or token.norm in ("the", "a", "just", "all", "probably")
+    return (
+        token.norm in FILLERS
+        or token.norm in _COPULAS
+        or token.norm in ("the", "a", "just", "all", "probably")
+    )
 
 
 def _goes_on(turn: Turn, at: int, start: int) -> bool:
@@ -134,8 +143,14 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
             start = at + 1
         elif not (token.norm in STOP or is_glue(token) or _in_cue(turn, at)):
             break
-    while start < len(tokens) and not _in_run(turn, start) and (
-        is_glue(tokens[start]) or _in_cue(turn, start) or tokens[start].norm in ("my", "the", "a", "i", "think")
+    while (
+        start < len(tokens)
+        and not _in_run(turn, start)
+        and (
+            is_glue(tokens[start])
+            or _in_cue(turn, start)
+            or tokens[start].norm in ("my", "the", "a", "i", "think")
+        )
     ):
         start += 1
     if start < len(tokens) and tokens[start].norm in STOP and not _in_run(turn, start):
@@ -151,7 +166,10 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
 def _at_the_end(turn: Turn, kind: str) -> tuple[int, int] | None:
     """``i can tell you the whole thing it's purple elephant``: behind the last "it's"."""
     for at in range(len(turn.tokens) - 1, 0, -1):
-        if turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's") and not turn.tokens[at - 1].ends:
+        if (
+            turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's")
+            and not turn.tokens[at - 1].ends
+        ):
             if turn.tokens[at].norm in STOP or turn.tokens[at].norm in _NO_ANSWER:
                 return None
             span = _value(turn, at, kind)
@@ -168,6 +186,3 @@ def _is_question(turn: Turn) -> bool:
     if turn.tokens and "?" in turn.tokens[-1].raw and not turn.corrects:
         return True
     return bool(words) and words[0] in _QUESTIONS and len(words) > 2
-
-
-__all__ = ["CORRECTIONS", "answers_in"]

@@ -86,6 +86,12 @@ class Context:
     party: str = ""
     quiet: int = 99
     open: bool = False
+    parties: list[str] = field(default_factory=list)
+
+    def meet(self, party: str) -> None:
+        """Somebody speaks in this call."""
+        if party not in self.parties:
+            self.parties.append(party)
 
     def begin_turn(self, backchannel: bool) -> None:
         if backchannel:
@@ -93,9 +99,7 @@ class Context:
         for asked in self.asked:
             asked.age += 1
             asked.fresh += 1
-        self.asked = [
-            a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)
-        ]
+        self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
 
     def ask(self, kind: str, strong: bool, party: str, mine: bool = False) -> None:
@@ -113,7 +117,9 @@ class Context:
                 asked.age = min(asked.age, 2)
 
     def expects(self, *kinds: str) -> Asked | None:
-        """The newest strong demand for one of the kinds."""
+        """The newest strong demand for one of the kinds, if the last turn asked nothing else."""
+        if self.asked and not self.asked[0].kind and not self.asked[0].fresh:
+            return None
         return next((a for a in self.asked if a.strong and a.kind in kinds), None)
 
     def resolved(self, kind: str) -> str:
@@ -134,12 +140,14 @@ class Context:
         return {
             "asked": asked,
             "last": [self.kind, self.party, self.quiet, self.open],
+            "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
         kind, party, quiet, is_open = body["last"]
-        return cls([Asked(*each) for each in body["asked"]], kind, party, quiet, is_open)
+        asked = [Asked(*each) for each in body["asked"]]
+        return cls(asked, kind, party, quiet, is_open, list(body["parties"]))
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -11,14 +11,14 @@ from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
-from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, words
 
-_JOINERS = frozenset("of the in year day month was slash dash stroke dot and".split()) | FILLERS
+_JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
 _UNSURE = frozenset({"may", "march", "mar", "second", "first", "third"})
-_ORDINARY = frozenset(
+_ORDINARY = words(
     "on since until till by before after from during through next last this every each "
-    "delivered delivery appointment arrive arrived ordered placed purchased bought booked due called "
-    "scheduled shipped starting starts started ends".split()
+    "delivered delivery appointment arrive arrived ordered placed purchased bought booked due "
+    "called scheduled shipped starting starts started ends"
 )
 _MOST_JOINED = 4
 
@@ -75,7 +75,7 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
 
 
 def _is_time(tokens: Sequence[Token], at: int) -> bool:
-    """"One second": no day."""
+    """ "One second": no day."""
     return tokens[at].norm == "second" and at > 0 and tokens[at - 1].norm in ("a", "one", "per")
 
 
@@ -185,7 +185,21 @@ def _only_dates(turn: Turn) -> bool:
 
 def _repeats(turn: Turn, span: Span) -> bool:
     words = {token.norm for token in turn.tokens}
-    told = words & {"right", "correct", "confirm", "said", "have", "got", "that's", "so", "yes", "sorry",
-                    "no", "not", "meant", "actually"}
+    told = words & {
+        "right",
+        "correct",
+        "confirm",
+        "said",
+        "have",
+        "got",
+        "that's",
+        "so",
+        "yes",
+        "sorry",
+        "no",
+        "not",
+        "meant",
+        "actually",
+    }
     leads = all(is_glue(t) or t.norm in STOP for t in turn.tokens[: span.first])
     return _only_dates(turn) or (leads and span.full) or (bool(told) and (span.full or span.month))

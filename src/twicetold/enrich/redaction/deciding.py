@@ -6,22 +6,24 @@ from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import WORDED, Asked, Context, newest
 from twicetold.enrich.redaction.cues import ANY, NOTHING, SPELLING, TAIL, Cue
-from twicetold.enrich.redaction.guards import guard_of, is_noun, is_year
+from twicetold.enrich.redaction.guards import guard_of, is_counting, is_noun, is_year
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only
-from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
 
-_COPULAS = frozenset(
-    "is was be are it's its that's thats as number it number's equals were code's pin's".split()
+_COPULAS = words(
+    "is was be are it's its that's thats as number it number's equals were code's pin's"
 )
-_ALWAYS = frozenset({"unit", "decimal", "dialled", "counting", "model"})  # guards that no question overrules
-_OWN = frozenset("my our his her i we it's".split())
-_ON = frozenset("then it's its that's thats is the i mean my".split())
+_ALWAYS = frozenset(
+    {"unit", "decimal", "dialled", "model", "price"}
+)  # guards that no question overrules
+_OWN = words("my our his her i we it's")
+_ON = words("then it's its that's thats is the i mean my")
 _RECENT = 4  # turns after a datum in which it is repeated and mended
-_REPEATING = frozenset(
-    "confirm repeat said say check verify correct right have got readback heard read".split()
+_REPEATING = words(
+    "confirm repeat said say check verify correct right have got readback heard read"
 )
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
 _LONG = 7  # digits in a row that nobody dictates but of something
@@ -65,12 +67,19 @@ class Runs:
             else:
                 marks += self._added_up(turn, event, decider.guard)
         if not turn.is_backchannel:
-            context.open = bool(marks) and glue_only(turn.tokens, marks[-1].last + 1, len(turn.tokens))
+            context.open = bool(marks) and glue_only(
+                turn.tokens, marks[-1].last + 1, len(turn.tokens)
+            )
         return marks
 
     def _added_up(self, turn: Turn, run: Run, guard: str) -> list[Mark]:
         """Pieces of a number that nobody announced: seven digits and more are removed."""
-        if guard or not (run.spelled_out or run.written or not run.cardinal) or run.letters:
+        if (
+            guard
+            or is_counting(run.value)
+            or not (run.spelled_out or run.written or not run.cardinal)
+            or run.letters
+        ):
             return []
         self._loose.append((turn.index, run))
         value = "".join(piece.value for _, piece in self._loose)
@@ -94,8 +103,11 @@ class _Decider:
 
     def hear(self, cue: Cue) -> None:
         self._cue = cue
-        if cue.kind != NOTHING:
-            mine = bool(_OWN & {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]})
+        last = self._tokens[cue.end - 1].norm
+        if cue.kind != NOTHING or last in ("code", "codes", "number"):
+            mine = bool(
+                _OWN & {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
+            )
             self._context.ask(cue.kind, cue.strong, self._turn.party, mine)
 
     def kind_of(self, run: Run, last: Mark | None) -> str:
@@ -132,11 +144,17 @@ class _Decider:
             return ""
         before = self._last_said(run.first)
         direct = run.first - cue.end <= 1 or before in _COPULAS
-        if not direct and (self.guard or len(gap) > 6 or not glue_only(self._tokens, cue.end, run.first)):
+        if not direct and (
+            self.guard or len(gap) > 6 or not glue_only(self._tokens, cue.end, run.first)
+        ):
             return ""
         if self.guard and not cue.strong:
             return ""
-        if len(gap) > 12 or (self.guard in ("count", "time", "range", "counted") and len(gap) > 0 and before not in _COPULAS):
+        if len(gap) > 12 or (
+            self.guard in ("count", "time", "range", "counted")
+            and len(gap) > 0
+            and before not in _COPULAS
+        ):
             return ""
         asked = Asked(cue.kind, cue.strong, "")
         if not asked.fits(run) or not self._is_enough(cue, run):
@@ -171,7 +189,7 @@ class _Decider:
 
     def _continued(self, run: Run, last: Mark | None) -> str:
         """The rest of what was begun in this turn, or in the turns before."""
-        if self.guard or is_noun(self._tokens, run.last + 1) and run.cardinal:
+        if self.guard or (is_noun(self._tokens, run.last + 1) and run.cardinal):
             return ""
         context = self._context
         if last is not None:
@@ -214,12 +232,20 @@ class _Decider:
             return context.kind
         words = {token.norm for token in self._tokens}
         repeats = words & _REPEATING and run.size >= 2
-        return context.kind if repeats and (run.spelled_out or not run.cardinal or run.size > 2) else ""
+        return (
+            context.kind
+            if repeats and (run.spelled_out or not run.cardinal or run.size > 2)
+            else ""
+        )
 
     def _asked_for(self, run: Run) -> str:
         if self.guard:
             return ""
         for asked in newest(self._context.asked, run):
+            if asked.kind == NOTHING:
+                if asked.fresh <= 1:
+                    return ""
+                continue
             if asked.kind not in _DATED and self._answers(asked, run):
                 return self._resolved(asked.kind, run)
         return ""
@@ -241,7 +267,7 @@ class _Decider:
         return answer or run.size >= 3 or run.spelled_out
 
     def _by_form(self, run: Run) -> str:
-        if self.guard and run.size < _LONG:
+        if (self.guard and run.size < _LONG) or is_counting(run.value):
             return ""
         if run.digits == 0:
             return "name" if run.letters >= 3 and not self._is_acronyms(run) else ""

@@ -8,23 +8,36 @@ from collections.abc import Sequence
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _DOTS = frozenset({"dot", "period", "point"})
-_JOINERS = frozenset({"dot", "period", "point", "underscore", "dash", "hyphen", "minus", "plus", "score"})
-_ENDINGS = frozenset(
-    "com org net edu gov co uk us ca in au io de fr ie nz info biz me mil int dev app ai tv eu es it "
-    "nl ch se no online email mail test example invalid".split()
+_JOINERS = frozenset(
+    {"dot", "period", "point", "underscore", "dash", "hyphen", "minus", "plus", "score"}
 )
-_PROVIDERS = frozenset(
-    "gmail yahoo hotmail outlook icloud aol proton protonmail googlemail ymail msn comcast verizon "
-    "btinternet rediffmail rediff rocketmail fastmail zoho gmx sbcglobal bellsouth cox "
-    "earthlink ntlworld virginmedia talktalk bigpond optusnet rogers shaw".split()
+_ENDINGS = words(
+    "com org net edu gov co uk us ca in au io de fr ie nz info biz me mil int dev app ai tv "
+    "eu es it nl ch se no online email mail test example invalid"
 )
-_SPLIT_PROVIDERS = (("g", "mail"), ("hot", "mail"), ("i", "cloud"), ("out", "look"), ("y", "mail"),
-                    ("proton", "mail"), ("google", "mail"), ("rocket", "mail"), ("fast", "mail"),
-                    ("b", "t", "internet"), ("a", "o", "l"))
+_PROVIDERS = words(
+    "gmail yahoo hotmail outlook icloud aol proton protonmail googlemail ymail msn comcast "
+    "verizon btinternet rediffmail rediff rocketmail fastmail zoho gmx sbcglobal bellsouth "
+    "cox earthlink ntlworld virginmedia talktalk bigpond optusnet rogers shaw"
+)
+_SPLIT_PROVIDERS = (
+    ("g", "mail"),
+    ("hot", "mail"),
+    ("i", "cloud"),
+    ("out", "look"),
+    ("y", "mail"),
+    ("proton", "mail"),
+    ("google", "mail"),
+    ("rocket", "mail"),
+    ("fast", "mail"),
+    ("b", "t", "internet"),
+    ("a", "o", "l"),
+)
 _DOMAIN = re.compile(r"[\w\-]+(\.[\w\-]+)+")
+_HESITATIONS = frozenset({"um", "uh", "er", "erm"})
 _MOST_DOMAIN, _MOST_LOCAL = 12, 4
 
 
@@ -73,28 +86,29 @@ def _mark(turn: Turn, first: int, last: int) -> Mark:
 
 def _domain(tokens: Sequence[Token], at: int) -> int | None:
     """The last token of the domain that begins there."""
-    end, last = min(len(tokens), at + _MOST_DOMAIN), None
-    if at < end and _DOMAIN.fullmatch(tokens[at].norm):
+    if at < len(tokens) and _DOMAIN.fullmatch(tokens[at].norm):
         return at
-    for place in range(at, end):
-        token = tokens[place]
-        if token.norm in _DOTS and place > at and place + 1 < len(tokens):
-            following = tokens[place + 1]
-            if following.norm in _ENDINGS or last is not None or following.sort is Sort.LETTER:
+    last: int | None = None
+    for place in range(at, min(len(tokens) - 1, at + _MOST_DOMAIN)):
+        following = tokens[place + 1]
+        if tokens[place].norm in _DOTS and place > at:
+            ends = following.norm in _ENDINGS or following.sort is Sort.LETTER
+            if ends or last is not None:
                 last = _ending(tokens, place + 1)
-        elif last is not None and place > last:
+        elif last is not None:
+            if place > last:
+                break
+        elif not _in_domain(tokens[place]) or (tokens[place].ends and place > at):
             break
-        elif last is None and token.norm in STOP and token.norm not in ("my", "the", "at", "our", "me"):
-            break
-        elif last is None and token.ends and place > at:
-            break
-    if last is None:
-        last = _provider(tokens, at)
-    return last
+    return _provider(tokens, at) if last is None else last
+
+
+def _in_domain(token: Token) -> bool:
+    return token.norm not in STOP or token.norm in ("my", "the", "at", "our", "me")
 
 
 def _ending(tokens: Sequence[Token], at: int) -> int:
-    """"com", or "c o m", or a word that only looks like an ending's first part."""
+    """ "com", or "c o m", or a word that only looks like an ending's first part."""
     if tokens[at].sort is Sort.LETTER:
         while at + 1 < len(tokens) and (
             tokens[at + 1].sort is Sort.LETTER or tokens[at + 1].norm in ("o", "oh", "u")
@@ -122,23 +136,20 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
     tokens = turn.tokens
     first, words = at, 0
     floor = cued if cued is not None and cued < at else 0
-    while first > floor:
+    most = _MOST_LOCAL if cued is not None or expected else 0
+    while first > floor and not tokens[first - 1].ends:
         before = tokens[first - 1]
-        if before.ends or before.sort is Sort.REDACTED:
-            break
-        if _in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under":
-            first -= 1
-        elif is_glue(before) or before.norm in STOP:
-            if not (before.sort is Sort.FILLER and before.norm in ("um", "uh", "er", "erm") and first < at):
-                if not (first < at and tokens[first].norm in _JOINERS):
+        begun = first < at
+        signed = begun and tokens[first].norm in _JOINERS
+        if not (_in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under"):
+            if is_glue(before) or before.norm in STOP or before.sort is Sort.REDACTED:
+                if not (signed or (begun and before.norm in _HESITATIONS)):
                     break
-            first -= 1
-        elif first == at or tokens[first].norm in _JOINERS or _in_run(turn, first):
-            first, words = first - 1, words + 1
-        elif words < _MOST_LOCAL and (cued is not None or expected):
-            first, words = first - 1, words + 1
-        else:
-            break
+            elif begun and not signed and not _in_run(turn, first) and words >= most:
+                break
+            else:
+                words += 1
+        first -= 1
     while first < at and (tokens[first].norm in FILLERS or tokens[first].norm in STOP):
         first += 1
     return first
@@ -157,11 +168,20 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
     first, last = content[0], content[-1]
     signs = sum(tokens[at].norm in _JOINERS or tokens[at].norm == "at" for at in range(len(tokens)))
     runs = [run for run in turn.runs if run.size >= 2]
-    free = sum(not (_carries(t) or t.norm in _JOINERS or _in_run(turn, at)) for at, t in enumerate(tokens))
+    free = sum(
+        not (_carries(t) or t.norm in _JOINERS or _in_run(turn, at)) for at, t in enumerate(tokens)
+    )
     if any(token.norm in ("what", "spell", "which", "how", "?") for token in tokens):
         return []
-    if (signs and free <= 4) or (runs and free == 0) or (
-        free <= 2 and context.asked and context.asked[0].kind == "email" and not context.asked[0].found
+    if (
+        (signs and free <= 4)
+        or (runs and free == 0)
+        or (
+            free <= 2
+            and context.asked
+            and context.asked[0].kind == "email"
+            and not context.asked[0].found
+        )
     ):
         while first > 0 and tokens[first - 1].norm in _JOINERS | {"at"}:
             first -= 1
@@ -176,6 +196,20 @@ def _carries(token: Token) -> bool:
     norm = token.norm
     if norm in ("o", "oh", "a", "i"):
         return False
-    return (is_glue(token) and token.sort is not Sort.SYMBOL) or norm in STOP or norm in (
-        "email", "mail", "address", "lowercase", "word", "e-mail", "hold", "sec", "second", "moment",
+    return (
+        (is_glue(token) and token.sort is not Sort.SYMBOL)
+        or norm in STOP
+        or norm
+        in (
+            "email",
+            "mail",
+            "address",
+            "lowercase",
+            "word",
+            "e-mail",
+            "hold",
+            "sec",
+            "second",
+            "moment",
+        )
     )

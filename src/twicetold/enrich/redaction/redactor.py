@@ -45,17 +45,27 @@ class Redactor:
     def redact(self, segments: Sequence[Segment], context: Context | None = None) -> Redacted:
         """The segments of a call, or those that follow on ``context``, in the order of time."""
         known = context.copy() if context is not None else Context()
-        turns = [_turn(index, segment) for index, segment in enumerate(segments)]
+        for segment in segments:
+            known.meet(_name_of(segment))
+        turns = [_turn(index, segment, known) for index, segment in enumerate(segments)]
         marks = marks_of(turns, known)
         wanted = [mark for mark in marks if mark.kind in self.policy.kinds]
         new, removed = rewritten(segments, turns, wanted, self.policy)
         return Redacted(new, removed, known)
 
 
-def _turn(index: int, segment: Segment) -> Turn:
+def _turn(index: int, segment: Segment, context: Context) -> Turn:
     words = [word.text for word in segment.words] or segment.text.split()
-    party = f"{segment.channel}/{segment.speaker or ''}"
-    return turn_of(index, party, words)
+    return turn_of(index, party_of(segment, context), words)
+
+
+def party_of(segment: Segment, context: Context) -> str:
+    """Whose turn it is; "" in a call where only one side is known."""
+    return _name_of(segment) if len(context.parties) > 1 else ""
+
+
+def _name_of(segment: Segment) -> str:
+    return f"{segment.channel}/{segment.speaker or ''}"
 
 
 def marks_of(turns: Sequence[Turn], context: Context) -> list[Mark]:

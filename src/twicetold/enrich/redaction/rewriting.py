@@ -99,9 +99,7 @@ def _with_stand_ins(
             continue
         gone = words[hole.first : hole.last + 1]
         text = policy.stand_in(hole.kind, hole.value)
-        kept.append(
-            Word(gone[0].start, gone[-1].end, text, None, hole.kind, gone[0].speaker)
-        )
+        kept.append(Word(gone[0].start, gone[-1].end, text, None, hole.kind, gone[0].speaker))
         at = hole.last + 1
     return kept
 

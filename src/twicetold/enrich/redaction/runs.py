@@ -14,14 +14,16 @@ from twicetold.enrich.redaction.vocabulary import (
     PHONETIC,
     SURELY_PHONETIC,
     TIGHT_FILLERS,
+    words,
 )
 
 _SOLID = (Sort.DIGITS, Sort.NUMBER, Sort.CODE, Sort.LETTER, Sort.IP)
 _SOFT_LETTERS = frozenset("ai")
 _MOST_GAP = 3
 _LETTER_JOINERS = (("as", "in"), ("for",), ("like",), ("as",), ("is", "for"), ("in",))
-_PLAIN_CAPITALS = frozenset(
-    "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok id hd ac dc ad bc".split()
+_PLAIN_CAPITALS = words(
+    "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok "
+    "id hd ac dc ad bc"
 )
 _CASES = frozenset({"capital", "uppercase", "lowercase", "letter", "caps", "small"})
 
@@ -65,7 +67,9 @@ def runs_of(tokens: Sequence[Token]) -> list[Run]:
 def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool]) -> Run:
     said = [tokens[at] for at in range(first, last + 1) if inside[at]]
     for near, token in enumerate(said):
-        if token.norm == "o" and any(t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]):
+        if token.norm == "o" and any(
+            t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]
+        ):
             token.sort, token.value = Sort.LETTER, "O"
     value = value_of(said)
     digits = sum(c.isdigit() for c in value)
@@ -166,17 +170,16 @@ def _explained(tokens: Sequence[Token], at: int) -> bool:
     return at + 1 < len(tokens) and tokens[at + 1].sort is Sort.PART
 
 
-_BEFORE_ONE = frozenset(
-    "have got want need get at for from of by find see use if on in with like about "
-    "just "
-    "this that the no which every any another each good best new old other right wrong first last "
-    "only big same different next loved some not as".split()
+_BEFORE_ONE = words(
+    "have got want need get at for from of by find see use if on in with like about just this "
+    "that the no which every any another each good best new old other right wrong first last "
+    "only big same different next loved some not as"
 )
-_AFTER_ONE = frozenset("of more another day thing who that's that is was sec second moment".split())
+_AFTER_ONE = words("of more another day thing who that's that is was sec second moment")
 
 
 def _is_idiom(tokens: Sequence[Token], at: int) -> bool:
-    """"This one", "one of them": no digit. ``s`` and ``t`` that a recogniser cut off a word."""
+    """ "This one", "one of them": no digit. ``s`` and ``t`` that a recogniser cut off a word."""
     token = tokens[at]
     before = tokens[at - 1] if at else None
     after = tokens[at + 1] if at + 1 < len(tokens) else None
@@ -251,7 +254,22 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     letters = [near for near in next_to if tokens[near].sort in (Sort.LETTER, Sort.PART)]
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
         return True
-    return len(next_to) == 2
+    return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
+
+
+def _has_letters(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """Whether what was dictated up to there has letters, and no word follows."""
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if after is not None and not inside[at + 1] and after.norm not in _SOFT_LETTERS:
+        word_follows = after.sort is Sort.WORD and not tokens[at].ends
+        if word_follows:
+            return False
+    near = at - 1
+    while near >= 0 and inside[near]:
+        if tokens[near].sort is Sort.LETTER:
+            return True
+        near -= 1
+    return False
 
 
 def _digits_around(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> int:

@@ -37,7 +37,7 @@ class Turn:
 
     @property
     def is_backchannel(self) -> bool:
-        """"Okay", "go ahead", a cough: says nothing of its own."""
+        """ "Okay", "go ahead", a cough: says nothing of its own."""
         return not self.runs and all(is_glue(token) for token in self.tokens)
 
     @property
