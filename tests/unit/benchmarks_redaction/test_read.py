@@ -98,3 +98,9 @@ def test_the_two_sets_share_no_turn_of_five_words() -> None:
         return {turn.text for call in read(name) for turn in call.turns if len(turn.words) > 4}
 
     assert turns("dev") & turns("held_out") == set()
+
+
+def test_articles_carry_no_value() -> None:
+    turn = dialogue("{date_of_birth: the third of may} {address: flat number two}").turns[0]
+
+    assert [mark.required for mark in turn.marks] == [(1, 3), (4, 6)]
