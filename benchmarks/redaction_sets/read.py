@@ -179,7 +179,8 @@ def _plain(marked: str) -> tuple[str, list[tuple[str, bool, int, int]]]:
 def required(words: Sequence[str], first: int, end: int) -> tuple[int, ...]:
     """Which words of ``words[first:end]`` carry the value.
 
-    Hesitations, "the", "of" and "number" do not, nor does what joins a letter to its word: "b as in bravo", "n for november".
+    Hesitations, "the", "of" and "number" do not, nor does what joins a letter to its
+    word: "b as in bravo", "n for november".
     """
     bare = [word.strip(_EDGES).lower() for word in words]
     idle = {i for i in range(first, end) if bare[i] in _IDLE}
