@@ -233,7 +233,7 @@ class LiveCall:
             return
         self._spoken[channel] = (text, settled, now)
         if self._redactor is not None:
-            words = self._redactor.mask(words)
+            words = self._redactor.mask(words, channel)
             if not words:
                 return
             text, settled = text_of(words), 0  # what stands in for them may take their neighbours
