@@ -40,6 +40,7 @@ NAMES = (
     "calls_per_core",
     "stream_adapter",
     "redaction",
+    "redacted_sound",
     "remote",
     "gpu",
     "page",
