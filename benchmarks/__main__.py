@@ -34,6 +34,7 @@ NAMES = (
     "live",
     "accuracy",
     "silence",
+    "sentiment",
     "transducer",
     "parakeet_differences",
     "whisper",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import lru_cache
 
 from twicetold.enrich.metrics import measure
 from twicetold.enrich.rules import RuleSet, evaluate, parse_rules
+from twicetold.enrich.sentiment import VaderJudge, judged
 from twicetold.enrich.steps import Facts, Known
 
 _VERSION = 1  # raise it with every change that finds something else
@@ -29,6 +31,31 @@ class Measure:
             known.segments, facts.length_s, roles=self.roles, language=facts.language
         )
         return known.with_insight("metrics", measured.to_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSentiment:
+    """How it went, of each segment, speaker and call, by VADER."""
+
+    roles: tuple[str, ...] = ()
+    name: str = "sentiment"
+    closed: bool = False
+
+    @property
+    def settings(self) -> str:
+        return f"{_VERSION} vader {self.roles}"
+
+    def apply(self, known: Known, facts: Facts) -> Known:
+        """In a process of its own; a loop for the port's sake, which others wait in."""
+        judging = judged(
+            known.segments,
+            VaderJudge(),
+            length_s=facts.length_s,
+            language=facts.language,
+            roles=self.roles,
+        )
+        segments, found = asyncio.run(judging)
+        return Known(tuple(segments), known.insights).with_insight("sentiment", found.to_dict())
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def _of_yaml(error: Any, name: str) -> SettingError:
     problem = " ".join(str(error.problem or error.context).split())
     return SettingError(
         f"{name}:{place}: It is no YAML: {problem}.",
-        "Indent with spaces, and put texts with ':' or '#', or that begin with '*', in quotes.",
+        "Indent with spaces; put texts with ':', '#' or '?', or that begin with '*', in quotes.",
     )
 
 

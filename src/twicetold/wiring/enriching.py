@@ -14,11 +14,11 @@ import structlog
 from twicetold.batch.enriching import Enriching
 from twicetold.config import Settings
 from twicetold.enrich.apart import Apart
-from twicetold.enrich.judging import ApplyRules, Measure, Unusable, rules_of
+from twicetold.enrich.judging import ApplyRules, JudgeSentiment, Measure, Unusable, rules_of
 from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
 from twicetold.enrich.steps import Facts, Known, Step
-from twicetold.enrich.wishes import Enrichment
+from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.live.redacting import Decided, LiveRedactor
@@ -52,6 +52,8 @@ class Enrichers:
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
         steps.append(Measure(wanted.roles))
+        if wanted.sentiment != NONE:
+            steps.append(JudgeSentiment(wanted.roles))
         steps += _rules(wanted)
         return Enriching(steps, self.apart.apply, cover=wanted.sound if wanted.redacts else "")
 

@@ -107,14 +107,20 @@ def _check(rule: Rule, item: Item, fields: dict[str, Item]) -> None:
             raise fields["when"].fail("'must_say' takes one of 'first', 'last', 'after', 'before'.")
         if rule.after is not None and rule.after.seconds is None:
             raise fields["when"].fail("Say how soon: 'within' has to stand with 'after'.")
-    elif rule.before is not None and rule.before.seconds is None:
-        raise fields["when"].fail("Say how long before: 'within' has to stand with 'before'.")
+    else:
+        check_before(rule, fields)
     if rule.alert and rule.last_s is not None:
         raise fields["alert"].fail("With 'last' it is known when the call is over: too late.")
     if rule.alert and rule.must is Must.HAVE_SAID and "when" not in fields:
         raise fields["alert"].fail("Say when it has to be said ('when'), or no alert can come.")
     if rule.again_after_s is not None and not rule.alert:
         raise fields["again_after"].fail("'again_after' stands with 'alert'.")
+
+
+def check_before(rule: Rule, fields: dict[str, Item]) -> None:
+    """What is said before something else is waited for, and not for ever."""
+    if rule.before is not None and rule.before.seconds is None:
+        raise fields["when"].fail("Say how long before: 'within' has to stand with 'before'.")
 
 
 def spoken_fields(fields: dict[str, Item], phrases: str) -> dict[str, Any]:

@@ -211,7 +211,7 @@ segments = st.lists(
 def test_what_holds_of_every_call(given_: list[Segment]) -> None:
     found = measured(*given_)
     assert found.talk_s + found.silence_s == pytest.approx(found.length_s, abs=1e-6)
-    assert sum(each.talk_share for each in found.speakers) == pytest.approx(bool(given_), abs=1e-6)
+    assert sum(each.talk_share for each in found.speakers) == pytest.approx(float(bool(given_)))
     assert found.hold_s <= found.silence_s + 1e-6
     assert found.talk_over_s <= found.talk_s + 1e-6
     assert found.longest_monologue_s <= found.length_s + 1e-6
