@@ -48,14 +48,11 @@ TwicetoldError
 │   ├── EngineHostDied                 engine_host_died
 │   ├── DecoderFailed                  decoder_failed
 │   ├── DownloadFailed                 download_failed
-<<<<<<< HEAD
 │   ├── EnrichmentFailed               enrichment_failed
 │   ├── RedactionUnavailable           redaction_unavailable
-=======
 │   ├── LlmFailed                      llm_failed
 │   │   ├── LlmRefused                 llm_refused
 │   │   └── LlmBudgetSpent             llm_budget_spent
->>>>>>> 74b3353c46045f4d92b9b409684888f93d159de0
 │   └── Overloaded                     overloaded
 ├── Corrupt (OSError)                a file of ours is damaged; nothing was touched
 │   ├── CorruptDatabase                corrupt_database
@@ -383,7 +380,6 @@ class DownloadFailed(Unavailable):
     default_hint = "Try again later; the same command goes on from what is there."
 
 
-<<<<<<< HEAD
 class EnrichmentFailed(Unavailable):
     code = "enrichment_failed"
     default_hint = "It is tried again by itself; if it stays so, see the server's log."
@@ -398,7 +394,8 @@ class RedactionUnavailable(Unavailable):
         "See docs/explanation/redaction.md for the languages that redaction knows; or have the "
         "tenant's redact name fewer kinds, or none."
     )
-=======
+
+
 class LlmFailed(Unavailable):
     """A language model gave no answer that can be used."""
 
@@ -418,7 +415,6 @@ class LlmBudgetSpent(LlmFailed):
     code = "llm_budget_spent"
     retryable = False
     default_hint = "Raise the budget of a call, or choose a judge that costs nothing."
->>>>>>> 74b3353c46045f4d92b9b409684888f93d159de0
 
 
 class Overloaded(Unavailable):
