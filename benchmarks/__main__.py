@@ -35,6 +35,7 @@ NAMES = (
     "accuracy",
     "silence",
     "sentiment",
+    "insight",
     "transducer",
     "parakeet_differences",
     "whisper",

@@ -17,9 +17,11 @@ from twicetold.cli import (
     evaluate,
     gateway,
     jobs,
+    leads,
     listen,
     models,
     redact,
+    rules,
     search,
     serve,
     shadow,
@@ -52,6 +54,8 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
 app.add_typer(models.app, name="models", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.add_typer(shadow.app, name="shadow", rich_help_panel=_OWN)
+app.add_typer(rules.app, name="rules", rich_help_panel=_OWN)
+app.add_typer(leads.app, name="leads", rich_help_panel=_OWN)
 app.command("config", rich_help_panel=_OWN)(config.config)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)
 app.command("eval", rich_help_panel=_OWN)(evaluate.evaluate)

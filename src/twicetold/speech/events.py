@@ -88,7 +88,13 @@ class Partial(_Event):
     text: str
     engine: str = ""
     settled: int = 0
-    safe: bool = False  # redaction has been over it
+    safe: bool = False  # redaction has been over it; said only where it has
+
+    def to_dict(self) -> dict[str, Any]:
+        body = _Event.to_dict(self)
+        if not self.safe:
+            del body["safe"]
+        return body
 
 
 @dataclass(frozen=True, slots=True)
