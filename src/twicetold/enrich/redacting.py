@@ -1,16 +1,27 @@
-"""Redaction as a stage of the batch pass."""
+"""Redaction as a stage of the batch pass, and as what the live pass asks while people speak."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from twicetold.enrich.redaction import LANGUAGES, Policy, Redactor
+from twicetold.enrich.redaction import (
+    LANGUAGES,
+    Context,
+    Policy,
+    Redactor,
+    mask_partial,
+    undecided_from,
+)
 from twicetold.enrich.steps import Facts, Known
 from twicetold.errors import RedactionUnavailable
+from twicetold.speech.transcript import Segment, Word, text_of
 
+WITHHELD = Word(0.0, 0.0, "[WITHHELD]", redacted="withheld")
+UNDECIDED = "number"  # of what stands for the end of an utterance that nobody went on with
 VERSION = 1  # raise it with every change that finds other data: what was kept is then made anew
 
 
@@ -63,3 +74,60 @@ class Redact:
 
 def _known() -> str:
     return ", ".join(sorted(LANGUAGES))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One utterance as it may be shown while the call goes on. ``undecided``: its end may yet
+    become personal data; ``masked`` is the utterance without that end."""
+
+    shown: Segment
+    masked: Segment
+    undecided: bool = False
+
+
+def choose(
+    language: str, policy: Policy, before: Sequence[Segment], held: Sequence[Segment]
+) -> tuple[list[Choice], Context]:
+    """What may be shown of each utterance that is held, after those that were said before; and
+    what the call has asked for by then. In a language without recognisers nothing may."""
+    if not knows(language):
+        return [withheld(each) for each in held], Context()
+    redactor = _redactor(language, policy)
+    together = redactor.redact([*before, *held])
+    context = redactor.redact(before).context
+    choices = []
+    for index, raw in enumerate(held):
+        safe = replace(together.segments[len(before) + index], safe=True)
+        later = any(each.channel == raw.channel for each in held[index + 1 :])
+        first = None if later else undecided_from(raw, context)
+        context = redactor.redact([raw], context).context
+        masked = safe if first is None else _without_end(raw, safe, first)
+        choices.append(Choice(safe, masked, undecided=first is not None))
+    return choices, together.context
+
+
+def mask(
+    language: str, words: Sequence[Word], context: Context, channel: int = 0
+) -> tuple[Word, ...]:
+    """Words that may still change, as they may be shown."""
+    return mask_partial(words, context, channel) if knows(language) else ()
+
+
+def withheld(segment: Segment) -> Choice:
+    """An utterance of which nothing may be shown."""
+    if not segment.words:
+        shown = replace(segment, text="", safe=True)
+    else:
+        word = replace(WITHHELD, start=segment.words[0].start, end=segment.words[-1].end)
+        shown = replace(segment, words=(word,), text=word.text, safe=True)
+    return Choice(shown, shown)
+
+
+def _without_end(raw: Segment, safe: Segment, first: int) -> Segment:
+    """The utterance up to what is undecided, and one word that stands for that."""
+    begins = raw.words[first].start
+    kept = [word for word in safe.words if word.end <= begins]
+    label = f"[{UNDECIDED.upper()}]"
+    words = (*kept, Word(begins, raw.words[-1].end, label, redacted=UNDECIDED))
+    return replace(safe, words=words, text=text_of(words))

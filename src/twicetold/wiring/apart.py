@@ -111,9 +111,10 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     settings = opener.settings
     async with loading_live(settings) as loading:
         sessions, broker = await opener.running_calls()
-        policy = policy_of(settings, Tenants.load(settings.tenants_path))
-        engines = await loading
-        worker = live_worker(broker, sessions, engines, policy, settings)
+        tenants = Tenants.load(settings.tenants_path)
+        policy, engines = policy_of(settings, tenants), await loading
+        made = await opener.stack.enter_async_context(enrichers(settings, tenants))
+        worker = live_worker(broker, sessions, engines, policy, settings, made)
         show_engines(metrics, engines)
         metrics.lag("live", worker.lags)
         metrics.foreign("live", worker.foreign)

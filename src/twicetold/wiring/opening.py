@@ -33,6 +33,7 @@ from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.storage import open_store
 from twicetold.tenants import Tenants
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.wiring.rule_files import rules_by
 
 if TYPE_CHECKING:  # an extra
     from twicetold.sessions.redis import RedisSessions
@@ -170,6 +171,7 @@ async def carriers(
             batch_engine=batch,
             shadow_orders=await opener.shadow_orders(),
             enrichment=enrichment_by(settings, tenants),
+            rules=rules_by(enrichment_by(settings, tenants)),
         )
 
 

@@ -56,7 +56,12 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0  # before a role that failed begins a
 
 
 def live_worker(
-    broker: Broker, sessions: Sessions, engines: OpenLive, policy: Policy, settings: Settings
+    broker: Broker,
+    sessions: Sessions,
+    engines: OpenLive,
+    policy: Policy,
+    settings: Settings,
+    enrichers: Enrichers,
 ) -> LiveWorker:
     """The live pass on engines that have loaded."""
     infos = [member.engine.info for member in engines.streaming.values()]
@@ -67,6 +72,7 @@ def live_worker(
         open_activity(heard_alike(infos)),
         live_settings(settings),
         same_sound=same_sound,
+        redactor=enrichers.live,
     )
 
 

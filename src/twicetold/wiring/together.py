@@ -81,7 +81,9 @@ async def running(
         platform = await stack.enter_async_context(carriers(settings))
         await asyncio.to_thread(sweep_spools, settings.data_dir)
         engines, policy = await loading, platform.policy
-        live = live_worker(platform.broker, platform.sessions, engines, policy, settings)
+        # A process for each pass: a caption does not wait for an hour's words.
+        for_live = await stack.enter_async_context(enrichers(settings, platform.tenants))
+        live = live_worker(platform.broker, platform.sessions, engines, policy, settings, for_live)
         record = recorder(record_carriers(platform), settings)
         metrics = metrics or Metrics()
         metrics.lag("live", live.lags)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twicetold.broker import Topic
+from twicetold.enrich.rules import RuleSet
 from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.sessions import Record, State
 from twicetold.speech.identity import CallKey
@@ -82,6 +83,11 @@ class FakeCarriers:
     is_buried: bool = False
     reads: int = 0
     wanted: Enrichment = NO_ENRICHMENT
+
+    ruled: tuple[RuleSet, tuple[str, ...]] | None = None
+
+    def rules(self, tenant: str) -> tuple[RuleSet, tuple[str, ...]] | None:
+        return self.ruled
 
     def enrichment(self, tenant: str) -> Enrichment:
         return self.wanted

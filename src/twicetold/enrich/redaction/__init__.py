@@ -9,6 +9,7 @@ have finders of their own. What was found once is found again where it is repeat
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.kinds import KINDS, LANGUAGES, Kind
+from twicetold.enrich.redaction.live import mask_partial, masked, undecided_from
 from twicetold.enrich.redaction.policy import Policy, checked_policy
 from twicetold.enrich.redaction.redactor import Redacted, Redactor
 from twicetold.enrich.redaction.rewriting import Removed
@@ -23,4 +24,7 @@ __all__ = [
     "Redactor",
     "Removed",
     "checked_policy",
+    "mask_partial",
+    "masked",
+    "undecided_from",
 ]

@@ -6,72 +6,20 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of, is_noun
 from twicetold.enrich.redaction.places import DIRECTIONS, STATES, SUFFIXES, UNITS, VAGUE_SUFFIXES
 from twicetold.enrich.redaction.runs import Run
-from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _MOST_NAME = 4
 _MOST_TAIL = 14
-_NOT_IN_A_NAME = frozenset(
-    [
-        "way",
-        "street",
-        "block",
-        "blocks",
-        "down",
-        "hour",
-        "hours",
-        "minute",
-        "minutes",
-        "mile",
-        "miles",
-        "day",
-        "days",
-        "percent",
-        "dollars",
-        "dollar",
-        "pound",
-        "pounds",
-        "star",
-        "people",
-        "lane",
-        "one",
-        "two-way",
-        "busy",
-        "main?",
-        "same",
-        "whole",
-        "entire",
-        "per",
-        "years",
-        "year",
-        "times",
-        "month",
-        "months",
-        "week",
-        "weeks",
-        "side",
-        "end",
-        "corner",
-        "kids",
-        "cars",
-        "bedroom",
-        "bed",
-        "gig",
-        "megabit",
-        "speed",
-        "degree",
-        "items",
-        "orders",
-        "calls",
-        "tickets",
-        "point",
-    ]
+_NOT_IN_A_NAME = words(
+    "way street block blocks down hour hours minute minutes mile miles day days percent "
+    "dollars dollar pound pounds star people lane one two-way busy main? same whole entire "
+    "per years year times month months week weeks side end corner kids cars bedroom bed gig "
+    "megabit speed degree items orders calls tickets point"
 )
-_COPULAS = frozenset(
-    ["is", "it's", "its", "that's", "thats", "at", "was", "to", "on", "in", "live"]
-)
-_TRAILING = FILLERS | frozenset(["please", "thanks", "thank", "in", "at", "on", "the", "of"])
+_COPULAS = words("is it's its that's thats at was to on in live")
+_TRAILING = FILLERS | words("please thanks thank in at on the of")
 _JOINS = frozenset(
     {
         "comma",
@@ -93,60 +41,17 @@ _JOINS = frozenset(
         "then",
     }
 )
-_QUESTIONS = frozenset(
-    [
-        "what",
-        "which",
-        "who",
-        "where",
-        "when",
-        "why",
-        "how",
-        "whose",
-        "can",
-        "could",
-        "would",
-        "do",
-        "does",
-        "did",
-        "is",
-        "are",
-    ]
-)
-_OTHER_ANSWER = frozenset(
-    [
-        "let",
-        "find",
-        "hold",
-        "remember",
-        "know",
-        "moved",
-        "move",
-        "changed",
-        "change",
-        "same",
-        "different",
-        "wrong",
-        "right",
-        "correct",
-        "not",
-        "still",
-        "just",
-        "called",
-        "calling",
-        "think",
-        "yet",
-        "already",
-        "mine",
-        "new",
-        "old",
-    ]
+_QUESTIONS = words("what which who where when why how whose can could would do does did is are")
+_OTHER_ANSWER = words(
+    "let find hold remember know moved move changed change same different wrong right correct "
+    "not still just called calling think yet already mine new old"
 )
 
 
 def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     """The addresses of a turn, or the parts of one that it gives for an answer."""
-    cued = [c.end for c in turn.cues if c.kind in ("address", "postcode") and c.strong]
+    cues = [c for c in turn.cues if c.kind in ("address", "postcode")]
+    cued = [c.end for c in cues if c.strong or c.end - c.first > 1]
     expected = context.expects("address")
     strong = [a for a in context.asked if a.strong]
     near = expected is not None and any(a.kind in ("address", "postcode") for a in strong[:2])
@@ -156,8 +61,10 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     ]
     if not spans and cued:
         spans = [span for end in cued for span in _after_cue(turn, end)]
-    if not spans and near and not turn.is_backchannel:
-        spans = _answer(turn)
+    if expected is not None and expected.found and expected.fresh > 1 and not context.open:
+        near = False
+    if not spans and near and expected and not turn.is_backchannel:
+        spans = _answer(turn) if expected.may_answer(turn.party) else []
     elif not spans and context.kind == "address" and context.quiet <= 3:
         spans = _goes_on(turn)
     marks, end = [], -1
@@ -202,7 +109,7 @@ def _start(turn: Turn, suffix: int, named: bool) -> int | None:
     if run is not None and not run.letters > 3 and run.digits and run.digits <= 6:
         if not named and guard_of(tokens, run) in ("unit", "decimal", "counted", "time"):
             return None
-        return _unit_before(turn, run.first)
+        return _unit_before(turn, _number_before(turn, run.first) if named else run.first)
     return at + 1 if named and at + 1 < suffix else None
 
 
@@ -222,6 +129,23 @@ def _is_name(turn: Turn, at: int) -> bool:
 
 def _run_at(turn: Turn, at: int) -> Run | None:
     return next((run for run in turn.runs if run.first <= at <= run.last), None)
+
+
+def _number_before(turn: Turn, first: int) -> int:
+    """ "House number 42 by 7": where the number begins that ends there."""
+    at = first - 1
+    while at >= 0 and not turn.tokens[at].ends:
+        norm = turn.tokens[at].norm
+        if not (
+            _run_at(turn, at)
+            or norm in UNITS
+            or norm in ("by", "number", "no", "plot", "door", "slash")
+        ):
+            break
+        if norm not in ("by", "number", "no", "slash"):
+            first = at
+        at -= 1
+    return first
 
 
 def _unit_before(turn: Turn, first: int) -> int:
@@ -278,7 +202,7 @@ def _goes_with(turn: Turn, at: int) -> bool:
     if run is not None:
         return guard_of(turn.tokens, run) in ("", "count") and run.size <= 10
     token = turn.tokens[at]
-    plain = token.sort in (Sort.WORD, Sort.MONTH, Sort.ORDINAL) and not is_glue(token)
+    plain = token.sort in (Sort.WORD, Sort.ORDINAL) and not is_glue(token)
     return plain and token.norm not in STOP | _OTHER_ANSWER
 
 
@@ -322,7 +246,7 @@ def _answer(turn: Turn) -> list[tuple[int, int]]:
     if any(c.strong and c.kind not in ("", "any", "address", "postcode") for c in turn.cues):
         return []
     at = _lead(turn)
-    if at >= len(tokens) or not (_goes_with(turn, at) or _run_at(turn, at)):
+    if at >= len(tokens) or not _goes_with(turn, at):
         return []
     first, last = _with_tail(turn, (at, at), asked=True)
     rest = [t for t in tokens[last + 1 :] if not (is_glue(t) or t.norm in STOP)]
@@ -360,6 +284,3 @@ def _goes_on(turn: Turn) -> list[tuple[int, int]]:
     first, last = _with_tail(turn, (at, at), asked=False)
     found = any(t.norm in STATES for t in turn.tokens[first : last + 1])
     return [(first, last)] if found else []
-
-
-__all__ = ["Token", "addresses_in"]

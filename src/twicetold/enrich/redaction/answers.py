@@ -6,92 +6,22 @@ from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import CORRECTIONS, FILLERS, STOP
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
 _MOST_WORDS = {"password": 16, "security_answer": 4, "username": 12}
-_COPULAS = frozenset(
-    [
-        "is",
-        "was",
-        "be",
-        "it's",
-        "its",
-        "that's",
-        "thats",
-        "as",
-        "equals",
-        "called",
-        "named",
-        "are",
-        "were",
-    ]
-)
-_QUESTIONS = frozenset(
-    [
-        "what",
-        "which",
-        "who",
-        "where",
-        "when",
-        "why",
-        "how",
-        "whose",
-        "can",
-        "could",
-        "would",
-        "do",
-        "does",
-        "did",
-        "is",
-        "are",
-    ]
-)
-_INSIDE = frozenset(["of", "the", "and", "at", "in", "to", "for", "my", "me", "you", "i", "a"])
-_NO_ANSWER = frozenset(
-    [
-        "working",
-        "work",
-        "wrong",
-        "incorrect",
-        "expired",
-        "locked",
-        "forgotten",
-        "reset",
-        "required",
-        "protected",
-        "correct",
-        "right",
-        "not",
-        "invalid",
-        "changed",
-        "needed",
-        "different",
-        "case",
-        "sensitive",
-        "still",
-        "blocked",
-        "hacked",
-        "missing",
-        "too",
-        "long",
-        "unknown",
-        "gone",
-        "being",
-        "rejected",
-        "compromised",
-        "set",
-        "sure",
-        "going",
-        "hold",
-        "bear",
-        "forgot",
-        "remember",
-    ]
+_COPULAS = words("is was be it's its that's thats as equals called named are were")
+_QUESTIONS = words("what which who where when why how whose can could would do does did is are")
+_INSIDE = words("of the and at in to for my me you i a")
+_NO_ANSWER = words(
+    "working work wrong incorrect expired locked forgotten reset required protected correct "
+    "right not invalid changed needed different case sensitive still blocked hacked missing "
+    "too long unknown gone being rejected compromised set sure going hold bear forgot "
+    "remember"
 )
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
-_TRAILING = FILLERS | frozenset(["please", "thanks", "thank", "lowercase", "uppercase", "now"])
+_TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
 
 def answers_in(turn: Turn, context: Context) -> list[Mark]:
@@ -111,7 +41,9 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if asked.age > 4:
         return []
-    span = _answer(turn, asked.kind)
+    if not asked.may_answer(turn.party):
+        return []
+    span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind)
     return [_mark(turn, span, asked.kind)] if span else []
 
 
@@ -231,6 +163,20 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     return span if led or len(rest) <= 2 else None
 
 
+def _at_the_end(turn: Turn, kind: str) -> tuple[int, int] | None:
+    """``i can tell you the whole thing it's purple elephant``: behind the last "it's"."""
+    for at in range(len(turn.tokens) - 1, 0, -1):
+        if (
+            turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's")
+            and not turn.tokens[at - 1].ends
+        ):
+            if turn.tokens[at].norm in STOP or turn.tokens[at].norm in _NO_ANSWER:
+                return None
+            span = _value(turn, at, kind)
+            return span if span and glue_only(turn.tokens, span[1] + 1, len(turn.tokens)) else None
+    return None
+
+
 def _in_cue(turn: Turn, at: int) -> bool:
     return any(cue.first <= at < cue.end and cue.kind for cue in turn.cues)
 
@@ -240,6 +186,3 @@ def _is_question(turn: Turn) -> bool:
     if turn.tokens and "?" in turn.tokens[-1].raw and not turn.corrects:
         return True
     return bool(words) and words[0] in _QUESTIONS and len(words) > 2
-
-
-__all__ = ["CORRECTIONS", "answers_in"]

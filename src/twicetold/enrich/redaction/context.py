@@ -56,10 +56,16 @@ class Asked:
     party: str
     age: int = 0
     found: int = 0
+    fresh: int = 0  # turns since the cue itself
+    mine: bool = False  # announced by who is going to say it: "my address is"
 
     @property
     def done(self) -> bool:
         return self.found >= ENOUGH.get(self.kind, 1_000)
+
+    def may_answer(self, party: str) -> bool:
+        """Whether a side can be the one that was asked; nobody answers their own question."""
+        return self.mine or not party or party != self.party
 
     def fits(self, run: Run) -> bool:
         """Whether a run can be of this kind, by its size and what it is made of."""
@@ -80,20 +86,27 @@ class Context:
     party: str = ""
     quiet: int = 99
     open: bool = False
+    parties: list[str] = field(default_factory=list)
+
+    def meet(self, party: str) -> None:
+        """Somebody speaks in this call."""
+        if party not in self.parties:
+            self.parties.append(party)
 
     def begin_turn(self, backchannel: bool) -> None:
         if backchannel:
             return
         for asked in self.asked:
             asked.age += 1
+            asked.fresh += 1
         self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
 
-    def ask(self, kind: str, strong: bool, party: str) -> None:
+    def ask(self, kind: str, strong: bool, party: str, mine: bool = False) -> None:
         """A cue was heard. The same kind again starts anew."""
         self.asked = [a for a in self.asked if a.kind != kind or (a.strong and not strong)]
         if strong or not any(a.kind == kind for a in self.asked):
-            self.asked.insert(0, Asked(kind, strong, party))
+            self.asked.insert(0, Asked(kind, strong, party, mine=mine))
         del self.asked[_MOST_ASKED:]
 
     def found(self, kind: str, size: int, party: str) -> None:
@@ -104,7 +117,9 @@ class Context:
                 asked.age = min(asked.age, 2)
 
     def expects(self, *kinds: str) -> Asked | None:
-        """The newest strong demand for one of the kinds."""
+        """The newest strong demand for one of the kinds, if the last turn asked nothing else."""
+        if self.asked and not self.asked[0].kind and not self.asked[0].fresh:
+            return None
         return next((a for a in self.asked if a.strong and a.kind in kinds), None)
 
     def resolved(self, kind: str) -> str:
@@ -121,16 +136,18 @@ class Context:
     # --- kept between turns that are redacted apart ----------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        asked = [[a.kind, a.strong, a.party, a.age, a.found] for a in self.asked]
+        asked = [[a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.mine] for a in self.asked]
         return {
             "asked": asked,
             "last": [self.kind, self.party, self.quiet, self.open],
+            "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
         kind, party, quiet, is_open = body["last"]
-        return cls([Asked(*each) for each in body["asked"]], kind, party, quiet, is_open)
+        asked = [Asked(*each) for each in body["asked"]]
+        return cls(asked, kind, party, quiet, is_open, list(body["parties"]))
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -11,51 +11,14 @@ from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
-from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, words
 
-_JOINERS = (
-    frozenset(
-        ["of", "the", "in", "year", "day", "month", "was", "slash", "dash", "stroke", "dot", "and"]
-    )
-    | FILLERS
-)
+_JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
 _UNSURE = frozenset({"may", "march", "mar", "second", "first", "third"})
-_ORDINARY = frozenset(
-    [
-        "on",
-        "since",
-        "until",
-        "till",
-        "by",
-        "before",
-        "after",
-        "from",
-        "during",
-        "through",
-        "next",
-        "last",
-        "this",
-        "every",
-        "each",
-        "delivered",
-        "delivery",
-        "appointment",
-        "arrive",
-        "arrived",
-        "ordered",
-        "placed",
-        "purchased",
-        "bought",
-        "booked",
-        "due",
-        "called",
-        "scheduled",
-        "shipped",
-        "starting",
-        "starts",
-        "started",
-        "ends",
-    ]
+_ORDINARY = words(
+    "on since until till by before after from during through next last this every each "
+    "delivered delivery appointment arrive arrived ordered placed purchased bought booked due "
+    "called scheduled shipped starting starts started ends"
 )
 _MOST_JOINED = 4
 
@@ -136,7 +99,10 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
     for span in spans:
         kind = _kind_of(turn, context, span, bool(marks))
         if kind:
-            marks.append(Mark(turn.index, span.first, span.last, kind, " ".join(span.parts)))
+            first = span.first
+            if kind == "date_of_birth" and first and turn.tokens[first - 1].norm == "the":
+                first -= 1
+            marks.append(Mark(turn.index, first, span.last, kind, " ".join(span.parts)))
     return marks
 
 
@@ -158,9 +124,19 @@ def _kind_of(turn: Turn, context: Context, span: Span, more: bool) -> str:
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
         return asked.kind if fits else ""
+    if context.kind == "card_number" and context.quiet <= 3 and _is_expiry(span):
+        return "card_expiry"
     if context.kind in _KINDS and context.quiet <= 4:
         return context.kind if _repeats(turn, span) else ""
     return ""
+
+
+def _is_expiry(span: Span) -> bool:
+    """Month and year of the coming years: ``04/27``, ``oh four twenty seven``."""
+    digits = "".join(part.removeprefix("m").zfill(2) for part in span.parts if part[:4] != "m")
+    digits = "".join(c for c in digits if c.isdigit())
+    digits = digits[:2] + digits[4:] if len(digits) == 6 and digits[2:4] == "20" else digits
+    return len(digits) == 4 and 1 <= int(digits[:2]) <= 12 and 24 <= int(digits[2:]) <= 39
 
 
 def _named_after(turn: Turn, span: Span) -> str:
@@ -225,4 +201,5 @@ def _repeats(turn: Turn, span: Span) -> bool:
         "meant",
         "actually",
     }
-    return _only_dates(turn) or (bool(told) and (span.full or span.month))
+    leads = all(is_glue(t) or t.norm in STOP for t in turn.tokens[: span.first])
+    return _only_dates(turn) or (leads and span.full) or (bool(told) and (span.full or span.month))

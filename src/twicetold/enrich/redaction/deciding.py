@@ -6,53 +6,26 @@ from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import WORDED, Asked, Context, newest
 from twicetold.enrich.redaction.cues import ANY, NOTHING, SPELLING, TAIL, Cue
-from twicetold.enrich.redaction.guards import guard_of, is_noun
+from twicetold.enrich.redaction.guards import guard_of, is_counting, is_noun, is_year
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only
-from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
 
-_COPULAS = frozenset(
-    [
-        "is",
-        "was",
-        "be",
-        "are",
-        "it's",
-        "its",
-        "that's",
-        "thats",
-        "as",
-        "number",
-        "it",
-        "number's",
-        "equals",
-        "were",
-        "code's",
-        "pin's",
-    ]
+_COPULAS = words(
+    "is was be are it's its that's thats as number it number's equals were code's pin's"
 )
-_ALWAYS = frozenset({"unit", "decimal", "dialled"})  # guards that no question overrules
+_ALWAYS = frozenset(
+    {"unit", "decimal", "dialled", "model", "price"}
+)  # guards that no question overrules
+_OWN = words("my our his her i we it's")
+_ON = words("then it's its that's thats is the i mean my")
 _RECENT = 4  # turns after a datum in which it is repeated and mended
-_REPEATING = frozenset(
-    [
-        "confirm",
-        "repeat",
-        "back",
-        "said",
-        "say",
-        "check",
-        "verify",
-        "correct",
-        "right",
-        "have",
-        "got",
-        "readback",
-        "heard",
-        "read",
-    ]
+_REPEATING = words(
+    "confirm repeat said say check verify correct right have got readback heard read"
 )
+_DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
 _LONG = 7  # digits in a row that nobody dictates but of something
 
 
@@ -93,13 +66,20 @@ class Runs:
                 context.found(kind, event.size, turn.party)
             else:
                 marks += self._added_up(turn, event, decider.guard)
-        if not (turn.is_backchannel or marks):
-            context.open = False
+        if not turn.is_backchannel:
+            context.open = bool(marks) and glue_only(
+                turn.tokens, marks[-1].last + 1, len(turn.tokens)
+            )
         return marks
 
     def _added_up(self, turn: Turn, run: Run, guard: str) -> list[Mark]:
         """Pieces of a number that nobody announced: seven digits and more are removed."""
-        if guard or not (run.spelled_out or run.written or not run.cardinal) or run.letters:
+        if (
+            guard
+            or is_counting(run.value)
+            or not (run.spelled_out or run.written or not run.cardinal)
+            or run.letters
+        ):
             return []
         self._loose.append((turn.index, run))
         value = "".join(piece.value for _, piece in self._loose)
@@ -123,8 +103,12 @@ class _Decider:
 
     def hear(self, cue: Cue) -> None:
         self._cue = cue
-        if cue.kind != NOTHING:
-            self._context.ask(cue.kind, cue.strong, self._turn.party)
+        last = self._tokens[cue.end - 1].norm
+        if cue.kind != NOTHING or last in ("code", "codes", "number"):
+            mine = bool(
+                _OWN & {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
+            )
+            self._context.ask(cue.kind, cue.strong, self._turn.party, mine)
 
     def kind_of(self, run: Run, last: Mark | None) -> str:
         """The kind of a run, or "" where it may stay."""
@@ -134,7 +118,7 @@ class _Decider:
             return ""
         if self.guard in _ALWAYS:
             return ""
-        return (
+        kind = (
             self._announced(run)
             or self._named_after(run)
             or self._continued(run, last)
@@ -142,6 +126,7 @@ class _Decider:
             or self._asked_for(run)
             or self._by_form(run)
         )
+        return "" if kind in _DATED else kind
 
     def _is_named_otherwise(self, run: Run) -> bool:
         cue = self._cue
@@ -177,6 +162,10 @@ class _Decider:
         return self._resolved(cue.kind, run)
 
     def _is_enough(self, cue: Cue, run: Run) -> bool:
+        if run.letters and run.size < 4 and run.first > cue.end:
+            return self._last_said(run.first) in _COPULAS
+        if run.size < 3 and run.first - cue.end > 1 and not self._turn.is_answer:
+            return run.spelled_out
         if run.size < 2:
             return self._turn.is_answer and cue.kind not in (ANY, SPELLING)
         if not cue.strong:
@@ -205,11 +194,12 @@ class _Decider:
         context = self._context
         if last is not None:
             gap = run.first - last.last - 1
-            near = gap <= 5 and all(
-                token.sort in (Sort.FILLER, Sort.SYMBOL) or token.norm in STOP
-                for token in self._tokens[last.last + 1 : run.first]
+            between = self._tokens[last.last + 1 : run.first]
+            near = gap <= 4 and all(
+                token.sort in (Sort.FILLER, Sort.SYMBOL) or token.norm in _ON for token in between
             )
-            return last.kind if near and self._kin(last.kind, run) else ""
+            full = self._is_done(last.kind) and gap and not self._turn.corrects
+            return last.kind if near and not full and self._kin(last.kind, run) else ""
         leading = glue_only(self._tokens, 0, run.first)
         if context.open and leading and context.quiet <= 2 and self._kin(context.kind, run):
             if run.cardinal and run.size < 3 and not self._turn.is_answer:
@@ -217,8 +207,13 @@ class _Decider:
             return context.kind
         return ""
 
+    def _is_done(self, kind: str) -> bool:
+        return any(asked.kind == kind and asked.done for asked in self._context.asked)
+
     def _kin(self, kind: str, run: Run) -> bool:
         """Whether a run can go on with a kind."""
+        if kind in _DATED:
+            return False
         if kind == "name":
             return run.letters > 0
         return Asked(kind, True, "").fits(run)
@@ -229,6 +224,8 @@ class _Decider:
         if self.guard or context.quiet > _RECENT or not context.kind:
             return ""
         if not self._kin(context.kind, run):
+            return ""
+        if is_year(run) and not self._turn.is_answer:
             return ""
         before = {token.norm for token in self._tokens[: run.first]}
         if before & CORRECTIONS and not is_noun(self._tokens, run.last + 1):
@@ -245,7 +242,11 @@ class _Decider:
         if self.guard:
             return ""
         for asked in newest(self._context.asked, run):
-            if self._answers(asked, run):
+            if asked.kind == NOTHING:
+                if asked.fresh <= 1:
+                    return ""
+                continue
+            if asked.kind not in _DATED and self._answers(asked, run):
                 return self._resolved(asked.kind, run)
         return ""
 
@@ -261,12 +262,12 @@ class _Decider:
             return answer and (run.spelled_out or not run.cardinal or run.size >= 3)
         if asked.kind == ANY:
             return run.size >= 4 or (answer and run.spelled_out)
-        if run.cardinal and not run.written:
+        if (run.cardinal and not run.written) or is_year(run):
             return answer
         return answer or run.size >= 3 or run.spelled_out
 
     def _by_form(self, run: Run) -> str:
-        if self.guard and run.size < _LONG:
+        if (self.guard and run.size < _LONG) or is_counting(run.value):
             return ""
         if run.digits == 0:
             return "name" if run.letters >= 3 and not self._is_acronyms(run) else ""

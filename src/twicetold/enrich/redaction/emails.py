@@ -8,88 +8,20 @@ from collections.abc import Sequence
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _DOTS = frozenset({"dot", "period", "point"})
 _JOINERS = frozenset(
     {"dot", "period", "point", "underscore", "dash", "hyphen", "minus", "plus", "score"}
 )
-_ENDINGS = frozenset(
-    [
-        "com",
-        "org",
-        "net",
-        "edu",
-        "gov",
-        "co",
-        "uk",
-        "us",
-        "ca",
-        "in",
-        "au",
-        "io",
-        "de",
-        "fr",
-        "ie",
-        "nz",
-        "info",
-        "biz",
-        "me",
-        "mil",
-        "int",
-        "dev",
-        "app",
-        "ai",
-        "tv",
-        "eu",
-        "es",
-        "it",
-        "nl",
-        "ch",
-        "se",
-        "no",
-        "online",
-        "email",
-        "mail",
-        "test",
-        "example",
-        "invalid",
-    ]
+_ENDINGS = words(
+    "com org net edu gov co uk us ca in au io de fr ie nz info biz me mil int dev app ai tv "
+    "eu es it nl ch se no online email mail test example invalid"
 )
-_PROVIDERS = frozenset(
-    [
-        "gmail",
-        "yahoo",
-        "hotmail",
-        "outlook",
-        "icloud",
-        "aol",
-        "proton",
-        "protonmail",
-        "googlemail",
-        "ymail",
-        "msn",
-        "comcast",
-        "verizon",
-        "btinternet",
-        "rediffmail",
-        "rediff",
-        "rocketmail",
-        "fastmail",
-        "zoho",
-        "gmx",
-        "sbcglobal",
-        "bellsouth",
-        "cox",
-        "earthlink",
-        "ntlworld",
-        "virginmedia",
-        "talktalk",
-        "bigpond",
-        "optusnet",
-        "rogers",
-        "shaw",
-    ]
+_PROVIDERS = words(
+    "gmail yahoo hotmail outlook icloud aol proton protonmail googlemail ymail msn comcast "
+    "verizon btinternet rediffmail rediff rocketmail fastmail zoho gmx sbcglobal bellsouth "
+    "cox earthlink ntlworld virginmedia talktalk bigpond optusnet rogers shaw"
 )
 _SPLIT_PROVIDERS = (
     ("g", "mail"),
@@ -105,6 +37,7 @@ _SPLIT_PROVIDERS = (
     ("a", "o", "l"),
 )
 _DOMAIN = re.compile(r"[\w\-]+(\.[\w\-]+)+")
+_HESITATIONS = frozenset({"um", "uh", "er", "erm"})
 _MOST_DOMAIN, _MOST_LOCAL = 12, 4
 
 
@@ -112,7 +45,8 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
     """The addresses of a turn, and pieces of one where one was asked for."""
     tokens = turn.tokens
     marks = [_mark(turn, at, at) for at, t in enumerate(tokens) if t.sort is Sort.EMAIL]
-    expected = context.expects("email") is not None
+    repeated = context.kind == "email" and context.quiet <= 4
+    expected = context.expects("email") is not None or repeated
     cued = min((c.end for c in turn.cues if c.kind == "email"), default=None)
     for at, token in enumerate(tokens):
         if token.norm not in ("at", "@"):
@@ -123,8 +57,26 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
         first = _local(turn, at, cued, expected)
         if last is not None and (first < at or expected or context.kind == "email"):
             marks.append(_mark(turn, first, last))
-    if not marks and expected and not context.asked[0].done:
+    if not marks and expected:
         marks = _pieces(turn, context)
+    return marks
+
+
+def handles_in(turn: Turn) -> list[Mark]:
+    """What has an underscore in it: nobody says one but in a user name."""
+    tokens, marks = turn.tokens, []
+    for at, token in enumerate(tokens):
+        if token.norm != "underscore" or not 0 < at < len(tokens) - 1:
+            continue
+        first = _local(turn, at, None, False)
+        last = at + 1
+        while last + 1 < len(tokens) and _in_run(turn, last) and _in_run(turn, last + 1):
+            last += 1
+        while last + 2 < len(tokens) and tokens[last + 1].norm in _JOINERS:
+            last += 2
+            while last + 1 < len(tokens) and _in_run(turn, last) and _in_run(turn, last + 1):
+                last += 1
+        marks.append(Mark(turn.index, first, last, "username", text_between(tokens, first, last)))
     return marks
 
 
@@ -134,28 +86,25 @@ def _mark(turn: Turn, first: int, last: int) -> Mark:
 
 def _domain(tokens: Sequence[Token], at: int) -> int | None:
     """The last token of the domain that begins there."""
-    end, last = min(len(tokens), at + _MOST_DOMAIN), None
-    if at < end and _DOMAIN.fullmatch(tokens[at].norm):
+    if at < len(tokens) and _DOMAIN.fullmatch(tokens[at].norm):
         return at
-    for place in range(at, end):
-        token = tokens[place]
-        if token.norm in _DOTS and place > at and place + 1 < len(tokens):
-            following = tokens[place + 1]
-            if following.norm in _ENDINGS or last is not None or following.sort is Sort.LETTER:
+    last: int | None = None
+    for place in range(at, min(len(tokens) - 1, at + _MOST_DOMAIN)):
+        following = tokens[place + 1]
+        if tokens[place].norm in _DOTS and place > at:
+            ends = following.norm in _ENDINGS or following.sort is Sort.LETTER
+            if ends or last is not None:
                 last = _ending(tokens, place + 1)
-        elif (
-            (last is not None and place > last)
-            or (
-                last is None
-                and token.norm in STOP
-                and token.norm not in ("my", "the", "at", "our", "me")
-            )
-            or (last is None and token.ends and place > at)
-        ):
+        elif last is not None:
+            if place > last:
+                break
+        elif not _in_domain(tokens[place]) or (tokens[place].ends and place > at):
             break
-    if last is None:
-        last = _provider(tokens, at)
-    return last
+    return _provider(tokens, at) if last is None else last
+
+
+def _in_domain(token: Token) -> bool:
+    return token.norm not in STOP or token.norm in ("my", "the", "at", "our", "me")
 
 
 def _ending(tokens: Sequence[Token], at: int) -> int:
@@ -187,30 +136,20 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
     tokens = turn.tokens
     first, words = at, 0
     floor = cued if cued is not None and cued < at else 0
-    while first > floor:
+    most = _MOST_LOCAL if cued is not None or expected else 0
+    while first > floor and not tokens[first - 1].ends:
         before = tokens[first - 1]
-        if before.ends or before.sort is Sort.REDACTED:
-            break
-        if _in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under":
-            first -= 1
-        elif is_glue(before) or before.norm in STOP:
-            if not (
-                before.sort is Sort.FILLER
-                and before.norm in ("um", "uh", "er", "erm")
-                and first < at
-            ):
-                if not (first < at and tokens[first].norm in _JOINERS):
+        begun = first < at
+        signed = begun and tokens[first].norm in _JOINERS
+        if not (_in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under"):
+            if is_glue(before) or before.norm in STOP or before.sort is Sort.REDACTED:
+                if not (signed or (begun and before.norm in _HESITATIONS)):
                     break
-            first -= 1
-        elif (
-            first == at
-            or tokens[first].norm in _JOINERS
-            or _in_run(turn, first)
-            or (words < _MOST_LOCAL and (cued is not None or expected))
-        ):
-            first, words = first - 1, words + 1
-        else:
-            break
+            elif begun and not signed and not _in_run(turn, first) and words >= most:
+                break
+            else:
+                words += 1
+        first -= 1
     while first < at and (tokens[first].norm in FILLERS or tokens[first].norm in STOP):
         first += 1
     return first
@@ -223,7 +162,7 @@ def _in_run(turn: Turn, at: int) -> bool:
 def _pieces(turn: Turn, context: Context) -> list[Mark]:
     """``j dot doe`` … ``at example`` … ``dot com``, each in a turn of its own."""
     tokens = turn.tokens
-    content = [at for at, token in enumerate(tokens) if not _carries(token)]
+    content = [at for at, t in enumerate(tokens) if _in_run(turn, at) or not _carries(t)]
     if not content:
         return []
     first, last = content[0], content[-1]
@@ -237,7 +176,12 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
     if (
         (signs and free <= 4)
         or (runs and free == 0)
-        or (free <= 2 and context.asked[0].kind == "email")
+        or (
+            free <= 2
+            and context.asked
+            and context.asked[0].kind == "email"
+            and not context.asked[0].found
+        )
     ):
         while first > 0 and tokens[first - 1].norm in _JOINERS | {"at"}:
             first -= 1
@@ -260,7 +204,6 @@ def _carries(token: Token) -> bool:
             "email",
             "mail",
             "address",
-            "e",
             "lowercase",
             "word",
             "e-mail",

@@ -6,367 +6,46 @@ from collections.abc import Sequence
 
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, FILLERS, ORDINALS, STOP
+from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, FILLERS, ORDINALS, STOP, words
 
-_UNITS = frozenset(
-    [
-        "dollar",
-        "dollars",
-        "buck",
-        "bucks",
-        "pound",
-        "pounds",
-        "quid",
-        "euro",
-        "euros",
-        "cent",
-        "cents",
-        "pence",
-        "penny",
-        "rupee",
-        "rupees",
-        "lakh",
-        "lakhs",
-        "crore",
-        "percent",
-        "percentage",
-        "per",
-        "minute",
-        "minutes",
-        "min",
-        "mins",
-        "hour",
-        "hours",
-        "hr",
-        "hrs",
-        "second",
-        "seconds",
-        "sec",
-        "secs",
-        "day",
-        "days",
-        "night",
-        "nights",
-        "week",
-        "weeks",
-        "weekend",
-        "month",
-        "months",
-        "year",
-        "years",
-        "decade",
-        "decades",
-        "o'clock",
-        "oclock",
-        "am",
-        "pm",
-        "a.m",
-        "p.m",
-        "degrees",
-        "degree",
-        "celsius",
-        "fahrenheit",
-        "mile",
-        "miles",
-        "mph",
-        "km",
-        "kilometers",
-        "kilometres",
-        "meters",
-        "metres",
-        "meter",
-        "metre",
-        "feet",
-        "foot",
-        "ft",
-        "inch",
-        "inches",
-        "yards",
-        "centimeters",
-        "centimetres",
-        "cm",
-        "mm",
-        "kilo",
-        "kilos",
-        "kilograms",
-        "kg",
-        "grams",
-        "gram",
-        "lbs",
-        "ounces",
-        "ounce",
-        "tons",
-        "litres",
-        "liters",
-        "litre",
-        "liter",
-        "gallon",
-        "gallons",
-        "gb",
-        "gig",
-        "gigs",
-        "gigabyte",
-        "gigabytes",
-        "mb",
-        "meg",
-        "megs",
-        "megabyte",
-        "megabytes",
-        "megabits",
-        "megabit",
-        "mbps",
-        "gbps",
-        "kbps",
-        "bytes",
-        "pixels",
-        "megapixel",
-        "items",
-        "item",
-        "pieces",
-        "people",
-        "persons",
-        "adults",
-        "children",
-        "kids",
-        "times",
-        "calls",
-        "boxes",
-        "box",
-        "units",
-        "stars",
-        "star",
-        "rooms",
-        "bedrooms",
-        "bedroom",
-        "bathrooms",
-        "grand",
-        "k",
-        "stone",
-        "watts",
-        "watt",
-        "volts",
-        "volt",
-        "amps",
-        "kilowatt",
-        "kilowatts",
-        "calories",
-        "points",
-        "point's",
-        "or",
-        "odd",
-        "ish",
-        "something",
-        "business",
-        "working",
-        "calendar",
-        "dozen",
-        "copies",
-        "copy",
-        "customers",
-        "users",
-        "employees",
-        "passengers",
-        "guests",
-        "seats",
-        "nights",
-        "attempts",
-        "tries",
-        "steps",
-        "pages",
-        "orders",
-        "tickets",
-        "emails",
-        "messages",
-        "stamps",
-        "shares",
-        "nil",
-        "square",
-        "cubic",
-        "horsepower",
-        "cc",
-        "and-a-half",
-        "half",
-        "thirds",
-        "quarters",
-        "fold",
-    ]
+_UNITS = words(
+    "dollar dollars buck bucks pound pounds quid euro euros cent cents pence penny rupee "
+    "rupees lakh lakhs crore percent percentage per minute minutes min mins hour hours hr hrs "
+    "second seconds sec secs day days night nights week weeks weekend month months year years "
+    "decade decades o'clock oclock am pm a.m p.m degrees degree celsius fahrenheit mile miles "
+    "mph km kilometers kilometres meters metres meter metre feet foot ft inch inches yards "
+    "centimeters centimetres cm mm kilo kilos kilograms kg grams gram lbs ounces ounce tons "
+    "litres liters litre liter gallon gallons gb gig gigs gigabyte gigabytes mb meg megs "
+    "megabyte megabytes megabits megabit mbps gbps kbps bytes pixels megapixel items item "
+    "pieces people persons adults children kids times calls boxes box units stars star rooms "
+    "bedrooms bedroom bathrooms grand k stone watts watt volts volt amps kilowatt kilowatts "
+    "calories points point's or odd ish something business working calendar dozen copies copy "
+    "customers users employees passengers guests seats nights attempts tries steps pages "
+    "orders tickets emails messages stamps shares nil square cubic horsepower cc and-a-half "
+    "half thirds quarters fold"
 )
 _STRICT = frozenset({"or", "and-a-half", "half", "k", "square"})
-_BEFORE = frozenset(
-    [
-        "version",
-        "chapter",
-        "page",
-        "step",
-        "option",
-        "press",
-        "season",
-        "episode",
-        "windows",
-        "iphone",
-        "galaxy",
-        "route",
-        "highway",
-        "channel",
-        "terminal",
-        "gate",
-        "platform",
-        "level",
-        "grade",
-        "tier",
-        "phase",
-        "zone",
-        "section",
-        "volume",
-        "series",
-        "category",
-        "about",
-        "around",
-        "approximately",
-        "approx",
-        "roughly",
-        "nearly",
-        "almost",
-        "over",
-        "under",
-        "than",
-        "least",
-        "most",
-        "maybe",
-        "another",
-        "every",
-        "within",
-        "costs",
-        "cost",
-        "costing",
-        "paid",
-        "pay",
-        "paying",
-        "worth",
-        "charged",
-        "charge",
-        "price",
-        "priced",
-        "owe",
-        "owes",
-        "refund",
-        "refunded",
-        "spend",
-        "spent",
-        "save",
-        "saved",
-        "aged",
-        "age",
-        "top",
-        "android",
-        "ios",
-        "area's",
-        "figure",
-        "scored",
-        "terminal",
-        "window",
-        "aisle",
-        "row",
-        "bay",
-        "floor",
-        "act",
-        "unit's",
-        "paragraph",
-        "clause",
-        "question",
-        "line",
-        "lane",
-        "track",
-        "round",
-        "stage",
-        "formula",
-        "bus",
-        "train",
-        "motorway",
-        "interstate",
-        "exit",
-        "junction",
-        "playstation",
-        "xbox",
-        "core",
-        "dial",
-        "size",
-        "scale",
-        "dozen",
-        "increments",
-        "batches",
-        "groups",
-        "teams",
-        "plus",
-        "minus",
-        "times",
-        "total",
-        "totals",
-    ]
+_BEFORE = words(
+    "version chapter page step option press season episode windows iphone galaxy route "
+    "highway channel terminal gate platform level grade tier phase zone section volume series "
+    "category about around approximately approx roughly nearly almost over under than least "
+    "most maybe another every within costs cost costing paid pay paying worth charged charge "
+    "price priced owe owes refund refunded spend spent save saved aged age top android ios "
+    "area's figure scored terminal window aisle row bay floor act unit's paragraph clause "
+    "question line lane track round stage formula bus train motorway interstate exit junction "
+    "playstation xbox core dial size scale dozen increments batches groups teams plus minus "
+    "times total totals"
 )
-_YEAR_BEFORE = frozenset(
-    [
-        "in",
-        "since",
-        "from",
-        "until",
-        "till",
-        "during",
-        "year",
-        "by",
-        "before",
-        "after",
-        "late",
-        "early",
-        "mid",
-        "spring",
-        "summer",
-        "autumn",
-        "winter",
-        "fall",
-        "around",
-        "of",
-        "the",
-        "circa",
-    ]
+_YEAR_BEFORE = words(
+    "in since from until till during year by before after late early mid spring summer autumn "
+    "winter fall around of the circa"
 )
-_TIME_BEFORE = frozenset(
-    [
-        "at",
-        "past",
-        "to",
-        "by",
-        "before",
-        "after",
-        "around",
-        "from",
-        "until",
-        "till",
-        "between",
-        "half",
-    ]
+_TIME_BEFORE = words("at past to by before after around from until till between half")
+_TIME_AFTER = words(
+    "am pm a.m p.m o'clock oclock tonight tomorrow today sharp thirty fifteen in on morning "
+    "noon midnight"
 )
-_TIME_AFTER = frozenset(
-    [
-        "am",
-        "pm",
-        "a.m",
-        "p.m",
-        "o'clock",
-        "oclock",
-        "tonight",
-        "tomorrow",
-        "today",
-        "sharp",
-        "thirty",
-        "fifteen",
-        "in",
-        "on",
-        "morning",
-        "noon",
-        "midnight",
-    ]
-)
+_MODELS = words("model version part sku windows firmware form channel flight")
 _DIALLED = frozenset({"press", "dial", "option", "push", "hit", "extension's"})
 
 
@@ -379,9 +58,39 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
         return "unit"
     if any(t.sort is Sort.SYMBOL and t.norm == "point" for t in tokens[run.first : run.last + 1]):
         return "" if run.digits > 6 else "decimal"
+    if before in _MODELS and run.size < 10:
+        return "model"
+    if _is_price(tokens, run):
+        return "price"
     if run.digits > 6 or run.letters or run.spelled_out:
         return "dialled" if before in _DIALLED and run.digits < 4 and not run.letters else ""
     return _short_guard(tokens, run, before, after)
+
+
+_LARGE = frozenset({"million", "billion", "lakh", "crore"})
+_PRICES = words(
+    "total totals price cost costs bill balance charge charged payment payments comes amount "
+    "fee fees refund owe owes paid pay deposit premium rate subtotal discount spend spent "
+    "worth bill's limit credit debit tax interest only population"
+)
+
+
+def _is_price(tokens: Sequence[Token], run: Run) -> bool:
+    """ "Your total is eighty nine ninety five", "three hundred million"."""
+    said = tokens[run.first : run.last + 1]
+    if any(token.norm in _LARGE for token in said):
+        return True
+    if run.letters or run.spelled_out or run.digits > 6:
+        return False
+    before = [token.norm for token in tokens[max(0, run.first - 4) : run.first]]
+    if "number" in before or "card" in before or "code" in before:
+        return False
+    return any(word in _PRICES for word in before)
+
+
+def is_counting(value: str) -> bool:
+    """ "One two three four five", or backwards."""
+    return len(value) >= 5 and ("12345678910111213".startswith(value) or value in "10987654321")
 
 
 def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:

@@ -41,9 +41,10 @@ class Phrases:
             at = end or at + 1
 
     def _longest(self, words: Sequence[str], at: int) -> tuple[int, Any]:
-        node, end, meaning = self._root, 0, None
+        node: dict[str, Any] | None = self._root
+        end, meaning = 0, None
         for place in range(at, len(words)):
-            node = node.get(words[place])  # type: ignore[assignment]
+            node = node.get(words[place]) if node else None
             if node is None:
                 break
             if "" in node:

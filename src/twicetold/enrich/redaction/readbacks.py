@@ -10,7 +10,14 @@ from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn
-from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, FILLERS, MONTHS, PHONETIC, STOP
+from twicetold.enrich.redaction.vocabulary import (
+    BACKCHANNEL,
+    FILLERS,
+    MONTHS,
+    PHONETIC,
+    STOP,
+    words,
+)
 
 _WORDED = frozenset({"email", "address", "password", "security_answer", "username", "name"})
 _SHORTEST, _NEAR = 3, 8
@@ -19,89 +26,13 @@ _COMMON = (
     | FILLERS
     | BACKCHANNEL
     | set(MONTHS)
-    | set(
-        [
-            "dot",
-            "at",
-            "dash",
-            "underscore",
-            "com",
-            "org",
-            "net",
-            "street",
-            "road",
-            "avenue",
-            "drive",
-            "lane",
-            "city",
-            "town",
-            "north",
-            "south",
-            "east",
-            "west",
-            "gmail",
-            "yahoo",
-            "hotmail",
-            "outlook",
-            "example",
-            "mail",
-            "email",
-            "blue",
-            "red",
-            "green",
-            "black",
-            "white",
-            "first",
-            "last",
-            "home",
-            "work",
-            "house",
-            "time",
-            "account",
-            "number",
-            "card",
-            "phone",
-            "code",
-            "name",
-            "people",
-            "park",
-            "high",
-            "school",
-            "will",
-            "mark",
-            "grace",
-            "hope",
-            "rose",
-            "bill",
-            "day",
-            "date",
-            "year",
-            "new",
-            "old",
-            "king",
-            "queen",
-            "apartment",
-            "flat",
-            "unit",
-            "suite",
-            "hill",
-            "court",
-            "place",
-            "way",
-            "close",
-            "square",
-            "church",
-            "main",
-            "station",
-            "bank",
-            "post",
-            "office",
-            "service",
-            "order",
-            "help",
-            "call",
-            "line",
-        ]
+    | words(
+        "dot at dash underscore com org net street road avenue drive lane city town north south "
+        "east west gmail yahoo hotmail outlook example mail email blue red green black white "
+        "first last home work house time account number card phone code name people park high "
+        "school will mark grace hope rose bill day date year new old king queen apartment flat "
+        "unit suite hill court place way close square church main station bank post office "
+        "service order help call line"
     )
 )
 
@@ -181,18 +112,18 @@ def _overlap(a: str, b: str) -> int:
 
 def _words(turns: Sequence[Turn], marks: Iterable[Mark]) -> dict[str, str]:
     """Uncommon words of what was found, and names that were spelled."""
-    words: dict[str, str] = {}
+    told: dict[str, str] = {}
     for mark in marks:
-        if mark.kind == "name" or (mark.value.isalpha() and mark.value.isupper()):
-            if len(mark.value) >= 3:
-                words.setdefault(mark.value.lower(), mark.kind)
+        spelled = mark.kind == "name" or (mark.value.isalpha() and mark.value.isupper())
+        if spelled and len(mark.value) >= 3:
+            told.setdefault(mark.value.lower(), mark.kind)
         if mark.kind not in _WORDED:
             continue
         for token in turns[mark.turn].tokens[mark.first : mark.last + 1]:
             plain = token.sort is Sort.WORD and len(token.norm) >= 4
             if plain and token.norm not in _COMMON and token.norm not in PHONETIC:
-                words.setdefault(token.norm, mark.kind)
-    return {word: kind for word, kind in words.items() if word not in _COMMON}
+                told.setdefault(token.norm, mark.kind)
+    return {word: kind for word, kind in told.items() if word not in _COMMON}
 
 
 def _same_words(turn: Turn, words: dict[str, str]) -> list[Mark]:

@@ -10,7 +10,7 @@ from twicetold.enrich.redaction.answers import answers_in
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.dates import dates_in, spans_of
 from twicetold.enrich.redaction.deciding import Runs
-from twicetold.enrich.redaction.emails import emails_in
+from twicetold.enrich.redaction.emails import emails_in, handles_in
 from twicetold.enrich.redaction.kinds import LANGUAGES
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
@@ -45,17 +45,27 @@ class Redactor:
     def redact(self, segments: Sequence[Segment], context: Context | None = None) -> Redacted:
         """The segments of a call, or those that follow on ``context``, in the order of time."""
         known = context.copy() if context is not None else Context()
-        turns = [_turn(index, segment) for index, segment in enumerate(segments)]
+        for segment in segments:
+            known.meet(_name_of(segment))
+        turns = [_turn(index, segment, known) for index, segment in enumerate(segments)]
         marks = marks_of(turns, known)
         wanted = [mark for mark in marks if mark.kind in self.policy.kinds]
         new, removed = rewritten(segments, turns, wanted, self.policy)
         return Redacted(new, removed, known)
 
 
-def _turn(index: int, segment: Segment) -> Turn:
+def _turn(index: int, segment: Segment, context: Context) -> Turn:
     words = [word.text for word in segment.words] or segment.text.split()
-    party = f"{segment.channel}/{segment.speaker or ''}"
-    return turn_of(index, party, words)
+    return turn_of(index, party_of(segment, context), words)
+
+
+def party_of(segment: Segment, context: Context) -> str:
+    """Whose turn it is; "" in a call where only one side is known."""
+    return _name_of(segment) if len(context.parties) > 1 else ""
+
+
+def _name_of(segment: Segment) -> str:
+    return f"{segment.channel}/{segment.speaker or ''}"
 
 
 def marks_of(turns: Sequence[Turn], context: Context) -> list[Mark]:
@@ -75,6 +85,7 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
         dates_in(turn, context, spans_of(turn)),
         addresses_in(turn, context),
         answers_in(turn, context),
+        handles_in(turn),
     ):
         for mark in marks:
             places = set(range(mark.first, mark.last + 1))

@@ -14,12 +14,17 @@ from twicetold.enrich.redaction.vocabulary import (
     PHONETIC,
     SURELY_PHONETIC,
     TIGHT_FILLERS,
+    words,
 )
 
 _SOLID = (Sort.DIGITS, Sort.NUMBER, Sort.CODE, Sort.LETTER, Sort.IP)
 _SOFT_LETTERS = frozenset("ai")
 _MOST_GAP = 3
 _LETTER_JOINERS = (("as", "in"), ("for",), ("like",), ("as",), ("is", "for"), ("in",))
+_PLAIN_CAPITALS = words(
+    "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok "
+    "id hd ac dc ad bc"
+)
 _CASES = frozenset({"capital", "uppercase", "lowercase", "letter", "caps", "small"})
 
 
@@ -113,6 +118,8 @@ def _mark_spelling(tokens: Sequence[Token]) -> None:
         if token.norm in _CASES and at + 1 < len(tokens):
             if tokens[at + 1].sort is Sort.LETTER:
                 token.sort = Sort.PART
+        elif token.norm == "ray" and at and tokens[at - 1].norm == "x":
+            token.sort, tokens[at - 1].value = Sort.PART, "X"
         elif token.norm == "case" and at and tokens[at - 1].norm in ("upper", "lower"):
             token.sort = tokens[at - 1].sort = Sort.PART
 
@@ -163,54 +170,12 @@ def _explained(tokens: Sequence[Token], at: int) -> bool:
     return at + 1 < len(tokens) and tokens[at + 1].sort is Sort.PART
 
 
-_BEFORE_ONE = frozenset(
-    [
-        "this",
-        "that",
-        "the",
-        "no",
-        "which",
-        "every",
-        "any",
-        "another",
-        "each",
-        "good",
-        "best",
-        "new",
-        "old",
-        "other",
-        "right",
-        "wrong",
-        "first",
-        "last",
-        "only",
-        "big",
-        "same",
-        "different",
-        "next",
-        "loved",
-        "some",
-        "not",
-        "as",
-    ]
+_BEFORE_ONE = words(
+    "have got want need get at for from of by find see use if on in with like about just this "
+    "that the no which every any another each good best new old other right wrong first last "
+    "only big same different next loved some not as"
 )
-_AFTER_ONE = frozenset(
-    [
-        "of",
-        "more",
-        "another",
-        "day",
-        "thing",
-        "who",
-        "that's",
-        "that",
-        "is",
-        "was",
-        "sec",
-        "second",
-        "moment",
-    ]
-)
+_AFTER_ONE = words("of more another day thing who that's that is was sec second moment")
 
 
 def _is_idiom(tokens: Sequence[Token], at: int) -> bool:
@@ -263,14 +228,24 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:
-        return before and after and _digits_around(tokens, inside, at) >= 5
+        spoken = before and after and _one_by_one(tokens[at - 1]) and _one_by_one(tokens[at + 1])
+        return spoken and _digits_around(tokens, inside, at) >= 5
     if token.sort is Sort.WORD and token.value and len(token.value) <= 4:  # written capitals
-        return (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
+        known = token.norm in _PLAIN_CAPITALS
+        return not known and (
+            (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
+        )
+    if token.norm == "plus":
+        return after and _digits_around(tokens, inside, at) >= 7
     return False
 
 
+def _one_by_one(token: Token) -> bool:
+    return token.sort in (Sort.NUMBER, Sort.DIGITS, Sort.REPEAT) and len(token.value) == 1
+
+
 def _coded(token: Token) -> bool:
-    return token.sort in (Sort.DIGITS, Sort.CODE, Sort.LETTER, Sort.NUMBER)
+    return token.sort in (Sort.DIGITS, Sort.CODE, Sort.LETTER, Sort.NUMBER, Sort.REPEAT)
 
 
 def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
@@ -279,7 +254,22 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     letters = [near for near in next_to if tokens[near].sort in (Sort.LETTER, Sort.PART)]
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
         return True
-    return len(next_to) == 2
+    return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
+
+
+def _has_letters(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """Whether what was dictated up to there has letters, and no word follows."""
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if after is not None and not inside[at + 1] and after.norm not in _SOFT_LETTERS:
+        word_follows = after.sort is Sort.WORD and not tokens[at].ends
+        if word_follows:
+            return False
+    near = at - 1
+    while near >= 0 and inside[near]:
+        if tokens[near].sort is Sort.LETTER:
+            return True
+        near -= 1
+    return False
 
 
 def _digits_around(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> int:

@@ -84,7 +84,7 @@ _DATE = re.compile(
     r"|\d{1,2}-\d{1,2}-(\d{4}|\d\d)"
 )
 _DIGITS = re.compile(r"[+#]?\(?\d[\d\-–.()/]*")
-_CODE = re.compile(r"(?=[a-z\-–/.]*\d)[a-z\d][a-z\d\-–/.]*")
+_CODE = re.compile(r"(?=[a-z_\-–/.]*\d)[a-z\d][a-z\d_\-–/.]*")
 _DOTTED = re.compile(r"([a-z]\.){1,6}[a-z]?")
 
 

@@ -57,6 +57,8 @@ def turn_of(index: int, party: str, words: list[str]) -> Turn:
     tokens = tokens_of(words)
     turn = Turn(index, party, tokens, runs_of(tokens))
     turn.cues = cues_of(tokens)
+    named = {at for cue in turn.cues for at in range(cue.first, cue.end)}
+    turn.runs = [r for r in turn.runs if not named.issuperset(range(r.first, r.last + 1))]
     return turn
 
 
