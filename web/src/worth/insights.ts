@@ -31,12 +31,18 @@ export interface Reason {
   rule: string;
   points: number | null;
   times: readonly number[];
+  /** What was measured, where that is the reason. */
+  value: number | string | null;
 }
 
 export interface Lead {
   score: number;
   calibrated: boolean;
+  /** Of a good outcome, 0 to 1, once the rubric is calibrated. */
+  probability: number | null;
   reasons: readonly Reason[];
+  /** Rules of which nobody can say whether they hold. */
+  unjudged: readonly string[];
 }
 
 /** What is known of a call besides its words; any part may be missing. */
@@ -50,6 +56,8 @@ export interface Insights {
   sentiment: Sentiment | null;
   metrics: Metrics | null;
   topics: readonly Topic[];
+  /** Rules about somebody whom nothing in the transcript names. */
+  unjudged: readonly string[];
   lead: Lead | null;
   leftOut: readonly { stage: string; code: string }[];
 }
@@ -67,6 +75,7 @@ export function insightsOf(answer: unknown): Insights {
     sentiment: sentimentOf(body["sentiment"]),
     metrics: metricsOf(body["metrics"]),
     topics: topicsOf(body["categories"] ?? body["rules"], body["matches"]),
+    unjudged: listOf(bodyOf(body["rules"])["unjudged"]).flatMap(ruleOf),
     lead: leadOf(body["lead"]),
     leftOut: listOf(body["failed_stages"]).flatMap((each) => {
       const stage = textOf(bodyOf(each)["stage"]);
@@ -145,17 +154,28 @@ function leadOf(value: unknown): Lead | null {
   const body = bodyOf(value);
   const score = numberOf(body["score"]);
   if (score === null) return null;
-  const reasons = listOf(body["reasons"]).flatMap(reasonOf);
-  return { score: within(score, 0, 100), calibrated: body["calibrated"] === true, reasons };
+  return {
+    score: within(score, 0, 100),
+    calibrated: body["calibrated"] === true,
+    probability: numberOf(body["probability"]),
+    reasons: listOf(body["reasons"] ?? body["fired"]).flatMap(reasonOf),
+    unjudged: listOf(body["unjudged"]).flatMap(ruleOf),
+  };
+}
+
+/** A rule's name; of (category, rule) the latter. */
+function ruleOf(value: unknown): string[] {
+  return [textOf(Array.isArray(value) ? value.at(-1) : value) ?? []].flat();
 }
 
 function reasonOf(value: unknown): Reason[] {
-  if (typeof value === "string") return [{ rule: value, points: null, times: [] }];
+  if (typeof value === "string") return [{ rule: value, points: null, times: [], value: null }];
   const body = bodyOf(value);
   const rule = textOf(body["rule"]) ?? textOf(body["name"]) ?? textOf(body["reason"]);
   if (rule === null) return [];
   const points = numberOf(body["points"]) ?? numberOf(body["weight"]);
-  return [{ rule, points, times: timesOf(body) }];
+  const measured = numberOf(body["value"]) ?? textOf(body["value"]);
+  return [{ rule, points, times: timesOf(body), value: measured }];
 }
 
 /** When it was said: as seconds, or as places that begin then. */

@@ -4,8 +4,8 @@ import { type Insights, isEmpty } from "./insights";
 import { type Jump, Times } from "./jump";
 import { Measures, Moods } from "./measures";
 import "./panel.css";
-import { Score } from "./score";
-import type { Match, Topic } from "./topics";
+import { Score, Unjudged } from "./score";
+import type { Match } from "./topics";
 
 interface PanelProps {
   insights: Insights;
@@ -25,7 +25,7 @@ export function WorthPanel({ insights, table, jump }: PanelProps) {
         </p>
       )}
       {lead && <Score lead={lead} jump={jump} />}
-      {topics.length > 0 && <Topics topics={topics} jump={jump} />}
+      {topics.length + insights.unjudged.length > 0 && <Topics insights={insights} jump={jump} />}
       {sentiment && (sentiment.call !== null || sentiment.speakers.length > 0) && (
         <Moods sentiment={sentiment} table={table} roles={roles} />
       )}
@@ -36,12 +36,12 @@ export function WorthPanel({ insights, table, jump }: PanelProps) {
   );
 }
 
-function Topics({ topics, jump }: { topics: readonly Topic[]; jump: Jump }) {
+function Topics({ insights, jump }: { insights: Insights; jump: Jump }) {
   return (
     <section aria-labelledby="worth-topics">
       <h3 id="worth-topics">What came up</h3>
       <ul class="topics">
-        {topics.map(({ name, matches }) => (
+        {insights.topics.map(({ name, matches }) => (
           <li key={name}>
             <strong>{name}</strong>
             <ul>
@@ -57,6 +57,7 @@ function Topics({ topics, jump }: { topics: readonly Topic[]; jump: Jump }) {
           </li>
         ))}
       </ul>
+      <Unjudged rules={insights.unjudged} />
     </section>
   );
 }

@@ -65,23 +65,40 @@ describe("insightsOf", () => {
   });
 
   it("knows a score's reasons with their times, however they are told", () => {
-    const reasons = [
-      { rule: "asks for a price", points: 12, times: [3.5, 40] },
+    const fired = [
+      {
+        rule: "asks for a price",
+        points: 12,
+        times: [
+          [3.5, 4],
+          [40, 41],
+        ],
+        value: null,
+      },
       { name: "talks much", weight: -4, matches: [{ start: 7, end: 8 }] },
-      { rule: "early", points: 1, at: 2 },
+      { rule: "early", points: 1, at: 2, value: 0.4 },
       "by hand",
       { points: 3 },
     ];
-    expect(insightsOf({ lead: { score: 400, calibrated: "yes", reasons } }).lead).toEqual({
-      score: 100,
-      calibrated: false,
+    const lead = { score: 400, calibrated: "yes", fired, unjudged: ["sounds glad"] };
+    const none = { times: [], value: null };
+    const expected = {
+      ...{ score: 100, calibrated: false, probability: null, unjudged: ["sounds glad"] },
       reasons: [
-        { rule: "asks for a price", points: 12, times: [3.5, 40] },
-        { rule: "talks much", points: -4, times: [7] },
-        { rule: "early", points: 1, times: [2] },
-        { rule: "by hand", points: null, times: [] },
+        { rule: "asks for a price", points: 12, times: [3.5, 40], value: null },
+        { ...none, rule: "talks much", points: -4, times: [7] },
+        { rule: "early", points: 1, times: [2], value: 0.4 },
+        { ...none, rule: "by hand", points: null },
       ],
-    });
+    };
+    expect(insightsOf({ lead }).lead).toEqual(expected);
+    const told = { ...lead, fired: undefined, reasons: fired };
+    expect(insightsOf({ lead: told }).lead).toEqual(expected);
+  });
+
+  it("says which rules could not be judged", () => {
+    const rules = { categories: [], matches: [], unjudged: [["compliance", "is announced"]] };
+    expect(insightsOf({ rules }).unjudged).toEqual(["is announced"]);
   });
 });
 
