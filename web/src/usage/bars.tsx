@@ -3,10 +3,11 @@ import { useMemo } from "preact/hooks";
 import { voiceClass } from "../words/voices";
 import { amount, NAMES, roundTop } from "./amounts";
 import type { Used } from "./asking";
-import { type Series, seriesOf, stacksOf } from "./model";
+import { gathered, type Series, seriesOf, stacksOf } from "./model";
 import { daysBetween, dayWords, type Measure } from "./range";
 
-const BAR = 10; // a day is so wide, of which the bar leaves GAP free
+const MOST_DAYS_APART = 62; // more than that, and a bar is a week
+const BAR = 10; // so wide, of which GAP is left free
 const GAP = 2;
 const HEIGHT = 100;
 const MOST_TICKS = 7;
@@ -16,10 +17,11 @@ interface BarsProps {
   measure: Measure;
 }
 
-/** A bar for each day, made of what each pass or engine used. The table below says it in numbers. */
+/** A bar for each day or week, made of what each pass or engine used. The table below says it in numbers. */
 export function Bars({ used, measure }: BarsProps) {
   const pointed = useSignal<number | null>(null);
-  const { days, series, stacks, top } = useMemo(() => drawnOf(used, measure), [used, measure]);
+  const drawn = useMemo(() => drawnOf(used, measure), [used, measure]);
+  const { days, series, stacks, top } = drawn;
   const told = (value: number) => amount(measure, value, used.currency);
   return (
     <figure class="usage-chart">
@@ -30,18 +32,18 @@ export function Bars({ used, measure }: BarsProps) {
           </span>
         ))}
         <span class="grow" />
-        <Readout {...{ pointed, days, series, stacks, told }} />
+        <Readout {...{ pointed, drawn, told }} />
       </figcaption>
       <div class="plot-area">
         {[top, top / 2, 0].map((value) => (
           <span key={value} class="level small number" style={{ insetBlockEnd: part(value, top) }}>
-            {told(value)}
+            {value === 0 ? "0" : told(value)}
           </span>
         ))}
         <div
           class="plot-box"
           role="img"
-          aria-label={summary(measure, days, stacks, told)}
+          aria-label={summary(measure, used, drawn, told)}
           onPointerMove={(event) => {
             const box = event.currentTarget.getBoundingClientRect();
             const day = Math.floor((days.length * (event.clientX - box.left)) / box.width);
@@ -60,12 +62,25 @@ export function Bars({ used, measure }: BarsProps) {
   );
 }
 
-function drawnOf(used: Used, measure: Measure) {
-  const days = daysBetween(used.from, used.to);
-  const series = seriesOf(used.lines, measure);
-  const stacks = stacksOf(used.lines, days, series, measure);
+interface Drawn {
+  /** The first day of each bar. */
+  days: string[];
+  /** Days in a bar. */
+  size: number;
+  series: Series[];
+  stacks: number[][];
+  top: number;
+}
+
+/** A series keeps its colour, whatever is measured. */
+function drawnOf(used: Used, measure: Measure): Drawn {
+  const all = daysBetween(used.from, used.to);
+  const size = all.length > MOST_DAYS_APART ? 7 : 1;
+  const series = seriesOf(used.lines, "audio_s");
+  const stacks = gathered(stacksOf(used.lines, all, series, measure), size);
   const most = stacks.reduce((most, stack) => Math.max(most, sum(stack)), 0);
-  return { days, series, stacks, top: roundTop(measure, most) };
+  const days = all.filter((_, at) => at % size === 0);
+  return { days, size, series, stacks, top: roundTop(measure, most) };
 }
 
 interface StacksProps {
@@ -122,24 +137,23 @@ function Highlight({ pointed, count }: { pointed: Signal<number | null>; count: 
 
 interface ReadoutProps {
   pointed: Signal<number | null>;
-  days: readonly string[];
-  series: readonly Series[];
-  stacks: readonly number[][];
+  drawn: Drawn;
   told: (value: number) => string;
 }
 
-/** The numbers of the day that one points at. */
-function Readout({ pointed, days, series, stacks, told }: ReadoutProps) {
+/** The numbers of the bar that one points at. */
+function Readout({ pointed, drawn, told }: ReadoutProps) {
   const at = pointed.value;
   if (at === null) return null;
-  const stack = stacks[at] ?? [];
+  const { days, size, series, stacks } = drawn;
   const parts = series.flatMap(({ name }, index) => {
-    const value = stack[index] ?? 0;
+    const value = stacks[at]?.[index] ?? 0;
     return value > 0 ? [`${name} ${told(value)}`] : [];
   });
+  const day = dayWords(days[at] ?? "", "weekday");
   return (
     <span class="number" aria-hidden="true">
-      <strong>{dayWords(days[at] ?? "", true)}</strong> {parts.join(" · ") || "nothing"}
+      <strong>{size === 1 ? day : `Week from ${day}`}</strong> {parts.join(" · ") || "nothing"}
     </span>
   );
 }
@@ -163,15 +177,16 @@ function Days({ days }: { days: readonly string[] }) {
 
 function summary(
   measure: Measure,
-  days: readonly string[],
-  stacks: readonly number[][],
+  { from, to }: Used,
+  { days, size, stacks }: Drawn,
   told: (value: number) => string,
 ): string {
   const sums = stacks.map(sum);
   const most = sums.reduce((best, value, at) => (value > (sums[best] ?? 0) ? at : best), 0);
-  const range = `${dayWords(days[0] ?? "")} to ${dayWords(days.at(-1) ?? "")}`;
-  const peak = `most on ${dayWords(days[most] ?? "")}: ${told(sums[most] ?? 0)}`;
-  return `${NAMES[measure]} for each day, ${range}; ${peak}.`;
+  const peak = `${dayWords(days[most] ?? "")}: ${told(sums[most] ?? 0)}`;
+  const each = size === 1 ? "day" : "week";
+  const range = `${dayWords(from, "year")} to ${dayWords(to, "year")}`;
+  return `${NAMES[measure]} for each ${each}, ${range}; most on ${peak}.`;
 }
 
 function sum(values: readonly number[]): number {

@@ -91,3 +91,14 @@ export function byDay(lines: readonly Line[], measure: Measure): [string, Line[]
     .sort(([a], [b]) => (a < b ? 1 : -1))
     .map(([day, of]) => [day, of.sort((a, b) => b[measure] - a[measure])]);
 }
+
+/** Days that have a bar together: each its own, or seven where there are too many to be seen. */
+export function gathered(stacks: readonly number[][], size: number): number[][] {
+  const bars: number[][] = [];
+  stacks.forEach((stack, day) => {
+    const at = Math.floor(day / size);
+    const bar = bars[at] ?? stack.map(() => 0);
+    bars[at] = bar.map((value, index) => value + (stack[index] ?? 0));
+  });
+  return bars;
+}

@@ -60,10 +60,13 @@ export function daysBetween(from: string, to: string): string[] {
   return Array.from({ length: Math.max(0, count) }, (_, at) => plusDays(from, at));
 }
 
+type DayParts = "weekday" | "year";
+
 /** A day as people write it; it is UTC's wherever the reader is. */
-export function dayWords(day: string, weekday = false): string {
+export function dayWords(day: string, ...also: DayParts[]): string {
   return new Date(Date.parse(day)).toLocaleDateString(undefined, {
-    ...(weekday ? { weekday: "short" as const } : {}),
+    ...(also.includes("weekday") ? { weekday: "short" as const } : {}),
+    ...(also.includes("year") ? { year: "numeric" as const } : {}),
     ...{ day: "numeric", month: "short", timeZone: "UTC" },
   });
 }

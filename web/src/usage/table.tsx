@@ -56,7 +56,7 @@ function DayRows({ day, lines, currency }: DayProps) {
         <tr key={line.name} class={at === 0 ? "new-day" : undefined}>
           {at === 0 && (
             <th scope="rowgroup" rowSpan={lines.length}>
-              {dayWords(day, true)}
+              {dayWords(day, "weekday")}
             </th>
           )}
           <td>{line.name}</td>

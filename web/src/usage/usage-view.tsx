@@ -74,8 +74,8 @@ function Shown({ used, measure, set }: { used: Used; measure: Measure; set: Set 
         </fieldset>
         <Bars used={used} measure={measure} />
         <p class="small quiet">
-          {dayWords(used.from)} to {dayWords(used.to)}, in days of UTC. A call's audio counts once
-          for each pass, its computing for every attempt.
+          {dayWords(used.from, "year")} to {dayWords(used.to, "year")}, in days of UTC. A call's
+          audio counts once for each pass, its computing for every attempt.
         </p>
       </section>
       <UsageTable used={used} measure={measure} />

@@ -27,7 +27,7 @@ export function Moods({ sentiment, table, roles }: MoodProps) {
   const { call, speakers, method } = sentiment;
   return (
     <section aria-labelledby="worth-mood">
-      <h3 id="worth-mood">Sentiment</h3>
+      <h2 id="worth-mood">Sentiment</h2>
       <table class="moods small">
         <tbody>
           {call !== null && <MoodRow name="The call" value={call} />}
@@ -74,7 +74,7 @@ export function Measures({ metrics, table, roles }: MeasuresProps) {
   const rows = speakerRows(metrics);
   return (
     <section aria-labelledby="worth-measures">
-      <h3 id="worth-measures">Conversation</h3>
+      <h2 id="worth-measures">Conversation</h2>
       {rows.length > 0 && (
         <div class="measures" {...(metrics.speakers.length > 3 ? { tabIndex: 0 } : {})}>
           <table class="small number">

@@ -39,7 +39,7 @@ export function WorthPanel({ insights, table, jump }: PanelProps) {
 function Topics({ insights, jump }: { insights: Insights; jump: Jump }) {
   return (
     <section aria-labelledby="worth-topics">
-      <h3 id="worth-topics">What came up</h3>
+      <h2 id="worth-topics">What came up</h2>
       <ul class="topics">
         {insights.topics.map(({ name, matches }) => (
           <li key={name}>
@@ -84,7 +84,7 @@ function MatchLine({ match, topic, jump }: MatchProps) {
 function RemovedCounts({ insights, jump }: { insights: Insights; jump: Jump }) {
   return (
     <section aria-labelledby="worth-removed">
-      <h3 id="worth-removed">Removed</h3>
+      <h2 id="worth-removed">Removed</h2>
       <ul class="removed-counts small">
         {insights.counts.map(([kind, count]) => {
           const places = insights.removed.filter((each) => each.kind === kind);
@@ -115,7 +115,7 @@ const STAGES: Record<string, string> = {
 function LeftOut({ stages }: { stages: Insights["leftOut"] }) {
   return (
     <section aria-labelledby="worth-left-out">
-      <h3 id="worth-left-out">Left out</h3>
+      <h2 id="worth-left-out">Left out</h2>
       <ul class="small">
         {stages.map(({ stage, code }) => (
           <li key={stage}>

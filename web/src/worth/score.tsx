@@ -12,7 +12,7 @@ export function Score({ lead, jump }: { lead: Lead; jump: Jump }) {
   ];
   return (
     <section aria-labelledby="worth-score">
-      <h3 id="worth-score">Lead score</h3>
+      <h2 id="worth-score">Lead score</h2>
       <div class="score">
         <p class="score-number">
           <strong>{score}</strong> <span class="quiet">of 100</span>

@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hours, money, roundTop } from "../../src/usage/amounts";
 import { pathsOf } from "../../src/usage/bars";
-import { byDay, type Line, OTHERS, pageOf, seriesOf, stacksOf } from "../../src/usage/model";
+import {
+  byDay,
+  gathered,
+  type Line,
+  OTHERS,
+  pageOf,
+  seriesOf,
+  stacksOf,
+} from "../../src/usage/model";
 import { csvOf } from "../../src/usage/table";
 
 const line = (day: string, name: string, audio_s: number): Line => {
@@ -67,6 +75,15 @@ describe("what is drawn", () => {
     );
     const many = Array.from({ length: 20 }, (_, at) => line("2026-11-01", `e${at}`, 20 - at));
     expect(seriesOf(many, "audio_s").at(-1)?.name).toBe(OTHERS);
+  });
+
+  it("is a week together where there are too many days", () => {
+    const days = Array.from({ length: 9 }, () => [1, 2]);
+    expect(gathered(days, 7)).toEqual([
+      [7, 14],
+      [2, 4],
+    ]);
+    expect(gathered(days, 1)).toEqual(days);
   });
 
   it("stands on what is below it", () => {
