@@ -41,6 +41,8 @@ NAMES = (
     "whisper",
     "calls_per_core",
     "stream_adapter",
+    "redaction",
+    "redacted_sound",
     "remote",
     "gpu",
     "page",

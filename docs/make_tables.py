@@ -69,6 +69,8 @@ MEANINGS = {
     "engine_host_died": "a process of the engine died; it is replaced",
     "decoder_failed": "a decoding process died or took too long; it is replaced",
     "download_failed": "a model could not be fetched; what came of it is kept",
+    "enrichment_failed": "the process that redacts and judges died, and died again",
+    "redaction_unavailable": "redaction is on, and cannot be made of this: it is not shown",
     "llm_failed": "a language model gave no answer, or none that can be used",
     "llm_refused": "the server of a language model takes no such request, or not with that key",
     "llm_budget_spent": "a call has used up what a language model may cost it",

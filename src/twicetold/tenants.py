@@ -26,7 +26,12 @@ from pathlib import Path
 import structlog
 
 from twicetold.choice.wishes import WISH_NAMES, Wishes, checked_wishes
-from twicetold.enrich.wishes import ENRICHMENT_NAMES, Enrichment, checked_enrichment
+from twicetold.enrich.wishes import (
+    ENRICHMENT_NAMES,
+    NO_ENRICHMENT,
+    Enrichment,
+    checked_enrichment,
+)
 from twicetold.errors import (
     BadIdentifier,
     Conflict,
@@ -46,7 +51,6 @@ _ORDER = ("key_id", "key_sha256", "created_at")
 _FIELDS = set(_ORDER)
 _NOBODY = "0" * 64
 NO_WISHES = Wishes()
-NO_ENRICHMENT = Enrichment()
 _HEADER = "# Who may use this server. Written by 'twicetold tenants'; keys are kept as hashes.\n"
 _SHOW_KEY = (
     "Send the tenant's key as 'Authorization: Bearer KEY'; from a browser's WebSocket offer the "

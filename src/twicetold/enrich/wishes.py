@@ -117,6 +117,7 @@ class Enrichment:
         return None if hours is None else hours * 3600.0
 
 
+NO_ENRICHMENT = Enrichment()
 ENRICHMENT_NAMES = tuple(item.name for item in fields(Enrichment))
 
 
@@ -142,5 +143,5 @@ _SHAPES: Mapping[str, tuple[Callable[[str], object], str]] = {
     "keep_original_h": (parse_hours, "hours, such as 0 or 720; nothing: for good"),
     "sentiment": (_one_of("vader", "llm", NONE), "vader, llm or none"),
     "lead_rubric": (_path, "a rubric's file, default, or none"),
-    "rules": (_path, "a file of phrase rules, or none"),
+    "rules": (_path, "a file of phrase rules, default, or none"),
 }
