@@ -62,6 +62,13 @@ _HOST = _about(
     "a host name or an IP address",
 )
 _TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the data directory.")
+# What AWS's own figures come to; see docs/how-to/usage-and-cost.md.
+_AWS_PRICES = "parakeet=0.00011/audio_min, whisper=0.006/audio_min"
+_PRICES = _about(
+    "What engines cost: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price per audio_min or "
+    "compute_s; unset: nothing.",
+    shape="prices such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s",
+)
 _MODELS_DIR = _about("Where models lie; unset: twicetold/models in the user's cache directory.")
 _HUB = _about(
     "Where models are fetched from: Hugging Face, or a mirror of it.",
@@ -188,6 +195,11 @@ class Settings:
     )
     rules: str | None = field(
         default=None, metadata=_about("File of phrase rules and alerts; unset: none.")
+    )
+    prices: str | None = field(default=_AWS_PRICES, metadata=_PRICES)
+    currency: str = field(
+        default="USD",
+        metadata=_about("What prices are in; it is only shown.", r"[A-Z]{3}", "a code such as EUR"),
     )
     models_dir: Path | None = field(default=None, metadata=_MODELS_DIR)
     models_hub: str = field(default="https://huggingface.co", metadata=_HUB)

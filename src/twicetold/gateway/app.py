@@ -28,6 +28,7 @@ from twicetold.gateway import (
     shadows,
     tickets,
     transcript,
+    usage,
     waveform,
 )
 from twicetold.gateway.captions import CaptionHub
@@ -59,6 +60,7 @@ _PRIVATE = (
     search.router,
     shadows.router,
     tickets.router,
+    usage.router,
 )
 _bearer = HTTPBearer(
     auto_error=False, description="The tenant's key. Not asked for where there is no tenants file."

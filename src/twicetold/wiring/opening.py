@@ -24,6 +24,7 @@ from twicetold.parts import (
     kafka_broker,
     places_of,
     policy_of,
+    prices_of,
     rabbit_broker,
     refuse_missing_extras,
 )
@@ -116,7 +117,8 @@ class Opener:
     async def transcripts(self) -> SqliteTranscripts:
         _only(self.settings.transcripts, "transcripts", "sqlite://")
         path = self.settings.data_dir / "transcripts.sqlite3"
-        transcripts = await asyncio.to_thread(SqliteTranscripts, path)
+        prices = prices_of(self.settings)
+        transcripts = await asyncio.to_thread(SqliteTranscripts, path, prices=prices)
         self.stack.push_async_callback(transcripts.aclose)
         return transcripts
 

@@ -36,7 +36,7 @@ from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
 from twicetold.observe.metrics import Metrics
-from twicetold.parts import policy_of, refuse_unknown_shadow
+from twicetold.parts import live_devices, policy_of, refuse_unknown_shadow
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
@@ -101,7 +101,11 @@ def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
 
 
 def recorder(carriers: RecordCarriers, settings: Settings) -> Recorder:
-    return Recorder(carriers, abandon_after_s=settings.abandon_after_s)
+    return Recorder(
+        carriers,
+        abandon_after_s=settings.abandon_after_s,
+        device_of=live_devices(settings, Tenants.load(settings.tenants_path)),
+    )
 
 
 def record_carriers(platform: Platform) -> RecordCarriers:
