@@ -201,6 +201,13 @@ class Settings:
         default="USD",
         metadata=_about("What prices are in; it is only shown.", r"[A-Z]{3}", "a code such as EUR"),
     )
+    webhook_networks: str | None = field(
+        default=None,
+        metadata=_about(
+            "Private networks that webhooks may go to; unset: none, the public internet alone.",
+            shape="networks such as 10.0.0.0/8, 127.0.0.1, or all",
+        ),
+    )
     models_dir: Path | None = field(default=None, metadata=_MODELS_DIR)
     models_hub: str = field(default="https://huggingface.co", metadata=_HUB)
     openai_url: str = field(

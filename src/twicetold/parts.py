@@ -42,6 +42,7 @@ from twicetold.media.pyav import PyAvDecoder
 from twicetold.tenants import Tenants
 from twicetold.transcripts.prices import SHAPE, Prices
 from twicetold.transcripts.usage import UsageFilter, UsageGroup, UsageLine
+from twicetold.webhooks.addresses import Allowed
 
 if TYPE_CHECKING:
     from twicetold.broker import Coordination
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from twicetold.engines.models.pulling import Pulled, Watcher
     from twicetold.queue import JobState, JobStatus, Queue
     from twicetold.transcripts import Transcripts
+    from twicetold.webhooks import Endpoint, Event, Outcome
+    from twicetold.webhooks.sqlite import SqliteOutbox
 
 log = structlog.get_logger()
 
@@ -96,7 +99,9 @@ __all__ = [
     "takes_vocabulary",
     "try_broker",
     "try_sessions",
+    "try_webhook",
     "usage_kept",
+    "webhooks_kept",
     "wishes_of",
 ]
 
@@ -462,6 +467,30 @@ async def usage_kept(
             page = await kept.transcripts.usage(only, by, _USAGE_LINES, page.cursor)
             lines += page.lines
     return lines, page.total
+
+
+@asynccontextmanager
+async def webhooks_kept(data_dir: Path) -> AsyncIterator[SqliteOutbox]:
+    """Endpoints and deliveries of all tenants, from the data directory itself; it may be in use."""
+    from twicetold.webhooks.sqlite import SqliteOutbox
+
+    outbox = await asyncio.to_thread(SqliteOutbox, data_dir / "webhooks.sqlite3")
+    try:
+        yield outbox
+    finally:
+        await outbox.aclose()
+
+
+async def try_webhook(settings: Settings, endpoint: Endpoint, event: Event) -> Outcome:
+    """Send one event now, as the server would, and once."""
+    from twicetold.webhooks.posting import Poster
+    from twicetold.webhooks.sending import send
+
+    poster = Poster(Allowed.parse(settings.webhook_networks or ""))
+    try:
+        return await send(poster.post, endpoint, event, event.at)
+    finally:
+        await poster.aclose()
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from twicetold.storage import local_path
 from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts
 from twicetold.transcripts.agreement import settle_draft_wer
 from twicetold.transcripts.usage import Usage
+from twicetold.webhooks import NOBODY, Announcer
 
 log = structlog.get_logger()
 
@@ -62,15 +63,17 @@ class Attempt:
         expected: Expected = NOTHING_EXPECTED,
         enriching: Enriching = NOTHING,
         published: Callable[[Job], Awaitable[None]] | None = None,
+        announcer: Announcer = NOBODY,
     ) -> None:
         """``provisional``: by a stand-in; the job goes on once its transcript is published.
         ``expected``: by the job's tenant. ``enriching``: what is made of the words before they are
-        published. ``published`` is told of any other transcript, perhaps twice."""
+        published. ``published`` is told of any other transcript, perhaps twice; ``announcer`` of
+        every one."""
         self.progress = Progress()
         self._id, self._began, self._told_s = secrets.token_hex(8), time.time(), 0.0
         self._transcript: Transcript | None = None
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
-        self._told = published
+        self._told, self._announcer = published, announcer
         tools = kit.tools
         self._lease, self._job, self._settings = lease, lease.job, settings
         self._key = lease.job.key
@@ -213,10 +216,12 @@ class Attempt:
         transcripts = self._carriers.transcripts
         await transcripts.set_status(self._key, Status.DONE)
         if self._provisional:  # another compares, and clears away what it has finished
+            await self._announcer.done(self._key, self._revision_prefix)
             if self._enriching.cover:  # but for words with all that was removed from them
                 await self._checkpoints.clear()
             return await self.tell(Status.DONE)
         await settle_draft_wer(transcripts, self._key)
+        await self._announcer.done(self._key, self._revision_prefix)
         await self._checkpoints.clear()
         if self._told is not None:
             await self._told(self._job)

@@ -25,6 +25,7 @@ from twicetold.cli import (
     tenants,
     transcribe,
     usage,
+    webhooks,
     worker,
 )
 from twicetold.cli.console import expected_error, report, say
@@ -51,6 +52,7 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
 app.add_typer(models.app, name="models", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.add_typer(shadow.app, name="shadow", rich_help_panel=_OWN)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_OWN)
 app.command("usage", rich_help_panel=_OWN)(usage.usage)
 app.command("config", rich_help_panel=_OWN)(config.config)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)

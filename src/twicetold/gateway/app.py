@@ -30,6 +30,7 @@ from twicetold.gateway import (
     transcript,
     usage,
     waveform,
+    webhooks,
 )
 from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
@@ -61,6 +62,7 @@ _PRIVATE = (
     shadows.router,
     tickets.router,
     usage.router,
+    webhooks.router,
 )
 _bearer = HTTPBearer(
     auto_error=False, description="The tenant's key. Not asked for where there is no tenants file."

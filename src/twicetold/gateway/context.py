@@ -17,6 +17,7 @@ from twicetold.queue import Queue
 from twicetold.sessions import Sessions
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
+from twicetold.webhooks import Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,5 @@ class Platform:
     live_engine: EngineInfo
     batch_engine: EngineInfo
     shadow_orders: Queue  # of recordings that shadow engines are to hear
+    outbox: Outbox  # of what webhooks tell
     enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant

@@ -148,12 +148,14 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     await starting
     tenants = Tenants.load(settings.tenants_path)
     to, orders = BatchCarriers(queue, transcripts, store, broker), await opener.shadow_orders()
+    outbox = await opener.outbox()
 
     async def engine() -> None:
         if not loaded.is_set():
             raise Unfit(f"{settings.batch_engine} is loading.")
 
-    async with at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, loaded)):
+    roles = batch_roles(to, decoder, tenants, settings, metrics, orders, outbox, loaded)
+    async with at_work(roles):
         yield {
             "disk": lambda: room_left(settings.data_dir),
             "engine": engine,

@@ -41,6 +41,11 @@ from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
+from twicetold.webhooks import Announcer, Outbox
+from twicetold.webhooks.addresses import Allowed
+from twicetold.webhooks.announcing import CallAnnouncer
+from twicetold.webhooks.posting import Poster
+from twicetold.webhooks.sending import Sender
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
@@ -133,6 +138,7 @@ async def batch_pass(
     done: WorkDone,
     metrics: Metrics,
     published: Callable[[Job], Awaitable[None]],
+    announcer: Announcer,
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
@@ -149,8 +155,18 @@ async def batch_pass(
             settings=batch_settings(settings),
             done=done,
             published=published,
+            announcer=announcer,
         )
         await worker.run()
+
+
+async def webhooks(outbox: Outbox, settings: Settings) -> None:
+    """Tell tenants' endpoints what the outbox holds, until cancelled."""
+    poster = Poster(Allowed.parse(settings.webhook_networks or ""))
+    try:
+        await Sender(outbox, poster.post).run()
+    finally:
+        await poster.aclose()
 
 
 async def shadows(
@@ -191,15 +207,18 @@ def batch_roles(
     settings: Settings,
     metrics: Metrics,
     orders: Queue,
+    outbox: Outbox,
     loaded: asyncio.Event | None = None,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """None has a part in running calls: they are kept going, whatever happens to them. ``orders``
-    is the shadows' queue. Raises SettingError for a shadow engine that the server cannot have."""
+    is the shadows' queue, ``outbox`` what webhooks tell. Raises SettingError for a shadow
+    engine that the server cannot have."""
     refuse_unknown_shadow(settings)
     up, done, shadowed = loaded or asyncio.Event(), WorkDone(), ShadowsDone()
     policy = policy_of(settings, tenants)
     told = ShadowOrders(orders, carriers.transcripts, policy, shadowed).published
-    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics, told)
+    ends = CallAnnouncer(outbox, carriers.transcripts)
+    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics, told, ends)
     to = ShadowCarriers(orders, carriers.queue, carriers.transcripts, carriers.store)
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
@@ -208,6 +227,7 @@ def batch_roles(
         "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
         "shadows": lasting("shadows", lambda: shadows(to, policy, settings, up, shadowed)),
+        "webhooks": lasting("webhooks", lambda: webhooks(outbox, settings)),
     }
 
 

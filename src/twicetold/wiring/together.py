@@ -95,6 +95,7 @@ async def running(
             settings,
             metrics,
             platform.shadow_orders,
+            platform.outbox,
         )
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))
