@@ -12,7 +12,7 @@ import structlog
 from twicetold.batch.checkpoints import FinishedChunk
 from twicetold.batch.chunking import Chunk, ChunkingSettings
 from twicetold.batch.listening import Listener
-from twicetold.batch.places import EnginePlaces
+from twicetold.batch.places import EnginePlaces, Turn
 from twicetold.batch.placing import segments_of
 from twicetold.batch.tongues import FoundLanguage, Tongue, Tongues, joined
 from twicetold.batch.transcript import Transcript
@@ -136,7 +136,7 @@ class Transcribe:
         """The language of these chunks as one stretch; what was heard in it, and the cost."""
         unsettled = run.transcript.language
         await self._places.acquire()
-        async with self._places.turn() as turn:
+        async with self._turn(run.transcript) as turn:
             hypothesis = await self._hear(joined(held), held[0], unsettled)
         besides_s = turn.compute_s if len(held) > 1 else 0.0
         found = FoundLanguage(hypothesis.language or unsettled, besides_s)
@@ -153,8 +153,18 @@ class Transcribe:
         transcript.progress.began(chunk)
         run.group.create_task(self._one(transcript, chunk, language))
 
+    @contextlib.asynccontextmanager
+    async def _turn(self, transcript: Transcript) -> AsyncIterator[Turn]:
+        """A place's turn, noted as spent however it ends."""
+        turn: Turn | None = None
+        try:
+            async with self._places.turn() as turn:
+                yield turn
+        finally:
+            transcript.spent_s += turn.compute_s if turn is not None else 0.0
+
     async def _one(self, transcript: Transcript, chunk: Chunk, language: str) -> None:
-        async with self._places.turn() as turn:
+        async with self._turn(transcript) as turn:
             hypothesis = await self._hear(chunk.pcm, chunk, language)
         await self._finish(transcript, chunk, hypothesis, turn.compute_s)
 

@@ -44,6 +44,7 @@ class EngineInfo:
     vocabulary: bool = False  # whether it can be told words that may come; see Expected
     # Seconds of speech by which it knows what ``auto`` is (Hypothesis.language); 0: it never says.
     language_after_s: float = 0.0
+    device: str = "cpu"  # as it was asked for: cpu, cuda, …; auto where that is left to the engine
 
     @property
     def label(self) -> str:

@@ -28,6 +28,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.agreement import settle_draft_wer
+from twicetold.transcripts.usage import Usage
 
 log = structlog.get_logger()
 
@@ -38,8 +39,15 @@ _MOST_ATTEMPTS = 3
 class Recorder:
     """Runs until cancelled. One call's trouble stays its own."""
 
-    def __init__(self, carriers: Carriers, *, abandon_after_s: float) -> None:
-        self._to = carriers
+    def __init__(
+        self,
+        carriers: Carriers,
+        *,
+        abandon_after_s: float,
+        device_of: Callable[[str], str] = lambda label: "",
+    ) -> None:
+        """``device_of`` gives what the live engine of a label runs on; "" where nobody knows."""
+        self._to, self._device_of = carriers, device_of
         self._abandon_after_s = abandon_after_s
         self._consumers: list[Consumer] = []
         self._calls: dict[CallKey, CallRecorder] = {}
@@ -193,9 +201,19 @@ class Recorder:
         await persist(
             lambda: self._to.transcripts.end_call(key, time.time(), length_s, ended.engine)
         )
+        await persist(lambda: self._count(key, ended, length_s))
         self._drafted.forget(key)
         self._aside(self._settle_wer(key))
         await self._forget_log_when_over(key)
+
+    async def _count(self, key: CallKey, ended: Ended, length_s: float) -> None:
+        """What the live pass used: the call's audio. Workers do not tell what they computed."""
+        call = await self._to.transcripts.call(key)
+        if call is None:
+            return
+        label = call.draft_engine or ended.engine
+        used = Usage(key, "live", "", length_s, 0.0, at=call.started_at)
+        await self._to.transcripts.record_usage(used.by(label, self._device_of(label)))
 
     async def _settle_wer(self, key: CallKey) -> None:
         """Beside the drafts: comparing two long texts takes a while."""

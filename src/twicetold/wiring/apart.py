@@ -150,6 +150,7 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     await starting
     tenants = Tenants.load(settings.tenants_path)
     to, orders = BatchCarriers(queue, transcripts, store, broker), await opener.shadow_orders()
+    outbox = await opener.outbox()
 
     async def engine() -> None:
         if not loaded.is_set():
@@ -157,7 +158,7 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
 
     async with (
         enrichers(settings, tenants) as made,
-        at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, made, loaded)),
+        at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, made, outbox, loaded)),
     ):
         yield {
             "disk": lambda: room_left(settings.data_dir),

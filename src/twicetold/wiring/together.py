@@ -99,6 +99,7 @@ async def running(
             metrics,
             platform.shadow_orders,
             await stack.enter_async_context(enrichers(settings, platform.tenants)),
+            platform.outbox,
         )
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))
