@@ -38,18 +38,20 @@ from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
 from twicetold.observe.metrics import Metrics
-from twicetold.parts import live_devices, policy_of, refuse_unknown_shadow
+from twicetold.parts import enrichment_by, live_devices, policy_of, refuse_unknown_shadow
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
 from twicetold.webhooks import Announcer, Outbox
 from twicetold.webhooks.addresses import Allowed
+from twicetold.webhooks.alerting import AlertAnnouncer
 from twicetold.webhooks.announcing import CallAnnouncer
 from twicetold.webhooks.posting import Poster
 from twicetold.webhooks.sending import Sender
 from twicetold.wiring.enriching import Enrichers
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
+from twicetold.wiring.rule_files import rules_by
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
 log = structlog.get_logger()
@@ -115,11 +117,14 @@ def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
     return infos[0]
 
 
-def recorder(carriers: RecordCarriers, settings: Settings) -> Recorder:
+def recorder(carriers: RecordCarriers, settings: Settings, outbox: Outbox) -> Recorder:
+    tenants = Tenants.load(settings.tenants_path)
+    rules = rules_by(enrichment_by(settings, tenants))
     return Recorder(
         carriers,
         abandon_after_s=settings.abandon_after_s,
-        device_of=live_devices(settings, Tenants.load(settings.tenants_path)),
+        device_of=live_devices(settings, tenants),
+        drafted=AlertAnnouncer(outbox, carriers.transcripts, rules).drafted,
     )
 
 
