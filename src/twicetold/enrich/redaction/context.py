@@ -37,7 +37,7 @@ _MOST_SIZE: Mapping[str, int] = {
     "one_time_code": 10,
     "postcode": 10,
     "licence_plate": 17,
-    "phone": 16,
+    "phone": 15,
     "date_of_birth": 8,
 }
 _DIGITS_ONLY = frozenset({"phone", "card_number", "cvv", "card_expiry", "date_of_birth"})
@@ -57,6 +57,7 @@ class Asked:
     age: int = 0
     found: int = 0
     fresh: int = 0  # turns since the cue itself
+    stale: bool = False  # something else was asked since
     mine: bool = False  # announced by who is going to say it: "my address is"
 
     @property
@@ -71,6 +72,8 @@ class Asked:
         """Whether a run can be of this kind, by its size and what it is made of."""
         if run.letters and self.kind in _DIGITS_ONLY:
             return False
+        if self.kind == TAIL:
+            return run.size >= 2
         if self.kind == SPELLING:
             return run.letters >= 2 and run.letters > run.digits
         return run.size <= _MOST_SIZE.get(self.kind, 40)
@@ -109,6 +112,11 @@ class Context:
             self.asked.insert(0, Asked(kind, strong, party, mine=mine))
         del self.asked[_MOST_ASKED:]
 
+    def turn_over(self, asks_otherwise: bool) -> None:
+        if asks_otherwise:
+            for asked in self.asked:
+                asked.stale = True
+
     def found(self, kind: str, size: int, party: str) -> None:
         self.kind, self.party, self.quiet, self.open = kind, party, 0, True
         for asked in self.asked:
@@ -120,7 +128,8 @@ class Context:
         """The newest strong demand for one of the kinds, if the last turn asked nothing else."""
         if self.asked and not self.asked[0].kind and not self.asked[0].fresh:
             return None
-        return next((a for a in self.asked if a.strong and a.kind in kinds), None)
+        fresh = (a for a in self.asked if a.strong and not a.stale)
+        return next((a for a in fresh if a.kind in kinds), None)
 
     def resolved(self, kind: str) -> str:
         """Which kind "the number" or "ending in" is about; "" where nothing says so."""
@@ -136,7 +145,10 @@ class Context:
     # --- kept between turns that are redacted apart ----------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        asked = [[a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.mine] for a in self.asked]
+        asked = [
+            [a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.stale, a.mine]
+            for a in self.asked
+        ]
         return {
             "asked": asked,
             "last": [self.kind, self.party, self.quiet, self.open],

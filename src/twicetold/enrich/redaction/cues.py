@@ -40,7 +40,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(reach|call|text|ring|contact|phone) (me|him|her|them|you|us) (|back )(at|on)",
         "(call|ring) (back |)(at|on)",
         "area code", "country code", "(my|your|his|her) (cell|mobile|landline|telephone|whatsapp)",
-        "(my|your|the|at) extension", "extension number", "(his|her|their|wife|husband) number",
+        "(my|your|the|at) extension", "extension number", "(what|which) number",
+        "(his|her|their|wife|husband) number",
         "text (you|me) (on|at)", "(reached|contacted) (at|on)", "phone number on file",
         "(is |)(my|your|the) (phone|mobile|cell|home|work) (is|number is)",
     ),
@@ -70,7 +71,9 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(expiry|expiration|expire|exp|expiring) (date|month|year|)",
         "valid (through|thru|until|till|to)",
         "good (through|thru)", "(when does|does) (it|the card|your card|that card) expire",
-        "(card|it|that) expires", "expires", "expiring", "month and year",
+        "(card|it|that) expires", "(expires|expiring)", "(runs|run) out",
+        "(does|do) (the|your|my|that) card (run out|end|finish)",
+        "month and year",
     ),
     "email": (
         "(e mail|email|e-mail) (address|)", "mail (address|it to|id|i d)",
@@ -110,11 +113,12 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "first line",
         "(what|which|your|what's the|whats the|and the|name of the) (street|road|city|town|"
         "state|suburb|county|village|district)",
-        "where (do you|you) live", "(i|we) live (at|on|in)", "live at", "living at",
-        "(i am|i'm|we are|we're|he is|she is) at",
-        "(moved|moving|move) to", "address (is|on file|for|we have)",
+        "where (do you|you) live", "where (are you|do you|you) (living|live|staying)",
+        "cross street", "(street|road|house) and number",
+        "(flat|house|apartment|door) (number|no)", "(i|we) live (at|on|in)", "live at", "living at",
+        "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
-        "(apartment|flat|unit) number", "located at", "(city|town) and state",
+        "(apartment|flat|unit) number", "(city|town) and state",
         "what (city|town|state|street|suburb|county)",
     ),
     "postcode": (
@@ -211,6 +215,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
     ),
     "username": (
         "(user|login|log in|log-in|sign in|screen|skype|twitter|instagram|account) (name|handle)",
+        "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
+        "what name do you (use|go by|log in)",
         "(username|user name|userid|user id|user i d|login|log in|handle|login id|login i d|"
         "gamertag|"
         "gamer tag|screen name|screenname|user names|usernames)",
@@ -227,7 +233,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(plate|tag) number",
         "(vehicle|car|van|bike) (registration|reg|plate|tag)", "(registration|reg)",
         "(my|your|the|license) (plate|plates|tags)",
-        "reg (number|plate|mark)", "v i n", "vin (number|)", "vehicle identification number",
+        "rego", "reg (number|plate|mark)", "v i n", "vin (number|)",
+        "vehicle identification number",
         "plates",
     ),
     TAIL: (
@@ -247,14 +254,20 @@ _WEAK: dict[str, tuple[str, ...]] = {
     "card_number": ("(credit |debit |bank |my |your |the |different |new |another |)card",
                     "(visa|mastercard|amex|american express)"),
     "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) back"),
-    "reference": ("(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel)",),
+    "reference": (
+        "(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
+        "shipment|complaint|docket|receipt|rma|account)",
+    ),
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
     "member_number": ("(policy|membership|member|patient|insurance card)",),
     "document_number": ("(license|licence)",),
     "address": (
         "(ship|send|deliver|mail|post|delivered|sent|shipped|mailed) (it |this |that |them |"
         ")(to|out to)",
-        "(street|apartment|flat|live|delivery|city|town|state|county)",),
+        "(i am|i'm|we are|we're|he is|she is) at", "located at", "(moved|moving|move) to",
+        "(have|got) you (at|down at)",
+        "(street|apartment|flat|live|delivery|city|town|state|county)",
+    ),
     "licence_plate": ("(car|vehicle|van|plate)",),
 }  # fmt: skip
 _NOTHING = (
@@ -284,7 +297,7 @@ _NOTHING = (
     "subscription|discount|guarantee|promo|lease|membership|quote|policy|licence|license|domain|"
     "certificate|milk|food|agreement) (expires|expiring|expires on|expiry|expiration|ends|ends "
     "on|ends in)",
-    "(month|week|year|day|quarter) (ending|ends)", "end of", "(weekend|end) (up|date)", "ends up",
+    "(month|week|year|day|quarter) (ending|ends)", "(weekend|end) (up|date)", "ends up",
     "happy birthday", "(birthday|anniversary) (party|present|gift|cake|card|dinner|sale)",
     "(press|dial|push|hit|choose|select|say)", "code of conduct", "zip (file|it|up|tie)",
     "sign in problem", "(check|cross) reference", "in reference to", "with reference to",

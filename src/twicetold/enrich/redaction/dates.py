@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.cues import NOTHING
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
+from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
 from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, words
@@ -20,6 +23,7 @@ _ORDINARY = words(
     "delivered delivery appointment arrive arrived ordered placed purchased bought booked due "
     "called scheduled shipped starting starts started ends"
 )
+_NAMING = frozenset({"is", "for", "as", "on"})
 _MOST_JOINED = 4
 
 
@@ -57,9 +61,12 @@ def spans_of(turn: Turn) -> list[Span]:
 def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
     tokens = turn.tokens
     pieces = [
-        (run.first, run.last, run.value)
+        piece
         for run in turn.runs
-        if not run.letters and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
+        for piece in _halves(tokens, run)
+        if not run.letters
+        and run.digits <= 8
+        and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
     ]
     covered = {at for first, last, _ in pieces for at in range(first, last + 1)}
     for at, token in enumerate(tokens):
@@ -74,6 +81,19 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
     return sorted(pieces)
 
 
+def _halves(tokens: Sequence[Token], run: Run) -> list[tuple[int, int, str]]:
+    """A run, cut where a slash is spoken: "four slash twenty nine"."""
+    cuts = [at for at in range(run.first, run.last) if tokens[at].value == "/"]
+    if not cuts:
+        return [(run.first, run.last, run.value)]
+    edges = [run.first - 1, *cuts, run.last + 1]
+    return [
+        (a + 1, b - 1, value_of(tokens[a + 1 : b]))
+        for a, b in itertools.pairwise(edges)
+        if b > a + 1
+    ]
+
+
 def _is_time(tokens: Sequence[Token], at: int) -> bool:
     """ "One second": no day."""
     return tokens[at].norm == "second" and at > 0 and tokens[at - 1].norm in ("a", "one", "per")
@@ -81,6 +101,8 @@ def _is_time(tokens: Sequence[Token], at: int) -> bool:
 
 def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
     between = tokens[last + 1 : first]
+    if Sort.DATE in (tokens[last].sort, tokens[first].sort):
+        return False
     return len(between) <= _MOST_JOINED and all(
         token.norm in _JOINERS or token.sort is Sort.FILLER for token in between
     )
@@ -97,9 +119,9 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
     """Those of a turn's dates that are somebody's birth, or the end of a card."""
     marks: list[Mark] = []
     for span in spans:
-        kind = _kind_of(turn, context, span, bool(marks))
+        kind = _kind_of(turn, context, span, marks)
         if kind:
-            first = span.first
+            first = _first(turn, span) if kind == "card_expiry" else span.first
             if kind == "date_of_birth" and first and turn.tokens[first - 1].norm == "the":
                 first -= 1
             marks.append(Mark(turn.index, first, span.last, kind, " ".join(span.parts)))
@@ -107,25 +129,69 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
 
 
 _KINDS = ("date_of_birth", "card_expiry")
+_OF_CARDS = ("card_number", "cvv", "card_expiry")
 
 
-def _kind_of(turn: Turn, context: Context, span: Span, more: bool) -> str:
+def _is_of_else(turn: Turn, context: Context) -> bool:
+    """Whether what runs out is a passport or a policy."""
+    for cue in reversed(turn.cues):
+        if cue.strong and cue.kind not in ("card_expiry", "any", ""):
+            return cue.kind in ("document_number", "member_number")
+    newest = next((a.kind for a in context.asked if a.kind != "card_expiry"), "")
+    return newest in ("document_number", "member_number") or context.kind in (
+        "document_number",
+        "member_number",
+    )
+
+
+def _is_the_year(span: Span, birth: Mark) -> bool:
+    """The year of a date of birth, said a little later."""
+    has_year = any(len(part) > 2 and part[0] != "m" for part in birth.value.split())
+    year = len(span.parts) == 1 and re.fullmatch(r"(19|20)\d\d", span.parts[0])
+    return bool(year) and not has_year
+
+
+def _behind_card(turn: Turn, span: Span) -> bool:
+    """Whether a card's number stands right before a date."""
+    return any(
+        run.digits >= 12 and 0 <= span.first - run.last - 1 <= 4
+        for run in turn.runs
+        if run.last < span.first
+    )
+
+
+def _first(turn: Turn, span: Span) -> int:
+    """ "The end of" belongs to when a card runs out."""
+    said = [token.norm for token in turn.tokens[max(0, span.first - 3) : span.first]]
+    return span.first - 3 if said == ["the", "end", "of"] else span.first
+
+
+def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) -> str:
+    if marks and marks[-1].kind == "date_of_birth" and _is_the_year(span, marks[-1]):
+        return "date_of_birth"
+    if _is_expiry(span) and _behind_card(turn, span):
+        return "card_expiry"
     cue = next((c for c in reversed(turn.cues) if c.end <= span.first), None)
     if cue is not None and cue.strong:
-        if cue.kind in _KINDS:
+        if cue.kind in _KINDS and not (cue.kind == "card_expiry" and _is_of_else(turn, context)):
             return cue.kind if _belongs(turn, cue.end, span, cue.kind) else ""
         if cue.kind == NOTHING or _glued(turn.tokens, cue.end, span.first):
             return ""
     after = _named_after(turn, span)
     if after:
         return after
+    slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
+    spoken_of = [context.kind, *(a.kind for a in context.asked), *(c.kind for c in turn.cues)]
+    card = any(kind in _OF_CARDS for kind in spoken_of)
+    if _is_expiry(span) and (
+        (context.kind == "card_number" and context.quiet <= 3) or (slashed and card)
+    ):
+        return "card_expiry"
     asked = context.expects(*_KINDS)
     strong = [a for a in context.asked if a.strong]
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
         return asked.kind if fits else ""
-    if context.kind == "card_number" and context.quiet <= 3 and _is_expiry(span):
-        return "card_expiry"
     if context.kind in _KINDS and context.quiet <= 4:
         return context.kind if _repeats(turn, span) else ""
     return ""
@@ -143,7 +209,12 @@ def _named_after(turn: Turn, span: Span) -> str:
     """``march third eighty two is my birthday``."""
     for cue in turn.cues:
         between = [t.norm for t in turn.tokens[span.last + 1 : cue.first]]
-        if cue.kind == "date_of_birth" and 0 < len(between) <= 4 and "is" in between and span.full:
+        if (
+            cue.kind == "date_of_birth"
+            and 0 < len(between) <= 4
+            and span.full
+            and _NAMING & set(between)
+        ):
             return cue.kind
     return ""
 

@@ -10,7 +10,7 @@ from twicetold.enrich.redaction.guards import guard_of, is_counting, is_noun, is
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Mark, Turn, glue_only
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
 
 _COPULAS = words(
@@ -66,6 +66,7 @@ class Runs:
                 context.found(kind, event.size, turn.party)
             else:
                 marks += self._added_up(turn, event, decider.guard)
+        context.turn_over(turn.asks_otherwise and not marks)
         if not turn.is_backchannel:
             context.open = bool(marks) and glue_only(
                 turn.tokens, marks[-1].last + 1, len(turn.tokens)
@@ -83,7 +84,10 @@ class Runs:
             return []
         self._loose.append((turn.index, run))
         value = "".join(piece.value for _, piece in self._loose)
-        if len(value) < _LONG or sum(p.spelled_out or p.size > 4 for _, p in self._loose) < 1:
+        dictated = sum(
+            p.size for _, p in self._loose if p.spelled_out or (p.written and p.size > 4)
+        )
+        if len(value) < _LONG or 2 * dictated < len(value):
             return []
         kind = kind_by_shape(value) or "number"
         marks = [Mark(at, r.first, r.last, kind, r.value) for at, r in self._loose]
@@ -126,6 +130,8 @@ class _Decider:
             or self._asked_for(run)
             or self._by_form(run)
         )
+        if kind == "number" and is_counting(run.value):
+            return ""
         return "" if kind in _DATED else kind
 
     def _is_named_otherwise(self, run: Run) -> bool:
@@ -169,7 +175,8 @@ class _Decider:
         if run.size < 2:
             return self._turn.is_answer and cue.kind not in (ANY, SPELLING)
         if not cue.strong:
-            return run.size >= 6 or (run.spelled_out and run.size >= 4)
+            coded = run.letters and run.digits >= 3 and run.size >= 5
+            return run.size >= 6 or coded or (run.spelled_out and run.size >= 4)
         if cue.kind == ANY:
             return run.size >= 4
         return cue.kind not in WORDED or run.size >= 3 or self._turn.is_answer
@@ -199,6 +206,10 @@ class _Decider:
                 token.sort in (Sort.FILLER, Sort.SYMBOL) or token.norm in _ON for token in between
             )
             full = self._is_done(last.kind) and gap and not self._turn.corrects
+            if self._is_sequel(run, last, gap):
+                return "cvv"
+            if self._is_another_try(run, last, between):
+                return last.kind
             return last.kind if near and not full and self._kin(last.kind, run) else ""
         leading = glue_only(self._tokens, 0, run.first)
         if context.open and leading and context.quiet <= 2 and self._kin(context.kind, run):
@@ -206,6 +217,16 @@ class _Decider:
                 return ""
             return context.kind
         return ""
+
+    def _is_sequel(self, run: Run, last: Mark, gap: int) -> bool:
+        """Three or four digits right behind the card's date."""
+        return last.kind == "card_expiry" and gap <= 2 and run.size in (3, 4) and not run.letters
+
+    def _is_another_try(self, run: Run, last: Mark, between: Sequence[Token]) -> bool:
+        """``three one eight or three one three``, ``change it to six nine oh four``."""
+        alike = abs(run.size - sum(c.isalnum() for c in last.value)) <= 1 and run.size >= 3
+        before = between[-1].norm if between else ""
+        return alike and before in ("or", "be", "not", "to", "no") and len(between) <= 9
 
     def _is_done(self, kind: str) -> bool:
         return any(asked.kind == kind and asked.done for asked in self._context.asked)
@@ -231,12 +252,8 @@ class _Decider:
         if before & CORRECTIONS and not is_noun(self._tokens, run.last + 1):
             return context.kind
         words = {token.norm for token in self._tokens}
-        repeats = words & _REPEATING and run.size >= 2
-        return (
-            context.kind
-            if repeats and (run.spelled_out or not run.cardinal or run.size > 2)
-            else ""
-        )
+        repeats = words & _REPEATING and run.size >= 3
+        return context.kind if repeats and (run.spelled_out or run.size > 3) else ""
 
     def _asked_for(self, run: Run) -> str:
         if self.guard:
@@ -259,7 +276,11 @@ class _Decider:
         if not asked.strong:
             return (run.size >= 5 or (run.spelled_out and run.size >= 4)) and not asked.done
         if asked.done:
-            return answer and (run.spelled_out or not run.cardinal or run.size >= 3)
+            return answer and run.spelled_out and not asked.stale
+        if asked.stale:
+            return run.spelled_out or (run.size >= 6 and not run.cardinal)
+        if not (answer or run.spelled_out) and self._follows_word(run):
+            return False
         if asked.kind == ANY:
             return run.size >= 4 or (answer and run.spelled_out)
         if (run.cardinal and not run.written) or is_year(run):
@@ -270,20 +291,53 @@ class _Decider:
         if (self.guard and run.size < _LONG) or is_counting(run.value):
             return ""
         if run.digits == 0:
-            return "name" if run.letters >= 3 and not self._is_acronyms(run) else ""
+            return "name" if self._is_spelled(run) else ""
         kind = kind_by_shape(run.value)
+        if kind == "postcode" and not self._is_postcode(run):
+            return ""
         if kind and (run.size >= 9 or run.letters >= 3):
             return kind
-        if run.letters >= 2 and run.digits >= 3 and run.size >= 6:
+        said = self._tokens[run.first : run.last + 1]
+        spelled = sum(token.sort is Sort.LETTER for token in said)
+        if spelled >= 2 and run.digits >= 3 and run.size >= 6:
             return "reference"
-        return "number" if run.digits >= _LONG and not run.cardinal else ""
+        if run.letters >= 2 and run.digits >= 5 and any("-" in token.norm for token in said):
+            return "reference"
+        dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
+        return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
+
+    def _is_spelled(self, run: Run) -> bool:
+        """A name, where no other letters are spelled but by who asks for them."""
+        letters = run.letters
+        if self._tokens[run.first].norm in ("a", "i"):
+            letters -= 1
+        named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
+        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
+            return False
+        return letters >= (3 if named else 4) and not self._is_acronyms(run)
+
+    def _is_postcode(self, run: Run) -> bool:
+        """Whether its two halves are written apart, or all of it in one, or letter by letter."""
+        last = self._tokens[run.last]
+        return len(last.value) in (1, 3, run.size)
 
     def _is_acronyms(self, run: Run) -> bool:
         spelled = any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1])
         return not spelled and run.value.lower() in ACRONYMS
 
+    def _follows_word(self, run: Run) -> bool:
+        """Whether a word stands right before a run that says what else it is: "Sprinter 316"."""
+        if not run.first:
+            return False
+        before = self._tokens[run.first - 1]
+        plain = before.sort is Sort.WORD and not (before.ends or before.pauses)
+        named = any(cue.first < run.first <= cue.end for cue in self._turn.cues)
+        return plain and before.norm not in STOP and not is_glue(before) and not named
+
     def _resolved(self, kind: str, run: Run) -> str:
         by_form = kind_by_shape(run.value)
+        if kind == "phone" and run.digits >= 14:
+            return "card_number"
         if kind == ANY:
             return self._context.resolved(kind) or by_form or "number"
         if kind == TAIL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -103,7 +104,11 @@ def _written(turn: Turn) -> list[Mark]:
         if token.sort is Sort.IP
     ]
     for run in turn.runs:
-        dots = sum(t.norm in ("dot", "point") for t in turn.tokens[run.first : run.last + 1])
-        if dots == 3 and 4 <= run.digits <= 12 and not run.letters:
-            marks.append(Mark(turn.index, run.first, run.last, "ip_address", run.value))
+        first = run.first
+        if first > 1 and re.fullmatch(r"\d+(\.\d+)+", turn.tokens[first - 2].norm):
+            first -= 2  # 198.51.100 dot five
+        said = turn.tokens[first : run.last + 1]
+        dots = sum((t.norm in ("dot", "point")) + t.norm.count(".") for t in said)
+        if dots == 3 and run.digits <= 12 and not run.letters:
+            marks.append(Mark(turn.index, first, run.last, "ip_address", run.value))
     return marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,23 @@ from twicetold.enrich.redaction.runs import Run, runs_of
 from twicetold.enrich.redaction.tokens import Sort, Token, tokens_of
 from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, CORRECTIONS, FILLERS, STOP
 
+_VALUES = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL, Sort.IP, Sort.HANDLE)
 _SAYING = (Sort.FILLER, Sort.SYMBOL, Sort.REDACTED)
+
+
+_QUESTIONS = frozenset(
+    [("how", w) for w in ("many", "much", "long", "old", "often", "far", "big")]
+    + [
+        ("did", "you"),
+        ("do", "you"),
+        ("are", "you"),
+        ("have", "you"),
+        ("what", "time"),
+        ("is", "there"),
+    ]
+    + [("what", "year"), ("what", "day"), ("what", "size"), ("what", "model"), ("what", "kind")]
+    + [("would", "you"), ("when", "did"), ("when", "do"), ("when", "is"), ("when", "was")]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,17 @@ class Turn:
         covered = {at for run in self.runs for at in range(run.first, run.last + 1)}
         named = {at for cue in self.cues if cue.kind for at in range(cue.first, cue.end)}
         free = [t for at, t in enumerate(self.tokens) if at not in covered and at not in named]
-        return sum(not (is_glue(t) or t.norm in STOP) for t in free) == 0
+        return all(is_glue(t) or t.norm in STOP or t.sort in _VALUES for t in free)
+
+    @property
+    def asks_otherwise(self) -> bool:
+        """A question that names no kind: what is answered to it is something else."""
+        if any(cue.strong for cue in self.cues) or self.is_backchannel:
+            return False
+        norms = [token.norm for token in self.tokens if token.norm not in FILLERS]
+        asked = bool(self.tokens) and self.tokens[-1].raw.endswith("?") and not self.runs
+        pairs = set(itertools.pairwise(norms))
+        return asked or bool(pairs & _QUESTIONS) or norms[:1] in (["when"], ["where"], ["why"])
 
     @property
     def corrects(self) -> bool:
