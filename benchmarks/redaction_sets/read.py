@@ -40,7 +40,8 @@ STYLES = ("plain", "cased", "mixed")
 WHO = ("agent", "customer")
 
 _MARK = re.compile(r"\{([a-z_]+)(\+?):\s+([^{}]*?)\s*\}")
-_HESITATIONS = frozenset(("um", "umm", "uh", "uhm", "er", "erm", "eh", "hmm", "mm", "ah"))
+_IDLE = frozenset(("um", "umm", "uh", "uhm", "er", "erm", "eh", "hmm", "mm", "ah"))
+_IDLE |= {"the", "of", "number"}  # "the 3rd of May", "flat number four"
 _LIKE = (("as", "in"), ("is", "for"), ("like", "in"), ("for",), ("like",))  # "b as in bravo"
 _EDGES = ".,;:!?\"'()-…"
 
@@ -178,10 +179,11 @@ def _plain(marked: str) -> tuple[str, list[tuple[str, bool, int, int]]]:
 def required(words: Sequence[str], first: int, end: int) -> tuple[int, ...]:
     """Which words of ``words[first:end]`` carry the value.
 
-    Hesitations do not, nor does what joins a letter to its word: "b as in bravo", "n for november".
+    Hesitations, "the", "of" and "number" do not, nor does what joins a letter to its
+    word: "b as in bravo", "n for november".
     """
     bare = [word.strip(_EDGES).lower() for word in words]
-    idle = {i for i in range(first, end) if bare[i] in _HESITATIONS}
+    idle = {i for i in range(first, end) if bare[i] in _IDLE}
     for i in range(first, end):
         for join in _LIKE:
             after = i + 1 + len(join)

@@ -79,7 +79,7 @@ def test_an_unknown_style_or_speaker_is_refused() -> None:
         list(parse(['{"id": "x", "style": "plain", "turns": [{"who": "robot", "text": "a"}]}']))
 
 
-@pytest.mark.parametrize(("name", "of_a_kind"), [("dev", 30)])
+@pytest.mark.parametrize(("name", "of_a_kind"), [("dev", 30), ("held_out", 25)])
 def test_a_set_keeps_to_the_format_and_has_enough_of_every_kind(name: str, of_a_kind: int) -> None:
     dialogues = read(name)
     items = {
@@ -91,3 +91,16 @@ def test_a_set_keeps_to_the_format_and_has_enough_of_every_kind(name: str, of_a_
 
     assert len({dialogue.id for dialogue in dialogues}) == len(dialogues)
     assert {kind for kind in KINDS if list(items.values()).count(kind) < of_a_kind} == set()
+
+
+def test_the_two_sets_share_no_turn_of_five_words() -> None:
+    def turns(name: str) -> set[str]:
+        return {turn.text for call in read(name) for turn in call.turns if len(turn.words) > 4}
+
+    assert turns("dev") & turns("held_out") == set()
+
+
+def test_articles_carry_no_value() -> None:
+    turn = dialogue("{date_of_birth: the third of may} {address: flat number two}").turns[0]
+
+    assert [mark.required for mark in turn.marks] == [(1, 3), (4, 6)]
