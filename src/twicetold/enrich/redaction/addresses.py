@@ -134,7 +134,8 @@ def _is_shaped(turn: Turn, span: Span) -> bool:
 
 def _asked_for(turn: Turn, context: Context) -> list[Span]:
     expected = context.expects("address")
-    if expected is None or not expected.may_answer(turn.party):
+    asked = expected is not None and (expected.request or expected.mine)
+    if expected is None or not asked or not expected.may_answer(turn.party):
         return []
     if expected.found and expected.fresh > 1 and not context.open:
         return []

@@ -17,10 +17,10 @@ _COPULAS = words("is was be it's its that's thats as equals called named are wer
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
 _INSIDE = words("of the and at in to for my me you i a")
 _NO_ANSWER = words(
-    "working work wrong incorrect expired locked forgotten reset required protected correct "
-    "right not invalid changed needed different case sensitive still blocked hacked missing "
-    "too long unknown gone being rejected compromised set sure going hold bear forgot "
-    "remember"
+    "name number code question answer working work wrong incorrect expired locked forgotten "
+    "reset required protected correct right not invalid changed needed different case "
+    "sensitive still blocked hacked missing too long unknown gone being rejected compromised "
+    "set sure going hold bear forgot remember"
 )
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
 _TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
@@ -32,6 +32,8 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     if marks:
         return marks
     asked = context.expects(*_KINDS)
+    if asked is not None and not (asked.request or asked.mine):
+        return []
     strong = [a for a in context.asked if a.strong and a.kind not in (SPELLING, ANY, TAIL)]
     if asked is None or strong[0] is not asked or turn.is_backchannel:
         return []
@@ -65,6 +67,9 @@ def _handles(turn: Turn, context: Context) -> list[Mark]:
     marks = []
     for at, token in enumerate(turn.tokens):
         dotted = token.sort is Sort.WORD and re.fullmatch(r"[a-z][\w-]*(\.[\w-]+)+", token.norm)
+        if token.sort is Sort.CODE and any(c.kind == "password" and c.strong for c in turn.cues):
+            marks.append(_mark(turn, (at, at), "password"))
+            continue
         camel = re.search(r"[a-z][A-Z]", token.raw) and token.norm.isalpha()
         if token.sort is Sort.HANDLE or (spoken and (dotted or camel or token.sort is Sort.CODE)):
             marks.append(_mark(turn, (at, at), "username"))

@@ -11,6 +11,7 @@ from twicetold.enrich.redaction.runs import Run
 
 STRONG_TURNS, WEAK_TURNS = 7, 3
 _MOST_ASKED = 6
+_DIVERTED = 5  # turns by which another question sets a datum back
 
 # (fewest, most) digits and letters that complete a kind; what is read after that is read back.
 ENOUGH: Mapping[str, int] = {
@@ -58,6 +59,7 @@ class Asked:
     found: int = 0
     fresh: int = 0  # turns since the cue itself
     stale: bool = False  # something else was asked since
+    request: bool = False  # in a turn that wants to know something
     mine: bool = False  # announced by who is going to say it: "my address is"
 
     @property
@@ -105,15 +107,18 @@ class Context:
         self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
 
-    def ask(self, kind: str, strong: bool, party: str, mine: bool = False) -> None:
+    def ask(
+        self, kind: str, strong: bool, party: str, request: bool = False, mine: bool = False
+    ) -> None:
         """A cue was heard. The same kind again starts anew."""
         self.asked = [a for a in self.asked if a.kind != kind or (a.strong and not strong)]
         if strong or not any(a.kind == kind for a in self.asked):
-            self.asked.insert(0, Asked(kind, strong, party, mine=mine))
+            self.asked.insert(0, Asked(kind, strong, party, request=request, mine=mine))
         del self.asked[_MOST_ASKED:]
 
     def turn_over(self, asks_otherwise: bool) -> None:
         if asks_otherwise:
+            self.quiet = max(self.quiet, _DIVERTED)
             for asked in self.asked:
                 asked.stale = True
 
@@ -146,7 +151,7 @@ class Context:
 
     def to_dict(self) -> dict[str, Any]:
         asked = [
-            [a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.stale, a.mine]
+            [a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.stale, a.request, a.mine]
             for a in self.asked
         ]
         return {

@@ -142,7 +142,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "order ref|support|enquiry|inquiry|warranty|registration|user account|delivery) "
         "(number|no|num|#|id|i d|code|reference|reference number|reference code|ref|locator)",
         "(booking|claim|order|customer|case|payment|confirmation|my|your|the|a) (reference|ref)",
-        "reference", "record locator", "p n r", "pnr",
+        "record locator", "p n r", "pnr",
         "(customer|client|order|case|ticket) (is|number's)",
         "(claim|case|order|ticket|booking|confirmation|reservation) number", "confirmation is",
     ),
@@ -184,6 +184,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "singer|city|"
         "football team|holiday|restaurant|author|animal|game|song|sport|concert|employer|boss|"
         "roommate)",
+        "(first|childhood) (pet|dog|cat|school|teacher|street) name",
         "(pet|pets|dog|dogs|cat|cats) name",
         "(first|childhood) (pet|car|school|teacher|street|best friend|phone)",
         "(security|secret|memorable) (question|answer|word|place|name|date|phrase|questions|"
@@ -197,6 +198,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "childhood nickname",
         "best man",
         "(best friend|grandfather|grandmother|father|mother|teacher) (first |middle |)name",
+        "(meet|met) (your|my|the) (spouse|husband|wife|partner)",
         "where did you (meet|grow up|go to school)", "answer (is|to that)", "(the|my|your) answer",
     ),
     "one_time_code": (
@@ -210,6 +212,9 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "code (that |)(we|i|you|they|was|it|is) (just |)(sent|texted|emailed|got|received|send|"
         "get|see|have|says|shows)",
         "(the|that|your|a|my) code", "code (is|says|was|in the)",
+        "(authenticator|authenticator app)",
+        "(six|four|eight|6|4|8) digits",
+        "(code|digits|number) on (your|the|my) (screen|authenticator|phone|app|text)",
         "(six|6|four|4|eight|five) digit (number|code)",
         "(text|message) (says|said|with)", "code",
     ),
@@ -238,7 +243,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "plates",
     ),
     TAIL: (
-        "(ending|ends|finishing|end|finishes) (in|with|on|)",
+        "(ending|ends|finishing|finishes) (in|with|on|)", "end (in|with)",
         "(last|final) (four|4|three|3|five|two|2|6|six) "
         "(digits|numbers|of|on|are|is|)", "last digits",
         "(starting|starts|begins|beginning|start|begin) (with|in)",
@@ -256,10 +261,10 @@ _WEAK: dict[str, tuple[str, ...]] = {
     "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) back"),
     "reference": (
         "(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
-        "shipment|complaint|docket|receipt|rma|account)",
+        "shipment|complaint|docket|receipt|rma|account|reference|ref)",
     ),
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
-    "member_number": ("(policy|membership|member|patient|insurance card)",),
+    "member_number": ("(policy|membership|member|patient|insurance card|group)",),
     "document_number": ("(license|licence)",),
     "address": (
         "(ship|send|deliver|mail|post|delivered|sent|shipped|mailed) (it |this |that |them |"
@@ -335,4 +340,6 @@ def cues_of(tokens: Sequence[Token]) -> list[Cue]:
 
 def _bare(norm: str) -> str:
     """``number's`` is ``number``: what was shortened there is "is", or a genitive."""
+    if len(norm) > 3 and norm[1] == ".":
+        norm = norm.replace(".", "")
     return norm[:-2] if norm.endswith("'s") else norm

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twicetold.enrich.redaction.context import Context
-from twicetold.enrich.redaction.cues import NOTHING
+from twicetold.enrich.redaction.cues import ANY, NOTHING, TAIL
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
 from twicetold.enrich.redaction.runs import Run
@@ -172,7 +172,7 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
     if _is_expiry(span) and _behind_card(turn, span):
         return "card_expiry"
     cue = next((c for c in reversed(turn.cues) if c.end <= span.first), None)
-    if cue is not None and cue.strong:
+    if cue is not None and cue.strong and cue.kind not in (ANY, TAIL):
         if cue.kind in _KINDS and not (cue.kind == "card_expiry" and _is_of_else(turn, context)):
             return cue.kind if _belongs(turn, cue.end, span, cue.kind) else ""
         if cue.kind == NOTHING or _glued(turn.tokens, cue.end, span.first):
@@ -199,8 +199,10 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
 
 def _is_expiry(span: Span) -> bool:
     """Month and year of the coming years: ``04/27``, ``oh four twenty seven``."""
-    digits = "".join(part.removeprefix("m").zfill(2) for part in span.parts if part[:4] != "m")
-    digits = "".join(c for c in digits if c.isdigit())
+    parts = [each for part in span.parts for each in re.split(r"[/.\-]", part.removeprefix("m"))]
+    digits = "".join(part.zfill(2) for part in parts)
+    if not digits.isdigit():
+        return False
     digits = digits[:2] + digits[4:] if len(digits) == 6 and digits[2:4] == "20" else digits
     return len(digits) == 4 and 1 <= int(digits[:2]) <= 12 and 24 <= int(digits[2:]) <= 39
 

@@ -26,6 +26,7 @@ _REPEATING = words(
     "confirm repeat said say check verify correct right have got readback heard read"
 )
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
+_CODES = frozenset({"reference", "member_number", "document_number"})
 _LONG = 7  # digits in a row that nobody dictates but of something
 
 
@@ -61,7 +62,8 @@ class Runs:
                 continue
             kind = decider.kind_of(event, last)
             if kind:
-                last = Mark(turn.index, event.first, event.last, kind, event.value)
+                first = _code_start(turn, event) if kind in _CODES else event.first
+                last = Mark(turn.index, first, event.last, kind, event.value)
                 marks.append(last)
                 context.found(kind, event.size, turn.party)
             else:
@@ -96,6 +98,17 @@ class Runs:
         return marks
 
 
+def _code_start(turn: Turn, run: Run) -> int:
+    """ "Home dash five five one": a word joined by a sign is part of the code."""
+    first = run.first
+    while first > 1 and turn.tokens[first - 1].norm in ("dash", "hyphen", "slash"):
+        word = turn.tokens[first - 2]
+        if word.sort is not Sort.WORD or word.norm in STOP:
+            break
+        first -= 2
+    return first
+
+
 class _Decider:
     """One turn's rules, in the order in which they hold."""
 
@@ -112,7 +125,7 @@ class _Decider:
             mine = bool(
                 _OWN & {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             )
-            self._context.ask(cue.kind, cue.strong, self._turn.party, mine)
+            self._context.ask(cue.kind, cue.strong, self._turn.party, self._turn.requests, mine)
 
     def kind_of(self, run: Run, last: Mark | None) -> str:
         """The kind of a run, or "" where it may stay."""
@@ -304,6 +317,9 @@ class _Decider:
         if run.letters >= 2 and run.digits >= 5 and any("-" in token.norm for token in said):
             return "reference"
         dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
+        few = 5 if self._turn.is_answer else 6
+        if run.spelled_out and run.digits >= few and not run.letters:
+            return "number"
         return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
 
     def _is_spelled(self, run: Run) -> bool:

@@ -155,7 +155,7 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
         if not (_in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under"):
             if is_glue(before) or before.norm in STOP or before.sort is Sort.REDACTED:
                 agreed = expected and before.sort is Sort.FILLER and _in_run(turn, first - 2)
-                if not (signed or (begun and (agreed or before.norm in _HESITATIONS))):
+                if not (signed or agreed or (begun and before.norm in _HESITATIONS)):
                     break
             elif begun and not signed and not _in_run(turn, first) and words >= most:
                 break

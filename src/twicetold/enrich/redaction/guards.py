@@ -44,10 +44,12 @@ _TIME_AFTER = words(
     "am pm a.m p.m o'clock oclock tonight tomorrow today sharp thirty fifteen in on morning "
     "noon midnight"
 )
+_MONEY = words("dollar dollars bucks pounds quid euro euros cents pence rupees percent")
 _PERIODS = words(
     "year month week fortnight day night hour minute piece pop person head share unit kilo "
     "pound shot"
 )
+_MODELS_NEAR = words("flight model version build gate room channel")
 _LOOSE_UNITS = words("or odd ish something point points half per")
 _MODELS = words("model version part sku windows firmware form channel flight build release")
 _DIALLED = frozenset({"press", "dial", "option", "push", "hit", "extension's"})
@@ -62,7 +64,8 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
         return "unit"
     if any(t.sort is Sort.SYMBOL and t.norm == "point" for t in tokens[run.first : run.last + 1]):
         return "" if run.digits > 6 else "decimal"
-    if before in _MODELS and run.size < 10:
+    near = {token.norm for token in tokens[max(0, run.first - 3) : run.first]}
+    if run.size < 10 and (before in _MODELS or (near & _MODELS_NEAR and run.digits <= 4)):
         return "model"
     if any(token.sort is Sort.DATE for token in tokens[run.first : run.last + 1]):
         return "date"
@@ -111,6 +114,8 @@ def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:
     if after in ("a", "p") and two == "m":
         return True
     if after in _UNITS:
+        if run.spelled_out and run.digits >= 4:
+            return after in _MONEY
         return run.digits < 5 or run.cardinal
     if after in ("a", "per", "an") and two in _PERIODS and run.digits < 6:
         return True

@@ -32,13 +32,18 @@ class Phrases:
             node[""] = meaning
 
     def find(self, words: Sequence[str]) -> Iterator[tuple[int, int, Any]]:
-        """``(first, end, meaning)`` of the longest phrase at each place; they do not overlap."""
+        """``(first, end, meaning)`` of the longest phrase at each place. They do not overlap: one
+        that begins inside another and reaches further takes its place ("the card" and "card
+        number")."""
         at = 0
         while at < len(words):
             end, meaning = self._longest(words, at)
-            if end:
+            inner = range(at + 1, end)
+            if end and not any(self._longest(words, place)[0] > end for place in inner):
                 yield at, end, meaning
-            at = end or at + 1
+                at = end
+            else:
+                at += 1
 
     def _longest(self, words: Sequence[str], at: int) -> tuple[int, Any]:
         node: dict[str, Any] | None = self._root

@@ -100,8 +100,14 @@ def _same_number(turn: Turn, run: Run, values: Sequence[_Value]) -> str:
     if run.size == 2 and run.letters == 1:
         ends = (v for v in values if v.turns[-1] in range(turn.index - 4, turn.index + 1))
         return next((v.kind for v in ends if _even(v.value).endswith(said)), "")
-    if run.size < _SHORTEST or (run.size < 6 and guard_of(turn.tokens, run)):
+    if run.size < _SHORTEST:
         return ""
+    if run.size < 6 and guard_of(turn.tokens, run):
+        near = (v for v in values if turn.index - v.turns[-1] in range(3) and run.size >= 4)
+        edges = (
+            v for v in near if _even(v.value).startswith(said) or _even(v.value).endswith(said)
+        )
+        return next((v.kind for v in edges if turn.is_answer), "")
     for known in values:
         value = _even(known.value)
         near = any(abs(turn.index - at) <= _NEAR for at in known.turns)
@@ -244,6 +250,9 @@ def _same_dates(turn: Turn, dates: Sequence[frozenset[str]]) -> Iterator[Mark]:
 
 def _is_same_date(span: Span, known: frozenset[str]) -> bool:
     parts = set(_parts(span.parts))
+    years = [part[-2:] for part in span.parts if re.fullmatch(r"(19|20)\d\d", part)]
+    if years and len(known) > 2 and years[-1].lstrip("0") not in known:
+        return False
     if len(span.parts) == 1 and span.parts[0].isdigit():
         return len(span.parts[0]) >= 4 and span.parts[0] in _dictated(known)
     return len(parts & known) >= 2 and len(parts - known) <= 1

@@ -10,6 +10,7 @@ from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.vocabulary import (
     ACRONYMS,
     HOMOPHONES,
+    LETTER_NAMES,
     MONTHS,
     PHONETIC,
     SURELY_PHONETIC,
@@ -22,6 +23,7 @@ _SOFT_LETTERS = frozenset("ai")
 _MOST_GAP = 3
 _LETTER_JOINERS = (("as", "in"), ("for",), ("like",), ("as",), ("is", "for"), ("in",))
 _PLAIN_CAPITALS = words(
+    "cvv cvc cid pin ssn iban dob nhs tfn sin otp zip ip vin po bsb ifsc pnr mrn dvd led lcd "
     "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok "
     "id hd ac dc ad bc"
 )
@@ -170,6 +172,9 @@ def _inside(tokens: Sequence[Token]) -> list[bool]:
         for at in places:
             if not inside[at] and _is_drawn_in(tokens, inside, at):
                 inside[at] = True
+                if tokens[at].norm in LETTER_NAMES:
+                    tokens[at].sort = Sort.LETTER
+                    tokens[at].value = LETTER_NAMES[tokens[at].norm]
                 if tokens[at].norm in HOMOPHONES and tokens[at].sort is Sort.WORD:
                     tokens[at].sort = Sort.NUMBER
                     tokens[at].value = HOMOPHONES[tokens[at].norm]
@@ -223,6 +228,8 @@ def _is_letter_word(tokens: Sequence[Token], inside: Sequence[bool], at: int) ->
     if sure and tokens[at].norm not in MONTHS:
         near_kin = any(t.norm in PHONETIC for t in next_to)
         return near_kin or letters or any(_is_digit(t) for t in next_to)
+    if len(next_to) == 2 and all(t.sort is Sort.LETTER for t in next_to):
+        return True
     return (kin >= 2 and any(t.norm in PHONETIC for t in next_to)) or (
         letters and len(tokens[at].norm) > 1 and kin >= 1
     )
@@ -240,13 +247,17 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
         return before and tokens[at - 1].sort in (Sort.NUMBER, Sort.DIGITS)
     if token.norm in ("o", "oh"):
         return before or after or _behind_sign(tokens, inside, at)
+    if token.norm in ("star", "hash", "asterisk"):
+        return before and _one_by_one(tokens[at - 1]) and _digits_around(tokens, inside, at) >= 4
+    if token.norm in LETTER_NAMES:
+        return before and after
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:
         spoken = before and after and _one_by_one(tokens[at - 1]) and _one_by_one(tokens[at + 1])
         return spoken and _digits_around(tokens, inside, at) >= 5
     if token.sort is Sort.WORD and token.value and len(token.value) <= 5:  # written capitals
-        known = token.norm in _PLAIN_CAPITALS | ACRONYMS and _digits_around(tokens, inside, at) < 8
+        known = token.norm in _PLAIN_CAPITALS and _digits_around(tokens, inside, at) < 8
         return not known and (
             (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
         )
@@ -279,6 +290,8 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if tokens[at].norm == "i" and _speaks(tokens, inside, at):
         return False
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
+        return True
+    if _behind_sign(tokens, inside, at) and not next_to:
         return True
     return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
 

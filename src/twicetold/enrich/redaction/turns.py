@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from twicetold.enrich.redaction.cues import Cue, cues_of
 from twicetold.enrich.redaction.runs import Run, runs_of
 from twicetold.enrich.redaction.tokens import Sort, Token, tokens_of
-from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, CORRECTIONS, FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, CORRECTIONS, FILLERS, STOP, words
 
 _VALUES = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL, Sort.IP, Sort.HANDLE)
 _SAYING = (Sort.FILLER, Sort.SYMBOL, Sort.REDACTED)
@@ -27,6 +27,12 @@ _QUESTIONS = frozenset(
     ]
     + [("what", "year"), ("what", "day"), ("what", "size"), ("what", "model"), ("what", "kind")]
     + [("would", "you"), ("when", "did"), ("when", "do"), ("when", "is"), ("when", "was")]
+)
+
+
+_REQUESTS = words(
+    "what what's whats which where can could may please need give tell confirm verify have "
+    "your read spell say enter provide who when"
 )
 
 
@@ -64,6 +70,13 @@ class Turn:
         named = {at for cue in self.cues if cue.kind for at in range(cue.first, cue.end)}
         free = [t for at, t in enumerate(self.tokens) if at not in covered and at not in named]
         return all(is_glue(t) or t.norm in STOP or t.sort in _VALUES for t in free)
+
+    @property
+    def requests(self) -> bool:
+        """Whether the turn wants something to be told: a question, or no more than a name."""
+        norms = {token.norm for token in self.tokens}
+        short = len(self.tokens) <= 7
+        return short or bool(norms & _REQUESTS) or any("?" in t.raw for t in self.tokens)
 
     @property
     def asks_otherwise(self) -> bool:

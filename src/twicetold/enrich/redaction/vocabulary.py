@@ -57,6 +57,13 @@ OTHER_ALPHABETS = (
     "henry ida item john king lincoln love mary nora nancy ocean oboe paul peter queen robert "
     "roger sam sugar tom union uncle william young yoke zebra able apple"
 )
+# How letters sound, where a recogniser writes that.
+LETTER_NAMES = {
+    "zee": "Z", "zed": "Z", "bee": "B", "cee": "C", "dee": "D", "gee": "G", "jay": "J", "kay": "K",
+    "cue": "Q", "queue": "Q", "tee": "T", "vee": "V", "why": "Y", "ex": "X", "em": "M", "en": "N",
+    "ell": "L", "el": "L", "ess": "S", "eff": "F", "aitch": "H", "are": "R", "you": "U", "see": "C",
+    "be": "B", "pea": "P", "pee": "P", "tea": "T", "eye": "I",
+}  # fmt: skip
 PHONETIC = {word: word[0].upper() for word in f"{NATO} {OTHER_ALPHABETS}".split()}
 SURELY_PHONETIC = frozenset(NATO.split()) - {"november", "hotel", "india"}
 
