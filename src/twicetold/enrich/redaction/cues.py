@@ -102,7 +102,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
     "date_of_birth": (
         "(date|day|month|year) of birth",
         "(d o b|dob|birth date|birthdate|birthday|birth day|birth year)",
-        "(i was|was|were you|are you|he was|she was|you were) born (on|in|)", "born on", "birth",
+        "(day and month|month and day)", "born on", "birth",
+        "(i was|was|were you|are you|he was|she was|you were) born (on|in|)",
     ),
     "address": (
         "(home|billing|mailing|postal|shipping|delivery|street|current|residential|service|new|"
@@ -114,7 +115,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(what|which|your|what's the|whats the|and the|name of the) (street|road|city|town|"
         "state|suburb|county|village|district)",
         "where (do you|you) live", "where (are you|do you|you) (living|live|staying)",
-        "cross street", "(street|road|house) and number",
+        "cross street", "where to", "(street|road|house) and number",
         "(flat|house|apartment|door) (number|no)", "(i|we) live (at|on|in)", "live at", "living at",
         "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
@@ -249,7 +250,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(starting|starts|begins|beginning|start|begin) (with|in)",
     ),
     ANY: (
-        "(my|your|the|that|full|whole|correct|right|a|actual) (number|digits|numbers)",
+        "(my|your|the|that|full|whole|correct|right|actual) (number|digits|numbers)",
         "(number|numbers|digits) (is|are)",
         "(my|your) (id|i d)", "(member|card|account|my|your|the) (id|i d) is",
     ),
@@ -322,7 +323,7 @@ def _phrases() -> Phrases:
     for strong, table in ((False, _WEAK), (True, _STRONG)):
         for kind, patterns in table.items():
             for pattern in patterns:
-                phrases.add(pattern, (kind, strong))
+                phrases.add(pattern, (kind, strong), weight=0 if strong else -1)
     for pattern in _NOTHING:
         phrases.add(pattern, (NOTHING, True))
     return phrases

@@ -318,7 +318,8 @@ class _Decider:
             return "reference"
         dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
         few = 5 if self._turn.is_answer else 6
-        if run.spelled_out and run.digits >= few and not run.letters:
+        one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
+        if one_by_one and run.digits >= few and not run.letters:
             return "number"
         return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
 

@@ -66,7 +66,7 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
 def handles_in(turn: Turn) -> list[Mark]:
     """What has an underscore in it, or words joined by a sign with a number behind them."""
     tokens, marks = turn.tokens, []
-    for at, token in enumerate(tokens):
+    for at in range(len(tokens)):
         if not 0 < at < len(tokens) - 1 or not _is_handle_sign(turn, at):
             continue
         first = _local(turn, at, None, False)

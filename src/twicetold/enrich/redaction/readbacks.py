@@ -176,7 +176,8 @@ def _same_texts(turn: Turn, texts: dict[str, str]) -> Iterator[Mark]:
     starts: dict[int, int] = {}
     whole = ""
     for at, piece in pieces:
-        starts.setdefault(len(whole), at)
+        if piece:
+            starts.setdefault(len(whole), at)
         whole += piece
     ends = {}
     length = 0

@@ -67,7 +67,11 @@ def runs_of(tokens: Sequence[Token]) -> list[Run]:
 
 
 def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool]) -> Run:
-    said = [tokens[at] for at in range(first, last + 1) if inside[at]]
+    said = [
+        tokens[at]
+        for at in range(first, last + 1)
+        if inside[at] or (tokens[at].norm == "and" and tokens[at - 1].sort is Sort.SCALE)
+    ]
     for near, token in enumerate(said):
         if token.norm == "o" and any(
             t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]
@@ -246,7 +250,8 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.sort is Sort.SCALE:
         return before and tokens[at - 1].sort in (Sort.NUMBER, Sort.DIGITS)
     if token.norm in ("o", "oh"):
-        return before or after or _behind_sign(tokens, inside, at)
+        near = [place for step in (-1, 1) for place in _beside(tokens, at, step)]
+        return any(inside[place] or tokens[place].norm in ("o", "oh") for place in near)
     if token.norm in ("star", "hash", "asterisk"):
         return before and _one_by_one(tokens[at - 1]) and _digits_around(tokens, inside, at) >= 4
     if token.norm in LETTER_NAMES:
@@ -264,6 +269,16 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm == "plus":
         return after and _digits_around(tokens, inside, at) >= 7
     return False
+
+
+def _beside(tokens: Sequence[Token], at: int, step: int) -> list[int]:
+    """The next place on that side that is no hesitation and no sign, if it is near."""
+    for near in (at + step, at + 2 * step):
+        if not 0 <= near < len(tokens):
+            return []
+        if tokens[near].norm not in TIGHT_FILLERS and tokens[near].sort is not Sort.SYMBOL:
+            return [near]
+    return []
 
 
 def _behind_sign(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
