@@ -103,9 +103,9 @@ def _same_number(turn: Turn, run: Run, values: Sequence[_Value]) -> str:
     if run.size < _SHORTEST:
         return ""
     if run.size < 6 and guard_of(turn.tokens, run):
-        near = (v for v in values if turn.index - v.turns[-1] in range(3) and run.size >= 4)
+        recent = (v for v in values if turn.index - v.turns[-1] in range(3) and run.size >= 4)
         edges = (
-            v for v in near if _even(v.value).startswith(said) or _even(v.value).endswith(said)
+            v for v in recent if _even(v.value).startswith(said) or _even(v.value).endswith(said)
         )
         return next((v.kind for v in edges if turn.is_answer), "")
     for known in values:
