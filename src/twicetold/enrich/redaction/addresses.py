@@ -37,8 +37,8 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     spans = [_with_tail(turn, span, named) for span in streets_in(turn, named)]
     if not spans and cued:
         spans = [span for end in cued for span in _after_cue(turn, end)]
-    if not spans and near and not turn.is_backchannel:
-        spans = _asked_for(turn, context)
+    if near and not turn.is_backchannel:
+        spans = _joined(spans + _asked_for(turn, context))
     if not spans and going_on:
         spans = _goes_on(turn)
     return _marks(turn, spans)
@@ -56,6 +56,17 @@ def _marks(turn: Turn, spans: list[Span]) -> list[Mark]:
     return marks
 
 
+def _joined(spans: list[Span]) -> list[Span]:
+    """Spans that overlap or touch, as one."""
+    joined: list[Span] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
+
+
 # --- town, state and code behind a street --------------------------------------------------
 
 
@@ -65,12 +76,15 @@ def _with_tail(turn: Turn, span: Span, asked: bool) -> Span:
     end, sure = last, last
     if tokens[last].ends and not asked:
         return span
+    rest = range(last + 1, len(tokens))
+    if not asked and 0 < len(rest) <= 3 and all(_goes_with(turn, at) for at in rest):
+        return first, len(tokens) - 1  # the town ends the turn
     for at in range(last + 1, min(len(tokens), last + 1 + _MOST_TAIL)):
         token = tokens[at]
         if token.norm in SUFFIXES | UNITS or _goes_with(turn, at):
             end = at
             shaped = token.norm in STATES or run_at(turn, at) or token.norm in UNITS
-            if shaped or (token.raw[:1].isupper() and asked):
+            if shaped or token.raw[:1].isupper():
                 sure = at
         elif token.norm not in _JOINS:
             break

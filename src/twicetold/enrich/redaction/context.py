@@ -8,8 +8,15 @@ from typing import Any
 
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL
 from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.turns import Turn
+from twicetold.enrich.redaction.vocabulary import words
 
 STRONG_TURNS, WEAK_TURNS = 7, 3
+_NOBODYS = words(
+    "error model version flight message channel display reading meter size room gate score "
+    "part light lights temperature speed seat line serial price cost total build firmware "
+    "number's page chapter how much many long often far level pressure weight"
+)
 _MOST_ASKED = 6
 _DIVERTED = 5  # turns by which another question sets a datum back
 
@@ -91,6 +98,7 @@ class Context:
     party: str = ""
     quiet: int = 99
     open: bool = False
+    requested: bool = False  # the last turn wanted something, and no amount
     parties: list[str] = field(default_factory=list)
 
     def meet(self, party: str) -> None:
@@ -116,7 +124,14 @@ class Context:
             self.asked.insert(0, Asked(kind, strong, party, request=request, mine=mine))
         del self.asked[_MOST_ASKED:]
 
-    def turn_over(self, asks_otherwise: bool) -> None:
+    def turn_over(self, turn: Turn, *, asks_otherwise: bool) -> None:
+        """A turn was read; what it asked is what the next one answers."""
+        if turn.is_backchannel:
+            return
+        otherwise = asks_otherwise or any(t.norm in _NOBODYS for t in turn.tokens)
+        self.requested = turn.requests and not otherwise
+        if self.asked and self.asked[0].kind == "security_answer" and self.asked[0].fresh <= 1:
+            return  # one security question is asked after another
         if asks_otherwise:
             self.quiet = max(self.quiet, _DIVERTED)
             for asked in self.asked:
@@ -156,15 +171,15 @@ class Context:
         ]
         return {
             "asked": asked,
-            "last": [self.kind, self.party, self.quiet, self.open],
+            "last": [self.kind, self.party, self.quiet, self.open, self.requested],
             "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
-        kind, party, quiet, is_open = body["last"]
+        kind, party, quiet, is_open, requested = body["last"]
         asked = [Asked(*each) for each in body["asked"]]
-        return cls(asked, kind, party, quiet, is_open, list(body["parties"]))
+        return cls(asked, kind, party, quiet, is_open, requested, list(body["parties"]))
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -3,12 +3,14 @@ some other number."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from twicetold.enrich.redaction.phrases import Phrases
 from twicetold.enrich.redaction.tokens import Token
+from twicetold.enrich.redaction.vocabulary import words
 
 ANY = "any"  # "the number is": of whatever kind was spoken of
 TAIL = "tail"  # "ending in": the last digits of whatever kind was spoken of
@@ -71,7 +73,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(expiry|expiration|expire|exp|expiring) (date|month|year|)",
         "valid (through|thru|until|till|to)",
         "good (through|thru)", "(when does|does) (it|the card|your card|that card) expire",
-        "(card|it|that) expires", "(expires|expiring)", "(runs|run) out",
+        "(card|it|that) expires", "(expires|expiring)", "(runs|run) out", "good until",
+        "date on (the|your) card", "good till", "valid until",
         "(does|do) (the|your|my|that) card (run out|end|finish)",
         "month and year",
     ),
@@ -115,7 +118,13 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(what|which|your|what's the|whats the|and the|name of the) (street|road|city|town|"
         "state|suburb|county|village|district)",
         "where (do you|you) live", "where (are you|do you|you) (living|live|staying)",
-        "cross street", "where to", "(street|road|house) and number",
+        "cross street", "where to",
+        "where (is|was|are) (the property|the house|the car|you located|we delivering|we going|"
+        "we sending|we picking)",
+        "where (do|should|shall|can|am|are) (i|we) (send|ship|deliver|mail|post|sending|"
+        "shipping|coming|going|come|pick)",
+        "(what|which) (suburb|area|district|borough|neighborhood|neighbourhood)",
+        "(service|good|job|site) address", "pickup location", "(street|road|house) and number",
         "(flat|house|apartment|door) (number|no)", "(i|we) live (at|on|in)", "live at", "living at",
         "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
@@ -222,7 +231,9 @@ _STRONG: dict[str, tuple[str, ...]] = {
     "username": (
         "(user|login|log in|log-in|sign in|screen|skype|twitter|instagram|account) (name|handle)",
         "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
-        "what name do you (use|go by|log in)",
+        "what name do you (use|go by|log in)", "name on (your|the) profile",
+        "(online|web|portal|profile|account) (id|name|i d)",
+        "what do you (sign|log) in (with|as)",
         "(username|user name|userid|user id|user i d|login|log in|handle|login id|login i d|"
         "gamertag|"
         "gamer tag|screen name|screenname|user names|usernames)",
@@ -271,7 +282,9 @@ _WEAK: dict[str, tuple[str, ...]] = {
         "(ship|send|deliver|mail|post|delivered|sent|shipped|mailed) (it |this |that |them |"
         ")(to|out to)",
         "(i am|i'm|we are|we're|he is|she is) at", "located at", "(moved|moving|move) to",
-        "(have|got) you (at|down at)",
+        "(have|got) you (at|down at)", "(pick|picking) (me|us|him|her) up", "come (to|pick)",
+        "(we are|we're|i'm|i am) (out |over |staying |down )at", "ship to",
+        "(live|lives|living|stay|staying) (at|on|in)",
         "(street|apartment|flat|live|delivery|city|town|state|county)",
     ),
     "licence_plate": ("(car|vehicle|van|plate)",),
@@ -331,12 +344,29 @@ def _phrases() -> Phrases:
 
 def cues_of(tokens: Sequence[Token]) -> list[Cue]:
     """The cues of a turn, in order."""
-    words = [_bare(token.norm) for token in tokens]
-    return [
-        Cue(kind, strong, first, end)
-        for first, end, (kind, strong) in _phrases().find(words)
-        if kind or strong
-    ]
+    said = [_bare(token.norm) for token in tokens]
+    cues = [Cue(kind, strong, first, end) for first, end, (kind, strong) in _phrases().find(said)]
+    if _is_security_question(said) and not any(c.kind == "security_answer" for c in cues):
+        cues.append(Cue("security_answer", True, len(said), len(said)))
+    return cues
+
+
+_ABOUT_YOU = words(
+    "first childhood favorite favourite oldest eldest youngest maiden mascot nickname "
+    "honeymoon memorable hint spouse grandmother grandfather godmother bridesmaid wedding "
+    "hero idol"
+)
+_OF_PAST = (("grew", "up"), ("grow", "up"), ("best", "man"), ("best", "friend"), ("middle", "name"),
+            ("word", "did"), ("word", "you"), ("hint", "answer"), ("you", "meet"))  # fmt: skip
+
+
+def _is_security_question(said: Sequence[str]) -> bool:
+    """What banks ask: "what was your first car", "the street you grew up on"."""
+    if not {"you", "your"} & set(said):
+        return False
+    if not {"what", "who", "where", "which", "name", "and", "street", "city"} & set(said):
+        return False
+    return bool(_ABOUT_YOU & set(said)) or any(p in _OF_PAST for p in itertools.pairwise(said))
 
 
 def _bare(norm: str) -> str:

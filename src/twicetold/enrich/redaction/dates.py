@@ -14,7 +14,7 @@ from twicetold.enrich.redaction.numbers import value_of
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
-from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, words
+from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, TENS, words
 
 _JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
 _UNSURE = frozenset({"may", "march", "mar", "second", "first", "third"})
@@ -74,6 +74,9 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
             continue
         if token.sort is Sort.MONTH:
             pieces.append((at, at, "m" + MONTHS[token.norm]))
+        elif token.norm in TENS and token.sort is Sort.ORDINAL:
+            pieces.append((at, at + 1, str(int(token.value) + int(tokens[at + 1].value))))
+            covered.add(at + 1)
         elif token.sort is Sort.DATE or (token.sort is Sort.ORDINAL and not _is_time(tokens, at)):
             pieces.append((at, at, ORDINALS.get(token.norm, token.norm.rstrip("stndrh"))))
         elif token.norm in ("thirtieth", "twentieth"):
@@ -129,6 +132,7 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
 
 
 _KINDS = ("date_of_birth", "card_expiry")
+_ENDING = words("expires expiring expiry exp until till to thru through of end says now date")
 _OF_CARDS = ("card_number", "cvv", "card_expiry")
 
 
@@ -180,13 +184,10 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
     after = _named_after(turn, span)
     if after:
         return after
-    slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
-    spoken_of = [context.kind, *(a.kind for a in context.asked), *(c.kind for c in turn.cues)]
-    card = any(kind in _OF_CARDS for kind in spoken_of)
-    if _is_expiry(span) and (
-        (context.kind == "card_number" and context.quiet <= 3) or (slashed and card)
-    ):
+    if _is_of_card(turn, context, span):
         return "card_expiry"
+    if _is_birth(turn, span):
+        return "date_of_birth"
     asked = context.expects(*_KINDS)
     strong = [a for a in context.asked if a.strong]
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
@@ -195,6 +196,34 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
     if context.kind in _KINDS and context.quiet <= 4:
         return context.kind if _repeats(turn, span) else ""
     return ""
+
+
+def _is_of_card(turn: Turn, context: Context, span: Span) -> bool:
+    """Month and year of the coming years while a card is spoken of, and nothing else with them."""
+    spoken_of = [a.kind for a in context.asked] + [c.kind for c in turn.cues]
+    if context.quiet <= 6:
+        spoken_of.append(context.kind)
+    card = any(kind in _OF_CARDS for kind in spoken_of)
+    if not card or not _is_expiry(span) or _is_of_else(turn, context):
+        return False
+    slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
+    return slashed or turn.is_answer or _word_before(turn, span) in _ENDING
+
+
+def _word_before(turn: Turn, span: Span) -> str:
+    """The last word before a date, articles and fillers left out."""
+    at = span.first - 1
+    while at >= 0 and (turn.tokens[at].norm == "the" or turn.tokens[at].sort is Sort.FILLER):
+        at -= 1
+    return turn.tokens[at].norm if at >= 0 else ""
+
+
+def _is_birth(turn: Turn, span: Span) -> bool:
+    """A whole date so long ago that it is hardly anything but a birth."""
+    year = next((p for p in span.parts if re.fullmatch(r"(19[2-9]\d|200\d|201[0-2])", p)), "")
+    written = any(re.search(r"(19[2-9]\d|200\d|201[0-2])", p) for p in span.parts if len(p) > 7)
+    whole = span.month and len(span.parts) >= 3 and bool(year)
+    return (whole or written) and _word_before(turn, span) not in _ORDINARY
 
 
 def _is_expiry(span: Span) -> bool:
@@ -238,6 +267,10 @@ def _belongs(turn: Turn, end: int, span: Span, kind: str) -> bool:
 
 
 def _answers(turn: Turn, span: Span, kind: str, done: bool) -> bool:
+    if kind == "card_expiry" and span.full and not _is_expiry(span):
+        return False
+    if kind == "card_expiry" and not span.month and len(span.parts[0]) > 2 and not _is_expiry(span):
+        return False
     if turn.is_answer or _only_dates(turn):
         return not (done and not span.full and not span.month and len(span.parts[0]) < 2)
     if done and not _repeats(turn, span):

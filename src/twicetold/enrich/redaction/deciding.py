@@ -68,7 +68,7 @@ class Runs:
                 context.found(kind, event.size, turn.party)
             else:
                 marks += self._added_up(turn, event, decider.guard)
-        context.turn_over(turn.asks_otherwise and not marks)
+        context.turn_over(turn, asks_otherwise=turn.asks_otherwise and not marks)
         if not turn.is_backchannel:
             context.open = bool(marks) and glue_only(
                 turn.tokens, marks[-1].last + 1, len(turn.tokens)
@@ -225,6 +225,9 @@ class _Decider:
                 return last.kind
             return last.kind if near and not full and self._kin(last.kind, run) else ""
         leading = glue_only(self._tokens, 0, run.first)
+        if context.kind == "card_expiry" and context.quiet <= 2 and self._turn.is_answer:
+            if run.size in (3, 4) and not run.letters and not run.cardinal:
+                return "cvv"
         if context.open and leading and context.quiet <= 2 and self._kin(context.kind, run):
             if run.cardinal and run.size < 3 and not self._turn.is_answer:
                 return ""
@@ -287,7 +290,9 @@ class _Decider:
         if asked.kind in WORDED:
             return run.size >= 3 or answer
         if not asked.strong:
-            return (run.size >= 5 or (run.spelled_out and run.size >= 4)) and not asked.done
+            whole = answer and run.size >= 4 and not (run.cardinal and not run.written)
+            long = run.size >= 5 or (run.spelled_out and run.size >= 4)
+            return (whole or long) and not (asked.done or asked.stale or is_year(run))
         if asked.done:
             return answer and run.spelled_out and not asked.stale
         if asked.stale:
@@ -317,7 +322,10 @@ class _Decider:
         if run.letters >= 2 and run.digits >= 5 and any("-" in token.norm for token in said):
             return "reference"
         dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
-        few = 5 if self._turn.is_answer else 6
+        asked = self._context.requested and self._turn.is_answer
+        if asked and run.letters and run.digits and run.size >= 4:
+            return "reference"
+        few = 4 if asked else 5 if self._turn.is_answer else 6
         one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
         if one_by_one and run.digits >= few and not run.letters:
             return "number"

@@ -91,11 +91,11 @@ def _is_price(tokens: Sequence[Token], run: Run) -> bool:
     if any(token.norm in _LARGE for token in said):
         return True
     scaled = any(token.sort is Sort.SCALE for token in said)
-    if run.cardinal and scaled and run.digits > 6:
+    if run.cardinal and scaled and 6 < run.digits < 12:
         return True
     if len(said) > 1 and said[-1].norm == "000" and said[0].sort is Sort.DIGITS:
         return True  # 90 000
-    if run.letters or run.spelled_out or (run.digits > 6 and not scaled):
+    if run.letters or run.spelled_out or run.digits > (9 if scaled else 6):
         return False
     before = [token.norm for token in tokens[max(0, run.first - 4) : run.first]]
     if "number" in before or "card" in before or "code" in before:

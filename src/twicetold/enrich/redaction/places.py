@@ -20,7 +20,8 @@ VAGUE_SUFFIXES = words(
 # Not streets, and named like them: only behind a number.
 BUILDINGS = words("house building lodge mansions tower towers residency cottage farm granary")
 UNITS = words(
-    "apartment apt flat unit suite ste floor lot room building block tower house penthouse"
+    "apartment apt flat unit suite ste floor lot room building block tower house penthouse "
+    "box sector plot phase stage level villa"
 )
 DIRECTIONS = words(
     "north south east west northeast northwest southeast southwest n s e w ne nw se sw saint "
@@ -37,4 +38,9 @@ STATES = words(
     "maharashtra karnataka kerala gujarat rajasthan punjab delhi nadu bengal pradesh "
     "telangana al ak az ar ca co ct fl ga il ks ky md mi mn mo mt ne nv nh nj nm ny nc nd pa "
     "ri sc sd tn tx ut vt va wa wv wi wy nsw qld vic"
+)
+# Before the name, in other languages: 27 rue Laurier.
+PREFIXES = words(
+    "rue boulevard avenue chemin calle via avenida plaza piazza corso strada carrer rua "
+    "camino rd mg"
 )

@@ -228,7 +228,10 @@ def _is_letter_word(tokens: Sequence[Token], inside: Sequence[bool], at: int) ->
     if any(t.norm in SURELY_PHONETIC for t in far) and all(map(_is_digit, next_to)):
         return True
     kin = sum(token.norm in PHONETIC for token in around)
-    letters = any(t.sort is Sort.LETTER and t.norm not in _SOFT_LETTERS for t in next_to)
+    letters = any(
+        t.sort is Sort.PART or (t.sort is Sort.LETTER and t.norm not in _SOFT_LETTERS)
+        for t in next_to
+    )
     if sure and tokens[at].norm not in MONTHS:
         near_kin = any(t.norm in PHONETIC for t in next_to)
         return near_kin or letters or any(_is_digit(t) for t in next_to)
@@ -252,6 +255,8 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm in ("o", "oh"):
         near = [place for step in (-1, 1) for place in _beside(tokens, at, step)]
         return any(inside[place] or tokens[place].norm in ("o", "oh") for place in near)
+    if token.norm in ("hash", "star") and after and _one_by_one(tokens[at + 1]):
+        return _digits_around(tokens, inside, at) >= 4
     if token.norm in ("star", "hash", "asterisk"):
         return before and _one_by_one(tokens[at - 1]) and _digits_around(tokens, inside, at) >= 4
     if token.norm in LETTER_NAMES:

@@ -6,6 +6,7 @@ from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.places import (
     BUILDINGS,
     DIRECTIONS,
+    PREFIXES,
     SUFFIXES,
     UNITS,
     VAGUE_SUFFIXES,
@@ -41,6 +42,8 @@ def streets_in(turn: Turn, named: bool) -> list[Span]:
             continue
         span = _at_suffix(turn, at, named) if token.norm in SUFFIXES | BUILDINGS else None
         span = span or _numbered_name(turn, at, named)
+        if span is None and token.norm == "box":
+            span = _box(turn, at)
         if span is None and named and token.norm in UNITS:
             span = _unit(turn, at)
         if span is not None:
@@ -67,7 +70,9 @@ def _start(turn: Turn, suffix: int, named: bool) -> int | None:
     while at >= 0 and suffix - at <= _MOST_NAME and is_name(turn, at):
         at -= 1
     names = suffix - 1 - at
-    article = named and at > 0 and tokens[at].norm == "the"
+    article = at > 0 and (named and tokens[at].norm == "the")
+    if at > 0 and len(tokens[at].norm) == 1 and tokens[at].norm.isalpha() and run_at(turn, at - 1):
+        at -= 1  # twenty a
     run = run_at(turn, at - 1 if article else at)
     if run is not None and run.digits and run.digits <= 6 and run.letters <= 3:
         hard = guard_of(tokens, run) in _HARD_GUARDS
@@ -105,12 +110,17 @@ def _number_before(turn: Turn, first: int) -> int:
 
 def _with_unit(turn: Turn, first: int) -> int:
     """ "Flat 2" before the number."""
-    at = first - 1
-    while at >= 0 and is_glue(turn.tokens[at]) and first - at < 3:
-        at -= 1
-    run = run_at(turn, at) if at >= 0 else None
-    before = run.first - 1 if run is not None else at
-    return before if before >= 0 and turn.tokens[before].norm in UNITS else first
+    while True:
+        at = first - 1
+        while at >= 0 and is_glue(turn.tokens[at]) and first - at < 3:
+            at -= 1
+        run = run_at(turn, at) if at >= 0 else None
+        before = run.first - 1 if run is not None else at
+        if run is None and before > 0 and len(turn.tokens[before].norm) == 1:
+            before -= 1  # block c
+        if before < 0 or turn.tokens[before].norm not in UNITS:
+            return first
+        first = before
 
 
 def _end(turn: Turn, last: int) -> int:
@@ -150,7 +160,24 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
         return None
     unit = end + 1 < len(tokens) and tokens[end].norm in UNITS and run_at(turn, end + 1)
     directed = named and names[0] in DIRECTIONS and len(names) > 1
+    directed = directed or (names[0] in PREFIXES and len(names) > 1)
     return (run.first, _end(turn, end - 1)) if unit or directed else None
+
+
+def _box(turn: Turn, at: int) -> Span | None:
+    """``p o box 7``, ``rural route two box one forty``."""
+    said = [token.norm for token in turn.tokens[:at]]
+    run = run_at(turn, at + 1) if at + 1 < len(turn.tokens) else None
+    if run is None:
+        return None
+    for lead in (["p", "o"], ["po"], ["post", "office"], ["p.o"]):
+        if said[-len(lead) :] == lead:
+            return at - len(lead), run.last
+    before = run_at(turn, at - 1) if at else None
+    if before is not None and said[: before.first][-1:] in (["route"], ["rr"]):
+        rural = before.first - 2 if said[before.first - 2 :][:1] == ["rural"] else before.first - 1
+        return rural, run.last
+    return None
 
 
 def _unit(turn: Turn, at: int) -> Span | None:

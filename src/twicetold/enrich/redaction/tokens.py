@@ -7,6 +7,7 @@ one".
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -102,6 +103,9 @@ def tokens_of(words: list[str]) -> list[Token]:
         for piece in raw.split() or [""]:
             tokens += _tokens_of_word(index, piece)
     _mark_times(tokens)
+    for token, after in itertools.pairwise(tokens):
+        if token.norm in TENS and after.sort is Sort.ORDINAL and int(after.value or 0) < 10:
+            token.sort = Sort.ORDINAL  # twenty first
     return tokens
 
 
