@@ -22,7 +22,7 @@ _QUESTIONS = words(
 )
 _OTHER_ANSWER = words(
     "let find hold remember know moved move changed change same different wrong right correct "
-    "not still just called calling think yet already mine new old between"
+    "not still just called calling think yet already mine between"
 )
 
 
@@ -134,7 +134,7 @@ def _after_cue(turn: Turn, end: int) -> list[Span]:
         return []
     span = _with_tail(turn, (at, at), asked=True)
     numbered = any(span[0] <= run.first <= span[1] and run.digits for run in turn.runs)
-    named = _is_shaped(turn, span)
+    named = _is_shaped(turn, span) and span[1] > span[0]
     capital = tokens[at].raw[:1].isupper()
     part = tokens[end - 1].norm in ("is", "city", "town", "state", "county", "suburb", "name")
     if numbered and not named and is_noun(tokens, at + 1) and span[1] - span[0] < 2:

@@ -75,7 +75,7 @@ class Asked:
 
     def may_answer(self, party: str) -> bool:
         """Whether a side can be the one that was asked; nobody answers their own question."""
-        return self.mine or not party or party != self.party
+        return not party or (party == self.party if self.mine else party != self.party)
 
     def fits(self, run: Run) -> bool:
         """Whether a run can be of this kind, by its size and what it is made of."""

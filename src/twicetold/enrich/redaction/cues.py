@@ -257,7 +257,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
     TAIL: (
         "(ending|ends|finishing|finishes) (in|with|on|)", "end (in|with)",
         "(last|final) (four|4|three|3|five|two|2|6|six) "
-        "(digits|numbers|of|on|are|is|)", "last digits",
+        "(digits|numbers|of|on|are|is)", "last (four|4)", "last digits",
         "(starting|starts|begins|beginning|start|begin) (with|in)",
     ),
     ANY: (
@@ -288,6 +288,7 @@ _WEAK: dict[str, tuple[str, ...]] = {
         "(street|apartment|flat|live|delivery|city|town|state|county)",
     ),
     "licence_plate": ("(car|vehicle|van|plate)",),
+    "pin": ("(gate|alarm|lockbox|keypad|safe)",),
 }  # fmt: skip
 _NOTHING = (
     "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|"

@@ -190,6 +190,8 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
         return "date_of_birth"
     asked = context.expects(*_KINDS)
     strong = [a for a in context.asked if a.strong]
+    if asked is not None and asked.fresh == 0 and not asked.found and turn.is_answer:
+        return asked.kind
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
         return asked.kind if fits else ""
@@ -232,6 +234,8 @@ def _is_expiry(span: Span) -> bool:
     digits = "".join(part.zfill(2) for part in parts)
     if not digits.isdigit():
         return False
+    if len(span.parts) == 1 and len(digits) in (3, 5):
+        digits = "0" + digits
     digits = digits[:2] + digits[4:] if len(digits) == 6 and digits[2:4] == "20" else digits
     return len(digits) == 4 and 1 <= int(digits[:2]) <= 12 and 24 <= int(digits[2:]) <= 39
 

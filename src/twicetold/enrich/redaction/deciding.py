@@ -22,9 +22,7 @@ _ALWAYS = frozenset(
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
 _RECENT = 4  # turns after a datum in which it is repeated and mended
-_REPEATING = words(
-    "confirm repeat said say check verify correct right have got readback heard read"
-)
+_REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
 _CODES = frozenset({"reference", "member_number", "document_number"})
 _LONG = 7  # digits in a row that nobody dictates but of something
@@ -122,10 +120,11 @@ class _Decider:
         self._cue = cue
         last = self._tokens[cue.end - 1].norm
         if cue.kind != NOTHING or last in ("code", "codes", "number"):
-            mine = bool(
-                _OWN & {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
-            )
-            self._context.ask(cue.kind, cue.strong, self._turn.party, self._turn.requests, mine)
+            ends = glue_only(self._tokens, cue.end, len(self._tokens))
+            before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
+            mine = bool(_OWN & before) and ends
+            request = self._turn.requests or ends
+            self._context.ask(cue.kind, cue.strong, self._turn.party, request, mine)
 
     def kind_of(self, run: Run, last: Mark | None) -> str:
         """The kind of a run, or "" where it may stay."""
@@ -215,6 +214,8 @@ class _Decider:
         if last is not None:
             gap = run.first - last.last - 1
             between = self._tokens[last.last + 1 : run.first]
+            if run.is_pair and between and between[-1].norm not in _ON:
+                return ""
             near = gap <= 4 and all(
                 token.sort in (Sort.FILLER, Sort.SYMBOL) or token.norm in _ON for token in between
             )
@@ -225,9 +226,11 @@ class _Decider:
                 return last.kind
             return last.kind if near and not full and self._kin(last.kind, run) else ""
         leading = glue_only(self._tokens, 0, run.first)
-        if context.kind == "card_expiry" and context.quiet <= 2 and self._turn.is_answer:
-            if run.size in (3, 4) and not run.letters and not run.cardinal:
-                return "cvv"
+        behind = context.kind == "card_expiry" and context.quiet <= 2 and self._turn.is_answer
+        if behind and run.size in (3, 4) and run.spelled_out and not run.letters:
+            return "cvv"
+        if run.is_pair and not self._turn.is_answer:
+            return ""
         if context.open and leading and context.quiet <= 2 and self._kin(context.kind, run):
             if run.cardinal and run.size < 3 and not self._turn.is_answer:
                 return ""
@@ -268,7 +271,10 @@ class _Decider:
         if before & CORRECTIONS and not is_noun(self._tokens, run.last + 1):
             return context.kind
         words = {token.norm for token in self._tokens}
-        repeats = words & _REPEATING and run.size >= 3
+        leading = all(
+            is_glue(t) or t.norm in STOP or t.norm in _REPEATING for t in self._tokens[: run.first]
+        )
+        repeats = words & _REPEATING and run.size >= 3 and leading and not run.is_pair
         return context.kind if repeats and (run.spelled_out or run.size > 3) else ""
 
     def _asked_for(self, run: Run) -> str:
@@ -285,8 +291,11 @@ class _Decider:
 
     def _answers(self, asked: Asked, run: Run) -> bool:
         answer = self._turn.is_answer
+        wanted = asked.strong and (asked.request or asked.mine) and not asked.stale
         if asked.kind == "address":
-            return answer and run.size <= 6
+            return answer and wanted and run.size <= 6 and not run.is_pair
+        if run.is_pair and not answer:
+            return False
         if asked.kind in WORDED:
             return run.size >= 3 or answer
         if not asked.strong:
@@ -310,12 +319,14 @@ class _Decider:
             return ""
         if run.digits == 0:
             return "name" if self._is_spelled(run) else ""
+        said = self._tokens[run.first : run.last + 1]
         kind = kind_by_shape(run.value)
+        if kind == "phone" and not (run.spelled_out or any(t.written_digits > 2 for t in said)):
+            return ""
         if kind == "postcode" and not self._is_postcode(run):
             return ""
         if kind and (run.size >= 9 or run.letters >= 3):
             return kind
-        said = self._tokens[run.first : run.last + 1]
         spelled = sum(token.sort is Sort.LETTER for token in said)
         if spelled >= 2 and run.digits >= 3 and run.size >= 6:
             return "reference"

@@ -192,7 +192,9 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
             free <= 2
             and context.asked
             and context.asked[0].kind == "email"
+            and context.asked[0].request
             and not context.asked[0].found
+            and context.asked[0].may_answer(turn.party)
         )
     ):
         while first > 0 and tokens[first - 1].norm in _JOINERS | {"at"}:

@@ -65,6 +65,10 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
     if any(t.sort is Sort.SYMBOL and t.norm == "point" for t in tokens[run.first : run.last + 1]):
         return "" if run.digits > 6 else "decimal"
     near = {token.norm for token in tokens[max(0, run.first - 3) : run.first]}
+    if "error" in {token.norm for token in tokens[max(0, run.first - 5) : run.first]}:
+        return "model"
+    if before == "and" and run.first > 1 and tokens[run.first - 2].sort is Sort.SCALE:
+        return "amount"
     numbered = near & _MODELS_NEAR and "code" not in near and run.digits <= 4
     if run.size < 10 and (before in _MODELS or numbered):
         return "model"

@@ -38,7 +38,7 @@ class _Reader:
             self._scale(token)
         elif norm == "and":
             self._and = True
-        elif token.value:
+        elif token.value.isalnum():
             self._value(token, HOMOPHONES.get(norm, token.value))
 
     def _scale(self, token: Token) -> None:

@@ -41,7 +41,14 @@ class Run:
     letters: int
     spelled_out: bool
     cardinal: bool
+    words: int
     written: bool  # one written number, so that how it was said is not known
+
+    @property
+    def is_pair(self) -> bool:
+        """Three or four digits as times, prices and years are said: "ten fifteen"."""
+        plain = not (self.spelled_out or self.written or self.letters)
+        return plain and self.digits in (3, 4) and self.words in (2, 3)
 
     @property
     def size(self) -> int:
@@ -88,6 +95,7 @@ def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool])
         len(value) - digits,
         is_spelled_out(spoken),
         is_cardinal(spoken),
+        len(spoken),
         len(spoken) == 1 and spoken[0].sort is Sort.DIGITS,
     )
 

@@ -30,6 +30,7 @@ _QUESTIONS = frozenset(
 )
 
 
+_ASKING = words("when where why has have had is are was were will do does did shall should")
 _REQUESTS = words(
     "what what's whats which where can could may please need give tell confirm verify have "
     "your read spell say enter provide who when"
@@ -86,7 +87,8 @@ class Turn:
         norms = [token.norm for token in self.tokens if token.norm not in FILLERS]
         asked = bool(self.tokens) and self.tokens[-1].raw.endswith("?") and not self.runs
         pairs = set(itertools.pairwise(norms))
-        return asked or bool(pairs & _QUESTIONS) or norms[:1] in (["when"], ["where"], ["why"])
+        first = norms[0] if norms else ""
+        return asked or bool(pairs & _QUESTIONS) or first in _ASKING
 
     @property
     def corrects(self) -> bool:
