@@ -15,7 +15,7 @@ _KINDS = ("address", "postcode")
 _COPULAS = words("is it's its that's thats at was to on in live we're i'm")
 _TRAILING = FILLERS | words("please thanks thank in at on the of")
 _JOINS = words(
-    "comma in um uh er and that's thats it's its zip code postcode postal the is of at then"
+    "comma next in um uh er and that's thats it's its zip code postcode postal the is of at then"
 )
 _QUESTIONS = words(
     "what which who where when why how whose can could would do does did is are have"
@@ -35,7 +35,8 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     going_on = context.kind in _KINDS and context.quiet <= 2
     named = bool(cued) or near or going_on
     spans = [_with_tail(turn, span, named) for span in streets_in(turn, named)]
-    if not spans and cued:
+    asks = bool(turn.tokens) and turn.tokens[0].norm in _QUESTIONS
+    if not spans and cued and not asks:
         spans = [span for end in cued for span in _after_cue(turn, end)]
     if near and not turn.is_backchannel:
         spans = _joined(spans + _asked_for(turn, context))

@@ -37,7 +37,7 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     strong = [a for a in context.asked if a.strong and a.kind not in (SPELLING, ANY, TAIL)]
     if asked is None or strong[0] is not asked or turn.is_backchannel:
         return []
-    if asked.found and not (turn.corrects or turn.is_answer):
+    if asked.found and not (turn.corrects or (turn.is_answer and context.open)):
         return []
     if _is_question(turn) or any(
         cue.strong and cue.kind not in ("", asked.kind, "any") for cue in turn.cues

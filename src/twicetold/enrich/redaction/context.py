@@ -130,7 +130,8 @@ class Context:
             return
         otherwise = asks_otherwise or any(t.norm in _NOBODYS for t in turn.tokens)
         self.requested = turn.requests and not otherwise
-        if self.asked and self.asked[0].kind == "security_answer" and self.asked[0].fresh <= 1:
+        secret = self.asked and self.asked[0].kind == "security_answer"
+        if secret and self.asked[0].fresh <= 1 and not turn.counts:
             return  # one security question is asked after another
         if asks_otherwise:
             self.quiet = max(self.quiet, _DIVERTED)

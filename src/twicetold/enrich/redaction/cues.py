@@ -67,7 +67,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "reverse|card|signature)",
         "(three|3|four|4) digit (security |)(code|number)",
         "(code|number|numbers|digits) on the (back|reverse)",
-        "signature strip", "card verification value", "three on the back", "three digits",
+        "signature strip", "(three|four|3|4) on the (back|front|strip|reverse)",
+        "card verification value", "three on the back", "three digits",
     ),
     "card_expiry": (
         "(expiry|expiration|expire|exp|expiring) (date|month|year|)",
@@ -302,7 +303,8 @@ _NOTHING = (
     "style|size|sku|s k u|article|catalog|firmware|build|bed|ward|aisle|table|extension cord) "
     "(number|no|is)",
     "(a|any|large|small|great|huge|total|high|the total|whole) number of", "number (one|of)",
-    "numbers of", "(phone|telephone|mobile|cell|card|bank|credit card|electric|water|gas) "
+    "numbers of", "number of",
+    "(phone|telephone|mobile|cell|card|bank|credit card|electric|water|gas) "
     "(bill|bills|company|plan|plans|reader|statement|case|charge|charges|charger|screen|signal|"
     "statement|"
     "balance|limit|fee|fees|payment|payments|transfer|holiday|loan|shop|store|line|battery|model)",

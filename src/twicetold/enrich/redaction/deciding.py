@@ -124,7 +124,8 @@ class _Decider:
             before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             mine = bool(_OWN & before) and ends
             request = self._turn.requests or ends
-            self._context.ask(cue.kind, cue.strong, self._turn.party, request, mine)
+            alone = ends and len(self._tokens) <= 3  # "city", "and the town"
+            self._context.ask(cue.kind, cue.strong or alone, self._turn.party, request, mine)
 
     def kind_of(self, run: Run, last: Mark | None) -> str:
         """The kind of a run, or "" where it may stay."""
@@ -291,13 +292,15 @@ class _Decider:
 
     def _answers(self, asked: Asked, run: Run) -> bool:
         answer = self._turn.is_answer
+        if run.cardinal and run.size <= 2 and asked.fresh > 1 and not self._context.open:
+            return False
         wanted = asked.strong and (asked.request or asked.mine) and not asked.stale
         if asked.kind == "address":
             return answer and wanted and run.size <= 6 and not run.is_pair
         if run.is_pair and not answer:
             return False
         if asked.kind in WORDED:
-            return run.size >= 3 or answer
+            return run.size >= 3 or (answer and not run.cardinal)
         if not asked.strong:
             whole = answer and run.size >= 4 and not (run.cardinal and not run.written)
             long = run.size >= 5 or (run.spelled_out and run.size >= 4)
@@ -350,6 +353,8 @@ class _Decider:
         named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
         if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
             return False
+        if any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1]):
+            return letters >= 2
         return letters >= (3 if named else 4) and not self._is_acronyms(run)
 
     def _is_postcode(self, run: Run) -> bool:

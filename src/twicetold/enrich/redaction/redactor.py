@@ -82,7 +82,7 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
     taken: set[int] = set()
     for marks in (
         emails_in(turn, context),
-        _written(turn),
+        _written(turn, context),
         dates_in(turn, context, spans_of(turn)),
         addresses_in(turn, context),
         answers_in(turn, context),
@@ -96,13 +96,17 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
     return runs.turn(turn, found)
 
 
-def _written(turn: Turn) -> list[Mark]:
-    """What its written form gives away: IP addresses, in words too."""
+def _written(turn: Turn, context: Context) -> list[Mark]:
+    """What its written form gives away: IP addresses, in words too; a bank's code."""
     marks = [
         Mark(turn.index, at, at, "ip_address", token.norm)
         for at, token in enumerate(turn.tokens)
         if token.sort is Sort.IP
     ]
+    bank = context.expects("bank_account") or any(c.kind == "bank_account" for c in turn.cues)
+    for at, token in enumerate(turn.tokens):
+        if bank and re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?[.,?]?", token.raw):
+            marks.append(Mark(turn.index, at, at, "bank_account", token.norm.upper()))
     for run in turn.runs:
         first = run.first
         if first > 1 and re.fullmatch(r"\d+(\.\d+)+", turn.tokens[first - 2].norm):

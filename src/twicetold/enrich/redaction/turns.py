@@ -73,6 +73,15 @@ class Turn:
         return all(is_glue(t) or t.norm in STOP or t.sort in _VALUES for t in free)
 
     @property
+    def counts(self) -> bool:
+        """ "How many", "how long": whatever else it names, the answer is a number of something."""
+        norms = [token.norm for token in self.tokens]
+        return any(
+            a == "how" and b in ("many", "much", "long", "old", "often", "far")
+            for a, b in itertools.pairwise(norms)
+        )
+
+    @property
     def requests(self) -> bool:
         """Whether the turn wants something to be told: a question, or no more than a name."""
         norms = {token.norm for token in self.tokens}
@@ -82,7 +91,7 @@ class Turn:
     @property
     def asks_otherwise(self) -> bool:
         """A question that names no kind: what is answered to it is something else."""
-        if any(cue.strong for cue in self.cues) or self.is_backchannel:
+        if any(cue.kind for cue in self.cues) or self.is_backchannel:
             return False
         norms = [token.norm for token in self.tokens if token.norm not in FILLERS]
         asked = bool(self.tokens) and self.tokens[-1].raw.endswith("?") and not self.runs
