@@ -42,7 +42,17 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
         spans = _joined(spans + _asked_for(turn, context))
     if not spans and going_on:
         spans = _goes_on(turn)
-    return _marks(turn, spans)
+    return _marks(turn, spans or _numbered(turn))
+
+
+def _numbered(turn: Turn) -> list[Span]:
+    """``at number three the maltings``."""
+    for at in range(len(turn.tokens) - 2):
+        norms = [token.norm for token in turn.tokens[at : at + 2]]
+        run = run_at(turn, at + 2) if norms[0] == "at" and norms[1] in ("number", "no") else None
+        if run is not None and run.digits <= 4:
+            return [_with_tail(turn, (run.first, run.last), asked=True)]
+    return []
 
 
 def _marks(turn: Turn, spans: list[Span]) -> list[Mark]:
@@ -98,7 +108,8 @@ def _goes_with(turn: Turn, at: int) -> bool:
     """Whether a token can be part of an address behind its street."""
     run = run_at(turn, at)
     if run is not None:
-        return guard_of(turn.tokens, run) in ("", "count") and run.size <= 10
+        part = run.first > 0 and turn.tokens[run.first - 1].norm in UNITS
+        return (part or guard_of(turn.tokens, run) in ("", "count")) and run.size <= 10
     token = turn.tokens[at]
     plain = token.sort in (Sort.WORD, Sort.ORDINAL) and not is_glue(token)
     return plain and token.norm not in STOP | _OTHER_ANSWER and not _in_cue(turn, at)

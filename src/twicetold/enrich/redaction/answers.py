@@ -12,7 +12,7 @@ from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, tex
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
-_MOST_WORDS = {"password": 16, "security_answer": 4, "username": 12}
+_MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
 _COPULAS = words("is was be it's its that's thats as equals called named are were")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
 _INSIDE = words("of the and at in to for my me you i a")
@@ -28,7 +28,7 @@ _TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
 def answers_in(turn: Turn, context: Context) -> list[Mark]:
     """The passwords, user names and security answers of a turn."""
-    marks = _announced(turn) + _handles(turn, context)
+    marks = _announced(turn) + _handles(turn, context) + _named_after(turn)
     if marks:
         return marks
     asked = context.expects(*_KINDS)
@@ -56,9 +56,9 @@ def _and_others(turn: Turn, span: tuple[int, int] | None, kind: str) -> Iterator
     while span is not None:
         yield span
         at = span[1] + 1
-        if at >= len(turn.tokens) or turn.tokens[at].norm not in ("or", "not"):
+        if at >= len(turn.tokens) or turn.tokens[at].norm not in ("or", "not", "instead"):
             return
-        span = _value(turn, at + 1, kind)
+        span = _value(turn, at + (2 if turn.tokens[at].norm == "instead" else 1), kind)
 
 
 def _handles(turn: Turn, context: Context) -> list[Mark]:
@@ -66,12 +66,21 @@ def _handles(turn: Turn, context: Context) -> list[Mark]:
     spoken = any(c.kind == "username" for c in turn.cues) or context.expects("username")
     marks = []
     for at, token in enumerate(turn.tokens):
-        dotted = token.sort is Sort.WORD and re.fullmatch(r"[a-z][\w-]*(\.[\w-]+)+", token.norm)
+        dotted = token.sort is Sort.WORD and re.fullmatch(r"[a-z][\w-]+(\.[\w-]+)+", token.norm)
         if token.sort is Sort.CODE and any(c.kind == "password" and c.strong for c in turn.cues):
             marks.append(_mark(turn, (at, at), "password"))
             continue
+        if token.sort is Sort.CODE and any(
+            r.first <= at <= r.last and r.last > r.first for r in turn.runs
+        ):
+            continue  # a part of something longer
         camel = re.search(r"[a-z][A-Z]", token.raw) and token.norm.isalpha()
-        if token.sort is Sort.HANDLE or (spoken and (dotted or camel or token.sort is Sort.CODE)):
+        plain = re.fullmatch(r"[a-z]{4,}\d{1,4}", token.raw.rstrip(".,;:!?"))
+        if (
+            token.sort is Sort.HANDLE
+            or plain
+            or (spoken and (dotted or camel or token.sort is Sort.CODE))
+        ):
             marks.append(_mark(turn, (at, at), "username"))
     return marks
 
@@ -90,6 +99,21 @@ def _announced(turn: Turn) -> list[Mark]:
         span = _bare(turn, cue) if start is None else _value(turn, start, cue.kind)
         found += [_mark(turn, each, cue.kind) for each in _and_others(turn, span, cue.kind)]
     return found
+
+
+def _named_after(turn: Turn) -> list[Mark]:
+    """``blue dragon is what i use for a password``: what begins the turn, before "is"."""
+    cue = next((c for c in turn.cues if c.kind in _KINDS and c.strong), None)
+    at = next((at for at, t in enumerate(turn.tokens[:7]) if t.norm in ("is", "was")), 0)
+    if cue is None or not 0 < at < cue.first:
+        return []
+    start = 0
+    while start < at and is_glue(turn.tokens[start]):
+        start += 1
+    said = turn.tokens[start:at]
+    if not said or any(t.norm in STOP for t in said) or any(c.first < at for c in turn.cues):
+        return []
+    return [_mark(turn, (start, at - 1), cue.kind)]
 
 
 def _bare(turn: Turn, cue: Cue) -> tuple[int, int] | None:

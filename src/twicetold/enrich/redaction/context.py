@@ -17,6 +17,7 @@ _NOBODYS = words(
     "part light lights temperature speed seat line serial price cost total build firmware "
     "number's page chapter how much many long often far level pressure weight"
 )
+_LASTING = words("lapses lapse lapsed lasts valid expire expires expiry expiration thru")
 _MOST_ASKED = 6
 _DIVERTED = 5  # turns by which another question sets a datum back
 
@@ -99,6 +100,7 @@ class Context:
     quiet: int = 99
     open: bool = False
     requested: bool = False  # the last turn wanted something, and no amount
+    lasting: bool = False  # the last turn asked how long something holds
     parties: list[str] = field(default_factory=list)
 
     def meet(self, party: str) -> None:
@@ -129,6 +131,7 @@ class Context:
         if turn.is_backchannel:
             return
         otherwise = asks_otherwise or any(t.norm in _NOBODYS for t in turn.tokens)
+        self.lasting = any(t.norm in _LASTING for t in turn.tokens)
         self.requested = turn.requests and not otherwise
         secret = self.asked and self.asked[0].kind == "security_answer"
         if secret and self.asked[0].fresh <= 1 and not turn.counts:
@@ -172,15 +175,15 @@ class Context:
         ]
         return {
             "asked": asked,
-            "last": [self.kind, self.party, self.quiet, self.open, self.requested],
+            "last": [self.kind, self.party, self.quiet, self.open, self.requested, self.lasting],
             "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
-        kind, party, quiet, is_open, requested = body["last"]
+        kind, party, quiet, is_open, requested, lasting = body["last"]
         asked = [Asked(*each) for each in body["asked"]]
-        return cls(asked, kind, party, quiet, is_open, requested, list(body["parties"]))
+        return cls(asked, kind, party, quiet, is_open, requested, lasting, list(body["parties"]))
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

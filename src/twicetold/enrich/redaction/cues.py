@@ -106,7 +106,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
     "date_of_birth": (
         "(date|day|month|year) of birth",
         "(d o b|dob|birth date|birthdate|birthday|birth day|birth year)",
-        "(day and month|month and day)", "born on", "birth",
+        "(day and month|month and day)", "born on", "birth", "born", "(dee oh bee|d'o'b)",
         "(i was|was|were you|are you|he was|she was|you were) born (on|in|)",
     ),
     "address": (
@@ -182,13 +182,14 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "pins",
     ),
     "password": (
-        "(password|pass word|passphrase|pass phrase|passwords|wi fi password|wifi password|"
+        "(magic word|safe word|code word|wifi|wi fi|wi-fi|password|pass word|passphrase|pass "
+        "phrase|passwords|wi fi password|wifi password|"
         "verbal password|"
         "temporary password|network key|wifi key)",
     ),
     "security_answer": (
-        "(mother|mothers|mom|moms|mum|mums|mother's|grandmother|grandmothers) maiden name",
-        "maiden name",
+        "(mother|mothers|mom|moms|mum|mums|mother's|grandmother|grandmothers) maiden (name|)",
+        "maiden (name|)",
         "(name of |)(your|my|the|his|her) (first|childhood|favorite|favourite) (pet|dog|cat|"
         "car|school|teacher|"
         "job|street|friend|color|colour|food|movie|film|book|band|team|hero|place|sports team|"
@@ -223,6 +224,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "code (that |)(we|i|you|they|was|it|is) (just |)(sent|texted|emailed|got|received|send|"
         "get|see|have|says|shows)",
         "(the|that|your|a|my) code", "code (is|says|was|in the)",
+        "(one time|one-time) (thing|one|number|pin|passcode)",
+        "(texted|text|sent|texting) (me|you|us)",
         "(authenticator|authenticator app)",
         "(six|four|eight|6|4|8) digits",
         "(code|digits|number) on (your|the|my) (screen|authenticator|phone|app|text)",
@@ -235,6 +238,9 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "what name do you (use|go by|log in)", "name on (your|the) profile",
         "(online|web|portal|profile|account) (id|name|i d)",
         "what do you (sign|log) in (with|as)",
+        "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
+        "under)",
+        "(sign in|sign-in|signin|login)", "(the|my|your) user",
         "(username|user name|userid|user id|user i d|login|log in|handle|login id|login i d|"
         "gamertag|"
         "gamer tag|screen name|screenname|user names|usernames)",
@@ -323,7 +329,8 @@ _NOTHING = (
     "happy birthday", "(birthday|anniversary) (party|present|gift|cake|card|dinner|sale)",
     "(press|dial|push|hit|choose|select|say)", "code of conduct", "zip (file|it|up|tie)",
     "sign in problem", "(check|cross) reference", "in reference to", "with reference to",
-    "born and raised", "new born", "first name terms", "address the", "(to|can|will|we'll) address",
+    "born and raised", "(first|new|newly|still|air|foreign) born", "new born",
+    "first name terms", "address the", "(to|can|will|we'll) address",
     "(speed|data|usage|credit|test|exam|final) (score|limit|cap|test)", "the score", "score",
     "(security|password) (guard|system|camera|update|reset|resets|team|department)",
     "(state|city) (of|tax|law|hall|center|centre)", "case (you|i|it|of|we|there|that)", "in case",
@@ -367,7 +374,7 @@ def _is_security_question(said: Sequence[str]) -> bool:
     """What banks ask: "what was your first car", "the street you grew up on"."""
     if not {"you", "your"} & set(said):
         return False
-    if not {"what", "who", "where", "which", "name", "and", "street", "city"} & set(said):
+    if not {"what", "who", "where", "which", "name", "and", "street", "city", "answer"} & set(said):
         return False
     return bool(_ABOUT_YOU & set(said)) or any(p in _OF_PAST for p in itertools.pairwise(said))
 

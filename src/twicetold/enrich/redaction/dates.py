@@ -132,7 +132,11 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
 
 
 _KINDS = ("date_of_birth", "card_expiry")
-_ENDING = words("expires expiring expiry exp until till to thru through of end says now date")
+_LASTING = words("lapses lapse lapsed lasts valid expires expired expiry expiration thru")
+_ENDING = words(
+    "to good back now back expires expiring expiry exp until till to thru through of end says "
+    "now date"
+)
 _OF_CARDS = ("card_number", "cvv", "card_expiry")
 
 
@@ -157,11 +161,13 @@ def _is_the_year(span: Span, birth: Mark) -> bool:
 
 def _behind_card(turn: Turn, span: Span) -> bool:
     """Whether a card's number stands right before a date."""
-    return any(
-        run.digits >= 12 and 0 <= span.first - run.last - 1 <= 4
-        for run in turn.runs
-        if run.last < span.first
-    )
+    return any(run.digits >= 12 and run.last < span.first <= run.last + 12 for run in turn.runs)
+
+
+def _slashed(turn: Turn, span: Span) -> bool:
+    """``04/27``, unless something happens on that day."""
+    alone = len(span.parts) == 1 and turn.tokens[span.first].sort is Sort.DATE
+    return alone and "/" in span.parts[0] and _word_before(turn, span) not in _ORDINARY
 
 
 def _first(turn: Turn, span: Span) -> int:
@@ -173,7 +179,7 @@ def _first(turn: Turn, span: Span) -> int:
 def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) -> str:
     if marks and marks[-1].kind == "date_of_birth" and _is_the_year(span, marks[-1]):
         return "date_of_birth"
-    if _is_expiry(span) and _behind_card(turn, span):
+    if _is_expiry(span) and (_behind_card(turn, span) or _slashed(turn, span)):
         return "card_expiry"
     cue = next((c for c in reversed(turn.cues) if c.end <= span.first), None)
     if cue is not None and cue.strong and cue.kind not in (ANY, TAIL):
@@ -205,11 +211,24 @@ def _is_of_card(turn: Turn, context: Context, span: Span) -> bool:
     spoken_of = [a.kind for a in context.asked] + [c.kind for c in turn.cues]
     if context.quiet <= 6:
         spoken_of.append(context.kind)
-    card = any(kind in _OF_CARDS for kind in spoken_of)
+    lasting = any(token.norm in _LASTING for token in turn.tokens) or context.lasting
+    card = lasting or any(kind in _OF_CARDS for kind in spoken_of)
     if not card or not _is_expiry(span) or _is_of_else(turn, context):
         return False
     slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
-    return slashed or turn.is_answer or _word_before(turn, span) in _ENDING
+    return (
+        slashed
+        or turn.is_answer
+        or (lasting and span.month)
+        or _numbered_of(turn, span)
+        or _word_before(turn, span) in _ENDING
+    )
+
+
+def _numbered_of(turn: Turn, span: Span) -> bool:
+    """ "Five of twenty eight"."""
+    said = [token.norm for token in turn.tokens[span.first : span.last + 1]]
+    return "of" in said and not span.month
 
 
 def _word_before(turn: Turn, span: Span) -> str:
@@ -224,7 +243,12 @@ def _is_birth(turn: Turn, span: Span) -> bool:
     """A whole date so long ago that it is hardly anything but a birth."""
     year = next((p for p in span.parts if re.fullmatch(r"(19[2-9]\d|200\d|201[0-2])", p)), "")
     written = any(re.search(r"(19[2-9]\d|200\d|201[0-2])", p) for p in span.parts if len(p) > 7)
-    whole = span.month and len(span.parts) >= 3 and bool(year)
+    short = re.fullmatch(r"[3-9]\d", span.parts[-1]) and int(span.parts[-1]) > 31
+    last = span.parts[-1]
+    closed = bool(last == year or short)  # the year stands behind the day
+    said = [token.norm for token in turn.tokens[span.first : span.last + 1]]
+    ordinal = sum(word in ORDINALS for word in said) >= 2 and "of" in said
+    whole = (span.month or ordinal) and len(span.parts) == 3 and closed
     return (whole or written) and _word_before(turn, span) not in _ORDINARY
 
 

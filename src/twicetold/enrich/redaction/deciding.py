@@ -14,7 +14,8 @@ from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
 
 _COPULAS = words(
-    "is was be are it's its that's thats as number it number's equals were code's pin's"
+    "says say reads shows said is was be are it's its that's thats as number it number's "
+    "equals were code's pin's"
 )
 _ALWAYS = frozenset(
     {"unit", "decimal", "dialled", "model", "price"}
@@ -87,6 +88,8 @@ class Runs:
         dictated = sum(
             p.size for _, p in self._loose if p.spelled_out or (p.written and p.size > 4)
         )
+        if len(value) >= 13:
+            dictated = len(value)  # nothing else has so many
         if len(value) < _LONG or 2 * dictated < len(value):
             return []
         kind = kind_by_shape(value) or "number"
@@ -240,7 +243,9 @@ class _Decider:
 
     def _is_sequel(self, run: Run, last: Mark, gap: int) -> bool:
         """Three or four digits right behind the card's date."""
-        return last.kind == "card_expiry" and gap <= 2 and run.size in (3, 4) and not run.letters
+        card = any(r.digits >= 12 and r.last < run.first for r in self._turn.runs)
+        near = last.kind == "card_expiry" and gap <= (6 if card else 2)
+        return near and run.size in (3, 4) and not run.letters
 
     def _is_another_try(self, run: Run, last: Mark, between: Sequence[Token]) -> bool:
         """``three one eight or three one three``, ``change it to six nine oh four``."""
@@ -339,10 +344,11 @@ class _Decider:
         asked = self._context.requested and self._turn.is_answer
         if asked and run.letters and run.digits and run.size >= 4:
             return "reference"
-        few = 4 if asked else 5 if self._turn.is_answer else 6
+        few = 4
         one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
         if one_by_one and run.digits >= few and not run.letters:
             return "number"
+        dictated = dictated or run.digits >= 12
         return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
 
     def _is_spelled(self, run: Run) -> bool:
@@ -353,6 +359,8 @@ class _Decider:
         named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
         if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
             return False
+        if any(t.norm == run.value.lower() for t in self._tokens):
+            return True  # jo, that's j o
         if any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1]):
             return letters >= 2
         return letters >= (3 if named else 4) and not self._is_acronyms(run)

@@ -109,7 +109,7 @@ def _is_price(tokens: Sequence[Token], run: Run) -> bool:
 
 def is_counting(value: str) -> bool:
     """ "One two three four five", or backwards."""
-    return len(value) >= 5 and ("12345678910111213".startswith(value) or value in "10987654321")
+    return len(value) >= 4 and ("12345678910111213".startswith(value) or value in "10987654321")
 
 
 def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:

@@ -23,7 +23,7 @@ _NOT_IN_A_NAME = words(
     "years year times month months week weeks side end kids cars bedroom bed gig megabit "
     "speed degree items orders calls tickets point double single door storey story rooms"
 )
-_HARD_GUARDS = ("unit", "decimal", "counted", "time", "price", "model")
+_HARD_GUARDS = ("unit", "decimal", "counted", "price", "model")
 _BEFORE_NUMBER = words("by number no plot door slash")
 
 Span = tuple[int, int]
@@ -44,7 +44,8 @@ def streets_in(turn: Turn, named: bool) -> list[Span]:
         span = span or _numbered_name(turn, at, named)
         if span is None and token.norm == "box":
             span = _box(turn, at)
-        if span is None and named and token.norm in UNITS:
+        pairs = token.norm in UNITS | BUILDINGS and _has_pairs(turn)
+        if span is None and ((named and token.norm in UNITS) or pairs):
             span = _unit(turn, at)
         if span is not None:
             found = [each for each in found if each[1] < span[0]]
@@ -59,6 +60,9 @@ def _at_suffix(turn: Turn, at: int, named: bool) -> Span | None:
     """``forty two garden street``, ``flat 2 14 kings road``, ``garden street``."""
     norm = turn.tokens[at].norm
     numbered = any(run.last < at and at - run.last <= _MOST_NAME for run in turn.runs)
+    before = range(max(0, at - 4), at)
+    housed = norm in SUFFIXES and any(turn.tokens[place].norm in BUILDINGS for place in before)
+    named = named or (housed and norm not in VAGUE_SUFFIXES) or _has_pairs(turn)
     if (norm in VAGUE_SUFFIXES or norm in BUILDINGS) and not numbered:
         return None
     first = _start(turn, at, named)
@@ -87,6 +91,8 @@ def _start(turn: Turn, suffix: int, named: bool) -> int | None:
 def is_name(turn: Turn, at: int) -> bool:
     """Whether a token can be part of a street's name."""
     token = turn.tokens[at]
+    if token.norm in UNITS and run_at(turn, at + 1):
+        return False
     if token.ends or (token.pauses and token.sort is not Sort.WORD) or run_at(turn, at):
         return False
     if token.sort in (Sort.ORDINAL, Sort.MONTH) or token.norm in DIRECTIONS:
@@ -126,6 +132,12 @@ def _with_unit(turn: Turn, first: int) -> int:
 def _end(turn: Turn, last: int) -> int:
     """Behind the street: "north west", "apartment 4 b", the number of a county road."""
     tokens = turn.tokens
+    behind = last + 1
+    if behind < len(tokens) and tokens[behind].norm in ("number", "no") and not tokens[last].ends:
+        behind += 1
+    number = run_at(turn, behind) if behind < len(tokens) and not tokens[last].ends else None
+    if number is not None and number.digits <= 4 and guard_of(tokens, number) in ("", "count"):
+        last = number.last  # church road number 14
     while last + 1 < len(tokens) and tokens[last + 1].norm in DIRECTIONS and not tokens[last].ends:
         last += 1
     at = last + 1
@@ -162,6 +174,15 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     directed = named and names[0] in DIRECTIONS and len(names) > 1
     directed = directed or (names[0] in PREFIXES and len(names) > 1)
     return (run.first, _end(turn, end - 1)) if unit or directed else None
+
+
+def _has_pairs(turn: Turn) -> bool:
+    """ "House 14 road 7 sector 4": two names of parts with a number behind each."""
+    pairs = sum(
+        token.norm in UNITS | SUFFIXES | BUILDINGS and run_at(turn, at + 1) is not None
+        for at, token in enumerate(turn.tokens[:-1])
+    )
+    return pairs >= 2
 
 
 def _box(turn: Turn, at: int) -> Span | None:
