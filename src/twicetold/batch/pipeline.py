@@ -13,7 +13,7 @@ import structlog
 from twicetold.batch.checkpoints import KeptChunks
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.places import EnginePlaces
-from twicetold.batch.plan import spoken_language
+from twicetold.batch.plan import chunking_for, spoken_language
 from twicetold.batch.stages import Decode, Publish, Transcribe
 from twicetold.batch.transcript import Progress, Transcript
 from twicetold.engines import NOTHING_EXPECTED, Expected, Transcriber, VoiceActivity
@@ -60,7 +60,7 @@ def stages(
 ) -> list[Stage]:
     """The pass, in order. A later stage finds what those before it made."""
     return [
-        Decode(tools.decoder, tools.activity, settings),
+        Decode(tools.decoder, tools.activity, chunking_for(settings, tools.engine.info)),
         Transcribe(tools.engine, places, expected),
         publish,
     ]
