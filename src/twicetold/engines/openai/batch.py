@@ -22,6 +22,7 @@ from twicetold.speech.transcript import Hypothesis, Word
 _log = structlog.get_logger()
 
 _NAMES = ("openai_url", "openai_key")
+_PATIENCE = 0.25  # seconds more for each one of a chunk that is longer than others'
 _LEAST_S = 0.1  # less is refused, and is no word
 _TIMED, _DIARIZED, _PLAIN = "verbose_json", "diarized_json", "json"
 # Whisper reads 224 tokens, the last ones. A token is a byte at least, and of names two or three.
@@ -44,7 +45,7 @@ def open_batch(order: Order) -> Transcriber:
         _reason,
         secret=key,
         most=remotes.batch_requests,
-        timeout_s=max(order.timeout_s, info_of(order.model).chunk_s),
+        timeout_s=order.timeout_s + _PATIENCE * info_of(order.model).chunk_s,
     )
     return OpenAiEngine(order.model, requests, parallel=remotes.batch_requests)
 
