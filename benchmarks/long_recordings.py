@@ -30,7 +30,7 @@ from benchmarks.processes import command, descendants
 from benchmarks.recordings import RATE, sample_calls, stream_wav
 from benchmarks.servers import Server
 from twicetold.cli.bench_calls import Samples
-from twicetold.client import ApiClient
+from twicetold.client import ApiClient, ServerError
 
 _LOOK_S = 0.1
 _AT_WORK_S = 0.1
@@ -84,6 +84,8 @@ async def _job(engine: str, hours: float, busy: bool) -> dict[str, Any]:
             began = time.perf_counter()
             async with _hosts_busy(server.pid) if busy else contextlib.nullcontext():
                 peaks, sizes, words = await _follow(server)
+        except ServerError as error:
+            raise RuntimeError(f"{error} It said: {server.tail()}") from error
         finally:
             await server.stop()
     took_s = time.perf_counter() - began
