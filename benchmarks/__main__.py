@@ -39,6 +39,7 @@ NAMES = (
     "whisper",
     "calls_per_core",
     "stream_adapter",
+    "redaction",
     "remote",
     "gpu",
     "page",

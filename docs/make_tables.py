@@ -69,6 +69,8 @@ MEANINGS = {
     "engine_host_died": "a process of the engine died; it is replaced",
     "decoder_failed": "a decoding process died or took too long; it is replaced",
     "download_failed": "a model could not be fetched; what came of it is kept",
+    "enrichment_failed": "the process that redacts and judges died, and died again",
+    "redaction_unavailable": "redaction is on, and cannot be made of this: it is not shown",
     "overloaded": "`max_live_calls` are running, or the server failed on this connection",
     "corrupt_database": "one of our databases is damaged; the message names the file",
     "corrupt_log": "the log of a running call is damaged; the message names the file",

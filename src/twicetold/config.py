@@ -132,6 +132,63 @@ class Settings:
             "names of engines such as openai, sarvam",
         ),
     )
+    speakers: str = field(
+        default="auto",
+        metadata=_about(
+            "How speakers are told apart: by channel, and within one by voice. auto: by voice "
+            "where the extra speakers is installed.",
+            r"[a-z][a-z0-9_]*(:\S+)?",
+            "auto, channels, none, or the name of a diarizer",
+        ),
+    )
+    channel_roles: str | None = field(
+        default=None,
+        metadata=_about(
+            "Who speaks on each channel; unset: who greets first is the agent.",
+            r"[a-z_]+(\s*,\s*[a-z_]+)*",
+            "roles such as agent,customer",
+        ),
+    )
+    redact: str | None = field(
+        default=None,
+        metadata=_about(
+            "Personal data that is removed from words and sound; unset: none.",
+            r"\s*[a-z][a-z0-9_]*(\s*,\s*[a-z][a-z0-9_]*)*\s*",
+            "all, or kinds such as phone, card_number",
+        ),
+    )
+    redact_style: str = field(
+        default="label",
+        metadata=_about(
+            "What stands in its place: [PHONE], a mask, or a pseudonym that is the same for the "
+            "same value.",
+            "label|mask|pseudonym",
+            "label, mask or pseudonym",
+        ),
+    )
+    redact_sound: str = field(
+        default="beep",
+        metadata=_about("What is heard in its place.", "beep|silence", "beep or silence"),
+    )
+    keep_original_h: float | None = field(
+        default=None,
+        metadata=_range(
+            "Hours for which a recording stays once its redacted one is there; unset: for good.",
+            0,
+            87_840,
+        ),
+    )
+    sentiment: str = field(
+        default="vader",
+        metadata=_about("Who judges how a call went.", "vader|llm|none", "vader, llm or none"),
+    )
+    lead_rubric: str | None = field(
+        default=None,
+        metadata=_about("Rubric of the lead score: a file, or default; unset: no score."),
+    )
+    rules: str | None = field(
+        default=None, metadata=_about("File of phrase rules and alerts; unset: none.")
+    )
     models_dir: Path | None = field(default=None, metadata=_MODELS_DIR)
     models_hub: str = field(default="https://huggingface.co", metadata=_HUB)
     openai_url: str = field(
@@ -391,6 +448,10 @@ def _text(text: str) -> str:
     return text.strip()
 
 
+def _optional_number(text: str) -> float | None:
+    return float(text) if text.strip() else None
+
+
 def _optional_text(text: str) -> str | None:
     return text.strip() or None
 
@@ -405,6 +466,7 @@ _PARSERS: dict[Any, tuple[Callable[[str], object], str, tuple[type, ...]]] = {
     float: (float, "a number", (int, float)),
     str: (_text, "text", (str,)),
     Path: (_path, "a path", (str, Path)),
+    float | None: (_optional_number, "a number", (int, float)),
     str | None: (_optional_text, "text", (str,)),
     Path | None: (_optional_path, "a path", (str, Path)),
 }

@@ -47,6 +47,8 @@ TwicetoldError
 │   ├── EngineHostDied                 engine_host_died
 │   ├── DecoderFailed                  decoder_failed
 │   ├── DownloadFailed                 download_failed
+│   ├── EnrichmentFailed               enrichment_failed
+│   ├── RedactionUnavailable           redaction_unavailable
 │   └── Overloaded                     overloaded
 ├── Corrupt (OSError)                a file of ours is damaged; nothing was touched
 │   ├── CorruptDatabase                corrupt_database
@@ -365,6 +367,22 @@ class DecoderFailed(Unavailable):
 class DownloadFailed(Unavailable):
     code = "download_failed"
     default_hint = "Try again later; the same command goes on from what is there."
+
+
+class EnrichmentFailed(Unavailable):
+    code = "enrichment_failed"
+    default_hint = "It is tried again by itself; if it stays so, see the server's log."
+
+
+class RedactionUnavailable(Unavailable):
+    """Personal data is to be removed from it, and cannot be: it is shown to nobody."""
+
+    code = "redaction_unavailable"
+    retryable = False
+    default_hint = (
+        "See docs/explanation/redaction.md for the languages that redaction knows; or have the "
+        "tenant's redact name fewer kinds, or none."
+    )
 
 
 class Overloaded(Unavailable):

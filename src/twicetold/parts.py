@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +34,7 @@ from twicetold.engines.registry import (
     require_pass,
 )
 from twicetold.engines.remote import Remotes
+from twicetold.enrich.wishes import ENRICHMENT_NAMES, Enrichment
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
@@ -65,6 +66,8 @@ __all__ = [
     "engine_info",
     "engines_here",
     "engines_wanted",
+    "enrichment_by",
+    "enrichment_of",
     "kafka_broker",
     "model_cache",
     "model_named",
@@ -102,6 +105,18 @@ def wishes_of(settings: Settings) -> Wishes:
         shadow_live_engine=settings.shadow_live_engine,
         shadow_share=str(settings.shadow_share),
     )
+
+
+def enrichment_of(settings: Settings) -> Enrichment:
+    """What the server makes of calls."""
+    told = {name: getattr(settings, name) for name in ENRICHMENT_NAMES}
+    return Enrichment(**{n: None if v is None else str(v) for n, v in told.items()})
+
+
+def enrichment_by(settings: Settings, tenants: Tenants) -> Callable[[str], Enrichment]:
+    """What is made of a tenant's calls, by its name, as it stands at that moment."""
+    of_server = enrichment_of(settings)
+    return lambda tenant: tenants.enrichment(tenant).over(of_server)
 
 
 def policy_of(settings: Settings, tenants: Tenants) -> Policy:

@@ -25,6 +25,7 @@ _STAGED_UNDER = {
     "waveforms": _STAGED,
     "jobs": _STAGED,
     "recordings": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.wav#\d+"),
+    "redacted": _STAGED,
 }
 # A link that is not to be followed is ELOOP, or ENOTDIR where a directory was wanted.
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ENXIO)
@@ -65,6 +66,16 @@ def checkpoint_key(key: CallKey, content: str, plan: str, number: int) -> str:
 def language_key(key: CallKey, content: str, plan: str, channel: int) -> str:
     """The language of a channel, beside the checkpoints that it holds for."""
     return f"{checkpoints_prefix(key)}{content[:32]}/{plan}/language-{channel:02d}.json"
+
+
+def stage_key(key: CallKey, content: str, plan: str, stage: str, settings: str) -> str:
+    """What a stage of enrichment made of it; ``settings`` names what that depends on besides."""
+    return f"{checkpoints_prefix(key)}{content[:32]}/{plan}/{stage}-{settings}.json"
+
+
+def redacted_key(key: CallKey) -> str:
+    """A call's recording without what was removed from its words."""
+    return f"redacted/{key.tenant}/{key.call_id}.wav"
 
 
 def open_store(url: str, data_dir: Path) -> LocalStore:

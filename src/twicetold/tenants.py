@@ -26,6 +26,12 @@ from pathlib import Path
 import structlog
 
 from twicetold.choice.wishes import WISH_NAMES, Wishes, checked_wishes
+from twicetold.enrich.wishes import (
+    ENRICHMENT_NAMES,
+    NO_ENRICHMENT,
+    Enrichment,
+    checked_enrichment,
+)
 from twicetold.errors import (
     BadIdentifier,
     Conflict,
@@ -77,13 +83,14 @@ def refuse_open_door(host: str, tenants_file: Path) -> None:
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """One tenant as it stands in the file. ``created_at`` tells when its key was made, ``wishes``
-    where its engines differ from the server's."""
+    where its engines differ from the server's, ``enrichment`` what else does."""
 
     name: str
     key_id: str
     key_sha256: str
     created_at: str
     wishes: Wishes = NO_WISHES
+    enrichment: Enrichment = NO_ENRICHMENT
 
     def __str__(self) -> str:
         return self.name
@@ -141,6 +148,12 @@ class Tenants:
         tenant = self._tenants.get(name)
         return tenant.wishes if tenant else NO_WISHES
 
+    def enrichment(self, name: str) -> Enrichment:
+        """Where what is made of a tenant's calls differs from the server's."""
+        self._refresh()
+        tenant = self._tenants.get(name)
+        return tenant.enrichment if tenant else NO_ENRICHMENT
+
     def list(self) -> Sequence[Tenant]:
         """All tenants by name."""
         self._refresh()
@@ -174,17 +187,18 @@ class Tenants:
             _check_known(tenants, name)
             del tenants[name]
 
-    def wish(self, name: str, told: Mapping[str, str | None]) -> Wishes:
-        """Change a tenant's wishes; None goes back to the server's. Returns what it has now.
+    def wish(self, name: str, told: Mapping[str, str | None]) -> Tenant:
+        """Change what a tenant wants; None goes back to the server's. Returns it as it is now.
 
         Raises SettingError for what is no wish, NotFound.
         """
         with self._changing() as tenants:
             _check_known(tenants, name)
-            now = {**tenants[name].wishes.told(), **told}
-            wishes = checked_wishes(_told(now), f"tenant {name}")
-            tenants[name] = replace(tenants[name], wishes=wishes)
-        return wishes
+            tenant = tenants[name]
+            now = {**tenant.wishes.told(), **tenant.enrichment.told(), **told}
+            wishes, enrichment = _wanted(_told(now), f"tenant {name}")
+            tenants[name] = replace(tenant, wishes=wishes, enrichment=enrichment)
+        return tenants[name]
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, Tenant]]:
@@ -262,7 +276,7 @@ def _tenant(path: Path, name: str, table: object) -> Tenant:
         raise SettingError(f"{path}: {error.message}", error.hint) from error
     if (
         not isinstance(table, Mapping)
-        or set(table) - set(WISH_NAMES) != _FIELDS
+        or set(table) - set(WISH_NAMES) - set(ENRICHMENT_NAMES) != _FIELDS
         or not all(isinstance(table[name], str) for name in _FIELDS)
         or not re.fullmatch(r"[0-9a-f]{64}", table["key_sha256"])
     ):
@@ -271,9 +285,19 @@ def _tenant(path: Path, name: str, table: object) -> Tenant:
             f"Make its key anew: remove the table, then: twicetold tenants add {name}",
         )
     told = {name: value for name, value in table.items() if name not in _FIELDS}
-    wishes = checked_wishes(told, f"{path}: tenant {name}")
+    wishes, enrichment = _wanted(told, f"{path}: tenant {name}")
     key_id, key_sha256, created_at = (table[field] for field in _ORDER)
-    return Tenant(name, key_id, key_sha256, created_at, wishes)
+    return Tenant(name, key_id, key_sha256, created_at, wishes, enrichment)
+
+
+def _wanted(told: Mapping[str, object], where: str) -> tuple[Wishes, Enrichment]:
+    """Raises SettingError for what is neither, or has a wrong value."""
+    made = {name: value for name, value in told.items() if name in ENRICHMENT_NAMES}
+    rest = {name: value for name, value in told.items() if name not in ENRICHMENT_NAMES}
+    if unknown := next((name for name in rest if name not in WISH_NAMES), None):
+        known = ", ".join((*WISH_NAMES, *ENRICHMENT_NAMES))
+        raise SettingError(f"{where} names {unknown!r}, which a tenant has not; it has {known}.")
+    return checked_wishes(rest, where), checked_enrichment(made, where)
 
 
 def _told(wishes: Mapping[str, str | None]) -> dict[str, str]:
@@ -290,8 +314,10 @@ def _give_key(tenants: dict[str, Tenant], name: str) -> str:
     key_id = secrets.token_hex(6)
     key = f"tt_{key_id}_{secrets.token_urlsafe(32)}"
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    wishes = tenants[name].wishes if name in tenants else NO_WISHES
-    tenants[name] = Tenant(name, key_id, _digest(key), created_at, wishes)
+    made = Tenant(name, key_id, _digest(key), created_at)
+    if name in tenants:
+        made = replace(made, wishes=tenants[name].wishes, enrichment=tenants[name].enrichment)
+    tenants[name] = made
     return key
 
 
@@ -321,7 +347,7 @@ def _write(path: Path, tenants: Mapping[str, Tenant], directory: int) -> None:
         # A JSON string is a TOML string.
         lines += [
             f"{wish} = {json.dumps(value, ensure_ascii=False)}\n"
-            for wish, value in _told(tenant.wishes.told()).items()
+            for wish, value in _told({**tenant.wishes.told(), **tenant.enrichment.told()}).items()
         ]
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

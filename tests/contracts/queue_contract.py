@@ -266,6 +266,23 @@ class QueueContract:
         await rig.queue.retry_failed(KEY)
         assert (await asyncio.wait_for(claiming, SOON_S)).attempt == 1
 
+    async def test_again_works_on_a_job_that_is_done_once_more(self, queue: Queue) -> None:
+        await queue.submit(job())
+        with pytest.raises(JobNotFound):
+            await queue.again(KEY)
+        await (await queue.claim()).complete()
+        with pytest.raises(JobNotFound):
+            await queue.retry_failed(KEY)
+        await queue.again(KEY)
+        lease = await queue.claim()
+        assert (lease.job, lease.attempt) == (job(), 1)
+
+    async def test_again_works_on_a_failed_job_as_well(self, queue: Queue) -> None:
+        await queue.submit(job())
+        await (await queue.claim()).fail("broken", "It broke.", "Mend it.")
+        await queue.again(KEY)
+        assert (await queue.claim()).job == job()
+
     async def test_retry_failed_without_a_failed_job_is_not_found(self, queue: Queue) -> None:
         with pytest.raises(JobNotFound):
             await queue.retry_failed(KEY)

@@ -314,6 +314,52 @@ class TranscriptsContract:
             await task
         assert await texts(store, KEY, Version.CANONICAL) == ["new"]
 
+    async def test_what_is_known_besides_the_words_comes_with_them(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call())
+        assert await store.insights(KEY) is None
+        known = replace(
+            REVISION, sentiment=-0.25, lead_score=71.0, insights={"metrics": {"silence_s": 2.5}}
+        )
+        await store.save_canonical(KEY, known, stream([segment(1, "hello")]))
+        call = await store.call(KEY)
+        assert call is not None
+        assert (call.sentiment, call.lead_score) == (-0.25, 71.0)
+        assert await store.insights(KEY) == {"metrics": {"silence_s": 2.5}}
+        await store.save_canonical(KEY, replace(REVISION, name="r2"), stream([]))
+        assert await store.insights(KEY) == {}
+        await store.bury(KEY)
+        assert await store.insights(KEY) is None
+
+    async def test_what_was_removed_judged_and_told_apart_is_kept(self, store: Transcripts) -> None:
+        stands_in = Word(1.0, 2.5, "[PHONE]", redacted="phone")
+        said = Word(2.5, 2.9, "yes", 0.5, speaker="A")
+        kept = Segment(
+            1, 0, 1.0, 2.9, "[PHONE] yes", (stands_in, said), "S2", 0.5, sentiment=0.4, safe=True
+        )
+        await store.begin_call(new_call())
+        await store.save_canonical(KEY, REVISION, stream([kept]))
+        assert await read(store, KEY, Version.CANONICAL) == [kept]
+
+    async def test_a_final_says_whether_redaction_has_been_over_it(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call())
+        await store.save_draft(KEY, [final(1, "open"), replace(final(2, "safe"), safe=True)])
+        assert [one.safe for one in await store.draft_finals(KEY)] == [False, True]
+        assert [one.safe for one in await read(store, KEY, Version.DRAFT)] == [False, True]
+
+    async def test_search_leaves_out_what_redaction_has_not_been_over(
+        self, store: Transcripts
+    ) -> None:
+        await store.begin_call(new_call())
+        told = [segment(1, "the number"), replace(segment(2, "the number too"), safe=True)]
+        await store.save_canonical(KEY, REVISION, stream(told))
+        assert len((await store.search("acme", "number")).hits) == 2
+        [hit] = (await store.search("acme", "number", safe_only=True)).hits
+        assert hit.number == 2
+
     async def test_a_canonical_transcript_may_be_empty(self, store: Transcripts) -> None:
         await store.begin_call(new_call())
         await store.save_draft(KEY, [final(1, "imagined")])

@@ -16,6 +16,7 @@ from tests.unit.batch.doubles import CountedEngine
 
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.chunking import ChunkingSettings
+from twicetold.batch.enriching import NOTHING, Enriching
 from twicetold.batch.job import BatchSettings
 from twicetold.batch.kits import BatchEngines
 from twicetold.batch.pipeline import Tools
@@ -68,6 +69,7 @@ class World:
         settings: BatchSettings = SETTINGS,
         engines: BatchEngines | None = None,
         published: Callable[[Job], Awaitable[None]] | None = None,
+        enriching: Callable[[str, str], Enriching] = lambda tenant, language: NOTHING,
     ) -> AsyncIterator[asyncio.Task[None]]:
         worker = BatchWorker(
             self.queue,
@@ -78,6 +80,7 @@ class World:
             settings=settings,
             done=self.work_done,
             published=published,
+            enriching=enriching,
         )
         async with running(worker.run()) as task:
             yield task

@@ -251,3 +251,37 @@ def test_a_vocabulary_that_is_wrong_is_in_no_log(path: Path) -> None:
     assert [entry["event"] for entry in logs] == ["tenants.file_refused"]
     assert "120 letters in term 1" in logs[0]["reason"]
     assert "secret" not in str(logs)
+
+
+def test_what_is_made_of_a_tenants_calls_is_kept_beside_its_engines(tmp_path: Path) -> None:
+    tenants = Tenants(tmp_path / "tenants.toml")
+    tenants.add("acme")
+    tenants.wish("acme", {"redact": "phone, card_number", "allow_remote": "openai"})
+    now = tenants.wish("acme", {"redact_style": "mask"})
+    assert now.enrichment.kinds == {"phone", "card_number"}
+    assert (now.enrichment.style, now.wishes.allow_remote) == ("mask", "openai")
+    key = tenants.rotate("acme")
+    again = Tenants(tmp_path / "tenants.toml")
+    assert again.authenticate(f"Bearer {key}") == "acme"
+    assert again.enrichment("acme") == now.enrichment
+    assert not again.enrichment("nobody").redacts
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("redact", "Phone!"),
+        ("redact_style", "blur"),
+        ("redact_sound", "duck"),
+        ("keep_original_h", "-1"),
+        ("keep_original_h", "soon"),
+        ("sentiment", "magic"),
+        ("speakers", "two people"),
+    ],
+)
+def test_a_wrong_wish_for_enrichment_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    tenants = Tenants(tmp_path / "tenants.toml")
+    tenants.add("acme")
+    with pytest.raises(SettingError, match=f"{name} got '{value}'; it takes"):
+        tenants.wish("acme", {name: value})
+    assert tenants.enrichment("acme").told()[name] is None

@@ -12,6 +12,8 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.batch.checkpoints import StoredCheckpoints
+from twicetold.batch.covering import CoverSound
+from twicetold.batch.enriching import NOTHING, Enriching
 from twicetold.batch.job import BatchSettings, Identity, identify, unchanged
 from twicetold.batch.kits import Kit
 from twicetold.batch.pipeline import run_stages, stages
@@ -57,11 +59,12 @@ class Attempt:
         *,
         provisional: bool = False,
         expected: Expected = NOTHING_EXPECTED,
+        enriching: Enriching = NOTHING,
         published: Callable[[Job], Awaitable[None]] | None = None,
     ) -> None:
         """``provisional``: by a stand-in; the job goes on once its transcript is published.
-        ``expected``: by the job's tenant. ``published`` is told of any other transcript, perhaps
-        twice."""
+        ``expected``: by the job's tenant. ``enriching``: what is made of the words before they are
+        published. ``published`` is told of any other transcript, perhaps twice."""
         self.progress = Progress()
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
         self._told = published
@@ -70,7 +73,7 @@ class Attempt:
         self._key = lease.job.key
         self._path = local_path(carriers.store, lease.job.recording)
         self._language = spoken_language(lease.job.language, tools.engine.info)
-        self._expected = expected
+        self._expected, self._enriching = expected, enriching
         self._plan = plan_hash(
             tools.engine.info, tools.activity, self._language, settings.chunking, expected
         )
@@ -126,7 +129,7 @@ class Attempt:
 
     @property
     def _revision_prefix(self) -> str:
-        return f"{self._job.content[:16]}-{self._plan[:16]}-"
+        return f"{self._job.content[:16]}-{self._plan[:16]}-{self._enriching.name}-"
 
     async def _transcribe(self, identity: Identity) -> None:
         async def publish(transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
@@ -139,8 +142,17 @@ class Attempt:
             self._settings.chunking,
             Publish(publish),
             self._expected,
+            self._enriching,
+            self._cover(),
         )
         await run_stages(steps, transcript)
+
+    def _cover(self) -> CoverSound | None:
+        """What writes the recording without what was removed from its words."""
+        if not self._enriching.cover:
+            return None
+        decoder, store = self._kit.tools.decoder, self._carriers.store
+        return CoverSound(decoder, store, self._key, self._enriching.cover, self._allowed)
 
     async def _publish(self, transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
         transcripts, engine = self._carriers.transcripts, self._kit.info.label
@@ -151,8 +163,17 @@ class Attempt:
         )
         # Each attempt's revision has a name of its own: one that was left half-written stays apart.
         name = self._revision_prefix + secrets.token_hex(4)
+        insights = transcript.known.insights if transcript.known is not None else {}
         revision = Revision(
-            name, engine, self._language, length_s, transcript.channels, self._provisional
+            name,
+            engine,
+            self._language,
+            length_s,
+            transcript.channels,
+            self._provisional,
+            insights.get("sentiment", {}).get("call"),
+            insights.get("lead", {}).get("score"),
+            insights,
         )
         await transcripts.save_canonical(self._key, revision, segments)
 
@@ -171,6 +192,8 @@ class Attempt:
         transcripts = self._carriers.transcripts
         await transcripts.set_status(self._key, Status.DONE)
         if self._provisional:  # another compares, and clears away what it has finished
+            if self._enriching.cover:  # but for words with all that was removed from them
+                await self._checkpoints.clear()
             return await self.tell(Status.DONE)
         await settle_draft_wer(transcripts, self._key)
         await self._checkpoints.clear()

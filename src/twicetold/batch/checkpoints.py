@@ -15,10 +15,17 @@ from obstore.store import LocalStore
 
 from twicetold.batch.chunking import Chunk
 from twicetold.batch.tongues import FoundLanguage
+from twicetold.enrich.steps import Known
 from twicetold.errors import CallDeleted, DiskFull, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
-from twicetold.storage import checkpoint_key, checkpoints_prefix, language_key, remove_all
+from twicetold.storage import (
+    checkpoint_key,
+    checkpoints_prefix,
+    language_key,
+    remove_all,
+    stage_key,
+)
 
 log = structlog.get_logger()
 
@@ -78,7 +85,8 @@ class FinishedChunk:
 
 
 class Checkpoints(Protocol):
-    """Where finished chunks are kept, by number, and languages that were found, by channel."""
+    """Where finished chunks are kept, by number, languages that were found, by channel, and what
+    stages of enrichment made, by name and by what that depends on."""
 
     async def load(self, number: int) -> FinishedChunk | None: ...
 
@@ -87,6 +95,10 @@ class Checkpoints(Protocol):
     async def load_language(self, channel: int) -> FoundLanguage | None: ...
 
     async def save_language(self, channel: int, found: FoundLanguage) -> None: ...
+
+    async def load_stage(self, stage: str, settings: str) -> Known | None: ...
+
+    async def save_stage(self, stage: str, settings: str, known: Known) -> None: ...
 
 
 @dataclass(slots=True)
@@ -107,6 +119,12 @@ class KeptChunks:
 
     async def save_language(self, channel: int, found: FoundLanguage) -> None:
         self._languages[channel] = found
+
+    async def load_stage(self, stage: str, settings: str) -> Known | None:
+        return None
+
+    async def save_stage(self, stage: str, settings: str, known: Known) -> None:
+        """Not kept: whoever wants it has it."""
 
 
 class StoredCheckpoints:
@@ -144,6 +162,15 @@ class StoredCheckpoints:
     async def save_language(self, channel: int, found: FoundLanguage) -> None:
         path = language_key(self._key, self._content, self._plan, channel)
         await self._save(path, found.to_json())
+
+    async def load_stage(self, stage: str, settings: str) -> Known | None:
+        path = stage_key(self._key, self._content, self._plan, stage, settings)
+        return await self._load(path, lambda body: Known.from_dict(json.loads(body)))
+
+    async def save_stage(self, stage: str, settings: str, known: Known) -> None:
+        path = stage_key(self._key, self._content, self._plan, stage, settings)
+        body = await asyncio.to_thread(lambda: json.dumps(known.to_dict(), ensure_ascii=False))
+        await self._save(path, body.encode())
 
     async def _load(self, path: str, parsed: Callable[[bytes], Kept]) -> Kept | None:
         try:

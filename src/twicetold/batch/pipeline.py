@@ -12,6 +12,7 @@ import structlog
 
 from twicetold.batch.checkpoints import KeptChunks
 from twicetold.batch.chunking import ChunkingSettings
+from twicetold.batch.enriching import NOTHING, Enrich, Enriching
 from twicetold.batch.places import EnginePlaces
 from twicetold.batch.plan import chunking_for, spoken_language
 from twicetold.batch.stages import Decode, Publish, Transcribe
@@ -57,13 +58,19 @@ def stages(
     settings: ChunkingSettings,
     publish: Publish,
     expected: Expected = NOTHING_EXPECTED,
+    enriching: Enriching = NOTHING,
+    cover: Stage | None = None,
 ) -> list[Stage]:
     """The pass, in order. A later stage finds what those before it made."""
-    return [
+    steps: list[Stage] = [
         Decode(tools.decoder, tools.activity, chunking_for(settings, tools.engine.info)),
         Transcribe(tools.engine, places, expected),
-        publish,
     ]
+    if enriching.steps:
+        steps.append(Enrich(enriching, tools.engine.info))
+    if cover is not None:
+        steps.append(cover)
+    return [*steps, publish]
 
 
 async def run_stages(steps: Sequence[Stage], transcript: Transcript) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from obstore.store import LocalStore
@@ -45,6 +45,9 @@ log = structlog.get_logger()
 _ATTEMPTS = 3  # also of those that ended with their process
 _LOOK_AGAIN_S = 1.0
 
+# By tenant and language: all of it where that tenant's words are not redacted.
+Redacted = Callable[[str, str, Sequence[Segment]], Awaitable[list[Segment]]]
+
 
 @dataclass(frozen=True, slots=True)
 class ShadowCarriers:
@@ -74,8 +77,11 @@ class ShadowWorker:
         policy: Policy,
         settings: BatchSettings,
         done: ShadowsDone,
+        redacted: Redacted | None = None,
     ) -> None:
-        """``opened`` gives the ear of a use and an engine's name, for as long as it is used."""
+        """``opened`` gives the ear of a use and an engine's name, for as long as it is used;
+        ``redacted`` what may be kept of a tenant's words in a language."""
+        self._redacted = redacted
         self._carriers, self._policy = carriers, policy
         self._settings, self._done = settings, done
         self._engine = OneEngine(opened)
@@ -196,6 +202,9 @@ class ShadowWorker:
         language = spoken_language(job.language, ear.info)
         expected = self._policy.expected(job.key.tenant)
         heard = await ear.hear(path, language, expected, quiet)
+        if self._redacted is not None:
+            may_be_kept = await self._redacted(job.key.tenant, language, heard.segments)
+            heard = replace(heard, segments=may_be_kept)
         await self._compare(job.key, use, ear.info.label, heard)
         return True
 

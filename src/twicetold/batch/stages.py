@@ -127,6 +127,7 @@ class Transcribe:
             if len(held) == 1:  # what it was found by is its first chunk: the words are told too
                 await self._finish(run, held.pop(), *heard)
         run.transcript.compute_s += found.compute_s
+        run.transcript.languages[channel] = found.language
         for chunk in held:
             await self._start(run, chunk, found.language)
         settled.set_result(found.language)  # those behind them begin behind them

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twicetold.batch.checkpoints import Checkpoints, in_time_order
 from twicetold.batch.chunking import Chunk
+from twicetold.enrich.steps import Facts, Known
 from twicetold.speech.transcript import Segment
 
 OnProgress = Callable[[float, float], None]
@@ -67,15 +68,25 @@ class Transcript:
     channels: int = 0  # that differ: two that are the same sound count as one
     length_s: float = 0.0
     compute_s: float = 0.0
+    languages: dict[int, str] = field(default_factory=dict)  # by channel, where it was found out
     chunk_counts: dict[int, int] = field(default_factory=dict)  # by channel
     layout_channels: int = 1  # of the PCM; numbers of chunks count by it
+    known: Known | None = None  # once enrichment has been over it
+    facts: Facts | None = None  # by which it was
     resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     def segments(self) -> AsyncGenerator[Segment, None]:
         """All segments by start time, numbered from 1."""
+        if self.known is not None:
+            return _each(self.known.segments)
         return in_time_order(self.checkpoints, list(self._numbers()))
 
     def _numbers(self) -> Iterator[Sequence[int]]:
         step = self.layout_channels
         for channel, count in sorted(self.chunk_counts.items()):
             yield range(channel, channel + count * step, step)
+
+
+async def _each(segments: Sequence[Segment]) -> AsyncGenerator[Segment, None]:
+    for segment in segments:
+        yield segment

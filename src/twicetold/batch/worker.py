@@ -13,6 +13,7 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.batch.attempt import Attempt, Carriers, RecordingReplaced
+from twicetold.batch.enriching import NOTHING, Enriching
 from twicetold.batch.job import (
     BatchSettings,
     FileState,
@@ -60,9 +61,11 @@ class BatchWorker:
         settings: BatchSettings,
         done: WorkDone | None = None,
         published: Callable[[Job], Awaitable[None]] | None = None,
+        enriching: Callable[[str, str], Enriching] = lambda tenant, language: NOTHING,
     ) -> None:
-        """``published`` is told of each job whose canonical transcript has come to stand."""
-        self._published = published
+        """``enriching`` is what is made of a tenant's words in a language. ``published`` is told of
+        each job whose canonical transcript has come to stand."""
+        self._published, self._enriching = published, enriching
         self._carriers = Carriers(queue, transcripts, store, broker)
         self._engines, self._settings = engines, settings
         self._done = done or WorkDone()
@@ -147,6 +150,7 @@ class BatchWorker:
             self._settings,
             provisional=provisional,
             expected=self._engines.expected(lease.job.key.tenant),
+            enriching=self._enriching(lease.job.key.tenant, lease.job.language),
             published=self._published,
         )
 

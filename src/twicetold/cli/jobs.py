@@ -68,12 +68,16 @@ def list_(
 @app.command("retry")
 def retry(
     call_id: Annotated[str, typer.Argument(metavar="CALL_ID", help="The call whose job failed.")],
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Also one that is done: with today's engines and settings."),
+    ] = False,
     url: UrlOption = None,
     key: KeyOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Try a failed job again."""
-    run(_retry(server_of(url, key, config), call_id))
+    run(_retry(server_of(url, key, config), call_id, again=again))
     note(f"The recording of {call_id} is queued again.")
 
 
@@ -84,11 +88,11 @@ async def _jobs(server: tuple[str, str | None], state: str | None, limit: int) -
         return await api.jobs(state, limit)
 
 
-async def _retry(server: tuple[str, str | None], call_id: str) -> None:
+async def _retry(server: tuple[str, str | None], call_id: str, *, again: bool) -> None:
     from twicetold.client import ApiClient
 
     async with ApiClient(*server) as api:
-        await api.retry(call_id)
+        await api.retry(call_id, again=again)
 
 
 def _check_options(all_tenants: bool, *, asks_server: bool, names_files: bool) -> None:

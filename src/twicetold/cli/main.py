@@ -19,6 +19,7 @@ from twicetold.cli import (
     jobs,
     listen,
     models,
+    redact,
     search,
     serve,
     shadow,
@@ -42,6 +43,7 @@ app.command("demo", rich_help_panel=_SERVER)(demo.demo)
 app.command("serve", rich_help_panel=_SERVER)(serve.serve)
 app.command("transcribe", rich_help_panel=_SERVER)(transcribe.transcribe)
 app.command("listen", rich_help_panel=_SERVER)(listen.listen)
+app.command("redact", rich_help_panel=_SERVER)(redact.redact)
 app.command("gateway", rich_help_panel=_ROLES)(gateway.gateway)
 app.add_typer(worker.app, name="worker", rich_help_panel=_ROLES)
 app.add_typer(calls.app, name="calls", rich_help_panel="Read")

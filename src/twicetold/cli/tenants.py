@@ -12,8 +12,7 @@ from twicetold.cli.options import ConfigOption, DataDirOption, settings_of
 from twicetold.errors import BadParameter, NotFound, SettingError
 
 if TYPE_CHECKING:
-    from twicetold.choice.wishes import Wishes
-    from twicetold.tenants import Tenants
+    from twicetold.tenants import Tenant, Tenants
 
 app = typer.Typer(no_args_is_help=True, help="Who may use the server, and their keys.")
 
@@ -94,8 +93,10 @@ def set_(
             help="live_engine, live_final_engine, batch_engine: engines in order of preference; "
             "allow_remote: the remote ones its sound may go to; languages: those that its calls "
             "may be in, such as de|en; shadow_engine, shadow_live_engine: those whose text is only "
-            "compared, shadow_share: for which share of the calls, 0 to 1. Without a value: as the "
-            "server.",
+            "compared, shadow_share: for which share of the calls, 0 to 1; speakers, "
+            "channel_roles, redact, redact_style, redact_sound, keep_original_h, sentiment, "
+            "lead_rubric, rules: what is made of its calls, as the settings of these names. "
+            "Without a value: as the server.",
         ),
     ] = None,
     vocabulary: Annotated[
@@ -111,10 +112,12 @@ def set_(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Give a tenant engines of its own, say which remote ones may hear it, and what it talks about.
+    """Give a tenant engines of its own, say which remote ones may hear it, what it talks about, and
+    what is made of its calls.
 
     For example: twicetold tenants set acme allow_remote=openai batch_engine=openai:whisper-1
     """
+    from twicetold.enrich.wishes import ENRICHMENT_NAMES
     from twicetold.parts import refuse_unknown_engines, takes_vocabulary
 
     told = dict(_wish(text) for text in wishes or ())
@@ -124,11 +127,12 @@ def set_(
         raise BadParameter("Nothing is set.", "Write WISH=VALUE or --vocabulary FILE.")
     settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
     for wish, value in told.items():
-        refuse_unknown_engines(settings, wish, value or "")
+        if wish not in ENRICHMENT_NAMES:
+            refuse_unknown_engines(settings, wish, value or "")
     tenants, _ = _open(tenants_file, data_dir, config)
     now = tenants.wish(name, told)
-    _show(name, now)
-    if now.vocabulary and not takes_vocabulary(settings, now):
+    _show(now)
+    if now.wishes.vocabulary and not takes_vocabulary(settings, now.wishes):
         note("None of its engines that are known here takes a vocabulary: see docs/engines.md.")
     if any(value for wish, value in told.items() if wish in _OPENED):
         note("Workers that run open engines they do not have yet when they are started again.")
@@ -141,12 +145,12 @@ def show(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show where a tenant's engines differ from the server's."""
+    """Show where a tenant differs from the server."""
     tenants, _ = _open(tenants_file, data_dir, config)
-    known = {tenant.name: tenant.wishes for tenant in tenants.list()}
+    known = {tenant.name: tenant for tenant in tenants.list()}
     if name not in known:
         raise NotFound(f"There is no tenant {name!r}.", "See: twicetold tenants list")
-    _show(name, known[name])
+    _show(known[name])
 
 
 def _wish(text: str) -> tuple[str, str | None]:
@@ -180,12 +184,13 @@ def _text_of(told: str) -> str:
     return told
 
 
-def _show(name: str, wishes: Wishes) -> None:
-    told = {wish: value for wish, value in wishes.told().items() if value is not None}
+def _show(tenant: Tenant) -> None:
+    wanted = {**tenant.wishes.told(), **tenant.enrichment.told()}
+    told = {wish: value for wish, value in wanted.items() if value is not None}
     for wish, value in told.items():
         say(f"{wish} = {value}")
     if not told:
-        note(f"Tenant {name} has the server's engines, and no remote one that they do not allow.")
+        note(f"Tenant {tenant.name} has the server's engines and settings, and no remote engine.")
 
 
 def _open(

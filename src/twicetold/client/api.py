@@ -76,9 +76,9 @@ class ApiClient:
     async def jobs(self, state: str | None = None, limit: int = 100) -> dict[str, Any]:
         return await self._json("GET", "/v1/jobs", params=_given(state=state, limit=limit))
 
-    async def retry(self, call_id: str) -> None:
-        """Free the call's failed job."""
-        await self._send("POST", f"{_call(call_id)}/retry")
+    async def retry(self, call_id: str, *, again: bool = False) -> None:
+        """Free the call's failed job; ``again`` also one that is done."""
+        await self._send("POST", f"{_call(call_id)}/retry{'?again=true' if again else ''}")
 
     async def delete(self, call_id: str) -> None:
         """Remove all that is kept of a call, for good."""

@@ -35,6 +35,7 @@ class EngineInfo:
     live: bool
     batch: bool
     word_times: bool
+    time_error_s: float = 0.3  # by how much a word may begin earlier or end later than it says
     remote: bool = False
     hears: Hears = Hears.SPEECH
     good_for: str = ""

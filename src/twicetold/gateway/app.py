@@ -17,6 +17,7 @@ from twicetold.gateway import (
     calls,
     events,
     health,
+    insights,
     jobs,
     live,
     page,
@@ -49,6 +50,7 @@ _PUBLIC = (health.router, reference.router)
 _PRIVATE = (
     calls.router,
     transcript.router,
+    insights.router,
     audio.router,
     waveform.router,
     events.router,

@@ -10,17 +10,20 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from twicetold.errors import RecordingNotFound
+from twicetold.errors import RecordingNotFound, RedactionUnavailable
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.conditions import matches, range_applies
+from twicetold.gateway.context import Platform
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.problems import problem
 from twicetold.gateway.ranges import NotSatisfiable, parse_range
 from twicetold.gateway.schemas import ERRORS, TicketScope
 from twicetold.gateway.tickets import tenant_or_ticket
+from twicetold.gateway.withholding import redacts
 from twicetold.media.formats import MEDIA_TYPES
 from twicetold.speech.identity import CallKey
-from twicetold.storage import local_path, open_recording, stat_recording
+from twicetold.storage import local_path, open_recording, redacted_key, stat_recording
+from twicetold.transcripts import Call
 
 router = APIRouter(tags=["calls"])
 
@@ -43,12 +46,14 @@ async def audio(
     tenant: Annotated[str, Depends(tenant_or_ticket(TicketScope.MEDIA))],
     ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
 ) -> Response:
-    """The recording as it was made or uploaded. Takes one range; several give the whole."""
+    """The recording as it was made or uploaded; where personal data is removed, without it. Takes
+    one range; several give the whole."""
     platform = platform_of(request)
     call = await find_call(platform, CallKey.checked(tenant, call_id))
     if call.recording is None:
         raise RecordingNotFound(f"Call {call_id} has no recording yet.")
-    path = local_path(platform.store, call.recording)
+    shown = await recording_to_show(platform, call)
+    path = local_path(platform.store, shown)
     size, etag = await asyncio.to_thread(stat_of, path, call_id)
     headers = {"ETag": etag, "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match"), etag):
@@ -59,7 +64,7 @@ async def audio(
             span = parse_range(request.headers.get("range"), size)
         except NotSatisfiable:
             return _no_such_range(size, headers)
-    suffix = Path(call.recording).suffix.lower()
+    suffix = Path(shown).suffix.lower()
     headers["Content-Type"] = MEDIA_TYPES.get(suffix, "application/octet-stream")
     first, last = span or (0, size - 1)
     headers["Content-Length"] = str(last + 1 - first)
@@ -69,6 +74,27 @@ async def audio(
         return Response(headers=headers)
     pieces = _pieces(path, first, last + 1)
     return StreamingResponse(pieces, 206 if span else 200, headers)
+
+
+async def recording_to_show(platform: Platform, call: Call) -> str:
+    """Its object key. Raises RedactionUnavailable where only the original is there, and that must
+    not be heard."""
+    assert call.recording is not None
+    covered = redacted_key(call.key)
+    if not redacts(platform, call.key.tenant):
+        original = local_path(platform.store, call.recording)
+        gone = not await asyncio.to_thread(original.exists)
+        return covered if gone and await _is_there(platform, covered) else call.recording
+    if not await _is_there(platform, covered):
+        raise RedactionUnavailable(
+            f"There is no redacted recording of call {call.key.call_id}.",
+            "It is made with the canonical transcript.",
+        )
+    return covered
+
+
+async def _is_there(platform: Platform, object_key: str) -> bool:
+    return await asyncio.to_thread(local_path(platform.store, object_key).is_file)
 
 
 def stat_of(path: Path, call_id: str) -> tuple[int, str]:

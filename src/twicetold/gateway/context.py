@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from obstore.store import LocalStore
@@ -10,11 +11,16 @@ from twicetold.broker import Broker
 from twicetold.choice.policy import Policy
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
+from twicetold.enrich.rules import RuleSet
+from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.media import Decoder
 from twicetold.queue import Queue
 from twicetold.sessions import Sessions
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
+
+# A tenant's phrase rules and who speaks on its channels; None where it has none.
+RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +39,5 @@ class Platform:
     live_engine: EngineInfo
     batch_engine: EngineInfo
     shadow_orders: Queue  # of recordings that shadow engines are to hear
+    enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant
+    rules: RulesOf = lambda tenant: None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import structlog
 from obstore.store import LocalStore
@@ -24,6 +24,7 @@ from twicetold.storage import (
     local_path,
     parts_prefix,
     recording_key,
+    redacted_key,
     remove_all,
     waveforms_prefix,
 )
@@ -170,13 +171,13 @@ async def _end(platform: Platform, key: CallKey) -> None:
 async def _delete_objects(store: LocalStore, key: CallKey) -> None:
     for prefix in (parts_prefix(key), checkpoints_prefix(key), waveforms_prefix(key)):
         await asyncio.to_thread(remove_all, store, prefix)
-    await asyncio.to_thread(_delete_recordings, store, key)
+    for recording in (recording_key(key, ""), redacted_key(key)):
+        await asyncio.to_thread(_delete_recordings, local_path(store, recording).parent, key)
 
 
-def _delete_recordings(store: LocalStore, key: CallKey) -> None:
+def _delete_recordings(directory: Path, key: CallKey) -> None:
     """In whatever container they are. The store's own listing fails at a single odd name, and
     other programs name files here; a link goes itself, not what it points to."""
-    directory = local_path(store, recording_key(key, "")).parent
     if directory.is_symlink() or not directory.is_dir():
         return
     with os.scandir(directory) as entries:

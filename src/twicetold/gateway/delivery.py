@@ -12,8 +12,10 @@ import asyncio
 import re
 
 from twicetold.errors import CallDeleted, CallNotFound, SessionLost, TwicetoldError, Unavailable
+from twicetold.gateway.alerts import Alerts
 from twicetold.gateway.captions import CaptionHub, Subscription
 from twicetold.gateway.context import Platform
+from twicetold.gateway.withholding import redacts, shown_caption
 from twicetold.sessions import State
 from twicetold.speech.events import Caption, Done, Failed, Kind
 from twicetold.speech.events import Status as StatusEvent
@@ -46,9 +48,14 @@ class Delivery:
         after_event: int = 0,
         *,
         quiet_s: float = _QUIET_S,
+        alerts: bool = False,
     ) -> None:
+        """``alerts``: with those of the tenant's phrase rules, each behind its final."""
+        found = platform.rules(key.tenant) if alerts else None
+        self._alerts = Alerts(*found) if found is not None else None
         self._sessions, self._transcripts = platform.sessions, platform.transcripts
         self._hub, self._key, self._quiet_s = hub, key, quiet_s
+        self._platform = platform
         self._subscription: Subscription | None = None
         self._given = after_event  # the last final that was given
         self._seen = after_event  # the last final that is known to exist
@@ -71,15 +78,25 @@ class Delivery:
         """Take up position. Raises CallNotFound or CallDeleted."""
         self._subscription = await self._hub.subscribe(self._key)
         try:
+            if self._alerts is not None and self._given:
+                await self._catch_up(self._alerts)
             await self._look()
         except BaseException:
             await self.aclose()
             raise
         self._watch_for_silence()
 
+    async def _catch_up(self, alerts: Alerts) -> None:
+        """With the finals that the follower has seen."""
+        record = await self._sessions.load(self._key)
+        said = {final.event: final for final in record.finals} if record is not None else {}
+        for drafted in await self._transcripts.draft_finals(self._key):
+            said.setdefault(drafted.event, drafted)
+        alerts.catch_up(final for event, final in said.items() if event <= self._given)
+
     async def receive(self) -> list[Caption]:
-        """What has come since, in order; waits until there is something. Never empty.
-        Not to be cancelled if more is to be received.
+        """What has come since, in order; waits until there is something, which may be nothing
+        that is shown. Not to be cancelled if more is to be received.
 
         Raises Unavailable once the server stops, and SessionLost where finals are known to
         exist but nobody holds them any more.
@@ -96,6 +113,8 @@ class Delivery:
             if subscription.take_gap():
                 await self._look()
         ready, self._ready = self._ready, []
+        if redacts(self._platform, self._key.tenant):
+            return [shown for each in ready if (shown := shown_caption(each)) is not None]
         return ready
 
     async def aclose(self) -> None:
@@ -219,6 +238,8 @@ class Delivery:
         self._given = caption.event
         self._settled[channel] = utterance
         self._ready.append(caption)
+        if self._alerts is not None:
+            self._ready += self._alerts.of(caption)
 
     def _tell_status(self, call: Call) -> None:
         """How the canonical transcript stands, unless that was told already."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from twicetold.errors import JobNotFound
+from twicetold.errors import JobNotFound, RecordingNotFound
 from twicetold.gateway.auth import platform_of, tenant_of
+from twicetold.gateway.context import Platform
 from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, JobBody, JobsBody
 from twicetold.queue import JobState
 from twicetold.speech.identity import CallKey
-from twicetold.transcripts import Status
+from twicetold.storage import local_path, redacted_key, stat_recording
+from twicetold.transcripts import Call, Status
 
 router = APIRouter(tags=["jobs"])
 
@@ -33,20 +36,42 @@ async def list_jobs(
 
 
 @router.post("/v1/calls/{call_id}/retry", status_code=202, responses=ERRORS)
-async def retry(call_id: str, request: Request, tenant: Tenant) -> JobBody:
+async def retry(
+    call_id: str,
+    request: Request,
+    tenant: Tenant,
+    again: Annotated[
+        bool, Query(description="Also one that is done: with the engines and settings of today.")
+    ] = False,
+) -> JobBody:
     """Try a call's failed job again, its attempts counted anew."""
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
-    await find_call(platform, key)
+    call = await find_call(platform, key)
     locks: CallLocks = request.app.state.call_locks
     async with locks.hold(key):
         job = await platform.queue.job_of(key)
-        if job is None or job.state is not JobState.FAILED:
+        if again and job is not None and job.state is JobState.DONE:
+            await _once_more(platform, call)
+        elif job is None or job.state is not JobState.FAILED:
             hint = "Only a failed job can be tried again; see GET /v1/jobs?state=failed."
             raise JobNotFound(f"Call {call_id} has no failed job.", hint)
-        # Before a worker can have the job: what it writes of the call's status stands.
-        await platform.transcripts.set_status(key, Status.RECORDED)
-        await platform.queue.retry_failed(key)
+        else:
+            # Before a worker can have the job: what it writes of the call's status stands.
+            await platform.transcripts.set_status(key, Status.RECORDED)
+            await platform.queue.retry_failed(key)
     job = await platform.queue.job_of(key)
     if job is None:
         raise JobNotFound(f"Call {call_id} has no job.")
     return JobBody.of(job)
+
+
+async def _once_more(platform: Platform, call: Call) -> None:
+    """The transcript that stands goes on to stand until another takes its place. Raises
+    RecordingNotFound where its recording is not kept any more."""
+    if call.recording is None or call.recording == redacted_key(call.key):
+        raise RecordingNotFound(
+            f"The original recording of call {call.key.call_id} is not kept.",
+            "What stands is all there is of it; see the setting keep_original_h.",
+        )
+    await asyncio.to_thread(stat_recording, local_path(platform.store, call.recording))
+    await platform.queue.again(call.key)

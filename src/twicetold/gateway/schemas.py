@@ -108,6 +108,8 @@ class CallBody(BaseModel):
         description="Word error rate of the draft against the canonical transcript."
     )
     draft_wer_normaliser: str | None
+    sentiment: float | None = Field(None, description="How it went, from -1 to 1.")
+    lead_score: float | None = Field(None, description="By the tenant's rubric, from 0 to 100.")
     error_code: str | None
     error: str | None
     error_hint: str | None = Field(description="What to do about the error.")
@@ -131,6 +133,8 @@ class CallBody(BaseModel):
             provisional=call.provisional,
             draft_wer=call.draft_wer,
             draft_wer_normaliser=call.draft_wer_normaliser,
+            sentiment=call.sentiment,
+            lead_score=call.lead_score,
             error_code=call.error_code,
             error=call.error,
             error_hint=None if call.error_code is None else hint_of(call.error_code),
@@ -151,6 +155,10 @@ class WordBody(BaseModel):
     end: float
     text: str
     probability: float | None = None
+    redacted: str | None = Field(
+        None, description="The kind of what was removed here; text stands in."
+    )
+    speaker: str | None = Field(None, description="The engine's own label of who said it.")
 
 
 class SegmentBody(BaseModel):
@@ -166,6 +174,8 @@ class SegmentBody(BaseModel):
     words: list[WordBody]
     failed: bool = False
     engine: str = ""
+    sentiment: float | None = Field(None, description="From -1 to 1, where it was judged.")
+    safe: bool | None = Field(None, description="Redaction has been over it.")
 
 
 class TranscriptBody(BaseModel):
@@ -189,6 +199,32 @@ class TranscriptBody(BaseModel):
     language: str
     length_s: float | None
     segments: list[SegmentBody]
+
+
+class InsightsBody(BaseModel):
+    """What is known of a call besides its words; what is not there was not asked for, or is left
+    out (`failed_stages`)."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "call_id": "call-7f3a",
+                    "revision": "5e0c71",
+                    "removed": [
+                        {"kind": "phone", "start": 12.4, "end": 16.1, "channel": 1, "speaker": "2"}
+                    ],
+                    "failed_stages": [],
+                }
+            ]
+        },
+    )
+    call_id: str
+    revision: str = Field(description="Of the canonical transcript that it belongs to.")
+    failed_stages: list[dict[str, str]] = Field(
+        default=[], description="Stages that were left out, each with the code of its error."
+    )
 
 
 class WaveformBody(BaseModel):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from twicetold.errors import BadParameter
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.schemas import ERRORS, HitsBody
+from twicetold.gateway.withholding import redacts
 
 router = APIRouter(tags=["search"])
 
@@ -33,4 +34,7 @@ async def search(
     """Search the best version of each of the tenant's calls."""
     if not q.strip():
         raise BadParameter("q got nothing.", "It takes the words to look for.")
-    return HitsBody.of(await platform_of(request).transcripts.search(tenant, q, limit, cursor))
+    platform = platform_of(request)
+    safe_only = redacts(platform, tenant)
+    found = await platform.transcripts.search(tenant, q, limit, cursor, safe_only=safe_only)
+    return HitsBody.of(found)

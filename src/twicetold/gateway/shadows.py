@@ -15,6 +15,7 @@ from twicetold.errors import SwapLost, TranscriptNotFound
 from twicetold.gateway.auth import platform_of, tenant_of
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, SegmentBody
+from twicetold.gateway.withholding import redacts, refuse_unsafe
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
 from twicetold.transcripts import Shadow, Transcripts
@@ -25,7 +26,8 @@ Tenant = Annotated[str, Depends(tenant_of)]
 
 _NAMED = {"call_id", "mode"}
 _ATTEMPTS = 3
-_PLAIN = {"failed": False, "engine": ""}  # what a segment says only where it is otherwise
+# What a segment says only where it is otherwise.
+_PLAIN = {"failed": False, "engine": "", "sentiment": None}
 _NONE = "It is made after the canonical transcript, where the tenant has a shadow engine."
 
 
@@ -101,6 +103,8 @@ async def show_shadow(
     platform, key = platform_of(request), CallKey.checked(tenant, call_id)
     await find_call(platform, key)
     shadow, segments = await _read(platform.transcripts, key, mode)
+    if redacts(platform, tenant):
+        refuse_unsafe(key, segments)
     content = await asyncio.to_thread(_rendered, shadow, segments)
     return Response(content, media_type="application/json")
 

@@ -24,6 +24,7 @@ from twicetold.gateway.context import Platform
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, TicketScope, TranscriptBody
 from twicetold.gateway.tickets import tenant_or_ticket
+from twicetold.gateway.withholding import redacts, refuse_unsafe, shown_draft
 from twicetold.speech.identity import CallKey
 from twicetold.speech.subtitles import to_srt, to_txt, to_vtt
 from twicetold.speech.transcript import Segment
@@ -129,6 +130,8 @@ async def _read(
             segments = [segment async for segment in platform.transcripts.segments(key, version)]
         except SwapLost:
             continue
+        if redacts(platform, key.tenant):
+            segments = _shown(key, version, segments)
         if version is Version.CANONICAL:
             after = await find_call(platform, key)
             if after.canonical_revision == revision:
@@ -138,6 +141,14 @@ async def _read(
         same = matches(held, _etag(version, revision, form))
         return Reading(call, version, revision, None if same else segments)
     raise SwapLost(f"The transcript of call {key.call_id} keeps changing.", "Ask again.")
+
+
+def _shown(key: CallKey, version: Version, segments: list[Segment]) -> list[Segment]:
+    """Raises RedactionUnavailable."""
+    if version is Version.DRAFT:
+        return shown_draft(segments)
+    refuse_unsafe(key, segments)
+    return segments
 
 
 def _choose(call: Call, wanted: Wanted) -> Version:

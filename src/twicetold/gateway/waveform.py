@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from obstore.exceptions import NotFoundError
 
 from twicetold.errors import CallDeleted, RecordingNotFound, Unavailable
-from twicetold.gateway.audio import stat_of
+from twicetold.gateway.audio import recording_to_show, stat_of
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.context import Platform
 from twicetold.gateway.lookup import find_call
@@ -118,10 +118,11 @@ async def waveform(
     call = await find_call(platform, key)
     if call.recording is None:
         raise RecordingNotFound(f"Call {call_id} has no recording yet.")
-    path = local_path(platform.store, call.recording)
+    shown = await recording_to_show(platform, call)
+    path = local_path(platform.store, shown)
     _, etag = await asyncio.to_thread(stat_of, path, call_id)
     waveforms: Waveforms = request.app.state.waveforms
-    loudness = await waveforms.of(key, call.recording, etag.strip('"'))
+    loudness = await waveforms.of(key, shown, etag.strip('"'))
     return WaveformBody(
         call_id=call_id, length_s=loudness.length_s, channels=loudness.points(points)
     )

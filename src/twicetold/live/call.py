@@ -16,6 +16,7 @@ from twicetold.live.engines import Engines
 from twicetold.live.inbox import Inbox
 from twicetold.live.ledger import Ledger
 from twicetold.live.ordering import LONGEST_HOLE_S
+from twicetold.live.redacting import Ended, LiveRedactor, Redaction
 from twicetold.live.session import CallSession, SameSound, SessionState
 from twicetold.live.stabilizer import before_cut, kept, to_tell
 from twicetold.live.utterances import ChannelRunner, Utterance
@@ -59,7 +60,13 @@ class LiveCall:
         detector: Detector,
         settings: LiveSettings,
         same_sound: SameSound | None,
+        redactor: LiveRedactor | None = None,
     ) -> None:
+        """``redactor`` where personal data is to be removed from the call's words."""
+        self._redactor = redactor
+        self._redaction: Redaction | None = None
+        if redactor is not None:
+            self._redaction = Redaction(redactor.decide, self._store, record.finals)
         self._record, self.ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
         self._detector, self._settings = detector, settings
         self._loop = asyncio.get_running_loop()
@@ -115,10 +122,14 @@ class LiveCall:
     async def _hear_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(runner.run()) for runner in self._runners]
+            if self._redaction is not None:
+                tasks.append(group.create_task(self._redaction.run()))
             while self._session.state is not SessionState.CLOSED:
                 await self._step()
             for runner in self._runners:
                 await runner.drained.wait()
+            if self._redaction is not None:
+                await self._redaction.flush()
             for task in tasks:
                 task.cancel()
 
@@ -221,6 +232,11 @@ class LiveCall:
         if before and now - moment < self._settings.partial_interval_s:
             return
         self._spoken[channel] = (text, settled, now)
+        if self._redactor is not None:
+            words = self._redactor.mask(words, channel)
+            if not words:
+                return
+            text, settled = text_of(words), 0  # what stands in for them may take their neighbours
         origin = utterance.start_sample / self._rate
         partial = Partial(
             channel,
@@ -230,6 +246,7 @@ class LiveCall:
             text,
             utterance.engine,
             settled,
+            safe=self._redactor is not None,
         )
         self.ledger.caption(Caption.of(partial))
 
@@ -248,18 +265,37 @@ class LiveCall:
         if end.cut:
             words = before_cut(words, end.end_sample / self._rate)
         span = (utterance.speech_sample / self._rate, end.end_sample / self._rate)
-        final = await self.ledger.settle(
+        ended = Ended(
             channel,
             utterance.number,
-            end.boundary,
+            end,
             self._runners[channel].adaptation,
             words,
             span if utterance.failed else None,
-            cut=end.cut,
-            engine=utterance.engine,
+            utterance.engine,
+            self._loop.time(),
         )
+        if self._redaction is None:
+            await self._store(ended, words)
+        else:
+            await self._redaction.put(ended)
+
+    async def _store(self, ended: Ended, words: tuple[Word, ...]) -> None:
+        """The final of an utterance, with the words that it may have."""
+        final = await self.ledger.settle(
+            ended.channel,
+            ended.utterance,
+            ended.end.boundary,
+            ended.adaptation,
+            words,
+            ended.failed_span,
+            cut=ended.end.cut,
+            engine=ended.engine,
+            safe=self._redaction is not None,
+        )
+        self._runners[ended.channel].settled()
         if final is None:
-            self.ledger.caption(Caption.of(NoWords(channel, utterance.number)))
+            self.ledger.caption(Caption.of(NoWords(ended.channel, ended.utterance)))
 
     async def _wait_for_room(self) -> None:
         """Stop reading while an engine is behind: audio waits in the broker, not with us."""

@@ -110,12 +110,13 @@ class Ledger:
         *,
         cut: bool = False,
         engine: str = "",
+        safe: bool = False,
     ) -> Final | None:
         """Store what an utterance came to and move its channel's boundary (which may be a cut);
-        publish the final if there are words (``engine`` wrote them), or if it failed (then
-        ``failed_span`` is its start and end)."""
+        publish the final if there are words (``engine`` wrote them; ``safe``: redaction has been
+        over them), or if it failed (then ``failed_span`` is its start and end)."""
         async with self._writing:
-            final = self._final(channel, utterance, words, failed_span, engine)
+            final = self._final(channel, utterance, words, failed_span, engine, safe=safe)
             self.boundaries[channel] = boundary
             self.cuts[channel] = boundary if cut else 0  # it may end where the last one was cut
             self.utterances[channel] = utterance
@@ -170,6 +171,8 @@ class Ledger:
         words: tuple[Word, ...],
         failed_span: tuple[float, float] | None,
         engine: str,
+        *,
+        safe: bool,
     ) -> Final | None:
         if not words and failed_span is None:
             return None
@@ -184,4 +187,5 @@ class Ledger:
             words=words,
             failed=failed_span is not None,
             engine=engine,
+            safe=safe,
         )

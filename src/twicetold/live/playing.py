@@ -150,3 +150,4 @@ class PlayedCall:
             start, last = words[0].start, words[-1].end
             segment = Segment(utterance.number, channel, start, last, text_of(words), words)
             self._segments.append(segment)
+        self._runners[channel].settled()

@@ -83,8 +83,9 @@ class ChannelRunner:
         on_end: OnEnd,
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """``on_hypothesis`` and ``on_end`` are told what is heard; ``on_room`` that the backlog
-        has shrunk, whether the engine heard it or failed."""
+        """``on_hypothesis`` and ``on_end`` are told what is heard; whoever has stored what came at
+        an end calls ``settled``. ``on_room`` is told that the backlog has shrunk, whether the
+        engine heard it or failed."""
         self.channel = channel
         self._rate, self._language, self._engines = rate, language, engines
         self._learnt = Learnt.from_text(adaptation)
@@ -96,6 +97,7 @@ class ChannelRunner:
         self._member: Member[StreamingTranscriber] | None = None  # whose stream it is
         self._utterance: Utterance | None = None
         self._unfinished: deque[Begin] = deque()  # utterances whose final is not stored
+        self._unbegun: deque[Begin] = deque()  # those of them that the engine has not come to
         self.backlog_samples = 0
         self.drained = asyncio.Event()
         self.drained.set()
@@ -122,12 +124,13 @@ class ChannelRunner:
         if self.backlog_samples == 0:
             return None
         if self._utterance is None:
-            return self._unfinished[0].start_sample
+            return self._unbegun[0].start_sample
         return self._utterance.start_sample + self._utterance.samples
 
     def put(self, action: Action) -> None:
         if isinstance(action, Begin):
             self._unfinished.append(action)
+            self._unbegun.append(action)
         elif isinstance(action, Hear):
             self.backlog_samples += len(action.pcm) // 2
         self._actions.append(action)
@@ -149,6 +152,7 @@ class ChannelRunner:
 
     async def _perform(self, action: Action) -> None:
         if isinstance(action, Begin):
+            self._unbegun.popleft()
             self._utterance = Utterance(action.utterance, action.start_sample, action.speech_sample)
             self._utterance.failed = action.start_sample < self.fail_before
             self.fail_before = 0
@@ -204,6 +208,9 @@ class ChannelRunner:
             utterance.failed = False
         await self._on_end(self.channel, utterance, end, heard or Hypothesis())
         self._utterance = None
+
+    def settled(self) -> None:
+        """The final of the oldest utterance is stored, or it has none."""
         self._unfinished.popleft()
 
     async def _attempt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -15,6 +16,7 @@ from twicetold.live.dispatch import Dispatcher, Fate
 from twicetold.live.engines import LiveEngines
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import Ledger, persist_value
+from twicetold.live.redacting import LiveRedactor
 from twicetold.live.session import SameSound
 from twicetold.sessions import Sessions, State
 from twicetold.speech.events import Caption, Failed
@@ -37,10 +39,12 @@ class LiveWorker:
         settings: LiveSettings,
         *,
         same_sound: SameSound | None = None,
+        redactor: Callable[[str, str], LiveRedactor | None] = lambda tenant, language: None,
     ) -> None:
+        """``redactor`` of a tenant's calls in a language, where their words are to be redacted."""
         self._broker, self._sessions, self._engines = broker, sessions, engines
         self._detector = Detector(activity)
-        self._settings, self._same_sound = settings, same_sound
+        self._settings, self._same_sound, self._redactor = settings, same_sound, redactor
         self._calls: dict[CallKey, LiveCall] = {}
         self._foreign = Foreign()
 
@@ -115,6 +119,7 @@ class LiveWorker:
             self._detector,
             self._settings,
             self._same_sound,
+            self._redactor(key.tenant, record.language),
         )
         try:
             await call.run()

@@ -102,6 +102,10 @@ class Queue(Protocol):
     async def tally(self) -> Tally:
         """How many jobs are where. Cheap, however many are done."""
 
+    async def again(self, key: CallKey) -> None:
+        """Work on the call's newest job once more, failed or done, its attempts counted anew.
+        Raises JobNotFound where there is none that has ended."""
+
     async def retry_failed(self, key: CallKey) -> None:
         """Free the call's newest failed job, attempts counted from 0. Raises JobNotFound."""
 

@@ -89,8 +89,15 @@ class SqliteQueue:
     async def tally(self) -> Tally:
         return await self._database.read(lambda db: tally(db, self._clock()))
 
+    async def again(self, key: CallKey) -> None:
+        await self._once_more(key, ("done", "failed"))
+
     async def retry_failed(self, key: CallKey) -> None:
-        newest = f"SELECT max(number) FROM jobs WHERE {_OF_THE_CALL} AND state = 'failed'"
+        await self._once_more(key, ("failed",))
+
+    async def _once_more(self, key: CallKey, states: tuple[str, ...]) -> None:
+        these = ", ".join(f"'{state}'" for state in states)
+        newest = f"SELECT max(number) FROM jobs WHERE {_OF_THE_CALL} AND state IN ({these})"
 
         def work(db: sqlite3.Connection) -> None:
             freed = db.execute(
@@ -99,7 +106,8 @@ class SqliteQueue:
                 (self._clock(), *key),
             )
             if not freed.rowcount:
-                raise JobNotFound(f"The call {key} has no failed job.")
+                ended = " or ".join(states)
+                raise JobNotFound(f"The call {key} has no job that is {ended}.")
 
         await self._change(work)
 

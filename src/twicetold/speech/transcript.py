@@ -96,6 +96,7 @@ class Final:
     words: tuple[Word, ...] = ()
     failed: bool = False
     engine: str = ""  # whose words they are, where that is known
+    safe: bool = False  # redaction has been over it
 
     def to_dict(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -111,6 +112,8 @@ class Final:
             body["failed"] = True
         if self.engine:
             body["engine"] = self.engine
+        if self.safe:
+            body["safe"] = True
         return body
 
     @classmethod
@@ -125,6 +128,7 @@ class Final:
             words=tuple(Word.from_dict(word) for word in body["words"]),
             failed=bool(body.get("failed", False)),
             engine=body.get("engine", ""),
+            safe=bool(body.get("safe", False)),
         )
 
 
@@ -147,6 +151,7 @@ class Segment:
     failed: bool = False
     engine: str = ""  # whose words they are, where that differs from segment to segment
     sentiment: float | None = None  # -1..1, where it was judged
+    safe: bool = False  # redaction has been over it
 
     @classmethod
     def from_final(cls, final: Final) -> Segment:
@@ -160,6 +165,7 @@ class Segment:
             probability=mean_probability(final.words),
             failed=final.failed,
             engine=final.engine,
+            safe=final.safe,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,6 +185,8 @@ class Segment:
             body["engine"] = self.engine
         if self.sentiment is not None:
             body["sentiment"] = round(self.sentiment, 4)
+        if self.safe:
+            body["safe"] = True
         return body
 
     @classmethod
@@ -195,6 +203,7 @@ class Segment:
             failed=bool(body.get("failed", False)),
             engine=body.get("engine", ""),
             sentiment=body.get("sentiment"),
+            safe=bool(body.get("safe", False)),
         )
 
 

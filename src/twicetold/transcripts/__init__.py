@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
@@ -58,11 +58,16 @@ class Call:
     error_code: str | None = None
     error: str | None = None
     recording: str | None = None  # object key, once the recording is complete
+    sentiment: float | None = None  # -1..1, of the canonical transcript
+    lead_score: float | None = None  # 0..100, of the same
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A canonical transcript's name and where it came from."""
+    """A canonical transcript's name, where it came from, and what is known besides its words.
+
+    ``insights`` is what JSON can hold: its shape is that of whoever found it out.
+    """
 
     name: str
     engine: str
@@ -70,6 +75,9 @@ class Revision:
     length_s: float
     channels: int
     provisional: bool = False
+    sentiment: float | None = None
+    lead_score: float | None = None
+    insights: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +231,9 @@ class Transcripts(Protocol):
     def segments(self, key: CallKey, version: Version) -> AsyncIterator[Segment]:
         """All segments, by start time, a bounded number in memory; empty where there are none."""
 
+    async def insights(self, key: CallKey) -> dict[str, Any] | None:
+        """What came with the canonical transcript that stands; None while none does."""
+
     async def draft_finals(self, key: CallKey, after_event: int = 0) -> list[Final]:
         """The draft's finals after an event, by event (``utterance`` as saved)."""
 
@@ -242,9 +253,16 @@ class Transcripts(Protocol):
         """As ``segments``, of the call's shadow of that pass."""
 
     async def search(
-        self, tenant: str, query: str, limit: int = 20, cursor: str | None = None
+        self,
+        tenant: str,
+        query: str,
+        limit: int = 20,
+        cursor: str | None = None,
+        *,
+        safe_only: bool = False,
     ) -> HitPage:
-        """Segments of the best version of each call that hold all words of ``query``
+        """Segments of the best version of each call that hold all words of ``query``; with
+        ``safe_only`` such as redaction has been over
         ("…" for a phrase, a trailing * for a prefix; anything else is plain text)."""
 
     async def record_usage(self, usage: Usage) -> None:

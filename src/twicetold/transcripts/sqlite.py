@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from twicetold.database import Database
 from twicetold.errors import BadParameter, TwicetoldError
@@ -116,6 +117,9 @@ class SqliteTranscripts:
                 return
             page = await self._db.read(partial(reads.next_segments, key=key, before=page))
 
+    async def insights(self, key: CallKey) -> dict[str, Any] | None:
+        return await self._db.read(partial(reads.insights, key=key))
+
     async def draft_finals(self, key: CallKey, after_event: int = 0) -> list[Final]:
         return await self._db.read(partial(reads.draft_finals, key=key, after_event=after_event))
 
@@ -171,7 +175,13 @@ class SqliteTranscripts:
             page = await self._db.read(partial(shadowing.next_segments, key=key, before=page))
 
     async def search(
-        self, tenant: str, query: str, limit: int = 20, cursor: str | None = None
+        self,
+        tenant: str,
+        query: str,
+        limit: int = 20,
+        cursor: str | None = None,
+        *,
+        safe_only: bool = False,
     ) -> HitPage:
         """As the port says; a query without a word finds nothing."""
         _check_limit(limit)
@@ -179,7 +189,9 @@ class SqliteTranscripts:
         if not match:
             return HitPage([], None)
         return await self._db.read(
-            partial(find, tenant=tenant, match=match, limit=limit, cursor=cursor)
+            partial(
+                find, tenant=tenant, match=match, limit=limit, cursor=cursor, safe_only=safe_only
+            )
         )
 
     async def record_usage(self, usage: Usage) -> None:

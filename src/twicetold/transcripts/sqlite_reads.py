@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from twicetold.errors import CallDeleted, SwapLost
 from twicetold.speech.identity import CallKey
@@ -126,6 +128,11 @@ def draft_finals(db: sqlite3.Connection, key: CallKey, after_event: int) -> list
         (*key, DRAFT_REVISION, after_event),
     )
     return [final_of(row) for row in rows]
+
+
+def insights(db: sqlite3.Connection, key: CallKey) -> dict[str, Any] | None:
+    row = db.execute("SELECT body FROM insights WHERE tenant = ? AND call_id = ?", key).fetchone()
+    return None if row is None else dict(json.loads(row[0]))
 
 
 def usage(db: sqlite3.Connection, tenant: str) -> list[Usage]:

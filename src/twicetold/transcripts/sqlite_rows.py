@@ -14,19 +14,21 @@ from twicetold.transcripts.sqlite_schema import DRAFT_REVISION
 CALL_COLUMNS = (
     "tenant, call_id, status, source, language, channels, started_at, ended_at, length_s,"
     " draft_engine, canonical_engine, has_draft, canonical_revision, draft_wer,"
-    " draft_wer_normaliser, error_code, error, recording, provisional"
+    " draft_wer_normaliser, error_code, error, recording, provisional,"
+    " sentiment, lead_score"
 )
 
 SEGMENT_COLUMNS = (
-    "number, channel, start_s, end_s, text, words, speaker, probability, failed, engine"
+    "number, channel, start_s, end_s, text, words, speaker, probability, failed, engine,"
+    " sentiment, safe"
 )
 
-FINAL_COLUMNS = "number, channel, utterance, start_s, end_s, text, words, failed, engine"
+FINAL_COLUMNS = "number, channel, utterance, start_s, end_s, text, words, failed, engine, safe"
 
 INSERT_SEGMENT = (
     "INSERT INTO segments (tenant, call_id, revision, number, channel, utterance, start_s, end_s,"
-    " text, words, speaker, probability, failed, engine)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " text, words, speaker, probability, failed, engine, sentiment, safe)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 UPSERT_SEGMENT = (
@@ -34,7 +36,7 @@ UPSERT_SEGMENT = (
     " channel = excluded.channel, utterance = excluded.utterance, start_s = excluded.start_s,"
     " end_s = excluded.end_s, text = excluded.text, words = excluded.words,"
     " probability = excluded.probability, failed = excluded.failed,"
-    " engine = excluded.engine"
+    " engine = excluded.engine, safe = excluded.safe"
 )
 
 
@@ -59,6 +61,8 @@ def call_of(row: Sequence[Any]) -> Call:
         error=row[16],
         recording=row[17],
         provisional=bool(row[18]),
+        sentiment=row[19],
+        lead_score=row[20],
     )
 
 
@@ -77,6 +81,8 @@ def row_of_final(key: CallKey, final: Final) -> tuple[Any, ...]:
         mean_probability(final.words),
         final.failed,
         final.engine,
+        None,
+        final.safe,
     )
 
 
@@ -95,6 +101,8 @@ def row_of_segment(key: CallKey, revision: int, segment: Segment) -> tuple[Any, 
         segment.probability,
         segment.failed,
         segment.engine,
+        segment.sentiment,
+        segment.safe,
     )
 
 
@@ -111,6 +119,8 @@ def segment_of(row: Sequence[Any]) -> Segment:
         probability=row[7],
         failed=bool(row[8]),
         engine=row[9],
+        sentiment=row[10],
+        safe=bool(row[11]),
     )
 
 
@@ -126,16 +136,19 @@ def final_of(row: Sequence[Any]) -> Final:
         words=_words(row[6]),
         failed=bool(row[7]),
         engine=row[8],
+        safe=bool(row[9]),
     )
 
 
 def _words_json(words: Sequence[Word]) -> str:
-    """Words as short lists, without rounding: ``[start, end, text, probability]``."""
-    return json.dumps(
-        [[word.start, word.end, word.text, word.probability] for word in words],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    """Words as short lists, without rounding: ``[start, end, text, probability]``, and what few
+    words have behind it."""
+    return json.dumps([_listed(word) for word in words], ensure_ascii=False, separators=(",", ":"))
+
+
+def _listed(word: Word) -> list[Any]:
+    listed = [word.start, word.end, word.text, word.probability]
+    return [*listed, word.redacted, word.speaker] if word.redacted or word.speaker else listed
 
 
 def _words(stored: str) -> tuple[Word, ...]:

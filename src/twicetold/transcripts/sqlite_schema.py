@@ -15,8 +15,17 @@ DRAFT_REVISION = 0
 
 # Columns that came later: of a file that was made before, nobody knows whose words they are.
 LATER = {
-    "segments": {"engine": "TEXT NOT NULL DEFAULT ''"},
-    "calls": {"provisional": "INTEGER NOT NULL DEFAULT 0"},
+    "segments": {
+        "engine": "TEXT NOT NULL DEFAULT ''",
+        "sentiment": "REAL",
+        "safe": "INTEGER NOT NULL DEFAULT 0",
+    },
+    "shadow_segments": {"sentiment": "REAL", "safe": "INTEGER NOT NULL DEFAULT 0"},
+    "calls": {
+        "provisional": "INTEGER NOT NULL DEFAULT 0",
+        "sentiment": "REAL",
+        "lead_score": "REAL",
+    },
 }
 
 # What a segment has, also where it is a shadow's.
@@ -34,6 +43,8 @@ _SEGMENT = """    tenant TEXT NOT NULL,
     probability REAL,
     failed INTEGER NOT NULL DEFAULT 0,
     engine TEXT NOT NULL DEFAULT '',
+    sentiment REAL,
+    safe INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, call_id, revision, number)"""
 
 SCHEMA = f"""
@@ -59,6 +70,8 @@ CREATE TABLE IF NOT EXISTS calls (
     error TEXT,
     recording TEXT,
     provisional INTEGER NOT NULL DEFAULT 0,
+    sentiment REAL,
+    lead_score REAL,
     PRIMARY KEY (tenant, call_id)
 );
 CREATE INDEX IF NOT EXISTS calls_newest ON calls (tenant, started_at, call_id);
@@ -123,6 +136,14 @@ CREATE TABLE IF NOT EXISTS shadow_segments (
 );
 CREATE INDEX IF NOT EXISTS shadow_segments_by_time
     ON shadow_segments (tenant, call_id, revision, start_s, channel, number);
+
+-- What is known of a call besides its words, as JSON; of its canonical revision.
+CREATE TABLE IF NOT EXISTS insights (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (tenant, call_id)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS usage (
     tenant TEXT NOT NULL,

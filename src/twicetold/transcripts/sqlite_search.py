@@ -24,7 +24,7 @@ FROM segments_fts
 CROSS JOIN segments AS s ON s.id = segments_fts.rowid AND s.tenant = :tenant
 CROSS JOIN calls AS c
     ON c.tenant = s.tenant AND c.call_id = s.call_id AND c.canonical_id = s.revision
-WHERE segments_fts MATCH :match AND (
+WHERE segments_fts MATCH :match AND (s.safe OR NOT :safe_only) AND (
     :started_at IS NULL
     OR (c.started_at, c.call_id) < (:started_at, :call_id)
     OR (c.started_at = :started_at AND c.call_id = :call_id
@@ -62,12 +62,18 @@ def match_expression(query: str) -> str:
 
 
 def find(
-    db: sqlite3.Connection, tenant: str, match: str, limit: int, cursor: str | None
+    db: sqlite3.Connection,
+    tenant: str,
+    match: str,
+    limit: int,
+    cursor: str | None,
+    *,
+    safe_only: bool = False,
 ) -> HitPage:
     """One page of a tenant's hits, newest call first, in a call by time."""
     after = decode_cursor(cursor, "search", _CURSOR) if cursor is not None else (None,) * 5
     names = ("started_at", "call_id", "start_s", "channel", "number")
-    asked = {"tenant": tenant, "match": match, "limit": limit + 1}
+    asked = {"tenant": tenant, "match": match, "limit": limit + 1, "safe_only": safe_only}
     rows = db.execute(_FIND, asked | dict(zip(names, after, strict=True))).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     snippets = _snippets(db, match, [row[0] for row in rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from twicetold.transcripts.sqlite_rows import (
 )
 from twicetold.transcripts.sqlite_schema import DRAFT_REVISION
 
-_OF_A_CALL = ("segments", "revisions", "shadow_segments", "shadows", "usage", "calls")
+_OF_A_CALL = ("segments", "revisions", "shadow_segments", "shadows", "insights", "usage", "calls")
 
 
 def begin_call(db: sqlite3.Connection, call: NewCall) -> None:
@@ -114,7 +115,8 @@ def switch(
         key,
         "canonical_id = ?, canonical_revision = ?, canonical_engine = ?, language = ?,"
         " length_s = ?, channels = ?, status = ?, error_code = NULL, error = NULL,"
-        " draft_wer = NULL, draft_wer_normaliser = NULL, provisional = ?",
+        " draft_wer = NULL, draft_wer_normaliser = NULL, provisional = ?, sentiment = ?,"
+        " lead_score = ?",
         number,
         revision.name,
         revision.engine,
@@ -123,6 +125,12 @@ def switch(
         revision.channels,
         Status.DONE,
         revision.provisional,
+        revision.sentiment,
+        revision.lead_score,
+    )
+    db.execute(
+        "INSERT OR REPLACE INTO insights (tenant, call_id, body) VALUES (?, ?, ?)",
+        (*key, json.dumps(revision.insights, ensure_ascii=False, separators=(",", ":"))),
     )
     _drop_revisions(db, key, "id <> ?3", number)
 

@@ -20,6 +20,7 @@ from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.parts import (
+    enrichment_by,
     kafka_broker,
     places_of,
     policy_of,
@@ -32,6 +33,7 @@ from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.storage import open_store
 from twicetold.tenants import Tenants
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.wiring.rule_files import rules_by
 
 if TYPE_CHECKING:  # an extra
     from twicetold.sessions.redis import RedisSessions
@@ -168,6 +170,8 @@ async def carriers(
             live_engine=live,
             batch_engine=batch,
             shadow_orders=await opener.shadow_orders(),
+            enrichment=enrichment_by(settings, tenants),
+            rules=rules_by(enrichment_by(settings, tenants)),
         )
 
 

@@ -15,6 +15,8 @@ import structlog
 
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.attempt import Carriers as BatchCarriers
+from twicetold.batch.enriching import Enriching
+from twicetold.batch.originals import Originals
 from twicetold.batch.shadow import ShadowCarriers, ShadowWorker
 from twicetold.batch.shadow_orders import ShadowOrders, ShadowsDone
 from twicetold.batch.worker import BatchWorker, WorkDone
@@ -41,6 +43,7 @@ from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
+from twicetold.wiring.enriching import Enrichers
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
@@ -48,11 +51,17 @@ log = structlog.get_logger()
 
 T = TypeVar("T", bound=Informed)
 
+_ORIGINALS_EVERY_S = 60.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0  # before a role that failed begins again
 
 
 def live_worker(
-    broker: Broker, sessions: Sessions, engines: OpenLive, policy: Policy, settings: Settings
+    broker: Broker,
+    sessions: Sessions,
+    engines: OpenLive,
+    policy: Policy,
+    settings: Settings,
+    enrichers: Enrichers,
 ) -> LiveWorker:
     """The live pass on engines that have loaded."""
     infos = [member.engine.info for member in engines.streaming.values()]
@@ -63,6 +72,7 @@ def live_worker(
         open_activity(heard_alike(infos)),
         live_settings(settings),
         same_sound=same_sound,
+        redactor=enrichers.live,
     )
 
 
@@ -129,6 +139,7 @@ async def batch_pass(
     done: WorkDone,
     metrics: Metrics,
     published: Callable[[Job], Awaitable[None]],
+    enriching: Callable[[str, str], Enriching],
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
@@ -145,6 +156,7 @@ async def batch_pass(
             settings=batch_settings(settings),
             done=done,
             published=published,
+            enriching=enriching,
         )
         await worker.run()
 
@@ -155,12 +167,16 @@ async def shadows(
     settings: Settings,
     loaded: asyncio.Event,
     done: ShadowsDone,
+    enrichers: Enrichers,
 ) -> None:
     """Have shadow engines hear what they are to, until cancelled; after all other engines have
     loaded, and each when it is needed."""
     await loaded.wait()
     opened = partial(open_shadow_ear, settings)
-    await ShadowWorker(carriers, opened, policy, batch_settings(settings), done).run()
+    worker = ShadowWorker(
+        carriers, opened, policy, batch_settings(settings), done, enrichers.redacted
+    )
+    await worker.run()
 
 
 async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings) -> None:
@@ -180,6 +196,18 @@ async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings
         await noticing.run()
 
 
+async def originals(carriers: BatchCarriers, enrichers: Enrichers, settings: Settings) -> None:
+    """Remove recordings whose redacted ones are all that is to be kept. One process at a time."""
+    sweeping = Originals(
+        carriers.store,
+        carriers.transcripts,
+        lambda tenant: enrichers.by(tenant).keep_original_s,
+        min(_ORIGINALS_EVERY_S, settings.reconcile_every_s),
+    )
+    async with alone(locks_of(settings.data_dir) / "originals"):
+        await sweeping.run()
+
+
 def batch_roles(
     carriers: BatchCarriers,
     decoder: Decoder,
@@ -187,6 +215,7 @@ def batch_roles(
     settings: Settings,
     metrics: Metrics,
     orders: Queue,
+    enrichers: Enrichers,
     loaded: asyncio.Event | None = None,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """None has a part in running calls: they are kept going, whatever happens to them. ``orders``
@@ -195,7 +224,18 @@ def batch_roles(
     up, done, shadowed = loaded or asyncio.Event(), WorkDone(), ShadowsDone()
     policy = policy_of(settings, tenants)
     told = ShadowOrders(orders, carriers.transcripts, policy, shadowed).published
-    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics, told)
+    work = partial(
+        batch_pass,
+        carriers,
+        decoder,
+        tenants,
+        settings,
+        up,
+        done,
+        metrics,
+        told,
+        enrichers.batch,
+    )
     to = ShadowCarriers(orders, carriers.queue, carriers.transcripts, carriers.store)
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
@@ -203,7 +243,10 @@ def batch_roles(
     return {
         "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
-        "shadows": lasting("shadows", lambda: shadows(to, policy, settings, up, shadowed)),
+        "shadows": lasting(
+            "shadows", lambda: shadows(to, policy, settings, up, shadowed, enrichers)
+        ),
+        "originals": lasting("originals", lambda: originals(carriers, enrichers, settings)),
     }
 
 

@@ -107,6 +107,7 @@ class Channel:
     async def _end(self, channel: int, utterance: Utterance, end: End, heard: Hypothesis) -> None:
         self.ends.append((utterance.number, utterance.failed, heard.text))
         self.engines.append(utterance.engine)
+        self.runner.settled()
 
 
 @asynccontextmanager
@@ -423,3 +424,19 @@ async def test_each_utterance_is_told_what_is_expected_by_then() -> None:
         await channel.runner.drained.wait()
     assert engine.expected == [Expected(("quux",)), Expected()]
     assert again.expected == [Expected(("quux",)), Expected()]
+
+
+async def test_an_utterance_is_needed_until_its_final_is_stored() -> None:
+    engine = FakeEngine()
+    async with running(engine) as channel:
+        channel.runner.settled = lambda: None  # type: ignore[method-assign]  # it is held back
+        channel.runner.put(Begin(0, 1, 100, 100, 40))
+        channel.runner.put(Hear(0, b"one"))
+        channel.runner.put(End(0, 1, 200, 200))
+        channel.runner.put(Begin(0, 2, 300, 300, 240))
+        await channel.runner.drained.wait()
+        assert [number for number, _, _ in channel.ends] == [1]
+        assert (channel.runner.needed, channel.runner.unfinished_since) == (40, 100)
+        del channel.runner.settled
+        channel.runner.settled()
+        assert (channel.runner.needed, channel.runner.unfinished_since) == (240, 300)

@@ -1,0 +1,100 @@
+"""The stages between the words and the canonical transcript: who spoke, what must not be kept,
+how it went. Each has a checkpoint of its own; one that fails is left out, and that is told, but
+for one that fails closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from twicetold.batch.transcript import Transcript
+from twicetold.engines import EngineInfo
+from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.errors import TwicetoldError
+from twicetold.speech.transcript import Segment
+
+log = structlog.get_logger()
+
+FAILED = "failed_stages"
+
+Apply = Callable[[Step, Known, Facts], Awaitable[Known]]
+
+
+@dataclass(frozen=True, slots=True)
+class Enriching:
+    """What is made of a call's words, in order, and where that is computed. ``cover`` is what is
+    to be heard in place of personal data; "" where none is removed."""
+
+    steps: Sequence[Step] = ()
+    apply: Apply | None = None
+    cover: str = ""
+
+    @property
+    def name(self) -> str:
+        """What differs where the result could: attempts with another are other attempts."""
+        told = [(step.name, step.settings) for step in self.steps]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else "plain"
+
+
+NOTHING = Enriching()
+
+
+class Enrich:
+    """All steps, one after the other."""
+
+    name = "enrich"
+
+    def __init__(self, enriching: Enriching, info: EngineInfo) -> None:
+        self._enriching, self._info = enriching, info
+
+    async def run(self, transcript: Transcript) -> None:
+        """Raises what a step that fails closed raises."""
+        known = Known(tuple([segment async for segment in transcript.segments()]))
+        facts = transcript.facts = Facts(
+            _language_of(transcript),
+            transcript.length_s,
+            transcript.channels,
+            self._info.time_error_s,
+            self._info.word_times,
+        )
+        trail = ""
+        for step in self._enriching.steps:
+            # What a step makes of it depends on all that came before.
+            trail = hashlib.sha256(f"{trail}/{step.name}/{step.settings}".encode()).hexdigest()[:16]
+            known = await self._one(transcript, step, trail, known, facts)
+        transcript.known = replace(known, segments=_numbered(known))
+
+    async def _one(
+        self, transcript: Transcript, step: Step, trail: str, known: Known, facts: Facts
+    ) -> Known:
+        kept = await transcript.checkpoints.load_stage(step.name, trail)
+        if kept is not None:
+            return kept
+        assert self._enriching.apply is not None, "steps come with what applies them"
+        try:
+            made = await self._enriching.apply(step, known, facts)
+        except Exception as error:
+            if step.closed:
+                raise
+            code = error.code if isinstance(error, TwicetoldError) else "internal_error"
+            # Without the message of a foreign error, which may quote anything.
+            log.warning("stage_left_out", stage=step.name, code=code, error=type(error).__name__)
+            failed = [*known.insights.get(FAILED, ()), {"stage": step.name, "code": code}]
+            return known.with_insight(FAILED, failed)
+        await transcript.checkpoints.save_stage(step.name, trail, made)
+        return made
+
+
+def _language_of(transcript: Transcript) -> str:
+    """Of all channels; ``mul`` (ISO 639-2) where they were found to speak different ones."""
+    found = set(transcript.languages.values()) if transcript.language == "auto" else set()
+    return transcript.language if not found else found.pop() if len(found) == 1 else "mul"
+
+
+def _numbered(known: Known) -> tuple[Segment, ...]:
+    return tuple(replace(each, number=n) for n, each in enumerate(known.segments, 1))

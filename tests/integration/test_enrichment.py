@@ -1,0 +1,272 @@
+"""Enrichment on real files and processes: kept apart, failing closed, redacted in sound too."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.integration.batch_world import KEY, RATE, World, a_world, wav
+
+from twicetold.batch.enriching import Enriching
+from twicetold.batch.originals import Originals
+from twicetold.engines.counter import render
+from twicetold.enrich.apart import Apart
+from twicetold.enrich.steps import Facts, Known
+from twicetold.errors import EnrichmentFailed, RedactionUnavailable
+from twicetold.queue import JobState
+from twicetold.speech.transcript import Word
+from twicetold.storage import local_path, redacted_key
+from twicetold.transcripts import Status, Version
+
+pytestmark = pytest.mark.integration
+
+FACTS = Facts("en", 10.0, 1)
+
+
+@dataclass(frozen=True)
+class TakesSevens:
+    """Stands in for redaction: numbers that hold a seven are the personal data of these tests."""
+
+    name: str = "redact"
+    settings: str = "7"
+    closed: bool = True
+    error: Exception | None = None
+
+    def apply(self, known: Known, facts: Facts) -> Known:
+        if self.error is not None:
+            raise self.error
+        removed = [
+            {"kind": "seven", "start": word.start, "end": word.end, "channel": segment.channel}
+            for segment in known.segments
+            for word in segment.words
+            if "7" in word.text
+        ]
+        segments = []
+        for segment in known.segments:
+            words = tuple(map(_without_seven, segment.words))
+            text = " ".join(word.text for word in words)
+            segments.append(replace(segment, words=words, text=text, safe=True))
+        return Known(tuple(segments), {**known.insights, "removed": removed})
+
+
+def _without_seven(word: Word) -> Word:
+    return replace(word, text="[SEVEN]", redacted="seven") if "7" in word.text else word
+
+
+@dataclass(frozen=True)
+class Tells:
+    """Says which process it is applied in; or kills it, or takes its time."""
+
+    name: str = "tells"
+    settings: str = ""
+    closed: bool = False
+    kill: bool = False
+    sleep_s: float = 0.0
+
+    def apply(self, known: Known, facts: Facts) -> Known:
+        if self.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.sleep_s)
+        return known.with_insight("process", os.getpid())
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def apart() -> AsyncIterator[Apart]:
+    made = Apart()
+    yield made
+    made.close()
+
+
+# --- a process of its own -------------------------------------------------------------------
+
+
+async def test_steps_are_applied_in_another_process_that_stays(apart):
+    first = await apart.apply(Tells(), Known(()), FACTS)
+    second = await apart.apply(Tells(), Known(()), FACTS)
+    assert first.insights["process"] == second.insights["process"] != os.getpid()
+
+
+async def test_an_error_comes_across_as_it_is(apart):
+    refusal = RedactionUnavailable("No recognisers for tlh.", "Learn it.")
+    with pytest.raises(RedactionUnavailable) as caught:
+        await apart.apply(TakesSevens(error=refusal), Known(()), FACTS)
+    assert caught.value.to_dict() == refusal.to_dict()
+
+
+async def test_a_process_that_dies_is_replaced_and_a_deadly_step_given_up(apart):
+    with pytest.raises(EnrichmentFailed, match="tells died 2 times"):
+        await apart.apply(Tells(kill=True), Known(()), FACTS)
+    known = await apart.apply(Tells(), Known(()), FACTS)
+    assert "process" in known.insights
+
+
+async def test_closing_ends_it_in_the_middle_of_a_step(apart):
+    process = (await apart.apply(Tells(), Known(()), FACTS)).insights["process"]
+    running = asyncio.create_task(apart.apply(Tells(sleep_s=30.0), Known(()), FACTS))
+    await asyncio.sleep(0.2)
+    apart.close()
+    await until_gone(process)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_it_does_not_outlive_a_killed_server(tmp_path):
+    script = tmp_path / "server.py"
+    script.write_text(
+        "import asyncio, time\n"
+        "from tests.integration.test_enrichment import FACTS, Tells\n"
+        "from twicetold.enrich.apart import Apart\n"
+        "from twicetold.enrich.steps import Known\n"
+        "async def main():\n"
+        "    known = await Apart().apply(Tells(), Known(()), FACTS)\n"
+        "    print(known.insights['process'], flush=True)\n"
+        "    time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, str(script)]
+    server = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    assert server.stdout is not None
+    process = int(await server.stdout.readline())
+    server.kill()
+    await server.wait()
+    await until_gone(process)
+
+
+async def until_gone(process: int) -> None:
+    async with asyncio.timeout(20.0):
+        while _runs(process):
+            await asyncio.sleep(0.02)
+
+
+def _runs(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+# --- in the batch pass ----------------------------------------------------------------------
+
+
+async def test_a_call_is_redacted_in_words_and_sound(world, apart):
+    sound = render(0, 40, RATE)
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    await world.begin()
+    await world.queue.submit(world.record(wav(sound)))
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    segments = [one async for one in world.transcripts.segments(KEY, Version.CANONICAL)]
+    said = [word.text for segment in segments for word in segment.words]
+    assert said.count("[SEVEN]") == 4
+    assert not any("7" in word for word in said)
+    assert all(segment.safe for segment in segments)
+    insights = await world.transcripts.insights(KEY)
+    assert insights is not None
+    assert [each["kind"] for each in insights["removed"]] == ["seven"] * 4
+    original = np.frombuffer(sound, "<i2")
+    body = local_path(world.store, redacted_key(KEY)).read_bytes()
+    assert body.startswith(b"RIFF")
+    redacted = np.frombuffer(body[44:], "<i2")
+    assert len(redacted) == len(original)
+    for each in insights["removed"]:
+        assert not redacted[int(each["start"] * RATE) : int(each["end"] * RATE)].any()
+    assert np.array_equal(redacted[: int(0.5 * RATE)], original[: int(0.5 * RATE)])
+    assert not world.checkpoints()
+
+
+async def test_redaction_that_fails_publishes_nothing(world, apart):
+    refusal = RedactionUnavailable("No recognisers for tlh.")
+    enriching = Enriching((TakesSevens(error=refusal),), apart.apply, cover="beep")
+    await world.begin()
+    await world.queue.submit(world.record(wav(render(0, 20, RATE))))
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.FAILED)
+    call = await world.transcripts.call(KEY)
+    assert call is not None
+    assert (call.status, call.error_code) == (Status.FAILED, "redaction_unavailable")
+    assert call.canonical_revision is None
+    assert not local_path(world.store, redacted_key(KEY)).exists()
+
+
+async def test_a_stage_that_fails_costs_the_transcript_nothing(world, apart):
+    enriching = Enriching((Tells(kill=True), TakesSevens()), apart.apply, cover="beep")
+    await world.begin()
+    await world.queue.submit(world.record(wav(render(0, 20, RATE))))
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    insights = await world.transcripts.insights(KEY)
+    assert insights is not None
+    assert insights["failed_stages"] == [{"stage": "tells", "code": "enrichment_failed"}]
+    assert len(insights["removed"]) == 2
+
+
+async def test_the_words_of_a_stand_in_leave_nothing_unredacted_behind(world, apart, monkeypatch):
+    """Its checkpoints hold them; the engine that is wanted has others."""
+    from twicetold.batch import attempt as module
+
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    made = module.Attempt.__init__
+
+    def provisional(self, *arguments, **options):
+        made(self, *arguments, **{**options, "provisional": True})
+
+    monkeypatch.setattr(module.Attempt, "__init__", provisional)
+    await world.begin()
+    await world.queue.submit(world.record(wav(render(0, 20, RATE))))
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        async with asyncio.timeout(20.0):
+            while (await world.transcripts.call(KEY)).status is not Status.DONE:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+        assert not world.checkpoints()
+
+
+# --- how long the original is kept ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("keep_s", "goes"), [(None, False), (3600.0, False), (0.0, True)])
+async def test_an_original_goes_when_its_tenant_wants_it(world, apart, keep_s, goes):
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    await world.queue.submit(job)
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    originals = Originals(world.store, world.transcripts, lambda tenant: keep_s, 3600.0)
+    assert await originals.sweep() == (1 if goes else 0)
+    assert local_path(world.store, job.recording).exists() is not goes
+    call = await world.transcripts.call(KEY)
+    assert call is not None
+    assert call.recording == (redacted_key(KEY) if goes else job.recording)
+    assert local_path(world.store, redacted_key(KEY)).exists()
+    assert await originals.sweep() == 0
+
+
+async def test_an_original_stays_until_its_words_are_published(world):
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    covered = local_path(world.store, redacted_key(KEY))
+    covered.parent.mkdir(parents=True)
+    covered.write_bytes(b"written by an attempt that was killed before it published")
+    originals = Originals(world.store, world.transcripts, lambda tenant: 0.0, 3600.0)
+    assert await originals.sweep() == 0
+    assert local_path(world.store, job.recording).exists()
