@@ -498,16 +498,15 @@ async def test_where_no_known_voice_is_taken_everybody_is_somebody_new() -> None
         assert "known_speaker_names[]" not in server.requests[-1].fields
 
 
-async def test_a_server_that_tells_no_speakers_is_asked_for_words_alone() -> None:
+async def test_words_of_nobody_at_no_time_are_no_transcript_of_a_long_chunk() -> None:
     server = OpenAiServer()
     server.times = "none"
     async with server.open(), batch_of(server, model=DIARIZING) as engine:
-        for _ in range(2):
-            (heard,) = await engine.transcribe([SOUND], "en")
-            assert heard.text == NUMBERS
-            assert {word.speaker for word in heard.words} == {""}
-    forms = [request.text("response_format") for request in server.requests]
-    assert forms == ["diarized_json", "json", "json"]
+        with pytest.raises(EngineRefused, match="response_format 'diarized_json'"):
+            await engine.transcribe([SOUND], "en")
+        server.answers = [Answer(body={"text": NUMBERS})]
+        with pytest.raises(EngineFailed, match="no transcript"):
+            await engine.transcribe([SOUND], "en")
 
 
 # --- through the product ------------------------------------------------------------------

@@ -129,7 +129,8 @@ def test_of_a_strangers_adaptation_nothing_is_taken() -> None:
         {"segments": [{**segment(0, 1, "A"), "speaker": 5}]},
         {"segments": [{**segment(0, 1, "A"), "text": 5}]},
         {"segments": "abc"},
-        {"segments": []},
+        {"text": "one two"},
+        {"segments": None, "text": "one two"},
     ],
 )
 def test_what_is_no_answer_fails(wrong: dict[str, Any]) -> None:
@@ -137,7 +138,5 @@ def test_what_is_no_answer_fails(wrong: dict[str, Any]) -> None:
         spoken(wrong, sound_of(4), Speakers())
 
 
-def test_an_answer_without_segments_has_words_of_nobody() -> None:
-    words, speakers = spoken_of({"text": "one two"}, sound_of(4), Speakers(), Speakers())
-    assert [(word.text, word.speaker) for word in words] == [("one", ""), ("two", "")]
-    assert speakers == Speakers()
+def test_where_nobody_speaks_nobody_is_met() -> None:
+    assert spoken_of({"segments": []}, sound_of(4), Speakers(), Speakers()) == ((), Speakers())

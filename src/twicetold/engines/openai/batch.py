@@ -110,7 +110,7 @@ class OpenAiEngine(RemoteBatch):
             try:
                 return await self._requests.post(wav, self._form(language, wanted, more), private)
             except EngineRefused as error:
-                if wanted == _PLAIN or not _is_about_format(error, wanted):
+                if wanted == self._formats[-1] or not _is_about_format(error, wanted):
                     raise
                 if self._formats[0] == wanted:  # else another request has found out just now
                     self._formats.pop(0)
@@ -127,8 +127,8 @@ class OpenAiEngine(RemoteBatch):
 
 
 def _formats_of(model: str) -> list[str]:
-    if diarizes(model):
-        return [_DIARIZED, _PLAIN]
+    if diarizes(model):  # its chunks are so long that words without times could lie anywhere
+        return [_DIARIZED]
     return [_PLAIN] if tells_no_times(model) else [_TIMED, _PLAIN]
 
 
@@ -167,11 +167,12 @@ def spoken_of(
     body: dict[str, Any], sound: Sound, known: Speakers, told: Speakers
 ) -> tuple[tuple[Word, ...], Speakers]:
     """Words with their speakers, and all of these that are known now; ``told``: those of the
-    ``known`` that the server was told of. Raises EngineFailed for a body that is none."""
+    ``known`` that the server was told of. Raises EngineFailed for a body that is none, which text
+    alone is too."""
     try:
-        turns, met = told.named(turns_of(body.get("segments") or (), sound.seconds))
+        turns, met = told.named(turns_of(body["segments"], sound.seconds))
         words = _said((word for turn in turns for word in turn.words()), sound)
-        return words or words_of(body, sound), known.after(turns, met, sound)
+        return words, known.after(turns, met, sound)
     except _WRONG:
         raise _no_transcript() from None
 
