@@ -22,7 +22,8 @@ _QUESTIONS = words(
 )
 _OTHER_ANSWER = words(
     "let find hold remember know moved move changed change same different wrong right correct "
-    "not still just called calling think yet already mine between"
+    "not open closed closes records show still just called calling think yet already mine "
+    "between"
 )
 
 

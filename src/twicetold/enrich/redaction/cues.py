@@ -301,7 +301,7 @@ _WEAK: dict[str, tuple[str, ...]] = {
         "tenant at", "site is",
         "(cab|taxi|ride|lift|uber|collect|pickup|drop off|dropping) (me |us |it |)(from|at|to|"
         "off)",
-        "(office|home|place|house|flat) is",
+        "(home|place|house|flat) is",
         "(live|lives|living|stay|staying) (at|on|in)",
         "(street|apartment|flat|live|delivery|city|town|state|county)",
     ),

@@ -21,8 +21,9 @@ _NOT_IN_A_NAME = words(
     "eastern pacific central mountain monday tuesday wednesday thursday friday saturday "
     "sunday way street block blocks down hour hours minute minutes mile miles day days "
     "percent dollars dollar pound pounds star people lane one two-way busy same whole entire "
-    "per years year times month months week weeks side end kids cars bedroom bed gig megabit "
-    "speed degree items orders calls tickets point double single door storey story rooms"
+    "per years year times month months week weeks side end kids cars open closed closes "
+    "corner bedroom bed gig megabit speed degree items orders calls tickets point double "
+    "single door storey story rooms"
 )
 _HARD_GUARDS = ("unit", "decimal", "counted", "price", "model")
 _BEFORE_NUMBER = words("by number no plot door slash")
