@@ -5,7 +5,7 @@ from __future__ import annotations
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of, is_noun
 from twicetold.enrich.redaction.places import STATES, SUFFIXES, UNITS
-from twicetold.enrich.redaction.streets import Span, run_at, streets_in
+from twicetold.enrich.redaction.streets import Span, cased_in, run_at, streets_in
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
@@ -22,7 +22,8 @@ _QUESTIONS = words(
 )
 _OTHER_ANSWER = words(
     "let find hold remember know moved move changed change same different wrong right correct "
-    "not still just called calling think yet already mine between"
+    "not open closed closes records show still just called calling think yet already mine "
+    "between"
 )
 
 
@@ -36,6 +37,7 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     named = bool(cued) or near or going_on
     spans = [_with_tail(turn, span, named) for span in streets_in(turn, named)]
     asks = bool(turn.tokens) and turn.tokens[0].norm in _QUESTIONS
+    spans = _joined(spans + [_with_tail(turn, span, named) for span in cased_in(turn, named)])
     if not spans and cued and not asks:
         spans = [span for end in cued for span in _after_cue(turn, end)]
     if near and not turn.is_backchannel:
@@ -181,6 +183,8 @@ def _answer(turn: Turn) -> list[Span]:
         return []
     first, last = _with_tail(turn, (at, at), asked=True)
     rest = [t for t in tokens[last + 1 :] if not (is_glue(t) or t.norm in STOP)]
+    if tokens[last].ends:
+        rest = []
     numbered = any(run_at(turn, place) for place in range(first, last + 1))
     if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) else 0):
         return []
@@ -190,6 +194,11 @@ def _answer(turn: Turn) -> list[Span]:
 def _lead(turn: Turn) -> int:
     """Where the answer begins behind "yes", "it's", "that would be"."""
     tokens, at = turn.tokens, 0
+    led = [
+        p for p, t in enumerate(tokens[:12]) if t.norm in ("it's", "its", "that's", "at", "from")
+    ]
+    if led and not any(run_at(turn, p) for p in range(led[-1])):
+        at = led[-1] + 1
     while at < len(tokens) and not run_at(turn, at):
         token = tokens[at]
         if not (is_glue(token) or token.norm in STOP or _in_cue(turn, at)):

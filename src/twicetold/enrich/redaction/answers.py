@@ -16,6 +16,8 @@ _MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
 _COPULAS = words("is was be it's its that's thats as equals called named are were")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
 _INSIDE = words("of the and at in to for my me you i a")
+# Letters, digits and a sign among them: nothing that is spoken of but a password.
+_MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*\d)([\w]+[#@!$%&*^][\w]+|[A-Z][a-z]{3,}\d{2,}!)[.,!?]?")
 _NO_ANSWER = words(
     "name number code question answer working work wrong incorrect expired locked forgotten "
     "reset required protected correct right not invalid changed needed different case "
@@ -74,6 +76,9 @@ def _handles(turn: Turn, context: Context) -> list[Mark]:
             r.first <= at <= r.last and r.last > r.first for r in turn.runs
         ):
             continue  # a part of something longer
+        if _MIXED.fullmatch(token.raw):
+            marks.append(_mark(turn, (at, at), "password"))
+            continue
         camel = re.search(r"[a-z][A-Z]", token.raw) and token.norm.isalpha()
         plain = re.fullmatch(r"[a-z]{4,}\d{1,4}", token.raw.rstrip(".,;:!?"))
         if (
@@ -97,6 +102,9 @@ def _announced(turn: Turn) -> list[Mark]:
             continue
         start = _after_copula(turn.tokens, cue.end, cue.first)
         span = _bare(turn, cue) if start is None else _value(turn, start, cue.kind)
+        if span is None and not _is_question(turn) and cue.end < len(turn.tokens):
+            span = _at_the_end(turn, cue.kind)
+            span = span if span and span[0] > cue.end else None
         found += [_mark(turn, each, cue.kind) for each in _and_others(turn, span, cue.kind)]
     return found
 
@@ -104,6 +112,12 @@ def _announced(turn: Turn) -> list[Mark]:
 def _named_after(turn: Turn) -> list[Mark]:
     """``blue dragon is what i use for a password``: what begins the turn, before "is"."""
     cue = next((c for c in turn.cues if c.kind in _KINDS and c.strong), None)
+    put = [at for at, t in enumerate(turn.tokens[:8]) if t.norm in ("put", "used", "chose")]
+    if cue is not None and put and cue.first > put[0]:
+        value = _value(turn, put[0] + 1, cue.kind)
+        behind = turn.tokens[value[1] + 1 : cue.first] if value else []
+        if value and behind and behind[0].norm in ("for", "as"):
+            return [_mark(turn, value, cue.kind)]
     at = next((at for at, t in enumerate(turn.tokens[:7]) if t.norm in ("is", "was")), 0)
     if cue is None or not 0 < at < cue.first:
         return []
@@ -131,11 +145,12 @@ def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
         return None  # a question: what is your password
     if tokens[end - 1].norm.endswith("'s") or tokens[end - 1].raw.endswith(":"):
         return end
-    if tokens[end - 1].norm in _COPULAS:
+    if tokens[end - 1].norm in _COPULAS | {"with", "under", "to"}:
         return end
     for at in range(end, min(end + 7, len(tokens))):
         if tokens[at].norm in _COPULAS:
-            return at + 1
+            placed = at + 1 < len(tokens) and tokens[at + 1].norm in ("on", "in", "at", "under")
+            return None if placed else at + 1
         if tokens[at].ends or not (
             tokens[at].norm in STOP or tokens[at].norm in FILLERS or at < end + 4
         ):
@@ -221,6 +236,8 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     if span is None:
         return None
     end = list(_and_others(turn, span, kind))[-1][1]
+    if tokens[end].ends:
+        return span
     rest = [t for t in tokens[end + 1 :] if not (is_glue(t) or t.norm in STOP)]
     led = start and tokens[start - 1].norm in _COPULAS
     return span if led or len(rest) <= 2 else None
@@ -230,9 +247,9 @@ def _at_the_end(turn: Turn, kind: str) -> tuple[int, int] | None:
     """``i can tell you the whole thing it's purple elephant``: behind the last "it's"."""
     for at in range(len(turn.tokens) - 1, 0, -1):
         if (
-            turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's")
-            and not turn.tokens[at - 1].ends
-        ):
+            turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's", "that'd", "be")
+            or [t.norm for t in turn.tokens[max(0, at - 2) : at]] == ["is", "it"]
+        ) and not (turn.tokens[at - 1].ends):
             if turn.tokens[at].norm in STOP or turn.tokens[at].norm in _NO_ANSWER:
                 return None
             span = _value(turn, at, kind)

@@ -182,7 +182,9 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "pins",
     ),
     "password": (
-        "(magic word|safe word|code word|wifi|wi fi|wi-fi|password|pass word|passphrase|pass "
+        "(combination|lock combination|safe combination|security word|secret word|magic word|"
+        "combination|safe combination|lock combination|security word|secret word|safe word|"
+        "code word|wifi|wi fi|wi-fi|password|pass word|passphrase|pass "
         "phrase|passwords|wi fi password|wifi password|"
         "verbal password|"
         "temporary password|network key|wifi key)",
@@ -219,7 +221,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "log in|sms|text|activation|passcode|six digit|6 digit|four digit|eight digit|temporary|"
         "authorization|two factor|two step|o t p|otp|m f a|2fa|temp|unique|validation|recovery|"
         "backup|sign in) "
-        "(code|passcode|pass code|password|codes|p i n|token)",
+        "(code|passcode|pass code|codes|p i n|token)", "(one time|one-time) password",
         "(o t p|otp)",
         "code (that |)(we|i|you|they|was|it|is) (just |)(sent|texted|emailed|got|received|send|"
         "get|see|have|says|shows)",
@@ -240,7 +242,12 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "what do you (sign|log) in (with|as)",
         "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
         "under)",
-        "(sign in|sign-in|signin|login)", "(the|my|your) user",
+        "(sign in|sign-in|signin|login)", "(set|sign|put) (me|him|her|us) up as", "known as",
+        "(insta|instagram|twitter|tiktok|discord|twitch|steam|xbox|psn|snapchat|github|reddit|"
+        "telegram|"
+        "slack|skype|facebook) (name|handle|id|account|user|username|is|)",
+        "(is it|it is|still|registered|listed) (still |)under",
+        "(account|profile|user) (called|named)", "online i d", "(the|my|your) user",
         "(username|user name|userid|user id|user i d|login|log in|handle|login id|login i d|"
         "gamertag|"
         "gamer tag|screen name|screenname|user names|usernames)",
@@ -290,11 +297,16 @@ _WEAK: dict[str, tuple[str, ...]] = {
         ")(to|out to)",
         "(i am|i'm|we are|we're|he is|she is) at", "located at", "(moved|moving|move) to",
         "(have|got) you (at|down at)", "(pick|picking) (me|us|him|her) up", "come (to|pick)",
-        "(we are|we're|i'm|i am) (out |over |staying |down )at", "ship to",
+        "(we are|we're|i'm|i am) (out |over |staying |down )at", "ship to", "registered at",
+        "tenant at", "site is",
+        "(cab|taxi|ride|lift|uber|collect|pickup|drop off|dropping) (me |us |it |)(from|at|to|"
+        "off)",
+        "(home|place|house|flat) is",
         "(live|lives|living|stay|staying) (at|on|in)",
         "(street|apartment|flat|live|delivery|city|town|state|county)",
     ),
     "licence_plate": ("(car|vehicle|van|plate)",),
+    "username": ("(profile|profiles|handle|handles|user|users|logins|usernames|pretending)",),
     "pin": ("(gate|alarm|lockbox|keypad|safe)",),
 }  # fmt: skip
 _NOTHING = (

@@ -164,6 +164,17 @@ def _behind_card(turn: Turn, span: Span) -> bool:
     return any(run.digits >= 12 and run.last < span.first <= run.last + 12 for run in turn.runs)
 
 
+def _dictated(turn: Turn, span: Span) -> bool:
+    """ "Oh four twenty seven", "march of twenty nine": no time and no day is said so."""
+    said = [token.norm for token in turn.tokens[span.first : span.last + 1]]
+    if not _is_expiry(span) or _word_before(turn, span) in _ORDINARY:
+        return False
+    if span.month:
+        return len(span.parts) == 2 and "of" in said and span.parts[0].startswith("m")
+    plain = said[0] in ("oh", "o", "zero") and len(span.parts) == 1 and len(said) >= 3
+    return plain and said[-1] != "thirty"  # half past
+
+
 def _slashed(turn: Turn, span: Span) -> bool:
     """``04/27``, unless something happens on that day."""
     alone = len(span.parts) == 1 and turn.tokens[span.first].sort is Sort.DATE
@@ -179,7 +190,9 @@ def _first(turn: Turn, span: Span) -> int:
 def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) -> str:
     if marks and marks[-1].kind == "date_of_birth" and _is_the_year(span, marks[-1]):
         return "date_of_birth"
-    if _is_expiry(span) and (_behind_card(turn, span) or _slashed(turn, span)):
+    if _is_expiry(span) and (
+        _behind_card(turn, span) or _slashed(turn, span) or _dictated(turn, span)
+    ):
         return "card_expiry"
     cue = next((c for c in reversed(turn.cues) if c.end <= span.first), None)
     if cue is not None and cue.strong and cue.kind not in (ANY, TAIL):

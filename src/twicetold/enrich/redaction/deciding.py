@@ -20,6 +20,7 @@ _COPULAS = words(
 _ALWAYS = frozenset(
     {"unit", "decimal", "dialled", "model", "price"}
 )  # guards that no question overrules
+_BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
 _RECENT = 4  # turns after a datum in which it is repeated and mended
@@ -333,11 +334,15 @@ class _Decider:
             return ""
         if kind == "postcode" and not self._is_postcode(run):
             return ""
-        if kind and (run.size >= 9 or run.letters >= 3):
+        if kind and (run.size >= 9 or run.letters >= 3 or kind == "licence_plate"):
             return kind
+        if run.size in (3, 4) and not run.letters and self._is_on_the_back(run):
+            return "cvv"
         spelled = sum(token.sort is Sort.LETTER for token in said)
         if spelled >= 2 and run.digits >= 3 and run.size >= 6:
             return "reference"
+        if spelled >= 3 and run.digits and run.size >= 5:
+            return "licence_plate"
         if run.letters >= 2 and run.digits >= 5 and any("-" in token.norm for token in said):
             return "reference"
         dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
@@ -364,6 +369,12 @@ class _Decider:
         if any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1]):
             return letters >= 2
         return letters >= (3 if named else 4) and not self._is_acronyms(run)
+
+    def _is_on_the_back(self, run: Run) -> bool:
+        """ "The back is four four one": of a card, if it is dictated."""
+        before = {token.norm for token in self._tokens[max(0, run.first - 6) : run.first]}
+        said = run.spelled_out or run.written
+        return said and bool(before & _BACK) and not is_year(run) and not self.guard
 
     def _is_postcode(self, run: Run) -> bool:
         """Whether its two halves are written apart, or all of it in one, or letter by letter."""

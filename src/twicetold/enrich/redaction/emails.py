@@ -85,7 +85,13 @@ def _is_handle_sign(turn: Turn, at: int) -> bool:
     tokens = turn.tokens
     if tokens[at].norm == "underscore":
         return True
-    if tokens[at].norm not in ("dash", "hyphen", "dot") or not _in_run(turn, at + 2):
+    dotted = tokens[at].norm == "dot"
+    if not dotted and (tokens[at].norm not in ("dash", "hyphen") or not _in_run(turn, at + 2)):
+        return False
+    if dotted and any(
+        t.norm in ("dot", "w", "slash")
+        for t in tokens[at + 2 : at + 3] + tokens[max(0, at - 3) : at]
+    ):
         return False
     plain = [t.sort is Sort.WORD and t.norm not in STOP for t in (tokens[at - 1], tokens[at + 1])]
     return all(plain) and tokens[at + 1].norm not in _ENDINGS

@@ -5,20 +5,23 @@ from __future__ import annotations
 from twicetold.enrich.redaction.vocabulary import words
 
 SUFFIXES = words(
-    "street st road rd avenue ave drive dr lane ln court ct boulevard blvd way place pl close "
-    "crescent terrace square sq parkway pkwy circle cir gardens grove hill park row mews walk "
-    "trail highway hwy alley heights loop run ridge pike turnpike plaza quay wharf esplanade "
-    "parade broadway green rise vale view meadow meadows fields cottages villas nagar marg "
-    "colony cross"
+    "estate enclave street st road rd avenue ave drive dr lane ln court ct boulevard blvd way "
+    "place pl close crescent terrace square sq parkway pkwy circle cir gardens grove hill "
+    "park row mews walk trail highway hwy alley heights loop run ridge pike turnpike plaza "
+    "quay wharf esplanade parade broadway green rise vale view meadow meadows fields cottages "
+    "villas nagar marg colony cross"
 )
 # Those that stand in many sentences: an address only close behind a number.
 VAGUE_SUFFIXES = words(
-    "way place close park hill run drive row walk court circle square view green rise cross "
-    "trail loop fields ridge colony parade st dr ct pl plaza gardens terrace heights meadow "
-    "pike alley grove"
+    "estate enclave way place close park hill run drive row walk court circle square view "
+    "green rise cross trail loop fields ridge colony parade st dr ct pl plaza gardens terrace "
+    "heights meadow pike alley grove"
 )
 # Not streets, and named like them: only behind a number.
-BUILDINGS = words("house building lodge mansions tower towers residency cottage farm granary")
+BUILDINGS = words(
+    "annexe barn mill maltings manor hall annexe barn mill maltings manor hall house building "
+    "lodge mansions tower towers residency cottage farm granary"
+)
 UNITS = words(
     "apartment apt flat unit suite ste floor lot room building block tower house penthouse "
     "box sector plot phase stage level villa"

@@ -18,10 +18,12 @@ from twicetold.enrich.redaction.vocabulary import STOP, words
 
 _MOST_NAME = 4
 _NOT_IN_A_NAME = words(
-    "way street block blocks down hour hours minute minutes mile miles day days percent "
-    "dollars dollar pound pounds star people lane one two-way busy same whole entire per "
-    "years year times month months week weeks side end kids cars bedroom bed gig megabit "
-    "speed degree items orders calls tickets point double single door storey story rooms"
+    "eastern pacific central mountain monday tuesday wednesday thursday friday saturday "
+    "sunday way street block blocks down hour hours minute minutes mile miles day days "
+    "percent dollars dollar pound pounds star people lane one two-way busy same whole entire "
+    "per years year times month months week weeks side end kids cars open closed closes "
+    "corner bedroom bed gig megabit speed degree items orders calls tickets point double "
+    "single door storey story rooms"
 )
 _HARD_GUARDS = ("unit", "decimal", "counted", "price", "model")
 _BEFORE_NUMBER = words("by number no plot door slash")
@@ -173,6 +175,8 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     unit = end + 1 < len(tokens) and tokens[end].norm in UNITS and run_at(turn, end + 1)
     directed = named and names[0] in DIRECTIONS and len(names) > 1
     directed = directed or (names[0] in PREFIXES and len(names) > 1)
+    ordinal = any(token.sort is Sort.ORDINAL for token in tokens[run.last + 1 : end])
+    directed = directed or (names[0] in DIRECTIONS and ordinal)
     return (run.first, _end(turn, end - 1)) if unit or directed else None
 
 
@@ -199,6 +203,33 @@ def _box(turn: Turn, at: int) -> Span | None:
         rural = before.first - 2 if said[before.first - 2 :][:1] == ["rural"] else before.first - 1
         return rural, run.last
     return None
+
+
+def cased_in(turn: Turn, named: bool) -> list[Span]:
+    """``12 Rosewood, Clonmel``: by its capitals, where a recogniser writes them."""
+    tokens, found = turn.tokens, []
+    for at, token in enumerate(tokens):
+        number = token.sort in (Sort.DIGITS, Sort.CODE) and len(token.value) <= 5
+        slashed = token.sort is Sort.DATE and token.norm.count("/") == 1
+        if not (number or slashed) or token.ends or token.norm[:1] == "0":
+            continue
+        end = at + 1
+        while end < len(tokens) and end - at <= _MOST_NAME and _is_capital(turn, end):
+            end += 1
+            if tokens[end - 1].pauses or tokens[end - 1].ends:
+                break
+        names = [each.norm for each in tokens[at + 1 : end]]
+        suffixed = any(norm in SUFFIXES | BUILDINGS for norm in names[1:] or names)
+        town = end < len(tokens) and tokens[end - 1].pauses and _is_capital(turn, end)
+        if names and (suffixed or (not slashed and (named or (town and at > 0)))):
+            found.append((_with_unit(turn, at), end - 1))
+    return found
+
+
+def _is_capital(turn: Turn, at: int) -> bool:
+    token = turn.tokens[at]
+    plain = token.sort is Sort.WORD and token.raw[:1].isupper() and not token.raw[1:2].isupper()
+    return plain and token.norm not in _NOT_IN_A_NAME
 
 
 def _unit(turn: Turn, at: int) -> Span | None:
