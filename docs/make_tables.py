@@ -55,6 +55,7 @@ MEANINGS = {
     "transcript_not_found": "a version that this call does not have: an upload has no draft",
     "recording_not_found": "the call has no recording yet",
     "job_not_found": "the call has no (failed) job",
+    "webhook_not_found": "there is no such endpoint, or no such delivery that failed",
     "call_id_in_use": "a call of that id is running",
     "call_id_used": "a call of that id is over, or has another recording",
     "call_deleted": "the call was deleted, for good",
@@ -99,7 +100,7 @@ LIVE_ONLY = {
 }  # fmt: skip
 HTTP_ONLY = {
     "empty_audio", "playlist_refused", "upload_too_large", "call_not_found",
-    "transcript_not_ready", "recording_not_found", "job_not_found",
+    "transcript_not_ready", "recording_not_found", "job_not_found", "webhook_not_found",
 }  # fmt: skip
 
 

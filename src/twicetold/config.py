@@ -62,6 +62,13 @@ _HOST = _about(
     "a host name or an IP address",
 )
 _TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the data directory.")
+# What AWS's own figures come to; see docs/how-to/usage-and-cost.md.
+_AWS_PRICES = "parakeet=0.00011/audio_min, whisper=0.006/audio_min"
+_PRICES = _about(
+    "What engines cost: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price per audio_min or "
+    "compute_s; unset: nothing.",
+    shape="prices such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s",
+)
 _MODELS_DIR = _about("Where models lie; unset: twicetold/models in the user's cache directory.")
 _HUB = _about(
     "Where models are fetched from: Hugging Face, or a mirror of it.",
@@ -187,7 +194,34 @@ class Settings:
         metadata=_about("Rubric of the lead score: a file, or default; unset: no score."),
     )
     rules: str | None = field(
-        default=None, metadata=_about("File of phrase rules and alerts; unset: none.")
+        default=None,
+        metadata=_about("Phrase rules and alerts: a file, or default; unset: none."),
+    )
+    llm_url: str | None = field(
+        default=None,
+        metadata=_remote(
+            "Language model that judges, for tenants whose allow_remote names llm; unset: none.",
+            "http://127.0.0.1:8000/v1",
+        ),
+    )
+    llm_model: str | None = field(default=None, metadata=_about("Its name at that server."))
+    llm_key: str | None = field(
+        default=None, repr=False, metadata=_secret("Its key; a server of your own may want none.")
+    )
+    llm_tokens: int = field(
+        default=100_000, metadata=_range("Tokens that a call may cost there.", 100, 10_000_000)
+    )
+    prices: str | None = field(default=_AWS_PRICES, metadata=_PRICES)
+    currency: str = field(
+        default="USD",
+        metadata=_about("What prices are in; it is only shown.", r"[A-Z]{3}", "a code such as EUR"),
+    )
+    webhook_networks: str | None = field(
+        default=None,
+        metadata=_about(
+            "Private networks that webhooks may go to; unset: none, the public internet alone.",
+            shape="networks such as 10.0.0.0/8, 127.0.0.1, or all",
+        ),
     )
     models_dir: Path | None = field(default=None, metadata=_MODELS_DIR)
     models_hub: str = field(default="https://huggingface.co", metadata=_HUB)

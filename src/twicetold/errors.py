@@ -31,7 +31,8 @@ TwicetoldError
 │   ├── TranscriptNotReady             transcript_not_ready
 │   ├── TranscriptNotFound             transcript_not_found
 │   ├── RecordingNotFound              recording_not_found
-│   └── JobNotFound                    job_not_found
+│   ├── JobNotFound                    job_not_found
+│   └── WebhookNotFound                webhook_not_found
 ├── Conflict                         the state of things says no
 │   ├── CallInUse                      call_id_in_use
 │   ├── CallUsed                       call_id_used
@@ -265,6 +266,11 @@ class RecordingNotFound(NotFound):
 class JobNotFound(NotFound):
     code = "job_not_found"
     default_hint = "List the jobs with 'twicetold jobs list'."
+
+
+class WebhookNotFound(NotFound):
+    code = "webhook_not_found"
+    default_hint = "See 'twicetold webhooks list' and 'twicetold webhooks deliveries'."
 
 
 # --- the state of things says no ------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +40,9 @@ from twicetold.installation import known_installation
 from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.tenants import Tenants
+from twicetold.transcripts.prices import SHAPE, Prices
+from twicetold.transcripts.usage import UsageFilter, UsageGroup, UsageLine
+from twicetold.webhooks.addresses import Allowed
 
 if TYPE_CHECKING:
     from twicetold.broker import Coordination
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
     from twicetold.engines.models.pulling import Pulled, Watcher
     from twicetold.queue import JobState, JobStatus, Queue
     from twicetold.transcripts import Transcripts
+    from twicetold.webhooks import Endpoint, Event, Outcome
+    from twicetold.webhooks.sqlite import SqliteOutbox
 
 log = structlog.get_logger()
 
@@ -58,6 +63,8 @@ _PACKAGES = {  # by the scheme that needs them
     "redis": "redis",
     "rediss": "redis",
 }
+_USAGE_LINES = 1000  # at once
+_LIVE = (Use.LIVE_FINAL, Use.LIVE)
 _EXTRAS = {"confluent-kafka": "kafka", "aio-pika": "rabbitmq", "redis": "redis"}
 
 __all__ = [
@@ -69,6 +76,7 @@ __all__ = [
     "enrichment_by",
     "enrichment_of",
     "kafka_broker",
+    "live_devices",
     "model_cache",
     "model_named",
     "models_here",
@@ -79,6 +87,7 @@ __all__ = [
     "open_live_engines",
     "places_of",
     "policy_of",
+    "prices_of",
     "pull_model",
     "queued_jobs",
     "rabbit_broker",
@@ -90,6 +99,9 @@ __all__ = [
     "takes_vocabulary",
     "try_broker",
     "try_sessions",
+    "try_webhook",
+    "usage_kept",
+    "webhooks_kept",
     "wishes_of",
 ]
 
@@ -143,6 +155,30 @@ def engines_wanted(settings: Settings, tenants: Tenants, use: Use) -> Wanted:
     return Wanted(server, tuple(besides))
 
 
+def live_devices(settings: Settings, tenants: Tenants) -> Callable[[str], str]:
+    """What live engines run on, by their labels, of several by the first; "" of a stranger's."""
+    found: dict[str, str] = {}
+    theirs = (wishes_of(settings), *(tenant.wishes for tenant in tenants.list()))
+    for wish in (each for wishes in theirs for use in _LIVE for each in wishes.of(use)):
+        with contextlib.suppress(SettingError):  # its model is on another machine
+            info = engine_info(wish.name, settings.models_path)
+            found.setdefault(info.label, info.device)
+    return lambda label: found.get(label.split(",")[0].strip(), "")
+
+
+def prices_of(settings: Settings) -> Prices:
+    """What engines cost. Raises SettingError for a table with a mistake, or an engine that there
+    is not."""
+    prices = Prices.parse(settings.prices or "")
+    for name in prices.engines:
+        if name not in ENGINES:
+            raise SettingError(
+                f"prices names engine {name!r}; there are {', '.join(ENGINES)}.",
+                f"It takes {SHAPE}.",
+            )
+    return prices
+
+
 def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
     """Raises SettingError for a tenant's wish for engines that are not there."""
     if wish in ("vocabulary", "languages", "shadow_share"):
@@ -153,6 +189,7 @@ def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
             require_pass(name, info, live=wish in (Use.LIVE, Use.SHADOW_LIVE))
         return
     remote = [name for name, engine in ENGINES.items() if engine.info.remote]
+    remote.append("llm")  # the language model that judges; see llm_url
     for name in _remotes(value):
         if name not in remote:
             raise SettingError(
@@ -416,6 +453,45 @@ async def shadows_kept(data_dir: Path) -> AsyncIterator[ShadowsKept]:
         orders = await asyncio.to_thread(SqliteQueue, data_dir / "shadows.sqlite3")
         stack.push_async_callback(orders.aclose)
         yield ShadowsKept(transcripts, orders)
+
+
+async def usage_kept(
+    data_dir: Path, days: tuple[str, str], group: Sequence[str]
+) -> tuple[list[UsageLine], UsageLine]:
+    """All tenants' usage from the first day to the last, and its sum, from the data directory
+    itself; it may be in use. Raises SettingError where there is no store of calls in it."""
+    async with shadows_kept(data_dir) as kept:
+        only, by = UsageFilter(None, *days), [UsageGroup(name) for name in group]
+        page = await kept.transcripts.usage(only, by, _USAGE_LINES)
+        lines = list(page.lines)
+        while page.cursor is not None:
+            page = await kept.transcripts.usage(only, by, _USAGE_LINES, page.cursor)
+            lines += page.lines
+    return lines, page.total
+
+
+@asynccontextmanager
+async def webhooks_kept(data_dir: Path) -> AsyncIterator[SqliteOutbox]:
+    """Endpoints and deliveries of all tenants, from the data directory itself; it may be in use."""
+    from twicetold.webhooks.sqlite import SqliteOutbox
+
+    outbox = await asyncio.to_thread(SqliteOutbox, data_dir / "webhooks.sqlite3")
+    try:
+        yield outbox
+    finally:
+        await outbox.aclose()
+
+
+async def try_webhook(settings: Settings, endpoint: Endpoint, event: Event) -> Outcome:
+    """Send one event now, as the server would, and once."""
+    from twicetold.webhooks.posting import Poster
+    from twicetold.webhooks.sending import send
+
+    poster = Poster(Allowed.parse(settings.webhook_networks or ""))
+    try:
+        return await send(poster.post, endpoint, event, event.at)
+    finally:
+        await poster.aclose()
 
 
 @asynccontextmanager

@@ -14,8 +14,11 @@ from pathlib import Path
 from types import MethodType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.contracts.transcripts_contract import (
     KEY,
+    PRICES,
     REVISION,
     TranscriptsContract,
     a_shadow,
@@ -30,15 +33,17 @@ from tests.contracts.transcripts_contract import (
 from twicetold.errors import CorruptDatabase
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
-from twicetold.transcripts import Version, sqlite_purge
+from twicetold.transcripts import Version, sqlite_purge, sqlite_usage
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.transcripts.sqlite_schema import SCHEMA
+from twicetold.transcripts.usage import Usage, UsageFilter
 
 pytestmark = pytest.mark.contracts
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteTranscripts]:
-    made = SqliteTranscripts(tmp_path / "transcripts.db")
+    made = SqliteTranscripts(tmp_path / "transcripts.db", prices=PRICES)
     yield made
     await made.aclose()
 
@@ -279,3 +284,50 @@ def test_a_damaged_file_is_refused_untouched(tmp_path: Path) -> None:
     with pytest.raises(CorruptDatabase, match=r"transcripts\.db"):
         SqliteTranscripts(path)
     assert path.read_bytes() == damaged
+
+
+# --- usage ----------------------------------------------------------------------------------
+
+
+async def test_rows_of_before_there_were_attempts_are_counted_on(tmp_path: Path) -> None:
+    path = tmp_path / "transcripts.db"
+    first = SqliteTranscripts(path)
+    await first.begin_call(new_call())
+    await first.aclose()
+    with closing(sqlite3.connect(path)) as db, db:
+        row = ("acme", "call-1", "batch", "careful", 60.0, 4.0, 0.5)
+        db.execute("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    for _ in range(2):
+        again = SqliteTranscripts(path)
+        total = (await again.usage(UsageFilter("acme"), [])).total
+        assert (total.passes, total.audio_s, total.compute_s, total.cost) == (1, 60.0, 4.0, 0.5)
+        await again.aclose()
+
+
+_ATTEMPTS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(1, 9)), min_size=1, max_size=12
+)
+
+
+@given(told=_ATTEMPTS, buried=st.booleans())
+def test_audio_counts_once_whatever_is_attempted_told_again_or_deleted(
+    told: list[tuple[str, bool, int]], buried: bool
+) -> None:
+    """Computing is what each attempt told last of itself: it only grows."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SCHEMA)
+        most: dict[str, int] = {}
+        for attempt, whole, compute_s in told:
+            most[attempt] = max(compute_s, most.get(attempt, 0))
+            audio_s = 60.0 if whole else 0.0
+            sqlite_usage.record(
+                db, Usage(KEY, "batch", "careful", audio_s, compute_s, attempt=attempt), PRICES
+            )
+        if buried:
+            sqlite_usage.keep_sums(db, KEY)
+            sqlite_usage.keep_sums(db, KEY)
+        total = sqlite_usage.sums(db, UsageFilter("acme"), [], 1, None).total
+    whole = any(each[1] for each in told)
+    assert (total.passes, total.audio_s) == ((1, 60.0) if whole else (0, 0.0))
+    assert (total.attempts, total.compute_s) == (len(most), sum(most.values()))
+    assert total.cost == pytest.approx(0.1 if whole else 0.0)

@@ -1,4 +1,5 @@
-"""What every transcript store does. Adapters inherit the suite and give it a ``store``."""
+"""What every transcript store does. Adapters inherit the suite and give it a ``store``, whose
+prices are PRICES."""
 
 from __future__ import annotations
 
@@ -20,12 +21,15 @@ from twicetold.transcripts import (
     Shadow,
     Status,
     Transcripts,
-    Usage,
     Version,
 )
+from twicetold.transcripts.prices import Prices
+from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsageLine
 
 KEY = CallKey("acme", "call-1")
 OTHER = CallKey("other", "call-1")  # the same call id, another tenant
+DAY_1, DAY_2 = 1_795_172_400.0, 1_795_258_800.0  # 2026-11-20 and -21, 11:00 UTC
+PRICES = Prices.parse("careful=0.1/audio_min, careful@cuda=0.5/audio_min+0.25/compute_s")
 REVISION = Revision("r1", "careful", "en", length_s=9.5, channels=2)
 
 
@@ -89,6 +93,11 @@ async def save_both(store: Transcripts, key: CallKey, shadowed: str = "shadowed 
     await store.begin_call(new_call(key))
     await store.save_canonical(key, REVISION, stream([segment(1, "canonical words")]))
     await store.save_shadow(key, a_shadow(key), stream([segment(1, shadowed)]))
+
+
+async def lines(store: Transcripts, *group: UsageGroup | str) -> list[UsageLine]:
+    by = [UsageGroup(each) for each in group]
+    return list((await store.usage(UsageFilter("acme"), by)).lines)
 
 
 def plain(hit: Hit) -> str:
@@ -609,18 +618,90 @@ class TranscriptsContract:
 
     # --- usage ----------------------------------------------------------------
 
-    async def test_record_usage_keeps_one_row_a_call_and_pass(self, store: Transcripts) -> None:
-        live = Usage(KEY, "live", "quick", audio_s=10.0, compute_s=2.0)
-        batch = Usage(KEY, "batch", "careful", audio_s=10.0, compute_s=4.0, cost=0.5)
-        await store.record_usage(live)
-        await store.record_usage(replace(live, compute_s=9.0))
-        await store.record_usage(batch)
-        await store.record_usage(replace(live, key=OTHER))
-        assert sorted(await store.usage("acme"), key=lambda row: row.pass_) == [
-            batch,
-            replace(live, compute_s=9.0),
+    async def test_audio_counts_once_and_computing_for_every_attempt(
+        self, store: Transcripts
+    ) -> None:
+        first = Usage(KEY, "batch", "careful", 60.0, 4.0, attempt="1", at=DAY_1)
+        await store.record_usage(replace(first, audio_s=0.0, compute_s=3.0))  # as it grew
+        await store.record_usage(replace(first, audio_s=0.0))
+        await store.record_usage(first)
+        await store.record_usage(replace(first, attempt="2", compute_s=9.0, at=DAY_2))
+        [line] = await lines(store, UsageGroup.PASS)
+        assert line == UsageLine({UsageGroup.PASS: "batch"}, 1, 2, 60.0, 13.0, line.cost)
+        by_day = await lines(store, UsageGroup.DAY)
+        assert [(each.group[UsageGroup.DAY], each.audio_s, each.compute_s) for each in by_day] == [
+            ("2026-11-20", 60.0, 4.0),  # audio stays on the day on which it was first heard
+            ("2026-11-21", 0.0, 9.0),
         ]
-        assert await store.usage("third") == []
+
+    async def test_audio_is_of_the_engine_that_heard_it_last(self, store: Transcripts) -> None:
+        stand_in = Usage(KEY, "batch", "quick", 60.0, 1.0, attempt="1", at=DAY_1)
+        await store.record_usage(stand_in)
+        await store.record_usage(replace(stand_in, engine="careful", compute_s=5.0, attempt="2"))
+        found = {each.group[UsageGroup.ENGINE]: each for each in await lines(store, "engine")}
+        assert (found["quick"].audio_s, found["quick"].compute_s) == (0.0, 1.0)
+        assert (found["careful"].audio_s, found["careful"].compute_s) == (60.0, 5.0)
+
+    async def test_what_is_told_late_or_again_takes_nothing_away(self, store: Transcripts) -> None:
+        used = Usage(KEY, "batch", "careful", 60.0, 4.0, attempt="1", at=DAY_1)
+        await store.record_usage(used)
+        before = await lines(store, *UsageGroup)
+        await store.record_usage(replace(used, audio_s=0.0, compute_s=2.0))
+        await store.record_usage(used)
+        assert await lines(store, *UsageGroup) == before
+
+    async def test_usage_costs_what_it_cost_then(self, store: Transcripts) -> None:
+        used = Usage(KEY, "batch", "careful", 60.0, 4.0, attempt="1", device="cuda", at=DAY_1)
+        await store.record_usage(used)
+        await store.record_usage(replace(used, pass_="live", engine="free"))
+        [batch, live] = await lines(store, UsageGroup.PASS)
+        assert batch.cost == pytest.approx(0.5 + 4 * 0.25)  # see PRICES
+        assert live.cost == 0.0
+
+    async def test_usage_is_of_the_tenant_and_days_that_were_asked_for(
+        self, store: Transcripts
+    ) -> None:
+        for key, at in ((KEY, DAY_1), (KEY, DAY_2), (OTHER, DAY_1)):
+            await store.record_usage(Usage(key, "live", "quick", 6.0, 1.0, attempt=str(at), at=at))
+        first = UsageFilter("acme", "2026-11-20", "2026-11-20")
+        [line] = (await store.usage(first, [UsageGroup.DAY])).lines
+        assert line.compute_s == 1.0
+        everybody = (await store.usage(UsageFilter(), [UsageGroup.TENANT])).lines
+        assert [each.group[UsageGroup.TENANT] for each in everybody] == ["acme", "other"]
+        nobody = await store.usage(UsageFilter("third"), [UsageGroup.DAY])
+        assert (nobody.lines, nobody.total.audio_s, nobody.cursor) == ([], 0.0, None)
+
+    async def test_usage_comes_in_pages_with_the_sum_of_all(self, store: Transcripts) -> None:
+        for number in range(7):
+            key = CallKey("acme", f"call-{number}")
+            await store.record_usage(Usage(key, "live", f"e{number % 2}", 6.0, 1.0, at=DAY_1))
+        by = [UsageGroup.ENGINE, UsageGroup.CALL]
+        seen: list[str] = []
+        cursor, pages = None, 0
+        while pages == 0 or cursor is not None:
+            page = await store.usage(UsageFilter("acme"), by, 3, cursor)
+            assert page.total.audio_s == 42.0
+            seen += [line.group[UsageGroup.CALL] for line in page.lines]
+            cursor, pages = page.cursor, pages + 1
+        assert seen == [f"call-{n}" for n in (0, 2, 4, 6, 1, 3, 5)]
+        assert pages == 3
+        page = await store.usage(UsageFilter("acme"), by, 3)
+        with pytest.raises(BadParameter):
+            await store.usage(UsageFilter("acme"), [UsageGroup.CALL], 3, page.cursor)
+
+    async def test_usage_outlives_its_call_without_its_name(self, store: Transcripts) -> None:
+        gone, stays = KEY, CallKey("acme", "call-2")
+        for key in (gone, stays):
+            await store.begin_call(new_call(key))
+            await store.record_usage(Usage(key, "batch", "careful", 60.0, 4.0, at=DAY_1))
+        before = (await store.usage(UsageFilter("acme"), [UsageGroup.DAY])).lines
+        for _ in range(2):  # a deletion may be repeated
+            await store.bury(gone)
+        assert (await store.usage(UsageFilter("acme"), [UsageGroup.DAY])).lines == before
+        named = await lines(store, UsageGroup.CALL)
+        assert [each.group[UsageGroup.CALL] for each in named] == ["", "call-2"]
+        await store.bury(stays)
+        assert (await store.usage(UsageFilter("acme"), [UsageGroup.DAY])).lines == before
 
     # --- burial ---------------------------------------------------------------
 
@@ -628,7 +709,6 @@ class TranscriptsContract:
         for key in (KEY, OTHER, CallKey("acme", "call-2")):
             await self._spoken(store, "some words", key=key)
             await store.save_canonical(key, REVISION, stream([segment(1, "some words")]))
-            await store.record_usage(Usage(key, "live", "quick", 1.0, 1.0))
         assert not await store.buried(KEY)
         await store.bury(KEY)
         assert await store.buried(KEY)
@@ -637,7 +717,6 @@ class TranscriptsContract:
         assert await read(store, KEY, Version.CANONICAL) == []
         assert await store.draft_finals(KEY) == []
         assert [hit.key.call_id for hit in (await store.search("acme", "some")).hits] == ["call-2"]
-        assert [usage.key.call_id for usage in await store.usage("acme")] == ["call-2"]
         assert not await store.buried(OTHER)
         assert await texts(store, OTHER, Version.CANONICAL) == ["some words"]
         assert len((await store.search("other", "some")).hits) == 1

@@ -36,6 +36,7 @@ from twicetold.storage import open_store
 from twicetold.tenants import Tenants
 from twicetold.transcripts import NewCall, Revision
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.webhooks.sqlite import SqliteOutbox
 
 ENGINE = EngineInfo("counter", "tones", ("*",), live=True, batch=True, word_times=True)
 URL = "http://127.0.0.1"
@@ -73,6 +74,8 @@ async def running_api(
         stack.push_async_callback(shadow_orders.aclose)
         transcripts = SqliteTranscripts(directory / "transcripts.sqlite3")
         stack.push_async_callback(transcripts.aclose)
+        outbox = SqliteOutbox(directory / "webhooks.sqlite3")
+        stack.push_async_callback(outbox.aclose)
         decoder = PyAvDecoder()
         stack.push_async_callback(decoder.aclose)
         used = replace(Settings(data_dir=directory), **settings)
@@ -92,6 +95,7 @@ async def running_api(
             live_engine=ENGINE,
             batch_engine=ENGINE,
             shadow_orders=shadow_orders,
+            outbox=outbox,
         )
         app = create_app(platform)
         await stack.enter_async_context(app.router.lifespan_context(app))

@@ -32,6 +32,7 @@ from twicetold.speech.wav import wav_head
 from twicetold.storage import local_path, open_store, recording_key
 from twicetold.transcripts import NewCall, Version
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.webhooks import NOBODY, Announcer
 
 RATE = 8000
 KEY = CallKey("acme", "call-1")
@@ -70,6 +71,7 @@ class World:
         engines: BatchEngines | None = None,
         published: Callable[[Job], Awaitable[None]] | None = None,
         enriching: Callable[[str, str], Enriching] = lambda tenant, language: NOTHING,
+        announcer: Announcer = NOBODY,
     ) -> AsyncIterator[asyncio.Task[None]]:
         worker = BatchWorker(
             self.queue,
@@ -81,6 +83,7 @@ class World:
             done=self.work_done,
             published=published,
             enriching=enriching,
+            announcer=announcer,
         )
         async with running(worker.run()) as task:
             yield task

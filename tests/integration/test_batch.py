@@ -33,6 +33,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Hypothesis, Word
 from twicetold.storage import local_path
 from twicetold.transcripts import Status, Version
+from twicetold.transcripts.usage import UsageFilter, UsageGroup
 
 pytestmark = pytest.mark.integration
 
@@ -77,8 +78,10 @@ async def test_a_recording_gets_its_canonical_transcript(world):
     assert (call.length_s, call.recording) == (pytest.approx(length_s), job.recording)
     assert told[0] == "transcribing"
     assert world.checkpoints() == []
-    [usage] = await world.transcripts.usage("acme")
-    assert (usage.pass_, usage.engine, usage.audio_s) == ("batch", "counter", call.length_s)
+    by = [UsageGroup.PASS, UsageGroup.ENGINE, UsageGroup.DEVICE]
+    [usage] = (await world.transcripts.usage(UsageFilter("acme"), by)).lines
+    assert list(usage.group.values()) == ["batch", "counter", "cpu"]
+    assert (usage.passes, usage.attempts, usage.audio_s) == (1, 1, call.length_s)
     assert usage.compute_s > 0.0
 
 
@@ -252,7 +255,9 @@ async def test_a_call_that_is_deleted_meanwhile_leaves_nothing(world):
     assert await world.transcripts.call(KEY) is None
     assert await world.queue.job_of(KEY) is None
     assert world.checkpoints() == []
-    assert [one.key for one in await world.transcripts.usage("acme")] == [other]
+    named = (await world.transcripts.usage(UsageFilter("acme"), [UsageGroup.CALL])).lines
+    # The deleted one's sum stays, if it was noted before; its name does not.
+    assert {one.group[UsageGroup.CALL] for one in named} <= {"", "other"}
 
 
 async def test_a_job_that_was_taken_away_is_published_by_its_new_owner_alone(world):

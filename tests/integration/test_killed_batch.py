@@ -50,8 +50,12 @@ async def test_after_two_kills_a_recording_has_the_words_it_would_have_had(tmp_p
         assert (await settled(serving, "call"))["status"] == "done"
         async with serving.client() as client:
             told: Event = (await client.get("/v1/calls/call/transcript")).json()
+            used: Event = (await client.get("/v1/usage")).json()["total"]
     assert _words(told["segments"]) == _words([each.to_dict() for each in expected.segments])
     assert len(_words(told["segments"])) > 200
+    assert (used["passes"], used["audio_s"]) == (1, round(expected.length_s, 3))  # of all attempts
+    assert 1 <= used["attempts"] <= 1 + len(STRIKES)
+    assert used["compute_s"] > 0.0
 
 
 async def _undisturbed(directory: Path, engine: str, recording: Path) -> FileTranscript:

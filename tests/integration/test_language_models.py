@@ -217,6 +217,16 @@ async def test_what_would_cost_too_much_is_not_sent(
     assert server.asked == []
 
 
+async def test_a_call_that_is_too_long_for_its_budget_sends_nothing(
+    server: ChatServer, client: LlmClient
+) -> None:
+    said = [Utterance("a", f"line {n}") for n in range(120)]
+    judge = LlmSentiment(client, Spending(LlmBudget(requests=2)))
+    with pytest.raises(LlmBudgetSpent, match="2 requests"):
+        await judge.scores(said, "en")
+    assert server.asked == []
+
+
 async def test_what_was_spent_is_counted_as_the_server_counts(
     server: ChatServer, client: LlmClient
 ) -> None:

@@ -36,6 +36,7 @@ from twicetold.speech.transcript import Final, Word
 from twicetold.storage import local_path, recording_key
 from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.transcripts.usage import UsageFilter, UsageGroup
 
 pytestmark = pytest.mark.integration
 
@@ -242,13 +243,21 @@ async def test_the_end_of_a_wordless_call_that_comes_before_its_opening_is_noted
         await to.sessions.create(record(state=State.CLOSED), 10)
         ended = finals_message(Ended(0, 3 * RATE, RATE, "counter"))
         await to.broker.publish(Topic.FINALS, KEY, ended)
-        running = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        await to.broker.publish(Topic.FINALS, KEY, ended)  # once more, as after a death
+        recorder = Recorder(to, abandon_after_s=60, device_of={"counter": "cpu"}.__getitem__)
+        running = asyncio.create_task(recorder.run())
+        by = [UsageGroup.PASS, UsageGroup.ENGINE, UsageGroup.DEVICE]
         async with asyncio.timeout(20):
-            while (call := await to.transcripts.call(KEY)) is None or call.ended_at is None:
+            while not (used := (await to.transcripts.usage(UsageFilter(), by)).lines):
                 await asyncio.sleep(0.02)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        assert call.length_s == 3
+        call = await to.transcripts.call(KEY)
+        assert call is not None
+        assert (call.length_s, call.ended_at is None) == (3, False)
+        assert [(*line.group.values(), line.audio_s) for line in used] == [
+            ("live", "counter", "cpu", 3.0)
+        ]
 
 
 async def test_a_call_that_cannot_be_recorded_fails_alone_and_holds_nothing_up(

@@ -29,6 +29,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Hypothesis, Word
 from twicetold.storage import local_path
 from twicetold.transcripts import Shadow, Status, Version
+from twicetold.transcripts.usage import UsageFilter, UsageGroup
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
 pytestmark = pytest.mark.integration
@@ -169,11 +170,10 @@ async def test_a_shadow_is_made_after_the_transcript_and_compared(shadowed: Shad
     assert (shadow.revision, shadow.stale) == (call.canonical_revision, False)
     assert (call.status, call.canonical_engine) == (Status.DONE, "counter")
     assert shadow.audio_s == call.length_s
-    usage = {row.pass_: row for row in await shadowed.world.transcripts.usage("acme")}
-    assert (usage["shadow batch"].engine, usage["shadow batch"].audio_s) == (
-        "other",
-        shadow.audio_s,
-    )
+    by = [UsageGroup.PASS, UsageGroup.ENGINE]
+    usage = (await shadowed.world.transcripts.usage(UsageFilter("acme"), by)).lines
+    found = {tuple(line.group.values()): line.audio_s for line in usage}
+    assert found["shadow batch", "other"] == shadow.audio_s
     assert (shadowed.done.made, shadowed.done.failed, shadowed.done.left_out) == (1, 0, 0)
     assert shadowed.done.audio_s == shadow.audio_s
     assert shadowed.world.checkpoints() == []
@@ -338,7 +338,8 @@ async def test_of_a_call_that_is_deleted_meanwhile_nothing_is_kept(shadowed: Sha
         await shadowed.order(JobState.DONE)
     assert await shadowed.heard() == []
     assert (shadowed.done.made, shadowed.done.failed) == (0, 0)
-    assert await shadowed.world.transcripts.usage("acme") == []
+    usage = await shadowed.world.transcripts.usage(UsageFilter("acme"), [UsageGroup.PASS])
+    assert [line.group[UsageGroup.PASS] for line in usage.lines] == ["batch"]
 
 
 async def test_a_worker_that_stops_gives_the_recording_back(shadowed: Shadowed) -> None:

@@ -27,8 +27,10 @@ from twicetold.queue import Job, Lease, Queue
 from twicetold.speech import events
 from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
-from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts, Usage
+from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts
 from twicetold.transcripts.agreement import settle_draft_wer
+from twicetold.transcripts.usage import Usage
+from twicetold.webhooks import NOBODY, Announcer
 
 log = structlog.get_logger()
 
@@ -61,13 +63,17 @@ class Attempt:
         expected: Expected = NOTHING_EXPECTED,
         enriching: Enriching = NOTHING,
         published: Callable[[Job], Awaitable[None]] | None = None,
+        announcer: Announcer = NOBODY,
     ) -> None:
         """``provisional``: by a stand-in; the job goes on once its transcript is published.
         ``expected``: by the job's tenant. ``enriching``: what is made of the words before they are
-        published. ``published`` is told of any other transcript, perhaps twice."""
+        published. ``published`` is told of any other transcript, perhaps twice; ``announcer`` of
+        every one."""
         self.progress = Progress()
+        self._id, self._began, self._told_s = secrets.token_hex(8), time.time(), 0.0
+        self._transcript: Transcript | None = None
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
-        self._told = published
+        self._told, self._announcer = published, announcer
         tools = kit.tools
         self._lease, self._job, self._settings = lease, lease.job, settings
         self._key = lease.job.key
@@ -87,6 +93,13 @@ class Attempt:
         Raises CallDeleted, LeaseLost, RecordingReplaced, and whatever is wrong with the
         recording, the engine or the machine.
         """
+        try:
+            await self._run()
+        finally:
+            with contextlib.suppress(TwicetoldError):  # deleted; or else what was told before
+                await self.count()
+
+    async def _run(self) -> None:
         await self._allowed()
         identity = await identify(self._path)
         if identity.content != self._job.content:
@@ -103,6 +116,18 @@ class Attempt:
         with contextlib.suppress(TwicetoldError):
             caption = events.Caption.of(news).to_bytes()
             await self._carriers.broker.publish(Topic.CAPTIONS, self._key, caption)
+
+    async def count(self, audio_s: float = 0.0) -> None:
+        """Note what this attempt has used so far. A killed one has used what was noted last."""
+        spent_s = self._transcript.spent_s if self._transcript is not None else 0.0
+        if spent_s == self._told_s and not audio_s:
+            return
+        info = self._kit.info
+        used = Usage(
+            self._key, "batch", "", audio_s, round(spent_s, 3), attempt=self._id, at=self._began
+        )
+        await self._carriers.transcripts.record_usage(used.by(info.label, info.device))
+        self._told_s = spent_s
 
     async def clear(self) -> None:
         """Remove the call's checkpoints."""
@@ -136,6 +161,7 @@ class Attempt:
             await self._publish(transcript, self._while_ours(segments, identity))
 
         transcript = Transcript(self._path, self._language, self._checkpoints, self.progress)
+        self._transcript = transcript
         steps = stages(
             self._kit.tools,
             self._kit.places,
@@ -158,9 +184,7 @@ class Attempt:
         transcripts, engine = self._carriers.transcripts, self._kit.info.label
         length_s = transcript.length_s
         await transcripts.set_recording(self._key, self._job.recording, length_s)
-        await transcripts.record_usage(
-            Usage(self._key, "batch", engine, length_s, round(transcript.compute_s, 3))
-        )
+        await self.count(length_s)
         # Each attempt's revision has a name of its own: one that was left half-written stays apart.
         name = self._revision_prefix + secrets.token_hex(4)
         insights = transcript.known.insights if transcript.known is not None else {}
@@ -192,10 +216,12 @@ class Attempt:
         transcripts = self._carriers.transcripts
         await transcripts.set_status(self._key, Status.DONE)
         if self._provisional:  # another compares, and clears away what it has finished
+            await self._announcer.done(self._key, self._revision_prefix)
             if self._enriching.cover:  # but for words with all that was removed from them
                 await self._checkpoints.clear()
             return await self.tell(Status.DONE)
         await settle_draft_wer(transcripts, self._key)
+        await self._announcer.done(self._key, self._revision_prefix)
         await self._checkpoints.clear()
         if self._told is not None:
             await self._told(self._job)

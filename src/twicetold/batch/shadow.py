@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -37,8 +38,9 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.scoring import normaliser_name
 from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
-from twicetold.transcripts import Call, Shadow, Transcripts, Usage, Version
+from twicetold.transcripts import Call, Shadow, Transcripts, Version
 from twicetold.transcripts.agreement import differences, said_on_channels
+from twicetold.transcripts.usage import Usage
 
 log = structlog.get_logger()
 
@@ -252,9 +254,16 @@ class ShadowWorker:
 
     async def _count(self, shadow: Shadow) -> None:
         key, done, pass_ = shadow.key, self._done, f"shadow {shadow.pass_}"
-        await self._carriers.transcripts.record_usage(
-            Usage(key, pass_, shadow.engine, shadow.audio_s, shadow.compute_s)
+        used = Usage(
+            key,
+            pass_,
+            "",
+            shadow.audio_s,
+            shadow.compute_s,
+            attempt=secrets.token_hex(8),
+            at=shadow.made_at,
         )
+        await self._carriers.transcripts.record_usage(used.by(shadow.engine))
         done.made += 1
         done.audio_s += shadow.audio_s
         done.compute_s += shadow.compute_s

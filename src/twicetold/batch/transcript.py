@@ -67,7 +67,8 @@ class Transcript:
     chunks: AsyncIterator[Chunk] | None = None
     channels: int = 0  # that differ: two that are the same sound count as one
     length_s: float = 0.0
-    compute_s: float = 0.0
+    compute_s: float = 0.0  # of what the words are made of, whoever computed it
+    spent_s: float = 0.0  # by this attempt, also on what came to nothing
     languages: dict[int, str] = field(default_factory=dict)  # by channel, where it was found out
     chunk_counts: dict[int, int] = field(default_factory=dict)  # by channel
     layout_channels: int = 1  # of the PCM; numbers of chunks count by it

@@ -28,6 +28,7 @@ from twicetold.errors import EngineFailed, EngineHostDied, LeaseLost, TwicetoldE
 from twicetold.queue import Job, Lease, Queue
 from twicetold.storage import local_path
 from twicetold.transcripts import Status, Transcripts
+from twicetold.webhooks import NOBODY, Announcer
 
 log = structlog.get_logger()
 
@@ -62,10 +63,12 @@ class BatchWorker:
         done: WorkDone | None = None,
         published: Callable[[Job], Awaitable[None]] | None = None,
         enriching: Callable[[str, str], Enriching] = lambda tenant, language: NOTHING,
+        announcer: Announcer = NOBODY,
     ) -> None:
         """``enriching`` is what is made of a tenant's words in a language. ``published`` is told of
-        each job whose canonical transcript has come to stand."""
+        each job whose canonical transcript has come to stand, ``announcer`` of how calls end."""
         self._published, self._enriching = published, enriching
+        self._announcer = announcer
         self._carriers = Carriers(queue, transcripts, store, broker)
         self._engines, self._settings = engines, settings
         self._done = done or WorkDone()
@@ -152,6 +155,7 @@ class BatchWorker:
             expected=self._engines.expected(lease.job.key.tenant),
             enriching=self._enriching(lease.job.key.tenant, lease.job.language),
             published=self._published,
+            announcer=self._announcer,
         )
 
     async def _run_noted(
@@ -243,6 +247,8 @@ class BatchWorker:
             if moved:
                 shown_s = progress.done_s
                 await attempt.tell(Status.TRANSCRIBING)
+                with contextlib.suppress(TwicetoldError):  # another tick comes, and the end
+                    await attempt.count()
             if moved or time.monotonic() - extended_at >= settings.job_lease_s / 3:
                 try:
                     await lease.extend(progress.done_s, progress.total_s)
@@ -281,6 +287,9 @@ class BatchWorker:
             wait_s = wait_before_retry_s(lease.attempt, self._settings.retry_base_s)
             await lease.retry(wait_s, failure.code, failure.message, failure.hint)
         else:
+            name = lease.job.job_id
+            told = (failure.code, failure.message, failure.hint)
+            await self._announcer.failed(key, name, *told)
             await lease.fail(failure.code, failure.message, failure.hint)
             self._done.failed += 1
         if attempt is not None:

@@ -27,6 +27,8 @@ from twicetold.cli import (
     shadow,
     tenants,
     transcribe,
+    usage,
+    webhooks,
     worker,
 )
 from twicetold.cli.console import expected_error, report, say
@@ -56,6 +58,8 @@ app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.add_typer(shadow.app, name="shadow", rich_help_panel=_OWN)
 app.add_typer(rules.app, name="rules", rich_help_panel=_OWN)
 app.add_typer(leads.app, name="leads", rich_help_panel=_OWN)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_OWN)
+app.command("usage", rich_help_panel=_OWN)(usage.usage)
 app.command("config", rich_help_panel=_OWN)(config.config)
 app.add_typer(bench.app, name="bench", rich_help_panel=_OWN)
 app.command("eval", rich_help_panel=_OWN)(evaluate.evaluate)

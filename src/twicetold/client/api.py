@@ -73,6 +73,19 @@ class ApiClient:
         parameters = _given(q=query, limit=limit, cursor=cursor)
         return await self._json("GET", "/v1/search", params=parameters)
 
+    async def usage(
+        self,
+        group: str = "day",
+        first_day: str | None = None,
+        last_day: str | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """``{from, to, currency, rows, total, cursor}``; days are UTC's, both included."""
+        days = {"from": first_day, "to": last_day}
+        parameters = _given(group=group, limit=limit, cursor=cursor, **days)
+        return await self._json("GET", "/v1/usage", params=parameters)
+
     async def jobs(self, state: str | None = None, limit: int = 100) -> dict[str, Any]:
         return await self._json("GET", "/v1/jobs", params=_given(state=state, limit=limit))
 

@@ -284,6 +284,10 @@ class _Chosen:
     def info(self) -> EngineInfo:
         """What it can do. The options are part of the model's name: they may change words."""
         info = self._own_info()
+        if info.remote:
+            return replace(info, device="remote")
+        if "device" in self.engine.options:
+            info = replace(info, device=str(self.options.get("device", "auto")))
         return replace(info, model=f"{info.model}?{self.said}") if self.said else info
 
     @property

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
-from twicetold.enrich.metrics import measure
+from twicetold.enrich.leads import Rubric, parse_rubric, score_call
+from twicetold.enrich.llm import LlmAnswer
+from twicetold.enrich.metrics import CallMetrics, measure
 from twicetold.enrich.rules import RuleSet, evaluate, parse_rules
-from twicetold.enrich.sentiment import VaderJudge, judged
+from twicetold.enrich.sentiment import CallSentiment, VaderJudge, judged
 from twicetold.enrich.steps import Facts, Known
 
 _VERSION = 1  # raise it with every change that finds something else
@@ -83,6 +87,53 @@ class ApplyRules:
 def rules_of(text: str, source: str) -> RuleSet:
     """Parsed once. Raises SettingError, with file, line and column."""
     return parse_rules(text, source)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLead:
+    """How promising it is, from 0 to 100, by the rubric in ``text``."""
+
+    text: str
+    source: str
+    roles: tuple[str, ...] = ()
+    name: str = "lead"
+    closed: bool = False
+
+    @property
+    def settings(self) -> str:
+        rubric = rubric_of(self.text, self.source)
+        return f"{_VERSION} {self.roles} {rubric.fingerprint} {rubric.calibration}"
+
+    def apply(self, known: Known, facts: Facts) -> Known:
+        """Raises SettingError, with file, line and column."""
+        return scored(known, facts, rubric_of(self.text, self.source), self.roles)
+
+
+def scored(
+    known: Known,
+    facts: Facts,
+    rubric: Rubric,
+    roles: tuple[str, ...],
+    answers: Mapping[str, LlmAnswer] = MappingProxyType({}),
+) -> Known:
+    """With the insight ``lead``, by what else is known."""
+    metrics, sentiment = known.insights.get("metrics"), known.insights.get("sentiment")
+    found = score_call(
+        rubric,
+        known.segments,
+        facts.length_s,
+        metrics=CallMetrics.from_dict(metrics) if metrics else None,
+        sentiment=CallSentiment.from_dict(sentiment) if sentiment else None,
+        answers=answers,
+        roles=roles,
+    )
+    return known.with_insight("lead", found.to_dict())
+
+
+@lru_cache(maxsize=64)
+def rubric_of(text: str, source: str) -> Rubric:
+    """Parsed once. Raises SettingError, with file, line and column."""
+    return parse_rubric(text, source)
 
 
 @dataclass(frozen=True, slots=True)

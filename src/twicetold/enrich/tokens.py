@@ -8,7 +8,7 @@ Indic scripts are letters and stay, which ``\\w`` would not let them.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from twicetold.speech.transcript import Segment
 
 _APOSTROPHES = "'’ʼ＇"
 _TATWEEL = "ـ"
+_A_WORD = 32  # letters; words come again, whole sentences do not
 # Scripts that are written without spaces: each letter with its marks is a word of its own.
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -52,22 +53,17 @@ def tokens_of(segment: Segment) -> list[Token]:
     ]
 
 
-@lru_cache(maxsize=16_384)
 def folded(text: str) -> tuple[str, ...]:
     """The comparable words of a text: ``"Don’t re-send"`` gives ``don't``, ``re``, ``send``."""
+    return _known(text) if len(text) <= _A_WORD else _folded(text)
+
+
+def _folded(text: str) -> tuple[str, ...]:
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return tuple(_split(_plain(text)))
 
 
-def said_words(segments: Iterable[Segment]) -> Iterator[Sequence[str]]:
-    """Each segment's comparable words, without what stands for redacted ones."""
-    for segment in segments:
-        if segment.words:
-            yield [
-                text for word in segment.words if not word.redacted for text in folded(word.text)
-            ]
-        else:
-            yield folded(segment.text)
+_known = lru_cache(maxsize=16_384)(_folded)
 
 
 def _plain(text: str) -> str:

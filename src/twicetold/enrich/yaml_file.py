@@ -15,7 +15,7 @@ from typing import Any
 
 from twicetold.errors import SettingError
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 300_000
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?)")
 _WORDS = re.compile(r"(\d+)\s*words?")

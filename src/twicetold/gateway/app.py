@@ -28,7 +28,9 @@ from twicetold.gateway import (
     shadows,
     tickets,
     transcript,
+    usage,
     waveform,
+    webhooks,
 )
 from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.context import Platform
@@ -59,6 +61,8 @@ _PRIVATE = (
     search.router,
     shadows.router,
     tickets.router,
+    usage.router,
+    webhooks.router,
 )
 _bearer = HTTPBearer(
     auto_error=False, description="The tenant's key. Not asked for where there is no tenants file."

@@ -18,6 +18,7 @@ from twicetold.queue import Queue
 from twicetold.sessions import Sessions
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
+from twicetold.webhooks import Outbox
 
 # A tenant's phrase rules and who speaks on its channels; None where it has none.
 RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
@@ -39,5 +40,6 @@ class Platform:
     live_engine: EngineInfo
     batch_engine: EngineInfo
     shadow_orders: Queue  # of recordings that shadow engines are to hear
+    outbox: Outbox  # of what webhooks tell
     enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant
     rules: RulesOf = lambda tenant: None

@@ -68,6 +68,7 @@ class Deletions:
             await _end(platform, key)
         await platform.queue.forget(key)
         await platform.shadow_orders.forget(key)
+        await platform.outbox.forget(key)
         await _delete_sound(platform, key)
         if key not in self._sweeping:
             task = asyncio.create_task(self._sweep(key))
@@ -113,6 +114,7 @@ class Deletions:
             await asyncio.wait_for(self._stopping.wait(), _SWEEP_AFTER_S)
         with _unfinished(key):
             await _delete_sound(self._platform, key)
+            await self._platform.outbox.forget(key)
             if not self._stopping.is_set():
                 await self._platform.transcripts.finish_burial(key)
 

@@ -39,9 +39,10 @@ def _described(endpoint: Callable[..., object]) -> tuple[str, ...]:
     """The query parameters that a route's function says it takes."""
     hints = get_type_hints(endpoint, include_extras=True)
     return tuple(
-        name
+        about.alias or name
         for name, hint in hints.items()
-        if any(isinstance(about, Query) for about in getattr(hint, "__metadata__", ()))
+        for about in getattr(hint, "__metadata__", ())
+        if isinstance(about, Query)
     )
 
 

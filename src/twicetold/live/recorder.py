@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import structlog
 
@@ -28,6 +28,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.agreement import settle_draft_wer
+from twicetold.transcripts.usage import Usage
 
 log = structlog.get_logger()
 
@@ -38,8 +39,18 @@ _MOST_ATTEMPTS = 3
 class Recorder:
     """Runs until cancelled. One call's trouble stays its own."""
 
-    def __init__(self, carriers: Carriers, *, abandon_after_s: float) -> None:
-        self._to = carriers
+    def __init__(
+        self,
+        carriers: Carriers,
+        *,
+        abandon_after_s: float,
+        device_of: Callable[[str], str] = lambda label: "",
+        drafted: Callable[[CallKey, Sequence[Final]], Awaitable[None]] | None = None,
+    ) -> None:
+        """``device_of`` gives what the live engine of a label runs on; "" where nobody knows.
+        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice."""
+        self._told = drafted
+        self._to, self._device_of = carriers, device_of
         self._abandon_after_s = abandon_after_s
         self._consumers: list[Consumer] = []
         self._calls: dict[CallKey, CallRecorder] = {}
@@ -158,6 +169,7 @@ class Recorder:
         finals = [found[event] for event in sorted(found)]
         if finals:
             await persist(lambda: self._to.transcripts.save_draft(key, finals))
+            await self._tell(key, finals)
             last = max(final.event for final in finals)
             with contextlib.suppress(SessionLost):  # the draft has them, that is what counts
                 await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
@@ -165,6 +177,15 @@ class Recorder:
         for message in messages:
             if isinstance(message, Ended):
                 await self._end(key, message)
+
+    async def _tell(self, key: CallKey, finals: Sequence[Final]) -> None:
+        """Whatever goes wrong there, the draft does not notice."""
+        if self._told is None:
+            return
+        try:
+            await self._told(key, finals)
+        except TwicetoldError as error:
+            log.warning("finals_not_told", call=str(key), code=error.code)
 
     async def _kept(self, key: CallKey, until: int) -> dict[int, Final]:
         """Finals that the record still holds: they were stored before they were published."""
@@ -193,9 +214,19 @@ class Recorder:
         await persist(
             lambda: self._to.transcripts.end_call(key, time.time(), length_s, ended.engine)
         )
+        await persist(lambda: self._count(key, ended, length_s))
         self._drafted.forget(key)
         self._aside(self._settle_wer(key))
         await self._forget_log_when_over(key)
+
+    async def _count(self, key: CallKey, ended: Ended, length_s: float) -> None:
+        """What the live pass used: the call's audio. Workers do not tell what they computed."""
+        call = await self._to.transcripts.call(key)
+        if call is None:
+            return
+        label = call.draft_engine or ended.engine
+        used = Usage(key, "live", "", length_s, 0.0, at=call.started_at)
+        await self._to.transcripts.record_usage(used.by(label, self._device_of(label)))
 
     async def _settle_wer(self, key: CallKey) -> None:
         """Beside the drafts: comparing two long texts takes a while."""

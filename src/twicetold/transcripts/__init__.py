@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
+from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsagePage
 
 
 class Status(StrEnum):
@@ -78,18 +79,6 @@ class Revision:
     sentiment: float | None = None
     lead_score: float | None = None
     insights: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one pass over one call used."""
-
-    key: CallKey
-    pass_: str  # "live" or "batch"
-    engine: str
-    audio_s: float
-    compute_s: float
-    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +255,24 @@ class Transcripts(Protocol):
         ("…" for a phrase, a trailing * for a prefix; anything else is plain text)."""
 
     async def record_usage(self, usage: Usage) -> None:
-        """One row a call and pass; a repeated one replaces it."""
+        """Note what an attempt used, at the price of the moment. What is told again of the same
+        attempt takes the place of what it had told, if it is more."""
 
-    async def usage(self, tenant: str) -> list[Usage]: ...
+    async def usage(
+        self,
+        only: UsageFilter,
+        group: Sequence[UsageGroup],
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> UsagePage:
+        """Sums, by what they are asked for; deleted calls are in them. An attempt's computing
+        counts on the day on which the attempt began, a call's audio on the day of the first that
+        heard it to its end, with the engine of the last. Raises BadParameter for a cursor of
+        another list."""
 
     async def bury(self, key: CallKey) -> None:
-        """Set the tombstone and remove all rows of the call; their pages are given back.
+        """Set the tombstone and remove all rows of the call; their pages are given back. What it
+        used stays in the sums, without its name.
 
         The burial counts as unfinished until ``finish_burial``, as what other stores hold of
         the call is still to be erased.

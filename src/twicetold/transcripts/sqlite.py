@@ -7,7 +7,7 @@ database's threads, in pieces that bound memory and the time others wait.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,17 @@ from twicetold.transcripts import (
     Shadow,
     ShadowPage,
     Status,
-    Usage,
     Version,
 )
 from twicetold.transcripts import sqlite_reads as reads
 from twicetold.transcripts import sqlite_shadows as shadowing
+from twicetold.transcripts import sqlite_usage as using
 from twicetold.transcripts import sqlite_writes as writes
+from twicetold.transcripts.prices import NO_PRICES, Prices
 from twicetold.transcripts.sqlite_purge import Purge
 from twicetold.transcripts.sqlite_schema import LATER, PRAGMAS, SCHEMA
 from twicetold.transcripts.sqlite_search import find, match_expression
+from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsagePage
 
 _BATCH_SEGMENTS = 200
 
@@ -47,9 +49,11 @@ class SqliteTranscripts:
     from the first final on, and for an ended live call that had none.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file. Raises CorruptDatabase, having changed nothing."""
+    def __init__(self, path: Path, *, prices: Prices = NO_PRICES) -> None:
+        """Open or make the file. ``prices``: of the engines whose usage is recorded. Raises
+        CorruptDatabase, having changed nothing."""
         self._db = Database(path, SCHEMA, LATER, extra_pragmas=PRAGMAS)
+        self._prices = prices
         self._purge = Purge(self._db)
 
     async def begin_call(self, call: NewCall) -> None:
@@ -195,10 +199,19 @@ class SqliteTranscripts:
         )
 
     async def record_usage(self, usage: Usage) -> None:
-        await self._db.write(partial(writes.record_usage, usage=usage))
+        await self._db.write(partial(writes.record_usage, usage=usage, prices=self._prices))
 
-    async def usage(self, tenant: str) -> list[Usage]:
-        return await self._db.read(partial(reads.usage, tenant=tenant))
+    async def usage(
+        self,
+        only: UsageFilter,
+        group: Sequence[UsageGroup],
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> UsagePage:
+        _check_limit(limit)
+        return await self._db.read(
+            partial(using.sums, only=only, group=group, limit=limit, cursor=cursor)
+        )
 
     async def bury(self, key: CallKey) -> None:
         """As the port says; when it returns, the file holds no byte of the call's text.

@@ -10,7 +10,7 @@ from typing import Any
 from twicetold.errors import CallDeleted, SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
-from twicetold.transcripts import Call, CallFilter, CallPage, Usage, Version
+from twicetold.transcripts import Call, CallFilter, CallPage, Version
 from twicetold.transcripts.cursors import decode_cursor, encode_cursor
 from twicetold.transcripts.sqlite_rows import (
     CALL_COLUMNS,
@@ -133,15 +133,6 @@ def draft_finals(db: sqlite3.Connection, key: CallKey, after_event: int) -> list
 def insights(db: sqlite3.Connection, key: CallKey) -> dict[str, Any] | None:
     row = db.execute("SELECT body FROM insights WHERE tenant = ? AND call_id = ?", key).fetchone()
     return None if row is None else dict(json.loads(row[0]))
-
-
-def usage(db: sqlite3.Connection, tenant: str) -> list[Usage]:
-    rows = db.execute(
-        "SELECT call_id, pass, engine, audio_s, compute_s, cost FROM usage"
-        " WHERE tenant = ? ORDER BY call_id, pass DESC",
-        (tenant,),
-    )
-    return [Usage(CallKey(tenant, row[0]), *row[1:]) for row in rows]
 
 
 def buried(db: sqlite3.Connection, key: CallKey) -> bool:

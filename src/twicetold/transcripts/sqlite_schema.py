@@ -9,6 +9,8 @@ follows ``segments`` by triggers.
 
 from __future__ import annotations
 
+from twicetold.transcripts.sqlite_usage import SCHEMA as USAGE
+
 PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
 
 DRAFT_REVISION = 0
@@ -145,17 +147,6 @@ CREATE TABLE IF NOT EXISTS insights (
     PRIMARY KEY (tenant, call_id)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS usage (
-    tenant TEXT NOT NULL,
-    call_id TEXT NOT NULL,
-    pass TEXT NOT NULL,
-    engine TEXT NOT NULL,
-    audio_s REAL NOT NULL,
-    compute_s REAL NOT NULL,
-    cost REAL NOT NULL,
-    PRIMARY KEY (tenant, call_id, pass)
-) WITHOUT ROWID;
-
 CREATE TABLE IF NOT EXISTS tombstones (
     tenant TEXT NOT NULL,
     call_id TEXT NOT NULL,
@@ -169,3 +160,4 @@ CREATE TABLE IF NOT EXISTS unfinished_burials (
     PRIMARY KEY (tenant, call_id)
 ) WITHOUT ROWID;
 """
+SCHEMA += USAGE

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from twicetold.errors import CallDeleted, CallNotFound, SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
-from twicetold.transcripts import NewCall, Revision, Status, Usage
+from twicetold.transcripts import NewCall, Revision, Status
+from twicetold.transcripts import sqlite_usage as using
+from twicetold.transcripts.prices import Prices
 from twicetold.transcripts.sqlite_reads import buried
 from twicetold.transcripts.sqlite_rows import (
     INSERT_SEGMENT,
@@ -19,8 +21,9 @@ from twicetold.transcripts.sqlite_rows import (
     row_of_segment,
 )
 from twicetold.transcripts.sqlite_schema import DRAFT_REVISION
+from twicetold.transcripts.usage import Usage
 
-_OF_A_CALL = ("segments", "revisions", "shadow_segments", "shadows", "insights", "usage", "calls")
+_OF_A_CALL = ("segments", "revisions", "shadow_segments", "shadows", "insights", "calls")
 
 
 def begin_call(db: sqlite3.Connection, call: NewCall) -> None:
@@ -142,13 +145,9 @@ def drop_revision(db: sqlite3.Connection, key: CallKey, revision: int) -> None:
     )
 
 
-def record_usage(db: sqlite3.Connection, usage: Usage) -> None:
+def record_usage(db: sqlite3.Connection, usage: Usage, prices: Prices) -> None:
     refuse_buried(db, usage.key)
-    db.execute(
-        "INSERT OR REPLACE INTO usage (tenant, call_id, pass, engine, audio_s, compute_s, cost)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*usage.key, usage.pass_, usage.engine, usage.audio_s, usage.compute_s, usage.cost),
-    )
+    using.record(db, usage, prices)
 
 
 def bury(db: sqlite3.Connection, key: CallKey) -> None:
@@ -158,6 +157,7 @@ def bury(db: sqlite3.Connection, key: CallKey) -> None:
         (*key, time.time()),
     )
     db.execute("INSERT OR IGNORE INTO unfinished_burials (tenant, call_id) VALUES (?, ?)", key)
+    using.keep_sums(db, key)
     for table in _OF_A_CALL:
         db.execute(f"DELETE FROM {table} WHERE tenant = ? AND call_id = ?", key)
 

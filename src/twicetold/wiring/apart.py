@@ -129,7 +129,8 @@ async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     queue, transcripts, store = await opener.queue(), await opener.transcripts(), opener.store()
     sessions, broker = await opener.running_calls()
     spool = spool_of(settings.data_dir)
-    worker = recorder(RecordCarriers(broker, sessions, transcripts, queue, store, spool), settings)
+    to = RecordCarriers(broker, sessions, transcripts, queue, store, spool)
+    worker = recorder(to, settings, await opener.outbox())
     metrics.lag("record", worker.lags)
     metrics.foreign("record", worker.foreign)
     async with at_work({"record": worker.run()}):
@@ -150,6 +151,7 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     await starting
     tenants = Tenants.load(settings.tenants_path)
     to, orders = BatchCarriers(queue, transcripts, store, broker), await opener.shadow_orders()
+    outbox = await opener.outbox()
 
     async def engine() -> None:
         if not loaded.is_set():
@@ -157,7 +159,7 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
 
     async with (
         enrichers(settings, tenants) as made,
-        at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, made, loaded)),
+        at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, made, outbox, loaded)),
     ):
         yield {
             "disk": lambda: room_left(settings.data_dir),

@@ -7,14 +7,24 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from twicetold.batch.enriching import Enriching
 from twicetold.config import Settings
 from twicetold.enrich.apart import Apart
-from twicetold.enrich.judging import ApplyRules, JudgeSentiment, Measure, Unusable, rules_of
+from twicetold.enrich.asking import Asking, AskLead, AskSentiment
+from twicetold.enrich.judging import (
+    ApplyRules,
+    JudgeSentiment,
+    Measure,
+    ScoreLead,
+    Unusable,
+    rubric_of,
+    rules_of,
+)
+from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
 from twicetold.enrich.steps import Facts, Known, Step
@@ -22,17 +32,29 @@ from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.live.redacting import Decided, LiveRedactor
-from twicetold.parts import enrichment_by
+from twicetold.parts import enrichment_by, wishes_of
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.speech.transcript import Segment, Word
 from twicetold.tenants import Tenants
-from twicetold.wiring.rule_files import rules_text
+from twicetold.wiring.rule_files import rubric_text, rules_text
 
 log = structlog.get_logger()
 
+LLM = "llm"
+
 _SECRET = "pseudonym.key"
+_NO_MODEL = "sentiment got llm, but llm_url and llm_model say of none."
 
 By = Callable[[str], Enrichment]  # a tenant's, by its name
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """The server's language model; ``refusing`` is for tenants that do not allow it."""
+
+    client: LlmClient
+    refusing: LlmClient
+    budget: LlmBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,8 @@ class Enrichers:
     tenants: Callable[[], Sequence[str]]
     secret: bytes
     apart: Apart
+    remotes: Callable[[str], frozenset[str]]
+    llm: Llm | None = None
 
     def batch(self, tenant: str, language: str) -> Enriching:
         """What a job makes of a tenant's words, as things are now."""
@@ -52,10 +76,30 @@ class Enrichers:
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
         steps.append(Measure(wanted.roles))
-        if wanted.sentiment != NONE:
+        asking = self._asking(tenant)
+        if wanted.sentiment == LLM:
+            steps.append(
+                AskSentiment(asking, wanted.roles)
+                if asking is not None
+                else Unusable("sentiment", SettingError(_NO_MODEL))
+            )
+        elif wanted.sentiment != NONE:
             steps.append(JudgeSentiment(wanted.roles))
-        steps += _rules(wanted)
-        return Enriching(steps, self.apart.apply, cover=wanted.sound if wanted.redacts else "")
+        steps += [*_rules(wanted), *_lead(wanted, asking)]
+        return Enriching(steps, self._apply, cover=wanted.sound if wanted.redacts else "")
+
+    async def _apply(self, step: Step, known: Known, facts: Facts) -> Known:
+        if isinstance(step, AskSentiment | AskLead):
+            return await step.ask(known, facts)
+        return await self.apart.apply(step, known, facts)
+
+    def _asking(self, tenant: str) -> Asking | None:
+        """What one call of the tenant may ask of the language model; None where there is none."""
+        if self.llm is None:
+            return None
+        allowed = LLM in self.remotes(tenant)
+        client = self.llm.client if allowed else self.llm.refusing
+        return Asking(client, Spending(self.llm.budget))
 
     def live(self, tenant: str, language: str) -> LiveRedactor | None:
         """What redacts a call that begins now; None where its words are not redacted."""
@@ -101,6 +145,11 @@ class Enrichers:
 
     def check(self, tenant: str) -> None:
         """Raises SettingError for what is wrong with its settings."""
+        wanted = self.by(tenant)
+        if wanted.sentiment == LLM and self.llm is None:
+            raise SettingError(_NO_MODEL)
+        if (rubric := rubric_text(wanted)) is not None:
+            rubric_of(*rubric)
         self.policy(tenant)
         if (found := rules_text(self.by(tenant))) is not None:
             rules_of(*found)
@@ -124,6 +173,34 @@ def _rules(wanted: Enrichment) -> list[Step]:
         return [Unusable("rules", error)]
 
 
+def _lead(wanted: Enrichment, asking: Asking | None) -> list[Step]:
+    """As ``_rules``; questions are asked where there is somebody to ask."""
+    try:
+        found = rubric_text(wanted)
+        if found is None:
+            return []
+        rubric = rubric_of(*found)
+        if asking is not None and rubric.questions:
+            return [AskLead(rubric, asking, wanted.roles)]
+        return [ScoreLead(*found, wanted.roles)]
+    except SettingError as error:
+        return [Unusable("lead", error)]
+
+
+def _llm(settings: Settings) -> Llm | None:
+    """Raises SettingError for a model without an address, or the other way round."""
+    if settings.llm_url is None and settings.llm_model is None:
+        return None
+    if settings.llm_url is None or settings.llm_model is None:
+        raise SettingError("llm_url and llm_model go together, and one of them got nothing.")
+    endpoint = LlmEndpoint(settings.llm_url, settings.llm_model, settings.llm_key or "")
+    return Llm(
+        LlmClient(replace(endpoint, allowed=True)),
+        LlmClient(endpoint),
+        LlmBudget(tokens=settings.llm_tokens),
+    )
+
+
 @asynccontextmanager
 async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enrichers]:
     """What enriches calls, ready. Raises SettingError for settings of the server's that are of no
@@ -131,7 +208,15 @@ async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enric
     secret = await asyncio.to_thread(ticket_secret, settings.data_dir / _SECRET)
     apart = Apart()
     by = enrichment_by(settings, tenants)
-    made = Enrichers(by, lambda: [tenant.name for tenant in tenants.list()], secret, apart)
+    wishes, llm = wishes_of(settings), _llm(settings)
+    made = Enrichers(
+        by,
+        lambda: [tenant.name for tenant in tenants.list()],
+        secret,
+        apart,
+        lambda tenant: tenants.wishes(tenant).over(wishes).remotes,
+        llm,
+    )
     made.check(DEFAULT_TENANT)
     for name in made.tenants():
         try:
@@ -143,6 +228,9 @@ async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enric
         yield made
     finally:
         apart.close()
+        if llm is not None:
+            await llm.client.aclose()
+            await llm.refusing.aclose()
         if warming is not None:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)

@@ -24,6 +24,7 @@ from twicetold.parts import (
     kafka_broker,
     places_of,
     policy_of,
+    prices_of,
     rabbit_broker,
     refuse_missing_extras,
 )
@@ -33,6 +34,8 @@ from twicetold.sessions.sqlite import SqliteSessions
 from twicetold.storage import open_store
 from twicetold.tenants import Tenants
 from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.webhooks.addresses import Allowed
+from twicetold.webhooks.sqlite import SqliteOutbox
 from twicetold.wiring.rule_files import rules_by
 
 if TYPE_CHECKING:  # an extra
@@ -114,10 +117,20 @@ class Opener:
         self.stack.push_async_callback(orders.aclose)
         return orders
 
+    async def outbox(self) -> SqliteOutbox:
+        """What webhooks are to tell. Raises SettingError for networks that are none."""
+        Allowed.parse(self.settings.webhook_networks or "")
+        outbox = await asyncio.to_thread(SqliteOutbox, self.settings.data_dir / "webhooks.sqlite3")
+        self.stack.push_async_callback(outbox.aclose)
+        if not self.holder.shared:
+            await outbox.free_claims()
+        return outbox
+
     async def transcripts(self) -> SqliteTranscripts:
         _only(self.settings.transcripts, "transcripts", "sqlite://")
         path = self.settings.data_dir / "transcripts.sqlite3"
-        transcripts = await asyncio.to_thread(SqliteTranscripts, path)
+        prices = prices_of(self.settings)
+        transcripts = await asyncio.to_thread(SqliteTranscripts, path, prices=prices)
         self.stack.push_async_callback(transcripts.aclose)
         return transcripts
 
@@ -172,6 +185,7 @@ async def carriers(
             shadow_orders=await opener.shadow_orders(),
             enrichment=enrichment_by(settings, tenants),
             rules=rules_by(enrichment_by(settings, tenants)),
+            outbox=await opener.outbox(),
         )
 
 

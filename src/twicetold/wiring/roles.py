@@ -38,13 +38,20 @@ from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
 from twicetold.observe.metrics import Metrics
-from twicetold.parts import policy_of, refuse_unknown_shadow
+from twicetold.parts import enrichment_by, live_devices, policy_of, refuse_unknown_shadow
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
+from twicetold.webhooks import Announcer, Outbox
+from twicetold.webhooks.addresses import Allowed
+from twicetold.webhooks.alerting import AlertAnnouncer
+from twicetold.webhooks.announcing import CallAnnouncer
+from twicetold.webhooks.posting import Poster
+from twicetold.webhooks.sending import Sender
 from twicetold.wiring.enriching import Enrichers
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
+from twicetold.wiring.rule_files import rules_by
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
 log = structlog.get_logger()
@@ -110,8 +117,15 @@ def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
     return infos[0]
 
 
-def recorder(carriers: RecordCarriers, settings: Settings) -> Recorder:
-    return Recorder(carriers, abandon_after_s=settings.abandon_after_s)
+def recorder(carriers: RecordCarriers, settings: Settings, outbox: Outbox) -> Recorder:
+    tenants = Tenants.load(settings.tenants_path)
+    rules = rules_by(enrichment_by(settings, tenants))
+    return Recorder(
+        carriers,
+        abandon_after_s=settings.abandon_after_s,
+        device_of=live_devices(settings, tenants),
+        drafted=AlertAnnouncer(outbox, carriers.transcripts, rules).drafted,
+    )
 
 
 def record_carriers(platform: Platform) -> RecordCarriers:
@@ -140,6 +154,7 @@ async def batch_pass(
     metrics: Metrics,
     published: Callable[[Job], Awaitable[None]],
     enriching: Callable[[str, str], Enriching],
+    announcer: Announcer,
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
     one process, so that the first call can come; ``loaded`` is set when it has."""
@@ -157,8 +172,18 @@ async def batch_pass(
             done=done,
             published=published,
             enriching=enriching,
+            announcer=announcer,
         )
         await worker.run()
+
+
+async def webhooks(outbox: Outbox, settings: Settings) -> None:
+    """Tell tenants' endpoints what the outbox holds, until cancelled."""
+    poster = Poster(Allowed.parse(settings.webhook_networks or ""))
+    try:
+        await Sender(outbox, poster.post).run()
+    finally:
+        await poster.aclose()
 
 
 async def shadows(
@@ -216,10 +241,12 @@ def batch_roles(
     metrics: Metrics,
     orders: Queue,
     enrichers: Enrichers,
+    outbox: Outbox,
     loaded: asyncio.Event | None = None,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """None has a part in running calls: they are kept going, whatever happens to them. ``orders``
-    is the shadows' queue. Raises SettingError for a shadow engine that the server cannot have."""
+    is the shadows' queue, ``outbox`` what webhooks tell. Raises SettingError for a shadow
+    engine that the server cannot have."""
     refuse_unknown_shadow(settings)
     up, done, shadowed = loaded or asyncio.Event(), WorkDone(), ShadowsDone()
     policy = policy_of(settings, tenants)
@@ -235,6 +262,7 @@ def batch_roles(
         metrics,
         told,
         enrichers.batch,
+        CallAnnouncer(outbox, carriers.transcripts),
     )
     to = ShadowCarriers(orders, carriers.queue, carriers.transcripts, carriers.store)
     metrics.jobs(carriers.queue.tally)
@@ -247,6 +275,7 @@ def batch_roles(
             "shadows", lambda: shadows(to, policy, settings, up, shadowed, enrichers)
         ),
         "originals": lasting("originals", lambda: originals(carriers, enrichers, settings)),
+        "webhooks": lasting("webhooks", lambda: webhooks(outbox, settings)),
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from twicetold.enrich.judging import rules_of
+from twicetold.enrich.leads import default_text as default_rubric_text
 from twicetold.enrich.rules import RuleSet, default_text
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError
@@ -54,6 +55,16 @@ def rules_text(wanted: Enrichment) -> tuple[str, str] | None:
     if wanted.rules == DEFAULT:
         return default_text(), "the default rules"
     path = Path(wanted.rules).expanduser()
+    return FILES.read(path), str(path)
+
+
+def rubric_text(wanted: Enrichment) -> tuple[str, str] | None:
+    """As ``rules_text``, of the lead score's rubric."""
+    if not wanted.lead_rubric or wanted.lead_rubric == NONE:
+        return None
+    if wanted.lead_rubric == DEFAULT:
+        return default_rubric_text(), "the default rubric"
+    path = Path(wanted.lead_rubric).expanduser()
     return FILES.read(path), str(path)
 
 

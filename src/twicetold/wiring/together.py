@@ -84,7 +84,7 @@ async def running(
         # A process for each pass: a caption does not wait for an hour's words.
         for_live = await stack.enter_async_context(enrichers(settings, platform.tenants))
         live = live_worker(platform.broker, platform.sessions, engines, policy, settings, for_live)
-        record = recorder(record_carriers(platform), settings)
+        record = recorder(record_carriers(platform), settings, platform.outbox)
         metrics = metrics or Metrics()
         metrics.lag("live", live.lags)
         show_engines(metrics, engines)
@@ -99,6 +99,7 @@ async def running(
             metrics,
             platform.shadow_orders,
             await stack.enter_async_context(enrichers(settings, platform.tenants)),
+            platform.outbox,
         )
         roles = {"live": live.run(), "record": record.run(), **batch}
         await stack.enter_async_context(at_work(roles))

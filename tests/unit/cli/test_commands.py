@@ -30,6 +30,8 @@ from twicetold.queue import Job
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment, Word
+from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.transcripts.usage import Usage
 from twicetold.wiring import passes
 
 pytestmark = pytest.mark.integration
@@ -57,7 +59,8 @@ def main(*arguments: str) -> int:
 def test_help_names_every_command() -> None:
     text = runner.invoke(app, ["--help"]).stdout
     commands = (
-        "serve demo transcribe listen calls search jobs models tenants shadow config eval doctor"
+        "serve demo transcribe listen calls search jobs models tenants shadow usage config eval "
+        "doctor"
     )
     for name in commands.split():
         assert re.search(rf"\b{name}\b", text)
@@ -337,6 +340,59 @@ def test_who_looks_after_it_sees_the_jobs_of_all_tenants(tmp_path: Path) -> None
     (job,) = json.loads(failed)["jobs"]
     assert (job["tenant"], job["call_id"], job["error_code"]) == ("acme", "acme-1", "not_audio")
     assert job["ended_at"] >= job["submitted_at"]
+
+
+USED = {"passes": 2, "attempts": 3, "audio_s": 90.0, "compute_s": 4.25, "cost": 0.000165}
+
+
+def test_usage_is_a_table_with_its_sum(server: FakeApi) -> None:
+    rows = [{"day": "2026-11-20", "engine": name, **USED} for name in ("parakeet", "whisper")]
+    page = {"from": "2026-11-01", "to": "2026-11-30", "currency": "EUR", "total": USED}
+    server.answer("/v1/usage", {**page, "rows": rows, "cursor": None})
+    arguments = ["usage", "--by", "day,engine", "--from", "2026-11-01"]
+    listed = runner.invoke(app, arguments, env={"COLUMNS": "160"}).stdout
+    assert server.asked == ["GET /v1/usage?group=day%2Cengine&limit=1000&from=2026-11-01"]
+    assert re.search(r"day +engine +calls +audio +compute +EUR", listed)
+    assert re.search(r"2026-11-20 +parakeet +2 +1.5 min +4.2 s +0.0002", listed)
+    assert re.search(r"total +2 +1.5 min", listed)
+    told = runner.invoke(app, [*arguments, "--csv"]).stdout.splitlines()
+    assert told[:2] == [
+        "day,engine,passes,attempts,audio_s,compute_s,cost",
+        "2026-11-20,parakeet,2,3,90,4.25,0.000165",
+    ]
+    assert json.loads(runner.invoke(app, [*arguments, "--json"]).stdout)["rows"] == rows
+
+
+async def _used(data_dir: Path) -> None:
+    transcripts = SqliteTranscripts(data_dir / "transcripts.sqlite3")
+    for tenant in ("acme", "other"):
+        for number in range(2):
+            key = CallKey(tenant, f"={number}")
+            await transcripts.record_usage(Usage(key, "batch", "counter", 30.0, 1.0, at=1.8e9))
+    await transcripts.aclose()
+
+
+def test_usage_of_all_tenants_is_read_where_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twicetold.parts._USAGE_LINES", 1)  # in pages
+    asyncio.run(_used(tmp_path))
+    kept = ["usage", "--all-tenants", "--data-dir", str(tmp_path), "--to", "2027-01-31"]
+    told = json.loads(runner.invoke(app, [*kept, "--by", "tenant", "--json"]).stdout)
+    assert [(row["tenant"], row["audio_s"]) for row in told["rows"]] == [
+        ("acme", 60.0),
+        ("other", 60.0),
+    ]
+    assert (told["from"], told["total"]["passes"]) == ("2027-01-02", 4)
+    table = runner.invoke(app, [*kept, "--by", "call", "--csv"]).stdout
+    assert "'=0,2,2,60,2,0" in table  # no formula for a spreadsheet
+
+
+def test_usage_says_what_it_does_not_take(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["usage", "--all-tenants", "--key", "k"]).exit_code == 2
+    assert runner.invoke(app, ["usage", "--json", "--csv"]).exit_code == 2
+    assert "day, tenant" in runner.invoke(app, ["usage", "--by", "week"]).exception.hint
+    assert "no day" in str(runner.invoke(app, ["usage", "--from", "today"]).exception)
 
 
 def test_jobs_of_all_tenants_are_not_a_servers_to_tell(tmp_path: Path) -> None:

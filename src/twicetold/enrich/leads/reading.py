@@ -13,7 +13,7 @@ from twicetold.enrich.leads.calibration import Calibration, Method
 from twicetold.enrich.leads.model import HIGHEST, LOWEST, Condition, Rubric, RubricRule
 from twicetold.enrich.metrics.model import OF_CALL, OF_SPEAKER
 from twicetold.enrich.rules.model import Must, Rule
-from twicetold.enrich.rules.reading import SPOKEN_KEYS, check_before, spoken_fields
+from twicetold.enrich.rules.reading import SPOKEN_KEYS, check_before, check_size, spoken_fields
 from twicetold.enrich.yaml_file import Item
 
 MOST_RULES, MOST_QUESTIONS, _MOST_COUNT, _MOST_KNOTS = 500, 20, 100, 1_000
@@ -64,6 +64,7 @@ def _rubric(file: Item) -> Rubric:
         if any(rule.name == other.name for other in rules):
             raise item.fail(f"There are two rules {rule.name!r}.")
         rules.append(rule)
+        check_size(item, [each.phrases for each in rules if each.phrases is not None])
         if sum(each.condition is Condition.ASK for each in rules) > MOST_QUESTIONS:
             raise item.fail(f"There are more than {MOST_QUESTIONS} questions ('ask').")
     fingerprint = hashlib.sha256(repr((base, rules)).encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from types import MappingProxyType
 
 from twicetold.enrich.leads.model import (
@@ -24,6 +25,13 @@ from twicetold.speech.transcript import Segment
 
 OF_CALL = "call"  # whose sentiment, where it is nobody's alone
 
+
+class _Unfired(Enum):
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+_NO, _UNKNOWN = _Unfired.NO, _Unfired.UNKNOWN
 _NONE: Mapping[str, str] = MappingProxyType({})
 _UNASKED: Mapping[str, LlmAnswer] = MappingProxyType({})
 
@@ -41,33 +49,77 @@ def score_call(
 ) -> LeadScore:
     """Score a call. What is not given cannot be judged, and counts nothing. ``answers``: by rule,
     to ``rubric.questions``, their utterances as indices of ``segments``."""
-    said, unknown = _said(rubric, segments, length_s, roles)
-    fired: list[Fired] = []
-    unjudged: list[str] = []
-    for rule in rubric.rules:
-        if rule.condition is Condition.SAY:
-            found = said.get(rule.name, [])
-            known = rule.name not in unknown
-            reason = _reason(rule, [(match.start, match.end) for match in found])
-        elif rule.condition is Condition.ASK:
-            answer = answers.get(rule.name)
-            known = answer is not None
-            reason = _answered(rule, answer, segments)
-        elif rule.condition is Condition.OUTCOME:
-            outcome = outcomes.get(rule.about)
-            known = outcome is not None
-            reason = Fired(rule.name, rule.weight, value=outcome)
-            reason = reason if outcome in rule.values else None
-        else:
-            value = _value(rule, metrics, sentiment)
-            known = value is not None
-            holds = value is not None and rule.holds(value)
-            reason = Fired(rule.name, rule.weight, value=value) if holds else None
-        if reason is not None:
-            fired.append(reason)
-        elif not known:
-            unjudged.append(rule.name)
+    known = _Known(segments, metrics, sentiment, outcomes, answers)
+    known.hear(rubric, length_s, roles)
+    judged = [(rule, known.judge(rule)) for rule in rubric.rules]
+    fired = [found for _, found in judged if isinstance(found, Fired)]
+    unjudged = [rule.name for rule, found in judged if found is _UNKNOWN]
     return _scored(rubric, fired, unjudged)
+
+
+class _Known:
+    """What is known of a call, as far as rules ask for it."""
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        metrics: CallMetrics | None,
+        sentiment: CallSentiment | None,
+        outcomes: Mapping[str, str],
+        answers: Mapping[str, LlmAnswer],
+    ) -> None:
+        self._segments, self._metrics, self._sentiment = segments, metrics, sentiment
+        self._outcomes, self._answers = outcomes, answers
+        self._said: dict[str, list[RuleMatch]] = {}
+        self._unnamed: set[str] = set()  # rules about people whom nothing names
+
+    def hear(self, rubric: Rubric, length_s: float, roles: Roles) -> None:
+        """Find the phrases of all rules."""
+        rules = tuple(rule.phrases for rule in rubric.rules if rule.phrases is not None)
+        phrases = RuleSet(rules, rubric.fingerprint, ("",))
+        report = evaluate(phrases, self._segments, length_s, roles)
+        for match in report.matches:
+            self._said.setdefault(match.rule, []).append(match)
+        self._unnamed = {rule for _, rule in report.unjudged}
+
+    def judge(self, rule: RubricRule) -> Fired | _Unfired:
+        if rule.condition is Condition.SAY:
+            return self._phrases(rule)
+        if rule.condition is Condition.ASK:
+            return self._answer(rule)
+        if rule.condition is Condition.OUTCOME:
+            outcome = self._outcomes.get(rule.about)
+            if outcome is None:
+                return _UNKNOWN
+            fires = outcome in rule.values
+            return Fired(rule.name, rule.weight, value=outcome) if fires else _NO
+        value = self._value(rule)
+        if value is None:
+            return _UNKNOWN
+        return Fired(rule.name, rule.weight, value=value) if rule.holds(value) else _NO
+
+    def _phrases(self, rule: RubricRule) -> Fired | _Unfired:
+        found = self._said.get(rule.name, [])
+        if not found:
+            return _UNKNOWN if rule.name in self._unnamed else _NO
+        times = tuple((match.start, match.end) for match in found[:MOST_TIMES])
+        return Fired(rule.name, rule.weight * min(rule.count, len(found)), times)
+
+    def _answer(self, rule: RubricRule) -> Fired | _Unfired:
+        answer = self._answers.get(rule.name)
+        if answer is None:
+            return _UNKNOWN
+        shown = [self._segments[index] for index in answer.utterances[:MOST_TIMES]]
+        times = tuple((each.start, each.end) for each in shown)
+        return Fired(rule.name, rule.weight, times) if answer.yes else _NO
+
+    def _value(self, rule: RubricRule) -> float | None:
+        if rule.condition is Condition.METRIC:
+            return None if self._metrics is None else self._metrics.value(rule.about)
+        if self._sentiment is None:
+            return None
+        told = self._sentiment
+        return told.score if rule.about == OF_CALL else told.of(rule.about)
 
 
 def _scored(rubric: Rubric, fired: Sequence[Fired], unjudged: Sequence[str]) -> LeadScore:
@@ -83,41 +135,3 @@ def _scored(rubric: Rubric, fired: Sequence[Fired], unjudged: Sequence[str]) -> 
         tuple(unjudged),
         None if calibration is None else calibration.probability(score),
     )
-
-
-def _said(
-    rubric: Rubric, segments: Sequence[Segment], length_s: float, roles: Roles
-) -> tuple[dict[str, list[RuleMatch]], set[str]]:
-    """Matches by rule, and the rules about people whom nothing names."""
-    rules = tuple(rule.phrases for rule in rubric.rules if rule.phrases is not None)
-    report = evaluate(RuleSet(rules, rubric.fingerprint, ("",)), segments, length_s, roles)
-    found: dict[str, list[RuleMatch]] = {}
-    for match in report.matches:
-        found.setdefault(match.rule, []).append(match)
-    return found, {rule for _, rule in report.unjudged}
-
-
-def _reason(rule: RubricRule, times: Sequence[tuple[float, float]]) -> Fired | None:
-    if not times:
-        return None
-    points = rule.weight * min(rule.count, len(times))
-    return Fired(rule.name, points, tuple(times[:MOST_TIMES]))
-
-
-def _answered(
-    rule: RubricRule, answer: LlmAnswer | None, segments: Sequence[Segment]
-) -> Fired | None:
-    if answer is None or not answer.yes:
-        return None
-    shown = [segments[index] for index in answer.utterances[:MOST_TIMES]]
-    return Fired(rule.name, rule.weight, tuple((each.start, each.end) for each in shown))
-
-
-def _value(
-    rule: RubricRule, metrics: CallMetrics | None, sentiment: CallSentiment | None
-) -> float | None:
-    if rule.condition is Condition.METRIC:
-        return None if metrics is None else metrics.value(rule.about)
-    if sentiment is None:
-        return None
-    return sentiment.score if rule.about == OF_CALL else sentiment.of(rule.about)

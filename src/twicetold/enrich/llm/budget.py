@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,15 +37,20 @@ class Spending:
 
     def reserve(self, prompt: str, most_written: int) -> None:
         """Count a request before it is sent. Raises LlmBudgetSpent where it might cost too much."""
-        read = tokens_in(prompt)
-        if self.requests + 1 > self.budget.requests:
-            raise LlmBudgetSpent(f"The call's {self.budget.requests} requests are used up.")
+        self.check([prompt], most_written)
+        self.requests += 1
+
+    def check(self, prompts: Sequence[str], most_written: int) -> None:
+        """Whether as many requests, with answers of so many tokens in all, are within the budget.
+        Raises LlmBudgetSpent: half of an answer is worth nothing, and costs as much."""
+        read = sum(map(tokens_in, prompts))
+        if self.requests + len(prompts) > self.budget.requests:
+            raise LlmBudgetSpent(f"The call's {self.budget.requests} requests do not last.")
         if self.tokens + read + most_written > self.budget.tokens:
             raise LlmBudgetSpent(f"The call's {self.budget.tokens:,} tokens do not last.")
         cost = read * self._read + most_written * self._written
         if self.budget.money is not None and self.money + cost > self.budget.money:
             raise LlmBudgetSpent(f"The call's budget of {self.budget.money:g} does not last.")
-        self.requests += 1
 
     def book(self, prompt: str, usage: Any, answer: str) -> None:
         """What a request did cost: as the server counts, else by the letters."""

@@ -55,22 +55,32 @@ class LlmSentiment:
     async def scores(self, utterances: Sequence[Utterance], language: str) -> list[float | None]:
         scores: list[float | None] = [None] * len(utterances)
         said = [(n, each) for n, each in enumerate(utterances) if each.text.strip()]
-        for part in _parts(said):
-            lines = "\n".join(
-                f"{n + 1} {each.speaker}: {' '.join(each.text.split())[:_LONGEST]}"
-                for n, each in part
-            )
+        parts = list(_parts(said))
+        self._spending.check(
+            [_TASK + _lines(part) for part in parts], sum(map(_most_written, parts))
+        )
+        for part in parts:
             answer = await self._client.ask(
                 _TASK,
-                lines,
+                _lines(part),
                 name="sentiment",
                 schema=_SCHEMA,
-                most_written=_TOKENS_OF_ANSWER + _TOKENS_A_SCORE * len(part),
+                most_written=_most_written(part),
                 spending=self._spending,
             )
             for number, score in _checked(answer, [n + 1 for n, _ in part]).items():
                 scores[number - 1] = score
         return scores
+
+
+def _lines(part: Sequence[tuple[int, Utterance]]) -> str:
+    return "\n".join(
+        f"{n + 1} {each.speaker}: {' '.join(each.text.split())[:_LONGEST]}" for n, each in part
+    )
+
+
+def _most_written(part: Sequence[tuple[int, Utterance]]) -> int:
+    return _TOKENS_OF_ANSWER + _TOKENS_A_SCORE * len(part)
 
 
 def _parts(said: Sequence[tuple[int, Utterance]]) -> Iterator[list[tuple[int, Utterance]]]:

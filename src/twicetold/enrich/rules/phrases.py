@@ -162,8 +162,12 @@ class PhraseIndex:
     def _ends(self, words: Sequence[str], first: int) -> dict[int, int]:
         ends: dict[int, int] = {}
         todo = [(node, first + 1) for node in self._root.next(words[first])]
+        seen = set[tuple[int, int]]()  # gaps lead to the same place in many ways
         while todo:
             node, at = todo.pop()
+            if (id(node), at) in seen:
+                continue
+            seen.add((id(node), at))
             for number in node.ends:
                 ends[number] = min(at, ends.get(number, at))
             if node.gap is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from twicetold.enrich.yaml_file import Item
 
 MOST_RULES = 2_000
 MOST_PHRASES = 500
+MOST_PATTERNS = 50_000
 _MOST_ALERT_LETTERS = 500
 _MOST_CALL_S = 86_400.0
 
@@ -75,6 +77,7 @@ def _rules(file: Item) -> RuleSet:
             rules.append(rule)
         if len(rules) > MOST_RULES:
             raise item.fail(f"There are more than {MOST_RULES} rules.")
+        check_size(item, rules)
     return RuleSet(tuple(rules), _fingerprint(rules), tuple(descriptions), descriptions)
 
 
@@ -121,6 +124,15 @@ def check_before(rule: Rule, fields: dict[str, Item]) -> None:
     """What is said before something else is waited for, and not for ever."""
     if rule.before is not None and rule.before.seconds is None:
         raise fields["when"].fail("Say how long before: 'within' has to stand with 'before'.")
+
+
+def check_size(item: Item, rules: Sequence[Rule]) -> None:
+    """A short file can stand for very many phrases, and all are kept in memory."""
+    besides = (each for r in rules for each in (r.near, r.unless, r.after, r.before))
+    patterns = sum(len(rule.spoken.patterns) for rule in rules)
+    patterns += sum(len(beside.spoken.patterns) for beside in besides if beside is not None)
+    if patterns > MOST_PATTERNS:
+        raise item.fail(f"The phrases up to here stand for more than {MOST_PATTERNS:,}.")
 
 
 def spoken_fields(fields: dict[str, Item], phrases: str) -> dict[str, Any]:

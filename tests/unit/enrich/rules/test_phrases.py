@@ -67,6 +67,15 @@ def test_only_what_ends_behind_a_place_is_found() -> None:
     assert found("a b", "x a b", since=2) == [(1, 3)]
 
 
+def test_gaps_take_no_time_that_grows_with_their_number() -> None:
+    import time
+
+    phrase = " ... ".join(["a"] * 10)
+    started = time.process_time()
+    assert found(f"{phrase} b", " ".join(["a"] * 300)) == []
+    assert time.process_time() - started < 5
+
+
 words = st.lists(st.sampled_from("abcd"), max_size=12)
 elements = st.lists(st.sampled_from(["a", "b", "c", "*", "..."]), max_size=3)
 

@@ -94,12 +94,22 @@ def test_what_is_no_file_of_rules_is_refused(text: str) -> None:
         parse_rules(text)
 
 
+def test_a_short_file_that_stands_for_very_many_phrases_is_refused() -> None:
+    phrase = "w (a|b|c|d) (a|b|c|d) (a|b|c|d) x"
+    say = ", ".join(f'"{phrase.replace("w", f"w{n}")}"' for n in range(400))
+    rules = "".join(
+        f"\n      - {{name: r{n}, say: [{say.replace('w', f'v{n}')}]}}" for n in range(3)
+    )
+    with pytest.raises(SettingError, match=r"stand for more than 50,000"):
+        parse_rules(f"categories:\n  - name: c\n    rules:{rules}")
+
+
 def test_files_are_refused_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="cannot be read"):
         load_rules(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes("categories: é".encode("latin-1"))
     with pytest.raises(SettingError, match="no UTF-8"):
         load_rules(tmp_path / "latin.yaml")
-    (tmp_path / "huge.yaml").write_bytes(b"#" * 1_000_001)
+    (tmp_path / "huge.yaml").write_bytes(b"#" * 300_001)
     with pytest.raises(SettingError, match="larger than"):
         load_rules(tmp_path / "huge.yaml")

@@ -1,0 +1,189 @@
+"""Usage in the SQLite transcript store; each function runs in one transaction.
+
+Of a call and pass there is one row for its audio (``attempt`` is "") and one for each attempt's
+computing, so that every sum is one over rows. What a deleted call used is added to ``usage_kept``,
+which knows the day and no call.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from twicetold.speech.identity import CallKey
+from twicetold.transcripts.cursors import decode_cursor, encode_cursor
+from twicetold.transcripts.prices import Prices
+from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsageLine, UsagePage
+
+SCHEMA = """
+-- Of files that were made before attempts were told apart; moved over, and empty since.
+CREATE TABLE IF NOT EXISTS usage (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    audio_s REAL NOT NULL,
+    compute_s REAL NOT NULL,
+    cost REAL NOT NULL,
+    PRIMARY KEY (tenant, call_id, pass)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS usage_rows (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    attempt TEXT NOT NULL,
+    at REAL NOT NULL,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    device TEXT NOT NULL,
+    audio_s REAL NOT NULL,
+    compute_s REAL NOT NULL,
+    price REAL NOT NULL,
+    cost REAL NOT NULL,
+    PRIMARY KEY (tenant, call_id, pass, attempt)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS usage_by_time ON usage_rows (tenant, at);
+
+CREATE TABLE IF NOT EXISTS usage_kept (
+    tenant TEXT NOT NULL,
+    day TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    device TEXT NOT NULL,
+    passes INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    audio_s REAL NOT NULL,
+    compute_s REAL NOT NULL,
+    cost REAL NOT NULL,
+    PRIMARY KEY (tenant, day, pass, engine, model, device)
+) WITHOUT ROWID;
+
+INSERT OR IGNORE INTO usage_rows
+    SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
+        usage.engine, '', '', audio_s, 0, 0, cost
+    FROM usage LEFT JOIN calls USING (tenant, call_id);
+INSERT OR IGNORE INTO usage_rows
+    SELECT tenant, call_id, pass, 'only', coalesce(started_at, 0),
+        usage.engine, '', '', 0, compute_s, 0, 0
+    FROM usage LEFT JOIN calls USING (tenant, call_id);
+DELETE FROM usage;
+"""
+
+_ROW = (
+    "INSERT INTO usage_rows (tenant, call_id, pass, attempt, at, engine, model, device,"
+    " audio_s, compute_s, price, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (tenant, call_id, pass, attempt) DO UPDATE SET "
+)
+# The day on which a call was first heard stays; whose work it is, and its price, are the last's.
+_AUDIO = (
+    _ROW + "at = min(at, excluded.at), engine = excluded.engine, model = excluded.model,"
+    " device = excluded.device, price = excluded.price, audio_s = max(audio_s, excluded.audio_s),"
+    " cost = max(audio_s, excluded.audio_s) / 60.0 * excluded.price"
+)
+_COMPUTE = (
+    _ROW + "compute_s = max(compute_s, excluded.compute_s),"
+    " cost = max(compute_s, excluded.compute_s) * price"
+)
+_DAY = "date(at, 'unixepoch')"
+_SUMS = "sum(audio_s), sum(compute_s), sum(cost)"
+_EACH = (
+    f"SELECT tenant, {_DAY} AS day, call_id AS call, pass, engine, model, device,"
+    " attempt = '' AS passes, attempt <> '' AS attempts, audio_s, compute_s, cost FROM usage_rows"
+)
+_KEPT = (
+    "SELECT tenant, day, '' AS call, pass, engine, model, device, passes, attempts, audio_s,"
+    " compute_s, cost FROM usage_kept"
+)
+
+
+def record(db: sqlite3.Connection, usage: Usage, prices: Prices) -> None:
+    price = prices.of(usage.engine, usage.model, usage.device)
+    call, by = (*usage.key, usage.pass_), (usage.at, usage.engine, usage.model, usage.device)
+    if usage.audio_s > 0:
+        audio = (usage.audio_s, 0.0, price.per_audio_min, price.of_audio(usage.audio_s))
+        db.execute(_AUDIO, (*call, "", *by, *audio))
+    compute = (0.0, usage.compute_s, price.per_compute_s, price.of_compute(usage.compute_s))
+    db.execute(_COMPUTE, (*call, usage.attempt, *by, *compute))
+
+
+def keep_sums(db: sqlite3.Connection, key: CallKey) -> None:
+    """Of a call that is deleted: what it used stays, without its name. Once: its rows go."""
+    db.execute(
+        "INSERT INTO usage_kept"
+        f" SELECT tenant, {_DAY}, pass, engine, model, device, sum(attempt = ''),"
+        f" sum(attempt <> ''), {_SUMS} FROM usage_rows WHERE tenant = ? AND call_id = ?"
+        " GROUP BY 1, 2, 3, 4, 5, 6"
+        " ON CONFLICT (tenant, day, pass, engine, model, device) DO UPDATE SET"
+        " passes = passes + excluded.passes, attempts = attempts + excluded.attempts,"
+        " audio_s = audio_s + excluded.audio_s, compute_s = compute_s + excluded.compute_s,"
+        " cost = cost + excluded.cost",
+        key,
+    )
+    db.execute("DELETE FROM usage_rows WHERE tenant = ? AND call_id = ?", key)
+
+
+def sums(
+    db: sqlite3.Connection,
+    only: UsageFilter,
+    group: Sequence[UsageGroup],
+    limit: int,
+    cursor: str | None,
+) -> UsagePage:
+    """Raises BadParameter for a cursor of another list."""
+    rows, asked = _rows(only)
+    [total] = _lines(db, f"SELECT {_counted()} FROM ({rows})", asked, ())
+    if not group:
+        return UsagePage([total] if total.attempts else [], total)
+    columns, kind = ", ".join(group), f"usage {'+'.join(group)}"
+    after, place = "", []
+    if cursor is not None:
+        marks = ", ".join("?" * len(group))
+        after = f"HAVING ({columns}) > ({marks})"
+        place = list(decode_cursor(cursor, kind, (str,) * len(group)))
+    query = (
+        f"SELECT {columns}, {_counted()} FROM ({rows})"
+        f" GROUP BY {columns} {after} ORDER BY {columns} LIMIT ?"
+    )
+    found = _lines(db, query, [*asked, *place, limit + 1], group)
+    if len(found) <= limit:
+        return UsagePage(found, total)
+    last = [found[limit - 1].group[each] for each in group]
+    return UsagePage(found[:limit], total, encode_cursor(kind, last))
+
+
+def _rows(only: UsageFilter) -> tuple[str, list[object]]:
+    first, behind = _moment(only.first_day), _moment(only.last_day, days=1)
+    theirs: list[object] = [] if only.tenant is None else [only.tenant]
+    whose = "tenant = ? AND " if theirs else ""
+    rows = (
+        f"{_EACH} WHERE {whose}at >= ? AND at < ?"
+        f" UNION ALL {_KEPT} WHERE {whose}day >= ? AND day <= ?"
+    )
+    return rows, [*theirs, first, behind, *theirs, only.first_day, only.last_day]
+
+
+def _moment(day: str, days: int = 0) -> float:
+    """Unix seconds of the day's beginning, or of one so many days later."""
+    try:
+        then = date.fromisoformat(day) + timedelta(days=days)
+    except OverflowError:
+        then = date.max
+    return datetime(then.year, then.month, then.day, tzinfo=UTC).timestamp()
+
+
+def _counted() -> str:
+    zero = ", ".join(f"coalesce({each}, 0)" for each in ("sum(passes)", "sum(attempts)"))
+    return f"{zero}, " + ", ".join(f"coalesce({each}, 0.0)" for each in _SUMS.split(", "))
+
+
+def _lines(
+    db: sqlite3.Connection, query: str, asked: Sequence[object], group: Sequence[UsageGroup]
+) -> list[UsageLine]:
+    width = len(group)
+    return [
+        UsageLine(dict(zip(group, row[:width], strict=True)), *row[width:])
+        for row in db.execute(query, tuple(asked))
+    ]

@@ -1,0 +1,90 @@
+"""The price table: which entry counts, and that a mistake in it is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from twicetold.config import Settings
+from twicetold.errors import SettingError
+from twicetold.parts import prices_of
+from twicetold.speech.identity import CallKey
+from twicetold.transcripts.prices import FREE, Price, Prices
+from twicetold.transcripts.usage import Usage
+
+pytestmark = pytest.mark.unit
+
+TABLE = Prices.parse(
+    "*=1/audio_min, *@cuda=2/audio_min, parakeet=3/audio_min, parakeet@cuda=4/audio_min,"
+    " parakeet:small=5/audio_min + .5/compute_s, parakeet:small@cuda=6/compute_s"
+)
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "device", "price"),
+    [
+        ("whisper", "large", "cpu", Price(1.0)),
+        ("whisper", "large", "cuda", Price(2.0)),
+        ("parakeet", "large", "cpu", Price(3.0)),
+        ("parakeet", "large", "cuda", Price(4.0)),
+        ("parakeet", "small", "cpu", Price(5.0, 0.5)),
+        ("parakeet", "small", "cuda", Price(0.0, 6.0)),
+    ],
+)
+def test_the_most_exact_entry_counts(engine: str, model: str, device: str, price: Price) -> None:
+    assert TABLE.of(engine, model, device) == price
+
+
+def test_what_no_entry_fits_costs_nothing() -> None:
+    assert Prices.parse("parakeet@cuda=1/audio_min").of("parakeet", "", "cpu") == FREE
+    assert Prices.parse("").of("parakeet") == FREE
+
+
+def test_a_price_is_of_an_audio_minute_and_of_a_second_of_computing() -> None:
+    price = Price(per_audio_min=0.6, per_compute_s=0.25)
+    assert (price.of_audio(90.0), price.of_compute(4.0)) == (pytest.approx(0.9), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("parakeet", "'parakeet'"),
+        ("parakeet=cheap", "'cheap' for parakeet"),
+        ("parakeet=1", "'1' for parakeet"),
+        ("parakeet=1/hour", "'1/hour'"),
+        ("parakeet=-1/audio_min", "'-1/audio_min'"),
+        ("parakeet=nan/audio_min", "'nan/audio_min'"),
+        ("whisper=0.1/audio_min+1/audio_min", "'1/audio_min' for whisper"),
+        ("whisper:tiny@cuda=1/audio_min, whisper:tiny@cuda=2/audio_min", "whisper:tiny@cuda twice"),
+        ("*:tiny=1/audio_min", "'*:tiny=1/audio_min'"),
+        ("parakeet=1/" + "audio_min" * 2, "audio_minaudio_min"),
+    ],
+)
+def test_a_mistake_is_named_with_what_the_table_takes(text: str, named: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Prices.parse(text)
+    assert named in refused.value.message
+    assert "audio_min and compute_s" in refused.value.hint
+
+
+def test_a_price_of_an_engine_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SettingError, match="'parakete'; there are pocketsphinx") as refused:
+        prices_of(Settings(prices="parakete=1/audio_min"))
+    assert "audio_min" in refused.value.hint
+
+
+def test_the_defaults_are_of_engines_that_there_are() -> None:
+    assert prices_of(Settings()).of("parakeet").per_audio_min == 0.00011
+
+
+@pytest.mark.parametrize(
+    ("label", "engine", "model"),
+    [
+        ("pocketsphinx", "pocketsphinx", ""),
+        ("parakeet:tdt?device=cuda&threads=2", "parakeet", "tdt"),
+        ("whisper:tiny, pocketsphinx", "whisper", "tiny"),
+        ("openai:org/model:8bit", "openai", "org/model:8bit"),
+    ],
+)
+def test_usage_is_of_the_engine_that_did_most(label: str, engine: str, model: str) -> None:
+    used = Usage(CallKey("acme", "c"), "live", "", 1.0, 0.0).by(label, "cpu")
+    assert (used.engine, used.model, used.device) == (engine, model, "cpu")

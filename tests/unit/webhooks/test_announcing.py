@@ -1,0 +1,106 @@
+"""What events tell of a call: figures, never words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from twicetold.speech.identity import CallKey
+from twicetold.transcripts import Call, Status
+from twicetold.webhooks.announcing import CallAnnouncer, figures
+
+pytestmark = pytest.mark.unit
+
+KEY = CallKey("acme", "call-1")
+CALL = Call(
+    KEY,
+    Status.DONE,
+    "live",
+    "en",
+    2,
+    1000.0,
+    ended_at=1060.0,
+    length_s=60.0,
+    draft_engine="quick",
+    canonical_engine="careful",
+    sentiment=0.5,
+    lead_score=70.0,
+)
+
+
+@dataclass
+class Kept:
+    """Fake: one call, and what is known of it."""
+
+    known: Call | None = CALL
+    insights_: dict[str, Any] | None = None
+
+    async def call(self, key: CallKey) -> Call | None:
+        return self.known
+
+    async def insights(self, key: CallKey) -> dict[str, Any] | None:
+        return self.insights_
+
+
+@dataclass
+class Emitted:
+    """Fake: an outbox that keeps what it is given."""
+
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def emit(self, *event: Any) -> None:
+        self.events.append(event)
+
+
+async def told(kept: Kept) -> list[tuple[Any, ...]]:
+    emitted = Emitted()
+    announcer = CallAnnouncer(emitted, kept)  # type: ignore[arg-type]
+    for name in ("plan-1", "plan-1", "plan-2"):
+        await announcer.done(KEY, name)
+    await announcer.failed(KEY, "job", "not_audio", "It is no sound.", "Send sound.")
+    return emitted.events
+
+
+async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
+    spoken = "my card is four one one one"
+    insights = {
+        "metrics": {"agent": {"talk_s": 30.5, "said": spoken}, "silence_s": 2, "gaps": [spoken]},
+        "alerts": [{"text": spoken}],
+        "removed": [{"kind": "phone", "text": spoken}],
+    }
+    done, again, other, failed = await told(Kept(insights_=insights))
+    assert done == again
+    assert done[4] != other[4]
+    tenant, kind, call_id, data, _ = done
+    assert (tenant, kind, call_id) == ("acme", "call.completed", "call-1")
+    assert data["metrics"] == {"agent": {"talk_s": 30.5}, "silence_s": 2}
+    assert (data["status"], data["engine"], data["length_s"]) == ("done", "careful", 60.0)
+    assert (data["sentiment"], data["lead_score"], data["provisional"]) == (0.5, 70.0, False)
+    assert spoken not in json.dumps([done, failed])
+    assert failed[1] == "call.failed"
+    assert failed[3]["error"] == {
+        "code": "not_audio",
+        "message": "It is no sound.",
+        "hint": "Send sound.",
+    }
+
+
+async def test_of_a_deleted_call_nothing_is_told() -> None:
+    assert await told(Kept(known=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (None, None),
+        ("words", None),
+        ({"a": {"b": {"c": {"d": {"e": 1}}}}}, None),
+        ({"a": float("nan"), "b": True, "c": [1, 2]}, {"b": True}),
+        ({1: 2.5}, {"1": 2.5}),
+    ],
+)
+def test_figures_are_numbers_under_names(value: object, kept: object) -> None:
+    assert figures(value) == kept
