@@ -1,5 +1,7 @@
 import { type Signal, useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { Icon } from "../ui/icon";
+import { type Shortcut, useShortcuts } from "../ui/keys";
 import { storedSetting, storeSetting } from "../ui/settings";
 
 const NAME = "twicetold.insights";
@@ -13,16 +15,23 @@ export function useWorthShown(): Signal<boolean> {
 }
 
 export function WorthButton({ shown }: { shown: Signal<boolean> }) {
+  const turn = () => {
+    shown.value = !shown.peek();
+    if (matchMedia(ROOM).matches) storeSetting(NAME, shown.value ? null : "off");
+  };
+  useShortcuts(
+    useMemo<Shortcut[]>(
+      () => [{ keys: ["i"], label: "i", does: "insights, or more room", run: turn }],
+      [],
+    ),
+  );
   return (
     <button
       type="button"
       class="button"
       aria-expanded={shown.value}
       aria-controls="worth"
-      onClick={() => {
-        shown.value = !shown.value;
-        if (matchMedia(ROOM).matches) storeSetting(NAME, shown.value ? null : "off");
-      }}
+      onClick={turn}
     >
       <Icon name="insights" /> Insights
     </button>

@@ -91,7 +91,7 @@ function Curve({ course, moods, table }: CurveProps) {
       <path class="better" d={above} />
       <path class="worse" d={below} />
       <path class="zero" d={`M0 1H${WIDTH}`} />
-      <path class="line" d={line} />
+      <path class="course" d={line} />
       {[...moods].map(([speaker, path]) => (
         <path
           key={speaker}

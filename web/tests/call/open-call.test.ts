@@ -176,4 +176,23 @@ describe("an open call", () => {
     expect(readTranscript).toHaveBeenCalledTimes(1);
     open.close();
   });
+
+  it("asks for a recording that was withheld when there is another transcript", async () => {
+    call = { ...call, has_recording: true, length_s: 3 };
+    const open = new OpenCall("c");
+    await open.open();
+    await settle();
+    const problem = { code: "redaction_unavailable", message: "m", hint: "h", retryable: false };
+    const player = open.player.value;
+    if (!player) throw new Error("expected a player");
+    player.withheld.value = new ApiError(problem, 503);
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(player.withheld.value).not.toBeNull(); // nothing has changed
+    call = { ...call, status: "done", canonical_revision: "r" };
+    FakeSource.made[0]?.say("status", status("done"));
+    await settle();
+    expect(player.withheld.value).toBeNull();
+    expect(player.version.value).toBe(1);
+    open.close();
+  });
 });
