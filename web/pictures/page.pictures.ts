@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, expect, type Page, test } from "@playwright/test";
-import { ROOT, Server, sample, sampleWav } from "../e2e/support/server";
+import { ROOT, Server, sample, sampleWav, seededWorth, WORDLESS } from "../e2e/support/server";
 
 const THEMES = ["light", "dark"] as const;
 const WIDE = { width: 1280, height: 800 };
@@ -111,4 +111,17 @@ test("calls, and one of them", async ({ browser }) => {
     await expect(columns.locator(".line del").first()).toBeVisible();
     await taken(columns, "difference", theme);
   }
+});
+
+test("what a call is worth", async ({ browser }) => {
+  const worth = await Server.start({ folder: seededWorth(), settings: WORDLESS });
+  for (const theme of THEMES) {
+    const page = await opened(browser, theme, "", { width: 1280, height: 940 });
+    await page.goto(`${worth.url}/#/calls/worth`);
+    await expect(page.locator(".waveform canvas").first()).toBeAttached();
+    await page.getByRole("button", { name: /asks what it costs at/ }).click();
+    await page.getByRole("button", { name: "Pause", exact: true }).click();
+    await taken(page, "worth", theme);
+  }
+  await worth.stop();
 });

@@ -54,15 +54,15 @@ export function lanesOf(
 
 function talkersOf(table: Table, lengthS: number): Talker[] {
   const { start, end, channel, speaker, speakers } = table.columns;
-  const talkers = new Map<string, Talker>();
+  const talkers = new Map<number, Talker>(); // by their index, or by their channel below it
   for (let row = 0; row < table.length; row += 1) {
     const [from, to] = [start[row] ?? 0, end[row] ?? 0];
-    const who = speakers[speaker[row] ?? NOBODY] ?? null;
     const where = channel[row] ?? 0;
-    const key = who === null ? `channel ${where}` : `speaker ${who}`;
+    const index = speaker[row] ?? NOBODY;
+    const key = index === NOBODY ? NOBODY - where : index;
     let talker = talkers.get(key);
     if (!talker) {
-      const voice = table.voiceAt(row);
+      const [who, voice] = [speakers[index] ?? null, table.voiceAt(row)];
       talker = { speaker: who, channel: where, voice, seconds: 0, bars: [], removed: [] };
       talkers.set(key, talker);
     }
