@@ -127,7 +127,8 @@ async def _record(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     queue, transcripts, store = await opener.queue(), await opener.transcripts(), opener.store()
     sessions, broker = await opener.running_calls()
     spool = spool_of(settings.data_dir)
-    worker = recorder(RecordCarriers(broker, sessions, transcripts, queue, store, spool), settings)
+    to = RecordCarriers(broker, sessions, transcripts, queue, store, spool)
+    worker = recorder(to, settings, await opener.outbox())
     metrics.lag("record", worker.lags)
     metrics.foreign("record", worker.foreign)
     async with at_work({"record": worker.run()}):

@@ -42,10 +42,8 @@ from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
 from twicetold.webhooks import Announcer, Outbox
-from twicetold.webhooks.addresses import Allowed
 from twicetold.webhooks.announcing import CallAnnouncer
-from twicetold.webhooks.posting import Poster
-from twicetold.webhooks.sending import Sender
+from twicetold.wiring.hooks import tell_endpoints
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
@@ -105,11 +103,12 @@ def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
     return infos[0]
 
 
-def recorder(carriers: RecordCarriers, settings: Settings) -> Recorder:
+def recorder(carriers: RecordCarriers, settings: Settings, outbox: Outbox) -> Recorder:
     return Recorder(
         carriers,
         abandon_after_s=settings.abandon_after_s,
         device_of=live_devices(settings, Tenants.load(settings.tenants_path)),
+        announcer=CallAnnouncer(outbox, carriers.transcripts),
     )
 
 
@@ -158,15 +157,6 @@ async def batch_pass(
             announcer=announcer,
         )
         await worker.run()
-
-
-async def webhooks(outbox: Outbox, settings: Settings) -> None:
-    """Tell tenants' endpoints what the outbox holds, until cancelled."""
-    poster = Poster(Allowed.parse(settings.webhook_networks or ""))
-    try:
-        await Sender(outbox, poster.post).run()
-    finally:
-        await poster.aclose()
 
 
 async def shadows(
@@ -223,11 +213,12 @@ def batch_roles(
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
     metrics.shadows(shadowed, orders.tally)
+    metrics.webhooks(outbox.endpoints)
     return {
         "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
         "shadows": lasting("shadows", lambda: shadows(to, policy, settings, up, shadowed)),
-        "webhooks": lasting("webhooks", lambda: webhooks(outbox, settings)),
+        "webhooks": lasting("webhooks", lambda: tell_endpoints(outbox, settings)),
     }
 
 

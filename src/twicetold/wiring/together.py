@@ -81,7 +81,7 @@ async def running(
         await asyncio.to_thread(sweep_spools, settings.data_dir)
         engines, policy = await loading, platform.policy
         live = live_worker(platform.broker, platform.sessions, engines, policy, settings)
-        record = recorder(record_carriers(platform), settings)
+        record = recorder(record_carriers(platform), settings, platform.outbox)
         metrics = metrics or Metrics()
         metrics.lag("live", live.lags)
         show_engines(metrics, engines)
