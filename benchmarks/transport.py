@@ -89,7 +89,7 @@ async def product(port: int, data_dir: Path, *, full: bool) -> None:
         worker = LiveWorker(platform.broker, platform.sessions, engines, activity, live)
         roles = {"live": worker.run()}
         if full:
-            roles["record"] = recorder(record_carriers(platform), settings).run()
+            roles["record"] = recorder(record_carriers(platform), settings, platform.outbox).run()
         await stack.enter_async_context(at_work(roles))
         app = create_app(platform)
         await stack.enter_async_context(app.router.lifespan_context(app))

@@ -72,6 +72,10 @@ MEANINGS = {
     "download_failed": "a model could not be fetched; what came of it is kept",
     "enrichment_failed": "the process that redacts and judges died, and died again",
     "redaction_unavailable": "redaction is on, and cannot be made of this: it is not shown",
+    "llm_failed": "a language model gave no answer, or none that can be used",
+    "llm_refused": "the server of a language model takes no such request, or not with that key",
+    "llm_budget_spent": "a call has used up what a language model may cost it",
+    "llm_not_allowed": "words would go to a language model that the tenant has not allowed",
     "overloaded": "`max_live_calls` are running, or the server failed on this connection",
     "corrupt_database": "one of our databases is damaged; the message names the file",
     "corrupt_log": "the log of a running call is damaged; the message names the file",
@@ -85,6 +89,8 @@ BRANCHES = {"error", "bad_input", "not_allowed", "not_found", "conflict", "unava
 AT_START = {
     "data_directory_locked", "port_in_use", "corrupt_database", "corrupt_log", "bad_setting",
     "missing_extra", "missing_model", "download_failed",
+    # In a result, as the reason why something else was used.
+    "llm_failed", "llm_refused", "llm_budget_spent", "llm_not_allowed",
 }  # fmt: skip
 
 LIVE_ONLY = {

@@ -194,7 +194,22 @@ class Settings:
         metadata=_about("Rubric of the lead score: a file, or default; unset: no score."),
     )
     rules: str | None = field(
-        default=None, metadata=_about("File of phrase rules and alerts; unset: none.")
+        default=None,
+        metadata=_about("Phrase rules and alerts: a file, or default; unset: none."),
+    )
+    llm_url: str | None = field(
+        default=None,
+        metadata=_remote(
+            "Language model that judges, for tenants whose allow_remote names llm; unset: none.",
+            "http://127.0.0.1:8000/v1",
+        ),
+    )
+    llm_model: str | None = field(default=None, metadata=_about("Its name at that server."))
+    llm_key: str | None = field(
+        default=None, repr=False, metadata=_secret("Its key; a server of your own may want none.")
+    )
+    llm_tokens: int = field(
+        default=100_000, metadata=_range("Tokens that a call may cost there.", 100, 10_000_000)
     )
     prices: str | None = field(default=_AWS_PRICES, metadata=_PRICES)
     currency: str = field(

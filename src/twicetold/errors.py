@@ -24,7 +24,8 @@ TwicetoldError
 ├── NotAllowed (PermissionError)     unauthorized / forbidden
 │   ├── Unauthorized                   unauthorized
 │   └── Forbidden                      forbidden
-│       └── EngineNotAllowed             engine_not_allowed
+│       ├── EngineNotAllowed             engine_not_allowed
+│       └── LlmNotAllowed                llm_not_allowed
 ├── NotFound (LookupError)           not_found
 │   ├── CallNotFound                   call_not_found
 │   ├── TranscriptNotReady             transcript_not_ready
@@ -50,6 +51,9 @@ TwicetoldError
 │   ├── DownloadFailed                 download_failed
 │   ├── EnrichmentFailed               enrichment_failed
 │   ├── RedactionUnavailable           redaction_unavailable
+│   ├── LlmFailed                      llm_failed
+│   │   ├── LlmRefused                 llm_refused
+│   │   └── LlmBudgetSpent             llm_budget_spent
 │   └── Overloaded                     overloaded
 ├── Corrupt (OSError)                a file of ours is damaged; nothing was touched
 │   ├── CorruptDatabase                corrupt_database
@@ -224,6 +228,13 @@ class EngineNotAllowed(Forbidden):
     default_hint = "Allow the engine to the tenant: twicetold tenants set NAME allow_remote=ENGINE."
 
 
+class LlmNotAllowed(Forbidden):
+    """Words would go to a language model that the tenant's settings do not allow."""
+
+    code = "llm_not_allowed"
+    default_hint = "Whoever runs the server can allow it; until then the embedded judge is used."
+
+
 # --- what is not there ----------------------------------------------------------
 
 
@@ -389,6 +400,27 @@ class RedactionUnavailable(Unavailable):
         "See docs/explanation/redaction.md for the languages that redaction knows; or have the "
         "tenant's redact name fewer kinds, or none."
     )
+
+
+class LlmFailed(Unavailable):
+    """A language model gave no answer that can be used."""
+
+    code = "llm_failed"
+    default_hint = "Look whether the model's server runs; the result says what was used instead."
+
+
+class LlmRefused(LlmFailed):
+    """The model's server does not take the request, or not from whom: not to be asked again."""
+
+    code = "llm_refused"
+    retryable = False
+    default_hint = "Look at the model's name, the server's address and its key."
+
+
+class LlmBudgetSpent(LlmFailed):
+    code = "llm_budget_spent"
+    retryable = False
+    default_hint = "Raise the budget of a call, or choose a judge that costs nothing."
 
 
 class Overloaded(Unavailable):

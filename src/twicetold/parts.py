@@ -189,6 +189,7 @@ def refuse_unknown_engines(settings: Settings, wish: str, value: str) -> None:
             require_pass(name, info, live=wish in (Use.LIVE, Use.SHADOW_LIVE))
         return
     remote = [name for name, engine in ENGINES.items() if engine.info.remote]
+    remote.append("llm")  # the language model that judges; see llm_url
     for name in _remotes(value):
         if name not in remote:
             raise SettingError(

@@ -26,6 +26,7 @@ from twicetold.engines import EngineInfo
 from twicetold.gateway.app import create_app
 from twicetold.gateway.context import Platform
 from twicetold.media.pyav import PyAvDecoder
+from twicetold.parts import enrichment_by
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.sessions import Record
 from twicetold.sessions.sqlite import SqliteSessions
@@ -77,8 +78,10 @@ async def running_api(
         stack.push_async_callback(outbox.aclose)
         decoder = PyAvDecoder()
         stack.push_async_callback(decoder.aclose)
+        used = replace(Settings(data_dir=directory), **settings)
         platform = Platform(
-            settings=replace(Settings(data_dir=directory), **settings),
+            settings=used,
+            enrichment=enrichment_by(used, known),
             broker=broker,
             sessions=sessions,
             queue=queue,

@@ -112,8 +112,8 @@ class World:
 
     async def job(self, state: JobState, key: CallKey = KEY) -> None:
         """Wait until the call's newest job is in that state."""
-        async with asyncio.timeout(20.0):
-            for _ in range(2000):
+        async with asyncio.timeout(50.0):
+            for _ in range(5000):
                 found = await self.queue.job_of(key)
                 if found is not None and found.state is state:
                     return

@@ -195,7 +195,7 @@ class Attempt:
             length_s,
             transcript.channels,
             self._provisional,
-            insights.get("sentiment", {}).get("call"),
+            insights.get("sentiment", {}).get("score"),
             insights.get("lead", {}).get("score"),
             insights,
         )

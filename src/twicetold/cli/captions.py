@@ -85,6 +85,8 @@ class Captions:
             self._lag(event["seconds"])
         elif kind == "ready":  # a new connection: where captions are behind, it says so again
             self._lag(0.0)
+        elif kind == "alert":
+            self._show_alert(event)
         elif kind == "gap":
             note(f"At {clock(event['at'])} sound is missing: the stream began afresh.")
 
@@ -102,6 +104,14 @@ class Captions:
         if text:
             self.finals += 1
             self._console.print(self._line(channel, event["start"], text), soft_wrap=True)
+
+    def _show_alert(self, event: Mapping[str, Any]) -> None:
+        told = Text.assemble(
+            (f"{clock(event['at']):>5}  ", "dim"),
+            (f"! {event['category']}: {event['rule']}", "bold yellow"),
+            (f"  {event['suggestion']}", "yellow"),
+        )
+        self._console.print(told, soft_wrap=True)
 
     def _take_back(self, channel: int, utterance: int) -> None:
         """The utterance is over: what was guessed of it goes."""

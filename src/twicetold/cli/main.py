@@ -17,8 +17,11 @@ from twicetold.cli import (
     evaluate,
     gateway,
     jobs,
+    leads,
     listen,
     models,
+    redact,
+    rules,
     search,
     serve,
     shadow,
@@ -44,6 +47,7 @@ app.command("demo", rich_help_panel=_SERVER)(demo.demo)
 app.command("serve", rich_help_panel=_SERVER)(serve.serve)
 app.command("transcribe", rich_help_panel=_SERVER)(transcribe.transcribe)
 app.command("listen", rich_help_panel=_SERVER)(listen.listen)
+app.command("redact", rich_help_panel=_SERVER)(redact.redact)
 app.command("gateway", rich_help_panel=_ROLES)(gateway.gateway)
 app.add_typer(worker.app, name="worker", rich_help_panel=_ROLES)
 app.add_typer(calls.app, name="calls", rich_help_panel="Read")
@@ -52,6 +56,8 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel=_OWN)
 app.add_typer(models.app, name="models", rich_help_panel=_OWN)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_OWN)
 app.add_typer(shadow.app, name="shadow", rich_help_panel=_OWN)
+app.add_typer(rules.app, name="rules", rich_help_panel=_OWN)
+app.add_typer(leads.app, name="leads", rich_help_panel=_OWN)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_OWN)
 app.command("usage", rich_help_panel=_OWN)(usage.usage)
 app.command("config", rich_help_panel=_OWN)(config.config)

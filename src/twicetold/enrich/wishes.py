@@ -143,5 +143,5 @@ _SHAPES: Mapping[str, tuple[Callable[[str], object], str]] = {
     "keep_original_h": (parse_hours, "hours, such as 0 or 720; nothing: for good"),
     "sentiment": (_one_of("vader", "llm", NONE), "vader, llm or none"),
     "lead_rubric": (_path, "a rubric's file, default, or none"),
-    "rules": (_path, "a file of phrase rules, or none"),
+    "rules": (_path, "a file of phrase rules, default, or none"),
 }

@@ -11,6 +11,7 @@ from twicetold.broker import Broker
 from twicetold.choice.policy import Policy
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
+from twicetold.enrich.rules import RuleSet
 from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.media import Decoder
 from twicetold.queue import Queue
@@ -18,6 +19,9 @@ from twicetold.sessions import Sessions
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
 from twicetold.webhooks import Outbox
+
+# A tenant's phrase rules and who speaks on its channels; None where it has none.
+RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,4 @@ class Platform:
     shadow_orders: Queue  # of recordings that shadow engines are to hear
     outbox: Outbox  # of what webhooks tell
     enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant
+    rules: RulesOf = lambda tenant: None

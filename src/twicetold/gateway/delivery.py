@@ -12,6 +12,7 @@ import asyncio
 import re
 
 from twicetold.errors import CallDeleted, CallNotFound, SessionLost, TwicetoldError, Unavailable
+from twicetold.gateway.alerts import Alerts
 from twicetold.gateway.captions import CaptionHub, Subscription
 from twicetold.gateway.context import Platform
 from twicetold.gateway.withholding import redacts, shown_caption
@@ -47,7 +48,11 @@ class Delivery:
         after_event: int = 0,
         *,
         quiet_s: float = _QUIET_S,
+        alerts: bool = False,
     ) -> None:
+        """``alerts``: with those of the tenant's phrase rules, each behind its final."""
+        found = platform.rules(key.tenant) if alerts else None
+        self._alerts = Alerts(*found) if found is not None else None
         self._sessions, self._transcripts = platform.sessions, platform.transcripts
         self._hub, self._key, self._quiet_s = hub, key, quiet_s
         self._platform = platform
@@ -73,11 +78,21 @@ class Delivery:
         """Take up position. Raises CallNotFound or CallDeleted."""
         self._subscription = await self._hub.subscribe(self._key)
         try:
+            if self._alerts is not None and self._given:
+                await self._catch_up(self._alerts)
             await self._look()
         except BaseException:
             await self.aclose()
             raise
         self._watch_for_silence()
+
+    async def _catch_up(self, alerts: Alerts) -> None:
+        """With the finals that the follower has seen."""
+        record = await self._sessions.load(self._key)
+        said = {final.event: final for final in record.finals} if record is not None else {}
+        for drafted in await self._transcripts.draft_finals(self._key):
+            said.setdefault(drafted.event, drafted)
+        alerts.catch_up(final for event, final in said.items() if event <= self._given)
 
     async def receive(self) -> list[Caption]:
         """What has come since, in order; waits until there is something, which may be nothing
@@ -223,6 +238,8 @@ class Delivery:
         self._given = caption.event
         self._settled[channel] = utterance
         self._ready.append(caption)
+        if self._alerts is not None:
+            self._ready += self._alerts.of(caption)
 
     def _tell_status(self, call: Call) -> None:
         """How the canonical transcript stands, unless that was told already."""

@@ -21,7 +21,7 @@ from twicetold.gateway.delivery import OVER, Delivery
 from twicetold.gateway.parameters import whole_number
 from twicetold.gateway.problems import shown
 from twicetold.gateway.schemas import ERRORS, TicketScope
-from twicetold.gateway.tickets import tenant_or_ticket
+from twicetold.gateway.tickets import scope_of, tenant_or_ticket
 from twicetold.speech.events import Caption, Failed, Kind
 from twicetold.speech.identity import CallKey
 
@@ -40,6 +40,7 @@ _NAMES = {
     Kind.DONE: "done",
     Kind.STATUS: "status",
     Kind.FAILED: "error",
+    Kind.ALERT: "alert",
 }
 _LARGEST_EVENT = 2**31
 
@@ -76,7 +77,13 @@ async def follow(
     the canonical transcript stands or has failed."""
     key = CallKey.checked(tenant, call_id)
     seen = after if last_event_id is None else _event_number(last_event_id)
-    delivery = Delivery(platform_of(request), request.app.state.captions, key, seen)
+    delivery = Delivery(
+        platform_of(request),
+        request.app.state.captions,
+        key,
+        seen,
+        alerts=ticket is None or scope_of(ticket) == TicketScope.MEDIA,
+    )
     return _Following(delivery, lambda: _tenant(request))
 
 

@@ -134,7 +134,13 @@ class Connection:
         try:
             claims: CallLocks = self._socket.app.state.call_claims
             entry = await enter(self._platform, claims, key, request, intake)
-            delivery = Delivery(self._platform, self._socket.app.state.captions, key, request.event)
+            delivery = Delivery(
+                self._platform,
+                self._socket.app.state.captions,
+                key,
+                request.event,
+                alerts=True,
+            )
             await delivery.open()
             try:
                 await self._converse(key, request, intake, entry, delivery)

@@ -155,8 +155,10 @@ class WordBody(BaseModel):
     end: float
     text: str
     probability: float | None = None
-    redacted: str = Field("", description="The kind of what was removed here; text stands in.")
-    speaker: str = Field("", description="The engine's own label of who said it.")
+    redacted: str | None = Field(
+        None, description="The kind of what was removed here; text stands in."
+    )
+    speaker: str | None = Field(None, description="The engine's own label of who said it.")
 
 
 class SegmentBody(BaseModel):
@@ -173,7 +175,7 @@ class SegmentBody(BaseModel):
     failed: bool = False
     engine: str = ""
     sentiment: float | None = Field(None, description="From -1 to 1, where it was judged.")
-    safe: bool = Field(False, description="Redaction has been over it.")
+    safe: bool | None = Field(None, description="Redaction has been over it.")
 
 
 class TranscriptBody(BaseModel):

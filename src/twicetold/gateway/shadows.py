@@ -27,7 +27,7 @@ Tenant = Annotated[str, Depends(tenant_of)]
 _NAMED = {"call_id", "mode"}
 _ATTEMPTS = 3
 # What a segment says only where it is otherwise.
-_PLAIN = {"failed": False, "engine": "", "sentiment": None, "safe": False}
+_PLAIN = {"failed": False, "engine": "", "sentiment": None}
 _NONE = "It is made after the canonical transcript, where the tenant has a shadow engine."
 
 

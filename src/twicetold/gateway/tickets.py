@@ -62,6 +62,11 @@ class Tickets:
         return hmac.new(self._secret, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
+def scope_of(ticket: str) -> str:
+    """What a ticket that was found to be good opens."""
+    return ticket.split("~")[2]
+
+
 _AGAIN = "Get a new one with POST /v1/tickets."
 
 

@@ -233,10 +233,10 @@ class LiveCall:
             return
         self._spoken[channel] = (text, settled, now)
         if self._redactor is not None:
-            words, settled = self._masked(self._redactor, words, settled)
+            words = self._redactor.mask(words, channel)
             if not words:
                 return
-            text = text_of(words)
+            text, settled = text_of(words), 0  # what stands in for them may take their neighbours
         origin = utterance.start_sample / self._rate
         partial = Partial(
             channel,
@@ -249,18 +249,6 @@ class LiveCall:
             safe=self._redactor is not None,
         )
         self.ledger.caption(Caption.of(partial))
-
-    def _masked(
-        self, redactor: LiveRedactor, words: tuple[Word, ...], settled: int
-    ) -> tuple[tuple[Word, ...], int]:
-        """The words as they may be shown, and how many stand: not those behind a masked one."""
-        shown = redactor.mask(words)
-        alike = 0
-        for before, after in zip(words, shown, strict=False):
-            if before != after:
-                break
-            alike += len(after.text.split())
-        return shown, min(settled, alike)
 
     def _stabilized(self, utterance: Utterance, heard: Hypothesis) -> tuple[Word, ...]:
         """The words to show; those that may be told as settled are from now on ``told``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import structlog
 
@@ -48,11 +48,14 @@ class Recorder:
         *,
         abandon_after_s: float,
         device_of: Callable[[str], str] = lambda label: "",
+        drafted: Callable[[CallKey, Sequence[Final]], Awaitable[None]] | None = None,
         announcer: Announcer = NOBODY,
     ) -> None:
         """``device_of`` gives what the live engine of a label runs on; "" where nobody knows.
-        ``announcer`` is told of calls that cannot be recorded."""
-        self._to, self._device_of, self._announcer = carriers, device_of, announcer
+        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice;
+        ``announcer`` of calls that cannot be recorded."""
+        self._told, self._announcer = drafted, announcer
+        self._to, self._device_of = carriers, device_of
         self._abandon_after_s = abandon_after_s
         self._consumers: list[Consumer] = []
         self._calls: dict[CallKey, CallRecorder] = {}
@@ -172,6 +175,7 @@ class Recorder:
         finals = [found[event] for event in sorted(found)]
         if finals:
             await persist(lambda: self._to.transcripts.save_draft(key, finals))
+            await self._tell(key, finals)
             last = max(final.event for final in finals)
             with contextlib.suppress(SessionLost):  # the draft has them, that is what counts
                 await persist(lambda: self._to.sessions.swap(key, {}, {"trim_finals": last}))
@@ -179,6 +183,15 @@ class Recorder:
         for message in messages:
             if isinstance(message, Ended):
                 await self._end(key, message)
+
+    async def _tell(self, key: CallKey, finals: Sequence[Final]) -> None:
+        """Whatever goes wrong there, the draft does not notice."""
+        if self._told is None:
+            return
+        try:
+            await self._told(key, finals)
+        except TwicetoldError as error:
+            log.warning("finals_not_told", call=str(key), code=error.code)
 
     async def _kept(self, key: CallKey, until: int) -> dict[int, Final]:
         """Finals that the record still holds: they were stored before they were published."""

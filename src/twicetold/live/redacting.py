@@ -59,11 +59,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class LiveRedactor:
-    """What redacts one call. ``mask`` is for words that may still change: it shows none of them
-    that might be part of personal data, and may show none at all."""
+    """What redacts one call. ``mask`` is for words of a channel that may still change: it shows
+    none of them that might be part of personal data, and may show none at all."""
 
     decide: Decide
-    mask: Callable[[Sequence[Word]], tuple[Word, ...]]
+    mask: Callable[[Sequence[Word], int], tuple[Word, ...]]
 
 
 Settle = Callable[[Ended, tuple[Word, ...]], Awaitable[None]]

@@ -33,6 +33,7 @@ class Kind(IntEnum):
     STATUS = 6
     FAILED = 7
     NO_WORDS = 8
+    ALERT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,13 @@ class Partial(_Event):
     text: str
     engine: str = ""
     settled: int = 0
-    safe: bool = False  # redaction has been over it
+    safe: bool = False  # redaction has been over it; said only where it has
+
+    def to_dict(self) -> dict[str, Any]:
+        body = _Event.to_dict(self)
+        if not self.safe:
+            del body["safe"]
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,20 @@ class NoWords(_Event):
     type: ClassVar[str] = "no_words"
     channel: int
     utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert(_Event):
+    """A phrase rule has matched in a final, or at it (``event``); ``at`` is the second of what was
+    said, or was due. ``suggestion`` is what whoever wrote the rule has to say to the agent."""
+
+    type: ClassVar[str] = "alert"
+    event: int
+    channel: int
+    at: float
+    category: str
+    rule: str
+    suggestion: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +203,9 @@ class Caption(NamedTuple):
 
     @classmethod
     def of(
-        cls, event: SpeechStarted | Partial | NoWords | Done | Progress | Status | Failed
+        cls, event: SpeechStarted | Partial | NoWords | Done | Progress | Status | Failed | Alert
     ) -> Caption:
-        number = event.event if isinstance(event, Done | Progress) else 0
+        number = event.event if isinstance(event, Done | Progress | Alert) else 0
         return cls(_KINDS[type(event)], number, event.to_json())
 
     @classmethod
@@ -204,6 +225,7 @@ _KINDS: dict[type[_Event], Kind] = {
     Progress: Kind.PROGRESS,
     Status: Kind.STATUS,
     Failed: Kind.FAILED,
+    Alert: Kind.ALERT,
 }
 
 

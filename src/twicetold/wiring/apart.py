@@ -23,6 +23,7 @@ from twicetold.parts import policy_of
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants, refuse_open_door
+from twicetold.wiring.enriching import enrichers
 from twicetold.wiring.opening import Opener, carriers, refuse_alone, scheme_of
 from twicetold.wiring.passes import loading_live
 from twicetold.wiring.roles import at_work, batch_roles, live_worker, recorder, show_engines
@@ -110,9 +111,10 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
     settings = opener.settings
     async with loading_live(settings) as loading:
         sessions, broker = await opener.running_calls()
-        policy = policy_of(settings, Tenants.load(settings.tenants_path))
-        engines = await loading
-        worker = live_worker(broker, sessions, engines, policy, settings)
+        tenants = Tenants.load(settings.tenants_path)
+        policy, engines = policy_of(settings, tenants), await loading
+        made = await opener.stack.enter_async_context(enrichers(settings, tenants))
+        worker = live_worker(broker, sessions, engines, policy, settings, made)
         show_engines(metrics, engines)
         metrics.lag("live", worker.lags)
         metrics.foreign("live", worker.foreign)
@@ -155,8 +157,10 @@ async def _batch(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
         if not loaded.is_set():
             raise Unfit(f"{settings.batch_engine} is loading.")
 
-    roles = batch_roles(to, decoder, tenants, settings, metrics, orders, outbox, loaded)
-    async with at_work(roles):
+    async with (
+        enrichers(settings, tenants) as made,
+        at_work(batch_roles(to, decoder, tenants, settings, metrics, orders, made, outbox, loaded)),
+    ):
         yield {
             "disk": lambda: room_left(settings.data_dir),
             "engine": engine,

@@ -36,6 +36,7 @@ from twicetold.tenants import Tenants
 from twicetold.transcripts.sqlite import SqliteTranscripts
 from twicetold.webhooks.addresses import Allowed
 from twicetold.webhooks.sqlite import SqliteOutbox
+from twicetold.wiring.rule_files import rules_by
 
 if TYPE_CHECKING:  # an extra
     from twicetold.sessions.redis import RedisSessions
@@ -183,6 +184,7 @@ async def carriers(
             batch_engine=batch,
             shadow_orders=await opener.shadow_orders(),
             enrichment=enrichment_by(settings, tenants),
+            rules=rules_by(enrichment_by(settings, tenants)),
             outbox=await opener.outbox(),
         )
 

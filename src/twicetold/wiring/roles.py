@@ -15,6 +15,8 @@ import structlog
 
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.attempt import Carriers as BatchCarriers
+from twicetold.batch.enriching import Enriching
+from twicetold.batch.originals import Originals
 from twicetold.batch.shadow import ShadowCarriers, ShadowWorker
 from twicetold.batch.shadow_orders import ShadowOrders, ShadowsDone
 from twicetold.batch.worker import BatchWorker, WorkDone
@@ -36,26 +38,35 @@ from twicetold.live.worker import LiveWorker
 from twicetold.media import Decoder
 from twicetold.media.dual_mono import same_sound
 from twicetold.observe.metrics import Metrics
-from twicetold.parts import live_devices, policy_of, refuse_unknown_shadow
+from twicetold.parts import enrichment_by, live_devices, policy_of, refuse_unknown_shadow
 from twicetold.queue import Job, Queue
 from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
 from twicetold.webhooks import Announcer, Outbox
+from twicetold.webhooks.alerting import AlertAnnouncer
 from twicetold.webhooks.announcing import CallAnnouncer
+from twicetold.wiring.enriching import Enrichers
 from twicetold.wiring.hooks import tell_endpoints
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
+from twicetold.wiring.rule_files import rules_by
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
 log = structlog.get_logger()
 
 T = TypeVar("T", bound=Informed)
 
+_ORIGINALS_EVERY_S = 60.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0  # before a role that failed begins again
 
 
 def live_worker(
-    broker: Broker, sessions: Sessions, engines: OpenLive, policy: Policy, settings: Settings
+    broker: Broker,
+    sessions: Sessions,
+    engines: OpenLive,
+    policy: Policy,
+    settings: Settings,
+    enrichers: Enrichers,
 ) -> LiveWorker:
     """The live pass on engines that have loaded."""
     infos = [member.engine.info for member in engines.streaming.values()]
@@ -66,6 +77,7 @@ def live_worker(
         open_activity(heard_alike(infos)),
         live_settings(settings),
         same_sound=same_sound,
+        redactor=enrichers.live,
     )
 
 
@@ -104,10 +116,13 @@ def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
 
 
 def recorder(carriers: RecordCarriers, settings: Settings, outbox: Outbox) -> Recorder:
+    tenants = Tenants.load(settings.tenants_path)
+    rules = rules_by(enrichment_by(settings, tenants))
     return Recorder(
         carriers,
         abandon_after_s=settings.abandon_after_s,
-        device_of=live_devices(settings, Tenants.load(settings.tenants_path)),
+        device_of=live_devices(settings, tenants),
+        drafted=AlertAnnouncer(outbox, carriers.transcripts, rules).drafted,
         announcer=CallAnnouncer(outbox, carriers.transcripts),
     )
 
@@ -137,6 +152,7 @@ async def batch_pass(
     done: WorkDone,
     metrics: Metrics,
     published: Callable[[Job], Awaitable[None]],
+    enriching: Callable[[str, str], Enriching],
     announcer: Announcer,
 ) -> None:
     """Work on jobs until cancelled. The engine loads here, after the live one where both are in
@@ -154,6 +170,7 @@ async def batch_pass(
             settings=batch_settings(settings),
             done=done,
             published=published,
+            enriching=enriching,
             announcer=announcer,
         )
         await worker.run()
@@ -165,12 +182,16 @@ async def shadows(
     settings: Settings,
     loaded: asyncio.Event,
     done: ShadowsDone,
+    enrichers: Enrichers,
 ) -> None:
     """Have shadow engines hear what they are to, until cancelled; after all other engines have
     loaded, and each when it is needed."""
     await loaded.wait()
     opened = partial(open_shadow_ear, settings)
-    await ShadowWorker(carriers, opened, policy, batch_settings(settings), done).run()
+    worker = ShadowWorker(
+        carriers, opened, policy, batch_settings(settings), done, enrichers.redacted
+    )
+    await worker.run()
 
 
 async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings) -> None:
@@ -190,6 +211,18 @@ async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings
         await noticing.run()
 
 
+async def originals(carriers: BatchCarriers, enrichers: Enrichers, settings: Settings) -> None:
+    """Remove recordings whose redacted ones are all that is to be kept. One process at a time."""
+    sweeping = Originals(
+        carriers.store,
+        carriers.transcripts,
+        lambda tenant: enrichers.by(tenant).keep_original_s,
+        min(_ORIGINALS_EVERY_S, settings.reconcile_every_s),
+    )
+    async with alone(locks_of(settings.data_dir) / "originals"):
+        await sweeping.run()
+
+
 def batch_roles(
     carriers: BatchCarriers,
     decoder: Decoder,
@@ -197,6 +230,7 @@ def batch_roles(
     settings: Settings,
     metrics: Metrics,
     orders: Queue,
+    enrichers: Enrichers,
     outbox: Outbox,
     loaded: asyncio.Event | None = None,
 ) -> dict[str, Coroutine[Any, Any, None]]:
@@ -207,8 +241,19 @@ def batch_roles(
     up, done, shadowed = loaded or asyncio.Event(), WorkDone(), ShadowsDone()
     policy = policy_of(settings, tenants)
     told = ShadowOrders(orders, carriers.transcripts, policy, shadowed).published
-    ends = CallAnnouncer(outbox, carriers.transcripts)
-    work = partial(batch_pass, carriers, decoder, tenants, settings, up, done, metrics, told, ends)
+    work = partial(
+        batch_pass,
+        carriers,
+        decoder,
+        tenants,
+        settings,
+        up,
+        done,
+        metrics,
+        told,
+        enrichers.batch,
+        CallAnnouncer(outbox, carriers.transcripts),
+    )
     to = ShadowCarriers(orders, carriers.queue, carriers.transcripts, carriers.store)
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
@@ -217,7 +262,10 @@ def batch_roles(
     return {
         "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
-        "shadows": lasting("shadows", lambda: shadows(to, policy, settings, up, shadowed)),
+        "shadows": lasting(
+            "shadows", lambda: shadows(to, policy, settings, up, shadowed, enrichers)
+        ),
+        "originals": lasting("originals", lambda: originals(carriers, enrichers, settings)),
         "webhooks": lasting("webhooks", lambda: tell_endpoints(outbox, settings)),
     }
 

@@ -16,6 +16,7 @@ from twicetold.gateway.app import create_app, stop
 from twicetold.gateway.context import Platform
 from twicetold.observe.metrics import Metrics
 from twicetold.tenants import refuse_open_door
+from twicetold.wiring.enriching import enrichers
 from twicetold.wiring.opening import carriers
 from twicetold.wiring.passes import loading_live
 from twicetold.wiring.roles import (
@@ -80,7 +81,9 @@ async def running(
         platform = await stack.enter_async_context(carriers(settings))
         await asyncio.to_thread(sweep_spools, settings.data_dir)
         engines, policy = await loading, platform.policy
-        live = live_worker(platform.broker, platform.sessions, engines, policy, settings)
+        # A process for each pass: a caption does not wait for an hour's words.
+        for_live = await stack.enter_async_context(enrichers(settings, platform.tenants))
+        live = live_worker(platform.broker, platform.sessions, engines, policy, settings, for_live)
         record = recorder(record_carriers(platform), settings, platform.outbox)
         metrics = metrics or Metrics()
         metrics.lag("live", live.lags)
@@ -95,6 +98,7 @@ async def running(
             settings,
             metrics,
             platform.shadow_orders,
+            await stack.enter_async_context(enrichers(settings, platform.tenants)),
             platform.outbox,
         )
         roles = {"live": live.run(), "record": record.run(), **batch}

@@ -197,3 +197,21 @@ def test_missing_sound_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with Captions(Console(file=io.StringIO())) as captions:
         captions.show({"type": "gap", "at": 61.2})
     assert "1:01" in capsys.readouterr().err
+
+
+def test_an_alert_is_a_line_with_what_to_do() -> None:
+    screen = console(terminal=False)
+    with Captions(screen) as captions:
+        captions.show(final("i want to cancel my contract"))
+        captions.show(
+            {
+                "type": "alert",
+                "event": 1,
+                "channel": 0,
+                "at": 61.5,
+                "category": "churn",
+                "rule": "wants to leave",
+                "suggestion": "Offer the loyalty discount.",
+            }
+        )
+    assert "1:01  ! churn: wants to leave  Offer the loyalty discount." in written(screen)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twicetold.broker import Topic
+from twicetold.enrich.rules import RuleSet
+from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.sessions import Record, State
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
@@ -80,6 +82,15 @@ class FakeCarriers:
     draft: dict[int, Final] = field(default_factory=dict)
     is_buried: bool = False
     reads: int = 0
+    wanted: Enrichment = NO_ENRICHMENT
+
+    ruled: tuple[RuleSet, tuple[str, ...]] | None = None
+
+    def rules(self, tenant: str) -> tuple[RuleSet, tuple[str, ...]] | None:
+        return self.ruled
+
+    def enrichment(self, tenant: str) -> Enrichment:
+        return self.wanted
 
     @property
     def sessions(self) -> FakeCarriers:

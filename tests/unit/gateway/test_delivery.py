@@ -6,12 +6,14 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.gateway.doubles import KEY, FakeBroker, FakeCarriers, final, running_call
 
+from twicetold.enrich.wishes import Enrichment
 from twicetold.errors import CallDeleted, CallNotFound, SessionLost, Unavailable
 from twicetold.gateway.captions import CaptionHub
 from twicetold.gateway.delivery import Delivery
@@ -322,3 +324,23 @@ def test_law_each_final_exactly_once_in_order_then_done(
     done = [index for index, caption in enumerate(given_) if caption.kind is Kind.DONE]
     assert len(done) == 1
     assert all(caption.kind is not Kind.FINAL for caption in given_[done[0] :])
+
+
+async def test_what_redaction_has_not_seen_loses_its_words_where_it_is_wanted() -> None:
+    carriers = running_call()
+    carriers.wanted = Enrichment(redact="phone")
+    broker = FakeBroker()
+    carriers.store(replace(final(1), text="it is 415 555 0199"))
+    carriers.store(replace(final(2), text="it is [PHONE]", safe=True))
+    async with follower(carriers, broker) as delivery:
+        say(
+            broker,
+            Caption.of(Partial(0, 3, 3.0, 3.5, "and my card is 4111")),
+            Caption.of(Partial(0, 3, 3.0, 3.5, "and my card is ••••", safe=True)),
+            Caption.of(Progress(16_000, 16_000, 2)),
+        )
+        given = await until(delivery, Kind.PROGRESS)
+    texts = [caption.body().get("text") for caption in given if caption.kind is not Kind.PROGRESS]
+    assert texts == ["[WITHHELD]", "it is [PHONE]", "and my card is ••••"]
+    assert "4111" not in "".join(caption.json for caption in given)
+    assert "0199" not in "".join(caption.json for caption in given)

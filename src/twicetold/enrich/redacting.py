@@ -1,0 +1,133 @@
+"""Redaction as a stage of the batch pass, and as what the live pass asks while people speak."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from twicetold.enrich.redaction import (
+    LANGUAGES,
+    Context,
+    Policy,
+    Redactor,
+    mask_partial,
+    undecided_from,
+)
+from twicetold.enrich.steps import Facts, Known
+from twicetold.errors import RedactionUnavailable
+from twicetold.speech.transcript import Segment, Word, text_of
+
+WITHHELD = Word(0.0, 0.0, "[WITHHELD]", redacted="withheld")
+UNDECIDED = "number"  # of what stands for the end of an utterance that nobody went on with
+VERSION = 1  # raise it with every change that finds other data: what was kept is then made anew
+
+
+def knows(language: str) -> bool:
+    """Whether there are recognisers for it."""
+    return language.split("-")[0].lower() in LANGUAGES
+
+
+@lru_cache(maxsize=16)
+def _redactor(language: str, policy: Policy) -> Redactor:
+    """Kept in the process that redacts: making one takes a second."""
+    return Redactor(language, policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Removes personal data from the words; it fails closed."""
+
+    policy: Policy
+    name: str = "redact"
+    closed: bool = True
+
+    @property
+    def settings(self) -> str:
+        secret = hashlib.sha256(self.policy.key).hexdigest()[:16]
+        return f"{VERSION} {sorted(self.policy.kinds)} {self.policy.style} {secret}"
+
+    def apply(self, known: Known, facts: Facts) -> Known:
+        """Raises RedactionUnavailable for a language that it does not know."""
+        if not knows(facts.language):
+            spoken = {"mul": "several languages", "auto": "a language that nobody found out"}
+            told = spoken.get(facts.language, f"language {facts.language}")
+            raise RedactionUnavailable(f"The call is in {told}; redaction knows {_known()}.")
+        redacted = _redactor(facts.language, self.policy).redact(known.segments)
+        removed = [
+            {
+                "kind": each.kind,
+                "start": round(each.start, 3),
+                "end": round(each.end, 3),
+                "channel": each.channel,
+                "speaker": each.speaker,
+            }
+            for each in redacted.removed
+        ]
+        segments = tuple(replace(segment, safe=True) for segment in redacted.segments)
+        counts = dict(Counter(each.kind for each in redacted.removed))
+        known = Known(segments, known.insights)
+        return known.with_insight("removed", removed).with_insight("removed_counts", counts)
+
+
+def _known() -> str:
+    return ", ".join(sorted(LANGUAGES))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One utterance as it may be shown while the call goes on. ``undecided``: its end may yet
+    become personal data; ``masked`` is the utterance without that end."""
+
+    shown: Segment
+    masked: Segment
+    undecided: bool = False
+
+
+def choose(
+    language: str, policy: Policy, before: Sequence[Segment], held: Sequence[Segment]
+) -> tuple[list[Choice], Context]:
+    """What may be shown of each utterance that is held, after those that were said before; and
+    what the call has asked for by then. In a language without recognisers nothing may."""
+    if not knows(language):
+        return [withheld(each) for each in held], Context()
+    redactor = _redactor(language, policy)
+    together = redactor.redact([*before, *held])
+    context = redactor.redact(before).context
+    choices = []
+    for index, raw in enumerate(held):
+        safe = replace(together.segments[len(before) + index], safe=True)
+        later = any(each.channel == raw.channel for each in held[index + 1 :])
+        first = None if later else undecided_from(raw, context)
+        context = redactor.redact([raw], context).context
+        masked = safe if first is None else _without_end(raw, safe, first)
+        choices.append(Choice(safe, masked, undecided=first is not None))
+    return choices, together.context
+
+
+def mask(
+    language: str, words: Sequence[Word], context: Context, channel: int = 0
+) -> tuple[Word, ...]:
+    """Words that may still change, as they may be shown."""
+    return mask_partial(words, context, channel) if knows(language) else ()
+
+
+def withheld(segment: Segment) -> Choice:
+    """An utterance of which nothing may be shown."""
+    if not segment.words:
+        shown = replace(segment, text="", safe=True)
+    else:
+        word = replace(WITHHELD, start=segment.words[0].start, end=segment.words[-1].end)
+        shown = replace(segment, words=(word,), text=word.text, safe=True)
+    return Choice(shown, shown)
+
+
+def _without_end(raw: Segment, safe: Segment, first: int) -> Segment:
+    """The utterance up to what is undecided, and one word that stands for that."""
+    begins = raw.words[first].start
+    kept = [word for word in safe.words if word.end <= begins]
+    label = f"[{UNDECIDED.upper()}]"
+    words = (*kept, Word(begins, raw.words[-1].end, label, redacted=UNDECIDED))
+    return replace(safe, words=words, text=text_of(words))

@@ -1,0 +1,158 @@
+"""What the last turns asked for: how a call says what its numbers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL
+from twicetold.enrich.redaction.runs import Run
+
+STRONG_TURNS, WEAK_TURNS = 7, 3
+_MOST_ASKED = 6
+
+# (fewest, most) digits and letters that complete a kind; what is read after that is read back.
+ENOUGH: Mapping[str, int] = {
+    "phone": 10,
+    "card_number": 15,
+    "cvv": 3,
+    "card_expiry": 4,
+    "national_id": 9,
+    "postcode": 5,
+    "bank_account": 8,
+    "reference": 6,
+    "member_number": 7,
+    "document_number": 7,
+    "pin": 4,
+    "one_time_code": 4,
+    "licence_plate": 5,
+    TAIL: 4,
+    ANY: 7,
+}
+_MOST_SIZE: Mapping[str, int] = {
+    "cvv": 4,
+    "card_expiry": 6,
+    "pin": 8,
+    "one_time_code": 10,
+    "postcode": 10,
+    "licence_plate": 17,
+    "phone": 16,
+    "date_of_birth": 8,
+}
+_DIGITS_ONLY = frozenset({"phone", "card_number", "cvv", "card_expiry", "date_of_birth"})
+WORDED = frozenset(
+    {"email", "address", "password", "security_answer", "username", "name", SPELLING}
+)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A kind that was asked for or announced ``age`` turns ago; ``found`` so many digits and
+    letters of it since."""
+
+    kind: str
+    strong: bool
+    party: str
+    age: int = 0
+    found: int = 0
+    fresh: int = 0  # turns since the cue itself
+    mine: bool = False  # announced by who is going to say it: "my address is"
+
+    @property
+    def done(self) -> bool:
+        return self.found >= ENOUGH.get(self.kind, 1_000)
+
+    def may_answer(self, party: str) -> bool:
+        """Whether a side can be the one that was asked; nobody answers their own question."""
+        return self.mine or not party or party != self.party
+
+    def fits(self, run: Run) -> bool:
+        """Whether a run can be of this kind, by its size and what it is made of."""
+        if run.letters and self.kind in _DIGITS_ONLY:
+            return False
+        if self.kind == SPELLING:
+            return run.letters >= 2 and run.letters > run.digits
+        return run.size <= _MOST_SIZE.get(self.kind, 40)
+
+
+@dataclass(slots=True)
+class Context:
+    """Newest first. ``kind`` is that of the last run that was found, ``quiet`` turns ago, said by
+    ``party``; ``open`` while nothing but agreement was said since."""
+
+    asked: list[Asked] = field(default_factory=list)
+    kind: str = ""
+    party: str = ""
+    quiet: int = 99
+    open: bool = False
+    parties: list[str] = field(default_factory=list)
+
+    def meet(self, party: str) -> None:
+        """Somebody speaks in this call."""
+        if party not in self.parties:
+            self.parties.append(party)
+
+    def begin_turn(self, backchannel: bool) -> None:
+        if backchannel:
+            return
+        for asked in self.asked:
+            asked.age += 1
+            asked.fresh += 1
+        self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
+        self.quiet += 1
+
+    def ask(self, kind: str, strong: bool, party: str, mine: bool = False) -> None:
+        """A cue was heard. The same kind again starts anew."""
+        self.asked = [a for a in self.asked if a.kind != kind or (a.strong and not strong)]
+        if strong or not any(a.kind == kind for a in self.asked):
+            self.asked.insert(0, Asked(kind, strong, party, mine=mine))
+        del self.asked[_MOST_ASKED:]
+
+    def found(self, kind: str, size: int, party: str) -> None:
+        self.kind, self.party, self.quiet, self.open = kind, party, 0, True
+        for asked in self.asked:
+            if asked.kind in (kind, ANY, TAIL):
+                asked.found += size
+                asked.age = min(asked.age, 2)
+
+    def expects(self, *kinds: str) -> Asked | None:
+        """The newest strong demand for one of the kinds, if the last turn asked nothing else."""
+        if self.asked and not self.asked[0].kind and not self.asked[0].fresh:
+            return None
+        return next((a for a in self.asked if a.strong and a.kind in kinds), None)
+
+    def resolved(self, kind: str) -> str:
+        """Which kind "the number" or "ending in" is about; "" where nothing says so."""
+        if kind not in (ANY, TAIL):
+            return "name" if kind == SPELLING else kind
+        for asked in self.asked:
+            if asked.kind not in (ANY, TAIL) and asked.kind not in WORDED:
+                return asked.kind
+        if self.kind and self.quiet < 6 and self.kind not in WORDED:
+            return self.kind
+        return ""
+
+    # --- kept between turns that are redacted apart ----------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        asked = [[a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.mine] for a in self.asked]
+        return {
+            "asked": asked,
+            "last": [self.kind, self.party, self.quiet, self.open],
+            "parties": self.parties,
+        }
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Context:
+        kind, party, quiet, is_open = body["last"]
+        asked = [Asked(*each) for each in body["asked"]]
+        return cls(asked, kind, party, quiet, is_open, list(body["parties"]))
+
+    def copy(self) -> Context:
+        return Context.from_dict(self.to_dict())
+
+
+def newest(asked: Iterable[Asked], run: Run) -> Iterable[Asked]:
+    """Those that a run can be an answer to."""
+    return (a for a in asked if a.fits(run))

@@ -1,0 +1,36 @@
+"""Words that make up addresses."""
+
+from __future__ import annotations
+
+from twicetold.enrich.redaction.vocabulary import words
+
+SUFFIXES = words(
+    "street st road rd avenue ave drive dr lane ln court ct boulevard blvd way place pl close "
+    "crescent terrace square sq parkway pkwy circle cir gardens grove hill park row mews walk "
+    "trail highway hwy alley heights loop run ridge pike turnpike plaza quay wharf esplanade "
+    "parade broadway green rise vale view meadow meadows fields cottages villas nagar marg "
+    "colony cross"
+)
+# Those that stand in many sentences: an address only close behind a number.
+VAGUE_SUFFIXES = words(
+    "way place close park hill run drive row walk court circle square view green rise cross "
+    "trail loop fields ridge colony parade st dr ct pl plaza gardens terrace heights meadow "
+    "pike alley grove"
+)
+UNITS = words("apartment apt flat unit suite ste floor lot room building block tower house")
+DIRECTIONS = words(
+    "north south east west northeast northwest southeast southwest n s e w ne nw se sw saint "
+    "upper lower old new"
+)
+STATES = words(
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia "
+    "hawaii idaho illinois indiana iowa kansas kentucky louisiana maine maryland "
+    "massachusetts michigan minnesota mississippi missouri montana nebraska nevada hampshire "
+    "jersey mexico york carolina dakota ohio oklahoma oregon pennsylvania tennessee texas "
+    "utah vermont virginia washington wisconsin wyoming ontario quebec manitoba saskatchewan "
+    "alberta scotia victoria queensland tasmania england scotland wales ireland yorkshire "
+    "lancashire kent essex sussex surrey devon cornwall dorset norfolk suffolk cheshire "
+    "maharashtra karnataka kerala gujarat rajasthan punjab delhi nadu bengal pradesh "
+    "telangana al ak az ar ca co ct fl ga il ks ky la md ma mi mn mo mt ne nv nh nj nm ny nc "
+    "nd oh ok pa ri sc sd tn tx ut vt va wa wv wi wy nsw qld vic"
+) - {"la", "ma", "ok", "oh"}

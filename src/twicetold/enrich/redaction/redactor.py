@@ -1,0 +1,109 @@
+"""Redaction of a call's segments: from words to marks to segments without personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from twicetold.enrich.redaction.addresses import addresses_in
+from twicetold.enrich.redaction.answers import answers_in
+from twicetold.enrich.redaction.context import Context
+from twicetold.enrich.redaction.dates import dates_in, spans_of
+from twicetold.enrich.redaction.deciding import Runs
+from twicetold.enrich.redaction.emails import emails_in, handles_in
+from twicetold.enrich.redaction.kinds import LANGUAGES
+from twicetold.enrich.redaction.policy import Policy
+from twicetold.enrich.redaction.readbacks import repeated
+from twicetold.enrich.redaction.rewriting import Removed, rewritten
+from twicetold.enrich.redaction.tokens import Sort
+from twicetold.enrich.redaction.turns import Mark, Turn, turn_of
+from twicetold.errors import SettingError
+from twicetold.speech.transcript import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """The segments as they may be shown, what was removed from them, and what the call had asked
+    for when they ended."""
+
+    segments: list[Segment]
+    removed: list[Removed]
+    context: Context = field(default_factory=Context)
+
+
+class Redactor:
+    """Takes personal data out of segments. Pure: one may serve all threads.
+
+    Raises SettingError for a language without recognisers (``LANGUAGES`` has them).
+    """
+
+    def __init__(self, language: str = "en", policy: Policy | None = None) -> None:
+        if language.split("-")[0].lower() not in LANGUAGES:
+            raise SettingError(f"There is no redaction for the language {language!r}.")
+        self.policy = policy or Policy()
+
+    def redact(self, segments: Sequence[Segment], context: Context | None = None) -> Redacted:
+        """The segments of a call, or those that follow on ``context``, in the order of time."""
+        known = context.copy() if context is not None else Context()
+        for segment in segments:
+            known.meet(_name_of(segment))
+        turns = [_turn(index, segment, known) for index, segment in enumerate(segments)]
+        marks = marks_of(turns, known)
+        wanted = [mark for mark in marks if mark.kind in self.policy.kinds]
+        new, removed = rewritten(segments, turns, wanted, self.policy)
+        return Redacted(new, removed, known)
+
+
+def _turn(index: int, segment: Segment, context: Context) -> Turn:
+    words = [word.text for word in segment.words] or segment.text.split()
+    return turn_of(index, party_of(segment, context), words)
+
+
+def party_of(segment: Segment, context: Context) -> str:
+    """Whose turn it is; "" in a call where only one side is known."""
+    return _name_of(segment) if len(context.parties) > 1 else ""
+
+
+def _name_of(segment: Segment) -> str:
+    return f"{segment.channel}/{segment.speaker or ''}"
+
+
+def marks_of(turns: Sequence[Turn], context: Context) -> list[Mark]:
+    """All that is personal in a call's turns; moves ``context`` on to their end."""
+    runs, marks = Runs(context), []
+    for turn in turns:
+        marks += _marks_of_turn(turn, context, runs)
+    return marks + repeated(turns, marks)
+
+
+def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
+    found: list[Mark] = []
+    taken: set[int] = set()
+    for marks in (
+        emails_in(turn, context),
+        _written(turn),
+        dates_in(turn, context, spans_of(turn)),
+        addresses_in(turn, context),
+        answers_in(turn, context),
+        handles_in(turn),
+    ):
+        for mark in marks:
+            places = set(range(mark.first, mark.last + 1))
+            if not places & taken:
+                found.append(mark)
+                taken |= places
+    return runs.turn(turn, found)
+
+
+def _written(turn: Turn) -> list[Mark]:
+    """What its written form gives away: IP addresses, in words too."""
+    marks = [
+        Mark(turn.index, at, at, "ip_address", token.norm)
+        for at, token in enumerate(turn.tokens)
+        if token.sort is Sort.IP
+    ]
+    for run in turn.runs:
+        dots = sum(t.norm in ("dot", "point") for t in turn.tokens[run.first : run.last + 1])
+        if dots == 3 and 4 <= run.digits <= 12 and not run.letters:
+            marks.append(Mark(turn.index, run.first, run.last, "ip_address", run.value))
+    return marks

@@ -1,0 +1,282 @@
+"""Runs: stretches of a turn in which digits, letters and signs are dictated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twicetold.enrich.redaction.numbers import is_cardinal, is_spelled_out, value_of
+from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.vocabulary import (
+    ACRONYMS,
+    HOMOPHONES,
+    MONTHS,
+    PHONETIC,
+    SURELY_PHONETIC,
+    TIGHT_FILLERS,
+    words,
+)
+
+_SOLID = (Sort.DIGITS, Sort.NUMBER, Sort.CODE, Sort.LETTER, Sort.IP)
+_SOFT_LETTERS = frozenset("ai")
+_MOST_GAP = 3
+_LETTER_JOINERS = (("as", "in"), ("for",), ("like",), ("as",), ("is", "for"), ("in",))
+_PLAIN_CAPITALS = words(
+    "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok "
+    "id hd ac dc ad bc"
+)
+_CASES = frozenset({"capital", "uppercase", "lowercase", "letter", "caps", "small"})
+
+
+@dataclass(slots=True)
+class Run:
+    """``first`` to ``last`` token, both inclusive. ``value``: what was dictated in it."""
+
+    first: int
+    last: int
+    value: str
+    digits: int
+    letters: int
+    spelled_out: bool
+    cardinal: bool
+    written: bool  # one written number, so that how it was said is not known
+
+    @property
+    def size(self) -> int:
+        return len(self.value)
+
+
+def runs_of(tokens: Sequence[Token]) -> list[Run]:
+    """The runs of a turn in order; they do not overlap."""
+    _mark_spelling(tokens)
+    inside = _inside(tokens)
+    runs: list[Run] = []
+    first: int | None = None
+    last = 0
+    for at in [place for place, it in enumerate(inside) if it]:
+        if first is not None and not _joined(tokens, last, at):
+            runs.append(_run(tokens, first, last, inside))
+            first = None
+        first = at if first is None else first
+        last = at
+    if first is not None:
+        runs.append(_run(tokens, first, last, inside))
+    return [run for run in runs if not _is_acronym(tokens, run)]
+
+
+def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool]) -> Run:
+    said = [tokens[at] for at in range(first, last + 1) if inside[at]]
+    for near, token in enumerate(said):
+        if token.norm == "o" and any(
+            t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]
+        ):
+            token.sort, token.value = Sort.LETTER, "O"
+    value = value_of(said)
+    digits = sum(c.isdigit() for c in value)
+    spoken = [token for token in said if token.sort is not Sort.PART]
+    return Run(
+        first,
+        last,
+        value,
+        digits,
+        len(value) - digits,
+        is_spelled_out(spoken),
+        is_cardinal(spoken),
+        len(spoken) == 1 and spoken[0].sort is Sort.DIGITS,
+    )
+
+
+def _is_acronym(tokens: Sequence[Token], run: Run) -> bool:
+    spelled = any(tokens[at].sort is Sort.PART for at in range(run.first, run.last + 1))
+    return not run.digits and run.value.lower() in ACRONYMS and not spelled
+
+
+def _joined(tokens: Sequence[Token], last: int, at: int) -> bool:
+    """Whether nothing but signs and hesitation lies between two parts of a run."""
+    if at == last + 1:
+        return not tokens[last].ends
+    between = tokens[last + 1 : at]
+    if len(between) > _MOST_GAP or tokens[last].ends:
+        return False
+    for token in between:
+        if token.sort is Sort.SYMBOL:
+            if token.value == "@":
+                return False
+        elif token.norm not in TIGHT_FILLERS or token.ends:
+            return False
+    return True
+
+
+# --- what belongs to a run --------------------------------------------------------------
+
+
+def _mark_spelling(tokens: Sequence[Token]) -> None:
+    """``b for bravo``, ``j as in january``, ``capital d``: what explains a letter is part of it."""
+    for at, token in enumerate(tokens):
+        if token.sort is Sort.LETTER or token.norm in ("o", "oh"):
+            _mark_explained(tokens, at)
+        if token.norm in _CASES and at + 1 < len(tokens):
+            if tokens[at + 1].sort is Sort.LETTER:
+                token.sort = Sort.PART
+        elif token.norm == "ray" and at and tokens[at - 1].norm == "x":
+            token.sort, tokens[at - 1].value = Sort.PART, "X"
+        elif token.norm == "case" and at and tokens[at - 1].norm in ("upper", "lower"):
+            token.sort = tokens[at - 1].sort = Sort.PART
+
+
+def _mark_explained(tokens: Sequence[Token], at: int) -> None:
+    letter = tokens[at].norm[0]
+    for joiner in _LETTER_JOINERS:
+        end = at + 1 + len(joiner)
+        if end >= len(tokens):
+            continue
+        told = tokens[end]
+        said = tuple(token.norm for token in tokens[at + 1 : end])
+        if said == joiner and told.norm[:1] == letter and told.norm.isalpha() and told.norm != "o":
+            if len(told.norm) < 3 and joiner != ("as", "in"):
+                continue
+            for token in tokens[at + 1 : end + 1]:
+                token.sort, token.value = Sort.PART, ""
+            tokens[at].sort, tokens[at].value = Sort.LETTER, letter.upper()
+            return
+
+
+def _inside(tokens: Sequence[Token]) -> list[bool]:
+    """For each token whether it dictates something; soft ones by their neighbours."""
+    inside = [
+        token.sort in _SOLID
+        and token.norm not in ("o", "oh")
+        and not (token.norm in _SOFT_LETTERS and not _explained(tokens, at))
+        and not _is_idiom(tokens, at)
+        for at, token in enumerate(tokens)
+    ]
+    for at, token in enumerate(tokens):  # words of an alphabet, two at least
+        spelled = token.norm in PHONETIC and token.sort is not Sort.PART
+        if spelled and not inside[at] and _is_letter_word(tokens, inside, at):
+            inside[at] = True
+            token.sort, token.value = Sort.LETTER, PHONETIC[token.norm]
+    order = range(len(tokens))
+    for places in (order, reversed(order), order):
+        for at in places:
+            if not inside[at] and _is_drawn_in(tokens, inside, at):
+                inside[at] = True
+                if tokens[at].norm in HOMOPHONES and tokens[at].sort is Sort.WORD:
+                    tokens[at].sort = Sort.NUMBER
+                    tokens[at].value = HOMOPHONES[tokens[at].norm]
+    return inside
+
+
+def _explained(tokens: Sequence[Token], at: int) -> bool:
+    return at + 1 < len(tokens) and tokens[at + 1].sort is Sort.PART
+
+
+_BEFORE_ONE = words(
+    "have got want need get at for from of by find see use if on in with like about just this "
+    "that the no which every any another each good best new old other right wrong first last "
+    "only big same different next loved some not as"
+)
+_AFTER_ONE = words("of more another day thing who that's that is was sec second moment")
+
+
+def _is_idiom(tokens: Sequence[Token], at: int) -> bool:
+    """ "This one", "one of them": no digit. ``s`` and ``t`` that a recogniser cut off a word."""
+    token = tokens[at]
+    before = tokens[at - 1] if at else None
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if token.norm == "one":
+        if before is not None and before.norm in _BEFORE_ONE and not before.ends:
+            return not _is_digit(after)
+        return after is not None and after.norm in _AFTER_ONE and not _is_digit(before)
+    return False
+
+
+def _is_digit(token: Token | None) -> bool:
+    return token is not None and token.sort in (Sort.NUMBER, Sort.DIGITS, Sort.REPEAT)
+
+
+def _is_letter_word(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """Whether a word of a spelling alphabet stands among others of its sort."""
+    around = [
+        tokens[near]
+        for near in (at - 2, at - 1, at + 1, at + 2)
+        if 0 <= near < len(tokens) and abs(near - at) <= 2
+    ]
+    next_to = [tokens[near] for near in (at - 1, at + 1) if 0 <= near < len(tokens)]
+    sure = tokens[at].norm in SURELY_PHONETIC
+    kin = sum(token.norm in PHONETIC for token in around)
+    letters = any(t.sort is Sort.LETTER and t.norm not in _SOFT_LETTERS for t in next_to)
+    if sure and tokens[at].norm not in MONTHS:
+        near_kin = any(t.norm in PHONETIC for t in next_to)
+        return near_kin or letters or any(_is_digit(t) for t in next_to)
+    return (kin >= 2 and any(t.norm in PHONETIC for t in next_to)) or (
+        letters and len(tokens[at].norm) > 1 and kin >= 1
+    )
+
+
+def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    token = tokens[at]
+    before = inside[at - 1] if at else False
+    after = inside[at + 1] if at + 1 < len(tokens) else False
+    if token.sort is Sort.PART:
+        return before or after
+    if token.sort is Sort.REPEAT:
+        return after or (at + 1 < len(tokens) and tokens[at + 1].norm in ("o", "oh", "a", "i"))
+    if token.sort is Sort.SCALE:
+        return before and tokens[at - 1].sort in (Sort.NUMBER, Sort.DIGITS)
+    if token.norm in ("o", "oh"):
+        return before or after
+    if token.norm in _SOFT_LETTERS:
+        return _soft_letter(tokens, inside, at)
+    if token.norm in HOMOPHONES:
+        spoken = before and after and _one_by_one(tokens[at - 1]) and _one_by_one(tokens[at + 1])
+        return spoken and _digits_around(tokens, inside, at) >= 5
+    if token.sort is Sort.WORD and token.value and len(token.value) <= 4:  # written capitals
+        known = token.norm in _PLAIN_CAPITALS
+        return not known and (
+            (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
+        )
+    if token.norm == "plus":
+        return after and _digits_around(tokens, inside, at) >= 7
+    return False
+
+
+def _one_by_one(token: Token) -> bool:
+    return token.sort in (Sort.NUMBER, Sort.DIGITS, Sort.REPEAT) and len(token.value) == 1
+
+
+def _coded(token: Token) -> bool:
+    return token.sort in (Sort.DIGITS, Sort.CODE, Sort.LETTER, Sort.NUMBER, Sort.REPEAT)
+
+
+def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """``a`` and ``i`` are letters next to letters, or between digits."""
+    next_to = [near for near in (at - 1, at + 1) if 0 <= near < len(tokens) and inside[near]]
+    letters = [near for near in next_to if tokens[near].sort in (Sort.LETTER, Sort.PART)]
+    if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
+        return True
+    return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
+
+
+def _has_letters(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """Whether what was dictated up to there has letters, and no word follows."""
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if after is not None and not inside[at + 1] and after.norm not in _SOFT_LETTERS:
+        word_follows = after.sort is Sort.WORD and not tokens[at].ends
+        if word_follows:
+            return False
+    near = at - 1
+    while near >= 0 and inside[near]:
+        if tokens[near].sort is Sort.LETTER:
+            return True
+        near -= 1
+    return False
+
+
+def _digits_around(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> int:
+    count = 0
+    for step in (-1, 1):
+        near = at + step
+        while 0 <= near < len(tokens) and inside[near]:
+            count += len(tokens[near].value)
+            near += step
+    return count

@@ -1,0 +1,75 @@
+"""A call as turns of tokens, and what is found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from twicetold.enrich.redaction.cues import Cue, cues_of
+from twicetold.enrich.redaction.runs import Run, runs_of
+from twicetold.enrich.redaction.tokens import Sort, Token, tokens_of
+from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, CORRECTIONS, FILLERS, STOP
+
+_SAYING = (Sort.FILLER, Sort.SYMBOL, Sort.REDACTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Tokens ``first`` to ``last`` of a turn, both inclusive, are of a kind; ``value`` is what
+    they stand for: digits, letters, words."""
+
+    turn: int
+    first: int
+    last: int
+    kind: str
+    value: str
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one side said in one go. ``party``: who, "" where nobody knows."""
+
+    index: int
+    party: str
+    tokens: list[Token]
+    runs: list[Run] = field(default_factory=list)
+    cues: list[Cue] = field(default_factory=list)
+
+    @property
+    def is_backchannel(self) -> bool:
+        """ "Okay", "go ahead", a cough: says nothing of its own."""
+        return not self.runs and all(is_glue(token) for token in self.tokens)
+
+    @property
+    def is_answer(self) -> bool:
+        """Nothing but values and what goes round them: "yes it's four two"."""
+        covered = {at for run in self.runs for at in range(run.first, run.last + 1)}
+        named = {at for cue in self.cues if cue.kind for at in range(cue.first, cue.end)}
+        free = [t for at, t in enumerate(self.tokens) if at not in covered and at not in named]
+        return sum(not (is_glue(t) or t.norm in STOP) for t in free) == 0
+
+    @property
+    def corrects(self) -> bool:
+        return any(token.norm in CORRECTIONS for token in self.tokens)
+
+
+def turn_of(index: int, party: str, words: list[str]) -> Turn:
+    tokens = tokens_of(words)
+    turn = Turn(index, party, tokens, runs_of(tokens))
+    turn.cues = cues_of(tokens)
+    named = {at for cue in turn.cues for at in range(cue.first, cue.end)}
+    turn.runs = [r for r in turn.runs if not named.issuperset(range(r.first, r.last + 1))]
+    return turn
+
+
+def is_glue(token: Token) -> bool:
+    """Whether a token says nothing by itself."""
+    return token.sort in _SAYING or token.norm in BACKCHANNEL or token.norm in FILLERS
+
+
+def glue_only(tokens: Sequence[Token], first: int, end: int) -> bool:
+    return all(is_glue(t) or t.norm in STOP for t in tokens[first:end])
+
+
+def text_between(tokens: Sequence[Token], first: int, last: int) -> str:
+    return " ".join(token.norm for token in tokens[first : last + 1])

@@ -1,0 +1,62 @@
+"""Alerts of phrase rules, as events: once for each match, whoever follows the call or not."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from twicetold.enrich.rules import LiveRules, RuleSet
+from twicetold.speech.identity import CallKey
+from twicetold.speech.transcript import Final
+from twicetold.transcripts import Transcripts
+from twicetold.webhooks import ALERT, Outbox, event_id
+
+# A tenant's rules and who speaks on its channels; None where it has none.
+RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
+
+_MOST_CALLS = 1_000  # that are known; of others the draft is read again
+
+
+class AlertAnnouncer:
+    """Told of each call's finals as they come to the draft, perhaps twice."""
+
+    def __init__(self, outbox: Outbox, transcripts: Transcripts, rules: RulesOf) -> None:
+        self._outbox, self._transcripts, self._rules = outbox, transcripts, rules
+        self._calls: OrderedDict[CallKey, tuple[RuleSet, LiveRules]] = OrderedDict()
+
+    async def drafted(self, key: CallKey, finals: Sequence[Final]) -> None:
+        """Emits what these finals match. Raises what the outbox and the store raise."""
+        found = self._rules(key.tenant)
+        if found is None or not finals:
+            return
+        rules, roles = found
+        live = await self._live(key, rules, roles, finals[0].event)
+        channels = {final.event: final.channel for final in finals}
+        for final in finals:
+            for alert in live.accept(final):
+                data = {
+                    "event": alert.event,
+                    "channel": channels.get(alert.event),
+                    "at": round(alert.at, 3),
+                    "category": alert.category,
+                    "rule": alert.rule,
+                    "suggestion": alert.suggestion,
+                }
+                name = event_id(ALERT, *key, f"{alert.category}/{alert.rule}/{alert.event}")
+                await self._outbox.emit(key.tenant, ALERT, key.call_id, data, name)
+
+    async def _live(
+        self, key: CallKey, rules: RuleSet, roles: tuple[str, ...], first: int
+    ) -> LiveRules:
+        """Where the call stands, with all finals before ``first`` known."""
+        known = self._calls.pop(key, None)
+        live = known[1] if known is not None and known[0] is rules else None
+        if live is None:
+            live = LiveRules(rules, roles)
+            for final in await self._transcripts.draft_finals(key) if first > 1 else ():
+                if final.event < first:
+                    live.accept(final)
+        self._calls[key] = (rules, live)
+        if len(self._calls) > _MOST_CALLS:
+            self._calls.popitem(last=False)
+        return live

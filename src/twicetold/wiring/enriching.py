@@ -1,0 +1,236 @@
+"""What is made of each tenant's calls, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import structlog
+
+from twicetold.batch.enriching import Enriching
+from twicetold.config import Settings
+from twicetold.enrich.apart import Apart
+from twicetold.enrich.asking import Asking, AskLead, AskSentiment
+from twicetold.enrich.judging import (
+    ApplyRules,
+    JudgeSentiment,
+    Measure,
+    ScoreLead,
+    Unusable,
+    rubric_of,
+    rules_of,
+)
+from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
+from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
+from twicetold.enrich.redaction import Context, Policy, checked_policy
+from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.wishes import NONE, Enrichment
+from twicetold.errors import SettingError, TwicetoldError
+from twicetold.gateway.ticket_secret import ticket_secret
+from twicetold.live.redacting import Decided, LiveRedactor
+from twicetold.parts import enrichment_by, wishes_of
+from twicetold.speech.identity import DEFAULT_TENANT
+from twicetold.speech.transcript import Segment, Word
+from twicetold.tenants import Tenants
+from twicetold.wiring.rule_files import rubric_text, rules_text
+
+log = structlog.get_logger()
+
+LLM = "llm"
+
+_SECRET = "pseudonym.key"
+_NO_MODEL = "sentiment got llm, but llm_url and llm_model say of none."
+
+By = Callable[[str], Enrichment]  # a tenant's, by its name
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """The server's language model; ``refusing`` is for tenants that do not allow it."""
+
+    client: LlmClient
+    refusing: LlmClient
+    budget: LlmBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichers:
+    """``secret`` is the installation's own: pseudonyms are made with it, another for each tenant.
+    ``apart`` is where it is computed."""
+
+    by: By
+    tenants: Callable[[], Sequence[str]]
+    secret: bytes
+    apart: Apart
+    remotes: Callable[[str], frozenset[str]]
+    llm: Llm | None = None
+
+    def batch(self, tenant: str, language: str) -> Enriching:
+        """What a job makes of a tenant's words, as things are now."""
+        wanted = self.by(tenant)
+        steps: list[Step] = []
+        if wanted.redacts:
+            steps.append(Redact(self.policy(tenant)))
+        steps.append(Measure(wanted.roles))
+        asking = self._asking(tenant)
+        if wanted.sentiment == LLM:
+            steps.append(
+                AskSentiment(asking, wanted.roles)
+                if asking is not None
+                else Unusable("sentiment", SettingError(_NO_MODEL))
+            )
+        elif wanted.sentiment != NONE:
+            steps.append(JudgeSentiment(wanted.roles))
+        steps += [*_rules(wanted), *_lead(wanted, asking)]
+        return Enriching(steps, self._apply, cover=wanted.sound if wanted.redacts else "")
+
+    async def _apply(self, step: Step, known: Known, facts: Facts) -> Known:
+        if isinstance(step, AskSentiment | AskLead):
+            return await step.ask(known, facts)
+        return await self.apart.apply(step, known, facts)
+
+    def _asking(self, tenant: str) -> Asking | None:
+        """What one call of the tenant may ask of the language model; None where there is none."""
+        if self.llm is None:
+            return None
+        allowed = LLM in self.remotes(tenant)
+        client = self.llm.client if allowed else self.llm.refusing
+        return Asking(client, Spending(self.llm.budget))
+
+    def live(self, tenant: str, language: str) -> LiveRedactor | None:
+        """What redacts a call that begins now; None where its words are not redacted."""
+        if not self.by(tenant).redacts:
+            return None
+        policy, known = self.policy(tenant), Context()
+
+        async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
+            nonlocal known
+            found: list[Choice]
+            try:
+                found, known = await self.apart.call(
+                    "redact", choose, language, policy, before, held
+                )
+            except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
+                # Without its traceback, which may quote what was said.
+                told = {"error": type(error).__name__, "tenant": tenant}
+                log.error("utterances_withheld", **told)  # noqa: TRY400
+                found = [withheld(each) for each in held]
+            return [Decided(each.shown, each.masked, each.undecided) for each in found]
+
+        def masked(words: Sequence[Word], channel: int) -> tuple[Word, ...]:
+            return mask(language, words, known, channel)
+
+        return LiveRedactor(decide, masked)
+
+    def warm(self) -> asyncio.Task[object] | None:
+        """Make the process that redacts, where anybody wants it, so that no call waits for it."""
+        if not any(self.by(tenant).redacts for tenant in (DEFAULT_TENANT, *self.tenants())):
+            return None
+        return asyncio.create_task(self.apart.call("redact", choose, "en", Policy(), (), ()))
+
+    async def redacted(
+        self, tenant: str, language: str, segments: Sequence[Segment]
+    ) -> list[Segment]:
+        """What may be kept of words that are no transcript of the call. Raises
+        RedactionUnavailable."""
+        if not self.by(tenant).redacts:
+            return list(segments)
+        known = Known(tuple(segments))
+        made = await self.apart.apply(Redact(self.policy(tenant)), known, Facts(language, 0.0, 1))
+        return list(made.segments)
+
+    def check(self, tenant: str) -> None:
+        """Raises SettingError for what is wrong with its settings."""
+        wanted = self.by(tenant)
+        if wanted.sentiment == LLM and self.llm is None:
+            raise SettingError(_NO_MODEL)
+        if (rubric := rubric_text(wanted)) is not None:
+            rubric_of(*rubric)
+        self.policy(tenant)
+        if (found := rules_text(self.by(tenant))) is not None:
+            rules_of(*found)
+
+    def policy(self, tenant: str) -> Policy:
+        """Raises SettingError for a kind that there is not."""
+        wanted = self.by(tenant)
+        key = hmac.digest(self.secret, f"pseudonyms of {tenant}".encode(), hashlib.sha256)
+        return checked_policy(wanted.kinds, wanted.style, key)
+
+
+def _rules(wanted: Enrichment) -> list[Step]:
+    """By the file as it is now; one that is of no use is left out, and that is told."""
+    try:
+        found = rules_text(wanted)
+        if found is None:
+            return []
+        rules_of(*found)
+        return [ApplyRules(*found, wanted.roles)]
+    except SettingError as error:
+        return [Unusable("rules", error)]
+
+
+def _lead(wanted: Enrichment, asking: Asking | None) -> list[Step]:
+    """As ``_rules``; questions are asked where there is somebody to ask."""
+    try:
+        found = rubric_text(wanted)
+        if found is None:
+            return []
+        rubric = rubric_of(*found)
+        if asking is not None and rubric.questions:
+            return [AskLead(rubric, asking, wanted.roles)]
+        return [ScoreLead(*found, wanted.roles)]
+    except SettingError as error:
+        return [Unusable("lead", error)]
+
+
+def _llm(settings: Settings) -> Llm | None:
+    """Raises SettingError for a model without an address, or the other way round."""
+    if settings.llm_url is None and settings.llm_model is None:
+        return None
+    if settings.llm_url is None or settings.llm_model is None:
+        raise SettingError("llm_url and llm_model go together, and one of them got nothing.")
+    endpoint = LlmEndpoint(settings.llm_url, settings.llm_model, settings.llm_key or "")
+    return Llm(
+        LlmClient(replace(endpoint, allowed=True)),
+        LlmClient(endpoint),
+        LlmBudget(tokens=settings.llm_tokens),
+    )
+
+
+@asynccontextmanager
+async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enrichers]:
+    """What enriches calls, ready. Raises SettingError for settings of the server's that are of no
+    use; a tenant's are told in the log and cost nobody else anything."""
+    secret = await asyncio.to_thread(ticket_secret, settings.data_dir / _SECRET)
+    apart = Apart()
+    by = enrichment_by(settings, tenants)
+    wishes, llm = wishes_of(settings), _llm(settings)
+    made = Enrichers(
+        by,
+        lambda: [tenant.name for tenant in tenants.list()],
+        secret,
+        apart,
+        lambda tenant: tenants.wishes(tenant).over(wishes).remotes,
+        llm,
+    )
+    made.check(DEFAULT_TENANT)
+    for name in made.tenants():
+        try:
+            made.check(name)
+        except TwicetoldError as error:
+            log.warning("enrichment_of_tenant_refused", tenant=name, reason=error.message)
+    warming = made.warm()
+    try:
+        yield made
+    finally:
+        apart.close()
+        if llm is not None:
+            await llm.client.aclose()
+            await llm.refusing.aclose()
+        if warming is not None:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)

@@ -1,0 +1,86 @@
+"""Files of rules that tenants name: read when they change, refused with file, line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from twicetold.enrich.judging import rules_of
+from twicetold.enrich.leads import default_text as default_rubric_text
+from twicetold.enrich.rules import RuleSet, default_text
+from twicetold.enrich.wishes import NONE, Enrichment
+from twicetold.errors import SettingError
+
+log = structlog.get_logger()
+
+DEFAULT = "default"
+_MOST_BYTES = 1_000_000
+
+
+class TextFiles:
+    """Texts by their files' names. A file is read again when it has changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[tuple[int, int, int], str]] = {}
+
+    def read(self, path: Path) -> str:
+        """Blocks, shortly. Raises SettingError for a file that cannot be read as text."""
+        try:
+            found = path.stat()
+            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+            kept = self._kept.get(path)
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
+            if found.st_size > _MOST_BYTES:
+                raise SettingError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB.")
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingError(f"{path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise SettingError(f"{path} is no text in UTF-8.") from error
+        self._kept[path] = (stamp, text)
+        return text
+
+
+FILES = TextFiles()
+
+
+def rules_text(wanted: Enrichment) -> tuple[str, str] | None:
+    """The text of the rules that are wanted, and what people call it; None where none are.
+    Raises SettingError."""
+    if not wanted.rules or wanted.rules == NONE:
+        return None
+    if wanted.rules == DEFAULT:
+        return default_text(), "the default rules"
+    path = Path(wanted.rules).expanduser()
+    return FILES.read(path), str(path)
+
+
+def rubric_text(wanted: Enrichment) -> tuple[str, str] | None:
+    """As ``rules_text``, of the lead score's rubric."""
+    if not wanted.lead_rubric or wanted.lead_rubric == NONE:
+        return None
+    if wanted.lead_rubric == DEFAULT:
+        return default_rubric_text(), "the default rubric"
+    path = Path(wanted.lead_rubric).expanduser()
+    return FILES.read(path), str(path)
+
+
+def rules_by(
+    by: Callable[[str], Enrichment],
+) -> Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]:
+    """A tenant's rules and the roles of its channels. Rules that are of no use are none, and that
+    is in the log: a call does not wait for who mends them."""
+
+    def rules(tenant: str) -> tuple[RuleSet, tuple[str, ...]] | None:
+        wanted = by(tenant)
+        try:
+            found = rules_text(wanted)
+            return None if found is None else (rules_of(*found), wanted.roles)
+        except SettingError as error:
+            log.warning("rules_refused", tenant=tenant, reason=error.message)
+            return None
+
+    return rules

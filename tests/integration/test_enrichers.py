@@ -1,0 +1,183 @@
+"""What is made of a tenant's calls by its settings, up to insights and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from tests.servers.chat import MODEL, ChatServer
+from tests.servers.speaking import KEY
+
+from twicetold.config import Settings
+from twicetold.enrich.steps import Facts, Known
+from twicetold.errors import SettingError
+from twicetold.speech.transcript import Segment, Word
+from twicetold.tenants import Tenants
+from twicetold.wiring.enriching import Enrichers, enrichers
+
+pytestmark = pytest.mark.integration
+
+FACTS = Facts("en", 40.0, 2)
+BROKEN = "categories:\n  - name: churn\n    rules:\n      - name: leave\n        sya: cancel\n"
+
+
+def said(start: float, channel: int, text: str) -> Segment:
+    words = tuple(
+        Word(start + 0.3 * at, start + 0.3 * at + 0.25, word)
+        for at, word in enumerate(text.split())
+    )
+    return Segment(0, channel, start, words[-1].end, text, words)
+
+
+CALL = Known(
+    (
+        said(0.0, 0, "thank you for calling how can i help you"),
+        said(5.0, 1, "i am very unhappy i want to cancel my contract"),
+        said(12.0, 0, "can i have your phone number"),
+        said(16.0, 1, "it is four one five five five five zero one nine nine"),
+    )
+)
+
+
+@asynccontextmanager
+async def made(folder: Path, told: dict[str, str], **settings: object) -> AsyncIterator[Enrichers]:
+    """Of the tenant acme, with these settings of its own."""
+    tenants = Tenants(folder / "tenants.toml")
+    tenants.add("acme")
+    tenants.wish("acme", dict(told))
+    used = replace(Settings(data_dir=folder), **settings)  # type: ignore[arg-type]
+    async with enrichers(used, tenants) as found:
+        yield found
+
+
+async def enriched(found: Enrichers, tenant: str = "acme") -> Known:
+    known = CALL
+    enriching = found.batch(tenant, "en")
+    assert enriching.apply is not None
+    for step in enriching.steps:
+        known = await enriching.apply(step, known, FACTS)
+    return known
+
+
+async def test_metrics_and_sentiment_are_there_for_everybody(tmp_path):
+    async with made(tmp_path, {}) as found:
+        known = await enriched(found)
+        assert not found.batch("acme", "en").cover
+    assert set(known.insights) == {"metrics", "sentiment"}
+    assert known.segments[3].text == CALL.segments[3].text
+    assert known.segments[1].sentiment is not None
+
+
+async def test_all_that_a_tenant_wants(tmp_path):
+    told = {
+        "redact": "all",
+        "rules": "default",
+        "lead_rubric": "default",
+        "redact_sound": "silence",
+    }
+    async with made(tmp_path, told, channel_roles="agent,customer") as found:
+        known = await enriched(found)
+        assert found.batch("acme", "en").cover == "silence"
+        assert not found.batch("another", "en").cover
+    assert known.segments[3].text == "it is [PHONE]"
+    assert 0 <= known.insights["lead"]["score"] <= 100
+    assert "categories" in known.insights["rules"]
+    names = {each["speaker"] for each in known.insights["metrics"]["speakers"]}
+    assert names == {"agent", "customer"}
+
+
+async def test_none_of_it(tmp_path):
+    async with made(tmp_path, {"sentiment": "none", "redact": "none"}, redact="all") as found:
+        known = await enriched(found)
+    assert set(known.insights) == {"metrics"}
+
+
+async def test_a_tenants_broken_rules_cost_nobody_else_anything(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(BROKEN)
+    with capture_logs() as logs:
+        async with made(tmp_path, {"rules": str(rules)}) as found:
+            [step] = [step for step in found.batch("acme", "en").steps if step.name == "rules"]
+            with pytest.raises(SettingError, match=r"rules.yaml.*5"):
+                step.apply(CALL, FACTS)
+            rules.write_text(BROKEN.replace("sya", "say"))
+            [step] = [step for step in found.batch("acme", "en").steps if step.name == "rules"]
+            assert step.apply(CALL, FACTS).insights["rules"]["categories"] == ["churn"]
+    assert [each["tenant"] for each in logs if each["event"] == "enrichment_of_tenant_refused"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"redact": "telefone"},
+        {"rules": "/nowhere/rules.yaml"},
+        {"lead_rubric": "/nowhere/rubric.yaml"},
+        {"sentiment": "llm"},
+        {"llm_url": "http://127.0.0.1:1/v1"},
+    ],
+)
+async def test_a_server_is_not_started_on_what_is_of_no_use(tmp_path, settings):
+    with pytest.raises(SettingError):
+        async with made(tmp_path, {}, **settings):
+            pass
+
+
+def rated(task: str, text: str) -> dict[str, list[dict[str, float]]]:
+    """The model finds every line quite good."""
+    numbers = [int(line.split()[0]) for line in text.splitlines()]
+    return {"scores": [{"number": number, "score": 0.5} for number in numbers]}
+
+
+def at(server: ChatServer) -> dict[str, str]:
+    return {"llm_url": server.url, "llm_model": MODEL, "llm_key": KEY}
+
+
+async def test_a_language_model_is_asked_for_who_allows_it(tmp_path):
+    server = ChatServer(rated)
+    async with server.open():
+        told = {"sentiment": "llm", "allow_remote": "llm"}
+        async with made(tmp_path, told, **at(server)) as found:
+            known = await enriched(found)
+    sentiment = known.insights["sentiment"]
+    assert (sentiment["judge"], sentiment["score"]) == (f"llm:{MODEL}", 0.5)
+
+
+async def test_and_for_nobody_else(tmp_path):
+    server = ChatServer(rated)
+    async with server.open():
+        async with made(tmp_path, {"sentiment": "llm"}, **at(server)) as found:
+            known = await enriched(found)
+        assert server.asked == []
+    sentiment = known.insights["sentiment"]
+    assert (sentiment["judge"], sentiment["reason"]) == ("vader", "llm_not_allowed")
+
+
+async def test_it_never_reads_what_redaction_has_not_been_over(tmp_path):
+    server = ChatServer(rated)
+    async with server.open():
+        told = {"sentiment": "llm", "allow_remote": "llm", "redact": "all"}
+        async with made(tmp_path, told, **at(server)) as found:
+            await enriched(found)
+        sent = str(server.asked)
+    assert "very unhappy" in sent
+    assert "five five" not in sent
+
+
+async def test_a_model_that_answers_prose_leaves_the_lead_score_without_its_answers(tmp_path):
+    rubric = tmp_path / "rubric.yaml"
+    rubric.write_text(
+        "name: asking\nbase: 20\nrules:\n"
+        "  - name: interested\n    weight: 30\n    ask: Does the customer want to buy?\n"
+        "  - name: unhappy\n    weight: 5\n    say: very unhappy\n"
+    )
+    server = ChatServer(lambda task, text: "I think so!")
+    async with server.open():
+        told = {"lead_rubric": str(rubric), "allow_remote": "llm"}
+        async with made(tmp_path, told, **at(server)) as found:
+            known = await enriched(found)
+    lead = known.insights["lead"]
+    assert (lead["score"], lead["unanswered"]) == (25, "llm_failed")
