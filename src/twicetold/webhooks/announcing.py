@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Call, Transcripts
 from twicetold.webhooks import COMPLETED, FAILED, Outbox, event_id
 
-_DEEPEST, _MOST_FIGURES = 4, 200
+_DEEPEST, _MOST_FIGURES, _MOST_SPEAKERS = 4, 200, 32
+_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")  # a name that we or an engine gave, and no sentence
 
 
 class CallAnnouncer:
@@ -33,7 +35,7 @@ class CallAnnouncer:
             "draft_wer": call.draft_wer,
             "sentiment": call.sentiment,
             "lead_score": call.lead_score,
-            "metrics": figures(insights.get("metrics")) or None,
+            "metrics": _metrics(insights.get("metrics")),
         }
         await self._emit(key, COMPLETED, name, data)
 
@@ -59,6 +61,19 @@ def _described(call: Call) -> dict[str, Any]:
         "ended_at": call.ended_at,
         "length_s": call.length_s,
     }
+
+
+def _metrics(told: object) -> dict[str, Any] | None:
+    """Of the whole call, and by speaker."""
+    if not isinstance(told, Mapping):
+        return None
+    speakers = told.get("speakers")
+    each = {
+        str(one["speaker"]): figures(one)
+        for one in (speakers if isinstance(speakers, list) else [])[:_MOST_SPEAKERS]
+        if isinstance(one, Mapping) and _LABEL.fullmatch(str(one.get("speaker")))
+    }
+    return {**(figures(told) or {}), **({"speakers": each} if each else {})} or None
 
 
 def figures(value: object, deep: int = 0) -> Any:

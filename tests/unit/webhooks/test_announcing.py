@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from twicetold.enrich.metrics.model import OF_CALL, OF_SPEAKER
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Call, Status
 from twicetold.webhooks.announcing import CallAnnouncer, figures
@@ -67,7 +68,15 @@ async def told(kept: Kept) -> list[tuple[Any, ...]]:
 async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
     spoken = "my card is four one one one"
     insights = {
-        "metrics": {"agent": {"talk_s": 30.5, "said": spoken}, "silence_s": 2, "gaps": [spoken]},
+        "metrics": {
+            "silence_s": 2,
+            "gaps": [spoken],
+            "speakers": [
+                {"speaker": "agent", "talk_s": 30.5, "said": spoken},
+                {"speaker": spoken, "talk_s": 1.0},
+                spoken,
+            ],
+        },
         "alerts": [{"text": spoken}],
         "removed": [{"kind": "phone", "text": spoken}],
     }
@@ -76,7 +85,7 @@ async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
     assert done[4] != other[4]
     tenant, kind, call_id, data, _ = done
     assert (tenant, kind, call_id) == ("acme", "call.completed", "call-1")
-    assert data["metrics"] == {"agent": {"talk_s": 30.5}, "silence_s": 2}
+    assert data["metrics"] == {"silence_s": 2, "speakers": {"agent": {"talk_s": 30.5}}}
     assert (data["status"], data["engine"], data["length_s"]) == ("done", "careful", 60.0)
     assert (data["sentiment"], data["lead_score"], data["provisional"]) == (0.5, 70.0, False)
     assert spoken not in json.dumps([done, failed])
@@ -104,3 +113,12 @@ async def test_of_a_deleted_call_nothing_is_told() -> None:
 )
 def test_figures_are_numbers_under_names(value: object, kept: object) -> None:
     assert figures(value) == kept
+
+
+async def test_the_metrics_that_the_pass_makes_are_told_whole() -> None:
+    speaker = {"speaker": "agent"} | dict.fromkeys(OF_SPEAKER, 1)
+    measured = dict.fromkeys(OF_CALL, 2) | {"speakers": [speaker]}
+    done = (await told(Kept(insights_={"metrics": measured})))[0]
+    metrics = done[3]["metrics"]
+    assert set(metrics) == {*OF_CALL, "speakers"}
+    assert metrics["speakers"] == {"agent": dict.fromkeys(OF_SPEAKER, 1)}
