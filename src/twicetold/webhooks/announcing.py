@@ -7,9 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
+from twicetold.errors import TwicetoldError
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Call, Transcripts
 from twicetold.webhooks import COMPLETED, FAILED, Outbox, event_id
+
+log = structlog.get_logger()
 
 _DEEPEST, _MOST_FIGURES, _MOST_SPEAKERS = 4, 200, 32
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")  # a name that we or an engine gave, and no sentence
@@ -48,8 +53,15 @@ class CallAnnouncer:
         await self._emit(key, FAILED, name, data)
 
     async def _emit(self, key: CallKey, type_: str, name: str, data: dict[str, Any]) -> None:
+        """Raises what may pass, so that it is told later; what would not, such as a damaged outbox,
+        is no reason for a transcript to fail."""
         named = event_id(type_, *key, name)
-        await self._outbox.emit(key.tenant, type_, key.call_id, data, named)
+        try:
+            await self._outbox.emit(key.tenant, type_, key.call_id, data, named)
+        except TwicetoldError as error:
+            if error.retryable:
+                raise
+            log.error("webhook_not_queued", call=str(key), event_type=type_, code=error.code)  # noqa: TRY400
 
 
 def _described(call: Call) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 
 from twicetold.enrich.metrics.model import OF_CALL, OF_SPEAKER
+from twicetold.errors import CorruptDatabase, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Call, Status
 from twicetold.webhooks.announcing import CallAnnouncer, figures
@@ -51,8 +53,11 @@ class Emitted:
     """Fake: an outbox that keeps what it is given."""
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    error: Exception | None = None
 
     async def emit(self, *event: Any) -> None:
+        if self.error is not None:
+            raise self.error
         self.events.append(event)
 
 
@@ -95,6 +100,19 @@ async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
         "message": "It is no sound.",
         "hint": "Send sound.",
     }
+
+
+async def test_an_outbox_that_is_damaged_fails_no_transcript_and_a_busy_one_is_asked_later() -> (
+    None
+):
+    emitted = Emitted(error=CorruptDatabase("The database is damaged."))
+    announcer = CallAnnouncer(emitted, Kept())  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as logged:
+        await announcer.done(KEY, "plan-1")
+    assert [entry["event"] for entry in logged] == ["webhook_not_queued"]
+    emitted.error = Unavailable("The database is busy.")
+    with pytest.raises(Unavailable):
+        await announcer.done(KEY, "plan-1")
 
 
 async def test_of_a_deleted_call_nothing_is_told() -> None:
