@@ -59,7 +59,11 @@ def main() -> None:
     parser.add_argument("--step", help="chaos_steps, faults: one alone.")
     parser.add_argument("--seed", type=int, help="chaos, resumed: who dies when.")
     parser.add_argument("--device", help="calls_per_core: cpu or cuda.")
-    parser.add_argument("--only", help="calls_per_core, whole_job: that engine alone.")
+    parser.add_argument("--only", help="calls_per_core, whole_job, long_recordings: that engine.")
+    parser.add_argument(
+        "--busy", type=int, help="long_recordings: 1 for hosts that have little time."
+    )
+    parser.add_argument("--hours", type=float, help="memory, long_recordings: of the long one.")
     given = vars(parser.parse_args())
     names = given.pop("names")
     if not names:

@@ -4,17 +4,20 @@
 a fresh ``twicetold serve`` with parakeet and with whisper on small models (random weights, and a
 reader of sounds), and notes the largest resident size that the server, its decoder and the
 engine's host have had when the canonical transcript stands. ``benchmarks/memory.py`` does so
-without an engine.
+without an engine. ``--only parakeet`` takes that engine alone; ``--busy 1`` lets the hosts work a
+fifth of the time, as on a machine with other work, so that as many chunks wait for them as may.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +30,25 @@ from benchmarks.processes import command, descendants
 from benchmarks.recordings import RATE, sample_calls, stream_wav
 from benchmarks.servers import Server
 from twicetold.cli.bench_calls import Samples
-from twicetold.client import ApiClient
+from twicetold.client import ApiClient, ServerError
 
 _LOOK_S = 0.1
+_AT_WORK_S = 0.1
 _MOST_RATIO = 1.05
 _VOICE_RMS, _NOISE_RMS = 0.1, 0.06
 _ENGINES = ("parakeet", "whisper")
 _ROLES = {"engines.host": "host", "media.child": "decoder", "forkserver": "decoder"}
 
 
-def run(minutes: float = 10.0, hours: float = 10.0, engines: str = "") -> dict[str, Any]:
+def run(
+    minutes: float = 10.0, hours: float = 10.0, only: str = "", busy: bool = False
+) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="twicetold-bench-") as directory:
-        for kind in engines.split() or _ENGINES:
+        for kind in only.split() or _ENGINES:
             engine = f"{kind}:{_model(kind, Path(directory))}"
-            short = asyncio.run(_job(engine, minutes / 60))
-            long = asyncio.run(_job(engine, hours))
+            short = asyncio.run(_job(engine, minutes / 60, busy))
+            long = asyncio.run(_job(engine, hours, busy))
             figures[kind] = {"short": short, "long": long, **_compared(short, long)}
     figures["failed"] = any(each["ratio"] > _MOST_RATIO for each in figures.values())
     save("long_recordings", figures)
@@ -65,7 +71,7 @@ def _compared(short: dict[str, Any], long: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _job(engine: str, hours: float) -> dict[str, Any]:
+async def _job(engine: str, hours: float, busy: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="twicetold-bench-") as directory:
         recordings = Path(directory) / "data" / "store" / "recordings" / "default"
         recordings.mkdir(parents=True)
@@ -76,7 +82,10 @@ async def _job(engine: str, hours: float) -> dict[str, Any]:
         try:
             written.rename(recordings / "call.wav")
             began = time.perf_counter()
-            peaks, sizes, words = await _follow(server)
+            async with _hosts_busy(server.pid) if busy else contextlib.nullcontext():
+                peaks, sizes, words = await _follow(server)
+        except ServerError as error:
+            raise RuntimeError(f"{error} It said: {server.tail()}") from error
         finally:
             await server.stop()
     took_s = time.perf_counter() - began
@@ -87,6 +96,35 @@ async def _job(engine: str, hours: float) -> dict[str, Any]:
         "peaks_mb": peaks,
         "server_mb_on_the_way": sizes,
     }
+
+
+@contextlib.asynccontextmanager
+async def _hosts_busy(server: int) -> AsyncIterator[None]:
+    """The server's hosts stand still for four fifths of the time."""
+
+    def tell(order: signal.Signals) -> None:
+        for pid in descendants(server):
+            if "engines.host" in command(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, order)
+
+    async def disturb() -> None:
+        try:
+            while True:
+                tell(signal.SIGSTOP)
+                await asyncio.sleep(4 * _AT_WORK_S)
+                tell(signal.SIGCONT)
+                await asyncio.sleep(_AT_WORK_S)
+        finally:
+            tell(signal.SIGCONT)
+
+    task = asyncio.create_task(disturb())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def talk(hours: float) -> Iterator[Samples]:

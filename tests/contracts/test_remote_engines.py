@@ -161,6 +161,10 @@ class TestOpenAiWithoutTimes(TestOpenAi):
     name = "openai:gpt-4o-transcribe"
 
 
+class TestOpenAiWithSpeakers(TestOpenAi):
+    name = "openai:gpt-4o-transcribe-diarize"
+
+
 class TestOpenAiWithSegmentsAlone(TestOpenAi):
     times = "segments"
 

@@ -421,7 +421,17 @@ async def recording(server: Served, call_id: str, key: str = "") -> bytes:
 
 async def transcript(server: Served, call_id: str, version: str) -> list[str]:
     """The words of a stored transcript."""
+    return [
+        word["text"]
+        for segment in await segments(server, call_id, version)
+        for word in segment["words"]
+    ]
+
+
+async def segments(server: Served, call_id: str, version: str) -> list[Event]:
+    """The segments of a stored transcript."""
     async with server.client() as client:
         answer = await client.get(f"/v1/calls/{call_id}/transcript", params={"version": version})
     assert answer.status_code == 200, answer.text
-    return [word["text"] for segment in answer.json()["segments"] for word in segment["words"]]
+    found: list[Event] = answer.json()["segments"]
+    return found

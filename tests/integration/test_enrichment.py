@@ -17,14 +17,19 @@ from tests.integration.batch_world import KEY, RATE, World, a_world, wav
 
 from twicetold.batch.enriching import Enriching
 from twicetold.batch.originals import Originals
+from twicetold.config import Settings
 from twicetold.engines.counter import render
 from twicetold.enrich.apart import Apart
-from twicetold.enrich.steps import Facts, Known
+from twicetold.enrich.steps import Facts, Known, Step
 from twicetold.errors import EnrichmentFailed, RedactionUnavailable
-from twicetold.queue import JobState
+from twicetold.queue import Job, JobState
+from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Word
 from twicetold.storage import local_path, redacted_key
+from twicetold.tenants import Tenants
 from twicetold.transcripts import Status, Version
+from twicetold.transcripts.usage import UsageFilter, UsageGroup
+from twicetold.wiring.enriching import enrichers
 
 pytestmark = pytest.mark.integration
 
@@ -270,3 +275,64 @@ async def test_an_original_stays_until_its_words_are_published(world):
     originals = Originals(world.store, world.transcripts, lambda tenant: 0.0, 3600.0)
     assert await originals.sweep() == 0
     assert local_path(world.store, job.recording).exists()
+
+
+# --- stopped in a stage, and gone on with ------------------------------------------------------
+
+STAGES = ("redact", "metrics", "sentiment", "rules", "lead")
+
+
+async def made_of(world: World, job: Job, enriching: Enriching) -> tuple[object, ...]:
+    """The call as one attempt leaves it, through to its end."""
+    await world.begin(job.key)
+    await world.queue.submit(job)
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE, job.key)
+    return await found_of(world, job)
+
+
+async def found_of(world: World, job: Job) -> tuple[object, ...]:
+    segments = [one async for one in world.transcripts.segments(job.key, Version.CANONICAL)]
+    page = await world.transcripts.usage(UsageFilter(job.key.tenant), [UsageGroup.CALL])
+    audio = [
+        (line.passes, round(line.audio_s, 3))
+        for line in page.lines
+        if line.group[UsageGroup.CALL] == job.key.call_id
+    ]
+    covered = local_path(world.store, redacted_key(job.key)).read_bytes()
+    return segments, await world.transcripts.insights(job.key), covered, audio
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
+    world, apart, tmp_path, stage
+):
+    tenants = Tenants(tmp_path / "tenants.toml")
+    settings = Settings(data_dir=tmp_path, redact="all", rules="default", lead_rubric="default")
+    sound = wav(render(0, 30, RATE))
+    async with enrichers(settings, tenants) as found:
+        enriching = found.batch(KEY.tenant, "en")
+        assert tuple(step.name for step in enriching.steps) == STAGES
+        undisturbed = await made_of(world, world.record(sound), enriching)
+        names: list[str] = []
+        reached = asyncio.Event()
+
+        async def deadly(step: Step, known: Known, facts: Facts) -> Known:
+            names.append(step.name)
+            if step.name == stage and names.count(stage) == 1:
+                reached.set()
+                await asyncio.Event().wait()
+            assert enriching.apply is not None
+            return await enriching.apply(step, known, facts)
+
+        job = world.record(sound, CallKey("acme", "call-2"))
+        await world.begin(job.key)
+        await world.queue.submit(job)
+        dying = Enriching(enriching.steps, deadly, enriching.cover)
+        async with world.worker(enriching=lambda tenant, language: dying), asyncio.timeout(40):
+            await reached.wait()
+        async with world.worker(enriching=lambda tenant, language: dying):
+            await world.job(JobState.DONE, job.key)
+    assert names == [*STAGES[: STAGES.index(stage) + 1], *STAGES[STAGES.index(stage) :]]
+    assert await found_of(world, job) == undisturbed
+    assert undisturbed[3] == [(1, round(len(render(0, 30, RATE)) / 2 / RATE, 3))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator
@@ -22,14 +23,16 @@ from tests.servers import openai_realtime, vllm  # noqa: E402
 from tests.servers.openai_realtime import OpenAiRealtimeServer  # noqa: E402
 from tests.servers.sarvam_realtime import SarvamRealtimeServer  # noqa: E402
 from tests.servers.speaking import KEY, ReferenceServer  # noqa: E402
-from tests.servers.transcriptions import Answer, OpenAiServer, SarvamServer  # noqa: E402
+from tests.servers.transcriptions import DIARIZING, Answer, OpenAiServer, SarvamServer  # noqa: E402
 from tests.servers.vllm import VllmServer  # noqa: E402
 
 from twicetold.engines import Expected, Sound, StreamingTranscriber, Transcriber  # noqa: E402
 from twicetold.engines.counter import ToneActivity, render  # noqa: E402
+from twicetold.engines.openai import info as openai_info  # noqa: E402
 from twicetold.engines.registry import open_batch, open_live  # noqa: E402
 from twicetold.engines.remote import Remotes, live, requests, warm  # noqa: E402
 from twicetold.errors import EngineFailed, EngineHostDied, EngineRefused  # noqa: E402
+from twicetold.speech.transcript import Hypothesis  # noqa: E402
 from twicetold.wiring import passes, roles  # noqa: E402
 
 pytestmark = pytest.mark.integration
@@ -298,12 +301,15 @@ async def test_a_sound_of_a_moment_is_long_enough_to_be_committed(server: Refere
 
 @contextlib.asynccontextmanager
 async def batch_of(
-    server: OpenAiServer | SarvamServer, timeout_s: float = 5.0, **more: Any
+    server: OpenAiServer | SarvamServer,
+    timeout_s: float = 5.0,
+    model: str = "whisper-1",
+    **more: Any,
 ) -> AsyncIterator[Transcriber]:
     if isinstance(server, SarvamServer):
         name, at = "sarvam", {"sarvam_url": server.url, "sarvam_key": KEY}
     else:
-        name, at = "openai:whisper-1", {"openai_url": server.url, "openai_key": KEY}
+        name, at = f"openai:{model}", {"openai_url": server.url, "openai_key": KEY}
     remotes = Remotes(**(at | more))
     engine = await open_batch(name, hosts=0, timeout_s=timeout_s, remotes=remotes)
     try:
@@ -452,6 +458,57 @@ async def test_a_vocabulary_is_told_or_the_words_come_without(refused: bool) -> 
     assert not refused or "prompt '***, ***, and Möllers' is too long for ***" in str(logs)
 
 
+def voices(*firsts: int) -> bytes:
+    """Each says sixteen numbers from that one on."""
+    return b"".join(render(first, 16, 16_000) for first in firsts)
+
+
+def turns(heard: Hypothesis) -> list[tuple[str, int]]:
+    """Who speaks, and from which number on."""
+    said = itertools.groupby(heard.words, lambda word: word.speaker)
+    return [(speaker, int(next(words).text)) for speaker, words in said]
+
+
+async def test_who_spoke_before_is_known_by_voice() -> None:
+    server = OpenAiServer()
+    async with server.open(), batch_of(server, model=DIARIZING) as engine:
+        assert engine.info.in_order
+        (first,) = await engine.transcribe([Sound(voices(100, 200), 16_000)], "en")
+        assert turns(first) == [("S1", 100), ("S2", 200)]
+        later = Sound(voices(220, 300, 120), 16_000, adaptation=first.adaptation)
+        (second,) = await engine.transcribe([later], "en")
+        assert turns(second) == [("S2", 220), ("S3", 300), ("S1", 120)]
+        last = Sound(voices(320, 100), 16_000, adaptation=second.adaptation)
+        (third,) = await engine.transcribe([last], "en")
+    assert turns(third) == [("S3", 320), ("S1", 100)]
+    known = [request.fields.get("known_speaker_names[]", []) for request in server.requests]
+    assert known == [[], [b"S1", b"S2"], [b"S1", b"S2", b"S3"]]
+
+
+async def test_where_no_known_voice_is_taken_everybody_is_somebody_new() -> None:
+    server = OpenAiServer()
+    async with server.open(), batch_of(server, model=DIARIZING) as engine:
+        (first,) = await engine.transcribe([Sound(voices(100, 200), 16_000)], "en")
+        server.answers = [Answer(400, {"error": {"message": "Known speaker references are bad."}})]
+        later = Sound(voices(220, 120), 16_000, adaptation=first.adaptation)
+        with capture_logs() as logs:
+            (second,) = await engine.transcribe([later], "en")
+        assert turns(second) == [("S3", 220), ("S4", 120)]
+        assert [each["event"] for each in logs] == ["remote_engine_without_known_speakers"]
+        assert "known_speaker_names[]" not in server.requests[-1].fields
+
+
+async def test_words_of_nobody_at_no_time_are_no_transcript_of_a_long_chunk() -> None:
+    server = OpenAiServer()
+    server.times = "none"
+    async with server.open(), batch_of(server, model=DIARIZING) as engine:
+        with pytest.raises(EngineRefused, match="response_format 'diarized_json'"):
+            await engine.transcribe([SOUND], "en")
+        server.answers = [Answer(body={"text": NUMBERS})]
+        with pytest.raises(EngineFailed, match="no transcript"):
+            await engine.transcribe([SOUND], "en")
+
+
 # --- through the product ------------------------------------------------------------------
 
 
@@ -538,6 +595,34 @@ async def test_a_canonical_transcript_by_a_remote_engine(tmp_path: Path) -> None
             await wire.finish()
         await harness.settled(served, "both")
         assert await harness.transcript(served, "both", "canonical") == numbers
+
+
+@pytest.mark.usefixtures("tones_are_speech")
+async def test_a_canonical_transcript_has_the_speakers_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over several requests, and though nobody pauses between two of them for long enough."""
+    monkeypatch.setattr(openai_info, "_MOST_S", 8.0)
+    talk = [render(first, 16, 16_000, pause_s=0.3) for first in (100, 200, 116, 216, 132, 232)]
+    async with (
+        OpenAiServer().open() as files,
+        VllmServer().open() as server,
+        served_with(
+            server, tmp_path, batch_engine=f"openai:{DIARIZING}", openai_url=files.url,
+            openai_key=KEY,
+        ) as served,
+    ):  # fmt: skip
+        async with harness.call(served, "two") as wire:
+            await wire.play(b"".join(talk))
+            await wire.finish()
+        await harness.settled(served, "two")
+        segments = await harness.segments(served, "two", "canonical")
+    assert len(files.requests) > 2
+    numbers = [int(word["text"]) for segment in segments for word in segment["words"]]
+    assert sorted(numbers) == [*range(100, 148), *range(200, 248)]
+    for segment in segments:
+        said_by = {f"S{word['text'][0]}" for word in segment["words"]}
+        assert said_by == {segment["speaker"]}
 
 
 async def until_it_is_so(holds: Any) -> None:

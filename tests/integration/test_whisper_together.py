@@ -227,7 +227,8 @@ def test_a_recording_that_cannot_be_heard_is_the_only_one(models: dict[str, Path
     good = Sound(pcm_of(speech(1, 3)), RATE)
     asked = [(good, "en"), (good, "xx"), (good, "de")]
     requests = [
-        Message(Kind.TRANSCRIBE, number, pack_sound(*each)) for number, each in enumerate(asked)
+        Message(Kind.TRANSCRIBE, number, b"".join(pack_sound(*each)))
+        for number, each in enumerate(asked)
     ]
     answers = together.answer(requests)
     assert isinstance(answers[1], BadParameter)

@@ -7,10 +7,13 @@ of the next requests, one each; when it is empty, they are answered as they shou
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import io
+import itertools
 import json
 import wave
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +22,7 @@ from tests.servers.speaking import KEY
 
 from twicetold.engines import Sound
 from twicetold.engines.counter import CounterEngine
-from twicetold.speech.transcript import Hypothesis
+from twicetold.speech.transcript import Hypothesis, Word
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,18 @@ class FileServer:
         raise NotImplementedError
 
 
+DIARIZING = "gpt-4o-transcribe-diarize"
+_MODELS = ("whisper-1", "gpt-4o-transcribe", DIARIZING)
+_DIARIZING_FIELDS = (
+    "chunking_strategy", "known_speaker_names[]", "known_speaker_references[]",
+)  # fmt: skip
+
+
 class OpenAiServer(FileServer):
-    """``times``: ``words``, ``segments`` alone as vLLM gives, or ``none``, which is refused."""
+    """``times``: ``words``, ``segments`` alone as vLLM gives, or ``none``, which is refused.
+
+    To the diarizing model each hundred of numbers is a voice.
+    """
 
     path = "/v1/audio/transcriptions"
     times = "words"
@@ -131,22 +144,30 @@ class OpenAiServer(FileServer):
             return Answer(401, {"error": {"message": message, "code": "invalid_api_key"}})
         _only(
             request, "file", "model", "response_format", "language", "timestamp_granularities[]",
-            "prompt",
+            "prompt", *_DIARIZING_FIELDS,
         )  # fmt: skip
+        diarizing = request.text("model") == DIARIZING
+        assert diarizing or not set(_DIARIZING_FIELDS) & set(request.fields)
+        assert len(request.fields["file"][0]) <= 25_000_000, "Maximum content size limit exceeded."
         if "prompt" in request.fields:
-            assert "diarize" not in request.text("model"), "Prompt is not supported for this model."
+            assert not diarizing, "Prompt is not supported for diarization models."
             assert 0 < len(request.fields["prompt"][0]) <= 500
         sound, form = _sound(request), request.text("response_format")
         assert sound.seconds >= 0.1, "Audio file is too short."
-        assert request.text("model") in ("whisper-1", "gpt-4o-transcribe"), request.text("model")
-        refuses = self.times == "none" or request.text("model") != "whisper-1"
-        if form == "verbose_json" and refuses:
-            message = "response_format 'verbose_json' is not compatible with model 'some-model'."
+        assert request.text("model") in _MODELS, request.text("model")
+        if diarizing:
+            assert request.text("chunking_strategy") == "auto", "chunking_strategy is required."
+            assert sound.seconds <= 1400.0, "audio duration is longer than 1400 seconds."
+        known = {"whisper-1": "verbose_json", DIARIZING: "diarized_json"}.get(request.text("model"))
+        if form != "json" and (self.times == "none" or form != known):
+            message = f"response_format '{form}' is not compatible with model 'some-model'."
             return Answer(400, {"error": {"message": message, "code": "unsupported_value"}})
         heard = CounterEngine().transcribe(sound, "")
         if form == "json":
             assert "timestamp_granularities[]" not in request.fields
             return Answer(body={"text": heard.text})
+        if diarizing:
+            return Answer(body=_diarized(heard, sound, _known_voices(request)))
         assert form == "verbose_json", form
         assert set(request.fields["timestamp_granularities[]"]) == {b"word", b"segment"}
         return Answer(body=self._verbose(heard, sound))
@@ -163,6 +184,51 @@ class OpenAiServer(FileServer):
         if self.times == "words":
             body["words"] = [{"word": w.text, "start": w.start, "end": w.end} for w in words]
         return body
+
+
+def _voice(word: Word) -> int:
+    return int(word.text) // 100
+
+
+def _known_voices(request: Request) -> dict[int, str]:
+    """By whose voice each clip is: the name that goes with it."""
+    names = [name.decode() for name in request.fields.get("known_speaker_names[]", [])]
+    clips = request.fields.get("known_speaker_references[]", [])
+    assert len(names) == len(clips) <= 4, "Each known speaker needs a reference, four have room."
+    assert len(set(names)) == len(names), names
+    assert not any(len(name) == 1 for name in names), f"another's letter: {names}"
+    voices: dict[int, str] = {}
+    for name, clip in zip(names, clips, strict=True):
+        kind, _, body = clip.partition(b",")
+        assert kind == b"data:audio/wav;base64", kind
+        sound = _pcm_of(base64.b64decode(body, validate=True))
+        assert 2.0 <= sound.seconds <= 10.0, f"a reference of {sound.seconds} s"
+        heard = Counter(_voice(word) for word in CounterEngine().transcribe(sound, "").words)
+        (voice, often), *_ = heard.most_common(1)
+        assert often >= 0.9 * heard.total(), f"{name} has several voices: {heard}"
+        assert voice not in voices, f"{name} and {voices[voice]} are one"
+        voices[voice] = name
+    return voices
+
+
+def _diarized(heard: Hypothesis, sound: Sound, known: dict[int, str]) -> dict[str, Any]:
+    """Who is not known is A, B and so on, by when they begin."""
+    letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    names, segments = dict(known), []
+    for voice, said in itertools.groupby(heard.words, _voice):
+        if voice not in names:
+            names[voice] = next(letters)
+        words = list(said)
+        segments.append({
+            "type": "transcript.text.segment", "id": f"seg_{len(segments)}",
+            "start": words[0].start, "end": words[-1].end, "speaker": names[voice],
+            "text": " " + " ".join(word.text for word in words),
+        })  # fmt: skip
+    text = "\n".join(f"{each['speaker']}:{each['text']}" for each in segments)
+    return {
+        "task": "transcribe", "duration": sound.seconds, "text": text, "segments": segments,
+        "usage": {"type": "duration", "seconds": round(sound.seconds)},
+    }  # fmt: skip
 
 
 class SarvamServer(FileServer):
@@ -198,7 +264,11 @@ def _only(request: Request, *names: str) -> None:
 
 
 def _sound(request: Request) -> Sound:
-    with wave.open(io.BytesIO(request.fields["file"][0])) as file:
+    return _pcm_of(request.fields["file"][0])
+
+
+def _pcm_of(wav: bytes) -> Sound:
+    with wave.open(io.BytesIO(wav)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
         return Sound(file.readframes(file.getnframes()), file.getframerate())
 

@@ -34,16 +34,27 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, slots=True)
 class FinishedChunk:
-    """What the engine heard in one chunk, and what that cost. Segments are numbered 0."""
+    """What the engine heard in one chunk, and what that cost. Segments are numbered 0.
+
+    ``adaptation``: for the channel's next chunk, of engines that hear them in order.
+    """
 
     start_sample: int
     samples: int
     compute_s: float
     segments: tuple[Segment, ...]
+    adaptation: str | None = None
 
     @classmethod
-    def of(cls, chunk: Chunk, segments: Sequence[Segment], compute_s: float) -> FinishedChunk:
-        return cls(chunk.start_sample, len(chunk.pcm) // 2, compute_s, tuple(segments))
+    def of(
+        cls,
+        chunk: Chunk,
+        segments: Sequence[Segment],
+        compute_s: float,
+        adaptation: str | None = None,
+    ) -> FinishedChunk:
+        samples = len(chunk.pcm) // 2
+        return cls(chunk.start_sample, samples, compute_s, tuple(segments), adaptation)
 
     def fits(self, chunk: Chunk) -> bool:
         """Whether it was made from the same stretch of sound."""
@@ -56,6 +67,8 @@ class FinishedChunk:
             "compute_s": round(self.compute_s, 4),
             "segments": [segment.to_dict() for segment in self.segments],
         }
+        if self.adaptation is not None:
+            body["adaptation"] = self.adaptation
         return json.dumps(body, ensure_ascii=False).encode()
 
     @classmethod
@@ -67,6 +80,7 @@ class FinishedChunk:
             parsed["samples"],
             parsed["compute_s"],
             tuple(Segment.from_dict(segment) for segment in parsed["segments"]),
+            parsed.get("adaptation"),
         )
 
 

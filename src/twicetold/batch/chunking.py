@@ -24,10 +24,16 @@ class ChunkingSettings:
     """How a recording is cut; see the settings of the same names."""
 
     chunk_s: float = 30.0
+    chunk_bytes: int = 0  # of a chunk's PCM at most; 0: whatever chunk_s comes to
     min_silence_ms: int = 500
     pre_roll_ms: int = 300
     post_roll_ms: int = 200  # at most min_silence_ms counts
     threshold: float = 0.5
+
+    def most_samples(self, rate: int) -> int:
+        """How long a chunk may be."""
+        most = int(self.chunk_s * rate)
+        return min(most, self.chunk_bytes // 2) if self.chunk_bytes else most
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class ChunkPlanner:
     ) -> None:
         self._channel, self._channels = channel, channels
         self._rate, self._frame = rate, frame_samples
-        self._limit = int(settings.chunk_s * rate)
+        self._limit = settings.most_samples(rate)
         self._pre_roll = settings.pre_roll_ms * rate // 1000
         self._post_roll = min(settings.post_roll_ms, settings.min_silence_ms) * rate // 1000
         gate = GateSettings(

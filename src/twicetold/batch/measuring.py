@@ -14,7 +14,7 @@ import numpy as np
 from twicetold.batch.checkpoints import KeptChunks
 from twicetold.batch.chunking import Chunk, ChunkingSettings
 from twicetold.batch.pipeline import Tools, transcribe_file
-from twicetold.batch.plan import spoken_language
+from twicetold.batch.plan import chunking_for, spoken_language
 from twicetold.batch.stages import Decode
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import Sound
@@ -63,6 +63,7 @@ async def measure(
     The engine should be warm (see ``warm_up``). Raises what ``transcribe_file`` raises.
     """
     language = spoken_language(language, tools.engine.info)
+    settings = chunking_for(settings, tools.engine.info)
     decode_s = await _timed(_decode(path, tools))
     chunks: list[Chunk] = []
     listen_s = await _timed(_listen(path, tools, settings, chunks))

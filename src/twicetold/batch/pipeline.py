@@ -14,7 +14,7 @@ from twicetold.batch.checkpoints import KeptChunks
 from twicetold.batch.chunking import ChunkingSettings
 from twicetold.batch.enriching import NOTHING, Enrich, Enriching
 from twicetold.batch.places import EnginePlaces
-from twicetold.batch.plan import spoken_language
+from twicetold.batch.plan import chunking_for, spoken_language
 from twicetold.batch.stages import Decode, Publish, Transcribe
 from twicetold.batch.transcript import Progress, Transcript
 from twicetold.engines import NOTHING_EXPECTED, Expected, Transcriber, VoiceActivity
@@ -63,7 +63,7 @@ def stages(
 ) -> list[Stage]:
     """The pass, in order. A later stage finds what those before it made."""
     steps: list[Stage] = [
-        Decode(tools.decoder, tools.activity, settings),
+        Decode(tools.decoder, tools.activity, chunking_for(settings, tools.engine.info)),
         Transcribe(tools.engine, places, expected),
     ]
     if enriching.steps:

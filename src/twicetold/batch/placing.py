@@ -9,15 +9,19 @@ from twicetold.batch.chunking import Chunk, Region
 from twicetold.speech.transcript import Hypothesis, Segment, Word, mean_probability
 
 LONGEST_SEGMENT_S = 30.0
+_PAUSE_S = 0.1
 
 
 def segments_of(chunk: Chunk, hypothesis: Hypothesis) -> list[Segment]:
-    """One segment per region that has words (more where a region is very long), numbered 0."""
+    """One segment per region that has words and, where the engine tells them, per turn of its
+    speakers (more where one is very long), by start time, numbered 0."""
     by_region: list[list[Word]] = [[] for _ in chunk.regions]
     for word in sorted(hypothesis.words, key=lambda word: word.start):
         index = _region_of(chunk, (word.start + word.end) / 2)
         by_region[index].append(_placed(word, chunk.regions[index], chunk.rate))
-    return [_segment(chunk.channel, part) for words in by_region if words for part in _parts(words)]
+    turns = [turn for words in by_region for turn in _turns(words)]
+    segments = [_segment(chunk.channel, part) for turn in turns for part in _parts(turn)]
+    return sorted(segments, key=lambda segment: segment.start)
 
 
 def _region_of(chunk: Chunk, seconds: float) -> int:
@@ -35,6 +39,24 @@ def _placed(word: Word, region: Region, rate: int) -> Word:
     first, last = region.start_sample / rate, region.end_sample / rate
     start = min(max(moved.start, first), last)
     return replace(moved, start=start, end=min(max(moved.end, start), last))
+
+
+def _turns(words: Sequence[Word]) -> list[list[Word]]:
+    """Words in order of time, apart by who says them. Who goes on without a pause while another
+    begins to talk is still in the same turn."""
+    turns: list[list[Word]] = []
+    latest: dict[str, list[Word]] = {}
+    speaker: str | None = None
+    for word in words:
+        turn = latest.get(word.speaker)
+        goes_on = word.speaker == speaker or (turn and word.start - turn[-1].end <= _PAUSE_S)
+        if turn is not None and goes_on:
+            turn.append(word)
+        else:
+            latest[word.speaker] = [word]
+            turns.append(latest[word.speaker])
+        speaker = word.speaker
+    return turns
 
 
 def _parts(words: Sequence[Word]) -> list[Sequence[Word]]:
@@ -56,5 +78,6 @@ def _segment(channel: int, words: Sequence[Word]) -> Segment:
         end=words[-1].end,
         text=" ".join(word.text for word in words),
         words=tuple(words),
+        speaker=words[0].speaker or None,
         probability=mean_probability(words),
     )

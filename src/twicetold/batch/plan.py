@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from twicetold.batch.chunking import CHUNKER_VERSION, ChunkingSettings
 from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, VoiceActivity
@@ -24,7 +24,7 @@ def plan_hash(
         "hears": info.hears,
         "frame_s": activity.frame_s,
         "language": language,
-        "chunking": asdict(settings),
+        "chunking": asdict(chunking_for(settings, info)),
         "chunker": CHUNKER_VERSION,
     }
     if info.vocabulary and expected.terms:
@@ -32,6 +32,13 @@ def plan_hash(
     if info.language_after_s and language == "auto":  # one for each channel
         plan["languages"] = [info.language_after_s, expected.languages]
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def chunking_for(settings: ChunkingSettings, info: EngineInfo) -> ChunkingSettings:
+    """With chunks as long as the engine wants them, where it does."""
+    if not info.chunk_s:
+        return settings
+    return replace(settings, chunk_s=info.chunk_s, chunk_bytes=info.chunk_bytes)
 
 
 def spoken_language(wanted: str, info: EngineInfo) -> str:

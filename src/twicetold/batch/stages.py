@@ -11,6 +11,7 @@ import structlog
 
 from twicetold.batch.checkpoints import FinishedChunk
 from twicetold.batch.chunking import Chunk, ChunkingSettings
+from twicetold.batch.learning import Learning
 from twicetold.batch.listening import Listener
 from twicetold.batch.places import EnginePlaces, Turn
 from twicetold.batch.placing import segments_of
@@ -81,7 +82,8 @@ class Transcribe:
         assert transcript.chunks is not None, "decode comes first"
         try:
             async with asyncio.TaskGroup() as group:
-                await self._start_all(_Run(transcript, group), transcript.chunks)
+                run = _Run(transcript, group, Learning(self._engine.info.in_order))
+                await self._start_all(run, transcript.chunks)
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from group_error
         transcript.progress.complete(transcript.length_s)
@@ -123,12 +125,12 @@ class Transcribe:
             found, heard = await self._found(run, held)
             await checkpoints.save_language(channel, found)
             if len(held) == 1:  # what it was found by is its first chunk: the words are told too
-                await self._finish(run.transcript, held.pop(), *heard)
+                await self._finish(run, held.pop(), *heard)
         run.transcript.compute_s += found.compute_s
         run.transcript.languages[channel] = found.language
-        settled.set_result(found.language)
         for chunk in held:
             await self._start(run, chunk, found.language)
+        settled.set_result(found.language)  # those behind them begin behind them
 
     async def _found(
         self, run: _Run, held: list[Chunk]
@@ -145,13 +147,15 @@ class Transcribe:
     async def _start(self, run: _Run, chunk: Chunk, language: str) -> None:
         transcript = run.transcript
         finished = await transcript.checkpoints.load(chunk.number)
+        adaptation = await run.learning.before(chunk)
         if finished is not None and finished.fits(chunk):
+            run.learning.after(chunk, finished.adaptation)
             transcript.compute_s += finished.compute_s
             transcript.progress.finished(chunk)
             return
         await self._places.acquire()
         transcript.progress.began(chunk)
-        run.group.create_task(self._one(transcript, chunk, language))
+        run.group.create_task(self._one(run, chunk, language, adaptation))
 
     @contextlib.asynccontextmanager
     async def _turn(self, transcript: Transcript) -> AsyncIterator[Turn]:
@@ -163,21 +167,25 @@ class Transcribe:
         finally:
             transcript.spent_s += turn.compute_s if turn is not None else 0.0
 
-    async def _one(self, transcript: Transcript, chunk: Chunk, language: str) -> None:
-        async with self._turn(transcript) as turn:
-            hypothesis = await self._hear(chunk.pcm, chunk, language)
-        await self._finish(transcript, chunk, hypothesis, turn.compute_s)
+    async def _one(self, run: _Run, chunk: Chunk, language: str, adaptation: str | None) -> None:
+        async with self._turn(run.transcript) as turn:
+            hypothesis = await self._hear(chunk.pcm, chunk, language, adaptation)
+        await self._finish(run, chunk, hypothesis, turn.compute_s)
 
     async def _finish(
-        self, transcript: Transcript, chunk: Chunk, hypothesis: Hypothesis, compute_s: float
+        self, run: _Run, chunk: Chunk, hypothesis: Hypothesis, compute_s: float
     ) -> None:
-        finished = FinishedChunk.of(chunk, segments_of(chunk, hypothesis), compute_s)
+        transcript, learnt = run.transcript, run.learning.kept(hypothesis.adaptation)
+        finished = FinishedChunk.of(chunk, segments_of(chunk, hypothesis), compute_s, learnt)
         await transcript.checkpoints.save(chunk.number, finished)
+        run.learning.after(chunk, learnt)
         transcript.compute_s += compute_s
         transcript.progress.finished(chunk)
 
-    async def _hear(self, pcm: bytes, chunk: Chunk, language: str) -> Hypothesis:
-        sound = Sound(pcm, chunk.rate, self._expected)
+    async def _hear(
+        self, pcm: bytes, chunk: Chunk, language: str, adaptation: str | None = None
+    ) -> Hypothesis:
+        sound = Sound(pcm, chunk.rate, self._expected, adaptation)
         for attempt in range(1, _TRIES + 1):
             try:
                 [hypothesis] = await self._engine.transcribe([sound], language)
@@ -195,6 +203,7 @@ class _Run:
 
     transcript: Transcript
     group: asyncio.TaskGroup
+    learning: Learning
 
 
 class Publish:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from twicetold.cli.allocator import return_large_blocks
 from twicetold.cli.console import expected_error, run, words_of
 from twicetold.config import Settings
 
@@ -60,6 +61,7 @@ def run_process(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
     from twicetold.wiring.stopping import until_stopped
 
     configure(settings.log_level)
+    return_large_blocks()
     lasting = until_stopped(work, settings.drain_s)
     if sys.platform == "win32":
         run(lasting)

@@ -45,6 +45,11 @@ class EngineInfo:
     # Seconds of speech by which it knows what ``auto`` is (Hypothesis.language); 0: it never says.
     language_after_s: float = 0.0
     device: str = "cpu"  # as it was asked for: cpu, cuda, …; auto where that is left to the engine
+    # How long chunks of a recording serve it best, in seconds and bytes of PCM; 0: as configured.
+    chunk_s: float = 0.0
+    chunk_bytes: int = 0
+    # Whether the chunks of a channel go one after another, each with the adaptation of the last.
+    in_order: bool = False
 
     @property
     def label(self) -> str:

@@ -17,6 +17,7 @@ from twicetold.engines.hosted import (
     Kind,
     Message,
     Reader,
+    framed,
     unpack_failure,
     unpack_hypothesis,
     unpack_ready,
@@ -102,9 +103,10 @@ class HostProcess(asyncio.Protocol):
         return self._process.pid
 
     def request(
-        self, kind: Kind, stream: int, body: bytes = b"", allowance_s: float = 0.0
+        self, kind: Kind, stream: int, *body: bytes, allowance_s: float = 0.0
     ) -> asyncio.Future[Hypothesis]:
-        """Ask; the future gives the answer, EngineFailed, or EngineHostDied.
+        """Ask; the future gives the answer, EngineFailed, or EngineHostDied. The body may come in
+        parts: a host that is busy reads late, and until then no copy of a sound waits for it.
 
         ``allowance_s`` is added to the silence that this host is granted meanwhile.
         One request a stream at a time.
@@ -119,7 +121,7 @@ class HostProcess(asyncio.Protocol):
         self._answers[stream] = answer
         if allowance_s:
             self._allowance_s[stream] = allowance_s
-        self._transport.write(Message(kind, stream, body).to_bytes())
+        self._transport.writelines(framed(kind, stream, *body))
         if self._watch is None:
             self._watch = self._loop.call_later(self._plan.timeout_s, self._check)
         return answer

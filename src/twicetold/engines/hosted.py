@@ -97,7 +97,12 @@ class Message(NamedTuple):
     body: bytes = b""
 
     def to_bytes(self) -> bytes:
-        return _HEAD.pack(len(self.body), self.kind, self.stream) + self.body
+        return b"".join(framed(self.kind, self.stream, self.body))
+
+
+def framed(kind: int, stream: int, *body: bytes) -> list[bytes]:
+    """A message whose body comes in parts, to be sent one after the other: none is copied."""
+    return [_HEAD.pack(sum(map(len, body)), kind, stream), *body]
 
 
 class Reader:
@@ -133,11 +138,12 @@ def unpack_start(body: bytes) -> tuple[int, str, str | None, Expected]:
     return rate, language, adaptation, Expected(tuple(terms), tuple(languages))
 
 
-def pack_sound(sound: Sound, language: str) -> bytes:
+def pack_sound(sound: Sound, language: str) -> tuple[bytes, bytes]:
+    """The two parts of a body: what is told of the sound, and the sound as it lies in memory."""
     expected = sound.expected
     about = [language, expected.terms, expected.languages, sound.adaptation]
     told = json.dumps(about).encode()
-    return _SOUND.pack(sound.rate, len(told)) + told + sound.pcm
+    return _SOUND.pack(sound.rate, len(told)) + told, sound.pcm
 
 
 def unpack_sound(body: bytes) -> tuple[Sound, str]:

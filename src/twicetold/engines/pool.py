@@ -146,7 +146,7 @@ class HostPool:
         answer = host.request(
             Kind.TRANSCRIBE,
             next(self._numbers),
-            pack_sound(sound, language),
+            *pack_sound(sound, language),
             allowance_s=sound.seconds * _PATIENCE,
         )
 

@@ -1,6 +1,8 @@
 """Words go back to where they were said."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from twicetold.batch.chunking import Chunk, Region
 from twicetold.batch.placing import LONGEST_SEGMENT_S, segments_of
@@ -52,3 +54,50 @@ def test_a_very_long_region_is_parted_at_its_longest_pause():
     assert [segment.words[0].text for segment in segments] == ["0", "20"]
     assert all(segment.end - segment.start <= LONGEST_SEGMENT_S for segment in segments)
     assert [word.text for one in segments for word in one.words] == [str(at) for at in range(50)]
+
+
+def said(segments):
+    return [(segment.speaker, segment.text, segment.start, segment.end) for segment in segments]
+
+
+def test_a_region_is_parted_where_the_speaker_changes():
+    words = [
+        Word(0.0, 0.4, "how", speaker="S1"), Word(0.4, 0.8, "much", speaker="S1"),
+        Word(0.8, 1.0, "ten", speaker="S2"), Word(1.5, 1.8, "fine", speaker="S1"),
+        Word(2.1, 2.4, "bye", speaker="S1"),
+    ]  # fmt: skip
+    assert said(segments_of(CHUNK, Hypothesis(tuple(words)))) == [
+        ("S1", "how much", 10.0, 10.8), ("S2", "ten", 10.8, 11.0), ("S1", "fine", 11.5, 11.8),
+        ("S1", "bye", 60.1, 60.4),
+    ]  # fmt: skip
+
+
+def test_talk_over_each_other_stays_in_the_turns_it_was_said_in():
+    words = [
+        Word(0.0, 0.4, "how", speaker="S1"), Word(0.3, 0.6, "ten", speaker="S2"),
+        Word(0.4, 0.8, "much", speaker="S1"), Word(0.6, 0.9, "or", speaker="S2"),
+        Word(0.8, 1.1, "then", speaker="S1"), Word(1.5, 1.8, "twenty", speaker="S2"),
+    ]  # fmt: skip
+    assert said(segments_of(CHUNK, Hypothesis(tuple(words)))) == [
+        ("S1", "how much then", 10.0, 11.1), ("S2", "ten or", 10.3, 10.9),
+        ("S2", "twenty", 11.5, 11.8),
+    ]  # fmt: skip
+
+
+SPOKEN = st.builds(
+    lambda start, length, speaker: Word(start, start + length, "word", speaker=speaker),
+    st.floats(0, 40), st.floats(0, 2), st.sampled_from(["S1", "S2", "S3", ""]),
+)  # fmt: skip
+
+
+@given(st.lists(SPOKEN, max_size=40))
+def test_whoever_speaks_no_word_is_lost_and_segments_are_in_order(words):
+    chunk = Chunk(0, 0, 0, bytes(2 * 45 * RATE), RATE, (Region(0, 45 * RATE, 0),))
+    segments = segments_of(chunk, Hypothesis(tuple(words)))
+    kept = [word for segment in segments for word in segment.words]
+    assert sorted(kept, key=repr) == sorted(words, key=repr)
+    assert [one.start for one in segments] == sorted(one.start for one in segments)
+    for segment in segments:
+        assert {word.speaker or None for word in segment.words} == {segment.speaker}
+        starts = [word.start for word in segment.words]
+        assert starts == sorted(starts)

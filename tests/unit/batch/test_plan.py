@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from twicetold.batch.chunking import ChunkingSettings
-from twicetold.batch.plan import plan_hash, spoken_language
+from twicetold.batch.plan import chunking_for, plan_hash, spoken_language
 from twicetold.engines import Expected
 from twicetold.engines.counter import COUNTER_INFO, ToneActivity
 
@@ -25,6 +25,7 @@ def test_the_same_plan_has_the_same_name():
     [
         (replace(COUNTER_INFO, name="other"), "en", CHUNKING),
         (replace(COUNTER_INFO, model="counter-2"), "en", CHUNKING),
+        (replace(COUNTER_INFO, chunk_s=600.0), "en", CHUNKING),
         (COUNTER_INFO, "de", CHUNKING),
         (COUNTER_INFO, "en", replace(CHUNKING, chunk_s=20.0)),
         (COUNTER_INFO, "en", replace(CHUNKING, pre_roll_ms=100)),
@@ -57,3 +58,11 @@ def test_auto_is_settled_where_an_engine_knows_one_language_only():
     assert spoken_language("de", english) == "de"
     assert spoken_language("auto", COUNTER_INFO) == "auto"
     assert spoken_language("auto", replace(english, languages=("en", "de"))) == "auto"
+
+
+def test_an_engine_may_want_longer_chunks():
+    longer = replace(COUNTER_INFO, chunk_s=600.0, chunk_bytes=3_200_000)
+    assert chunking_for(CHUNKING, COUNTER_INFO) == CHUNKING
+    assert chunking_for(CHUNKING, longer).most_samples(8_000) == 1_600_000
+    assert chunking_for(CHUNKING, longer).most_samples(2_000) == 1_200_000
+    assert chunking_for(CHUNKING, longer).min_silence_ms == CHUNKING.min_silence_ms

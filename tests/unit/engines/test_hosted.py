@@ -14,6 +14,7 @@ from twicetold.engines.hosted import (
     Kind,
     Message,
     Reader,
+    framed,
     pack_failure,
     pack_hypothesis,
     pack_sound,
@@ -86,7 +87,11 @@ def test_a_sound_arrives_as_it_was(
     pcm: bytes, language: str, expected: Expected, adaptation: str | None
 ) -> None:
     sound = Sound(pcm, 8_000, expected, adaptation)
-    assert unpack_sound(pack_sound(sound, language)) == (sound, language)
+    parts = pack_sound(sound, language)
+    assert parts[1] is pcm  # a sound is long, and many wait at once
+    [message] = Reader().feed(b"".join(framed(Kind.TRANSCRIBE, 3, *parts)))
+    assert message[:2] == (Kind.TRANSCRIBE, 3)
+    assert unpack_sound(message.body) == (sound, language)
 
 
 def test_our_errors_keep_their_words_and_strangers_only_their_name() -> None:

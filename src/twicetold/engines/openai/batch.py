@@ -1,14 +1,15 @@
-"""The engine: a WAV file a sound, words with the best times that the server gives."""
+"""The engine: a WAV file a sound, words with the best times that the server gives, and speakers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from twicetold.engines import EngineInfo, Sound, Transcriber
-from twicetold.engines.openai.info import info_of, tells_no_times
+from twicetold.engines.openai.info import diarizes, info_of, tells_no_times
+from twicetold.engines.openai.speakers import Speakers, turns_of
 from twicetold.engines.remote import OPENAI_URL, Order, as_http, key_for, primary
 from twicetold.engines.remote.batch import RemoteBatch
 from twicetold.engines.remote.limits import check_length, storable
@@ -21,10 +22,13 @@ from twicetold.speech.transcript import Hypothesis, Word
 _log = structlog.get_logger()
 
 _NAMES = ("openai_url", "openai_key")
+_PATIENCE = 0.25  # seconds more for each one of a chunk that is longer than others'
 _LEAST_S = 0.1  # less is refused, and is no word
-_TIMED = "verbose_json"
+_TIMED, _DIARIZED, _PLAIN = "verbose_json", "diarized_json", "json"
 # Whisper reads 224 tokens, the last ones. A token is a byte at least, and of names two or three.
 _MOST_PROMPT_BYTES = 500
+_NOTHING: Mapping[str, str] = {}
+_WRONG = (AttributeError, KeyError, OverflowError, TypeError, ValueError)  # in reading a body
 
 
 def open_batch(order: Order) -> Transcriber:
@@ -41,7 +45,7 @@ def open_batch(order: Order) -> Transcriber:
         _reason,
         secret=key,
         most=remotes.batch_requests,
-        timeout_s=order.timeout_s,
+        timeout_s=order.timeout_s + _PATIENCE * info_of(order.model).chunk_s,
     )
     return OpenAiEngine(order.model, requests, parallel=remotes.batch_requests)
 
@@ -52,7 +56,7 @@ class OpenAiEngine(RemoteBatch):
     def __init__(self, model: str, requests: Requests, *, parallel: int) -> None:
         super().__init__(requests, parallel=parallel)
         self._model = model
-        self._timed = not tells_no_times(model)
+        self._formats = _formats_of(model)  # that the server may know, what tells the most first
 
     @property
     def info(self) -> EngineInfo:
@@ -60,6 +64,8 @@ class OpenAiEngine(RemoteBatch):
 
     async def _one(self, sound: Sound, language: str) -> Hypothesis:
         check_rate("openai", sound.rate)
+        if diarizes(self._model):
+            return await self._with_speakers(sound, language)
         if sound.seconds < _LEAST_S:
             return Hypothesis()
         terms = sound.expected.terms if self.info.vocabulary else ()
@@ -72,37 +78,58 @@ class OpenAiEngine(RemoteBatch):
         with one tenant's list says nothing of another's."""
         if prompt := prompt_of(terms):
             try:
-                return await self._asked(wav, language, prompt, terms)
+                return await self._asked(wav, language, {"prompt": prompt}, terms)
             except EngineRefused as error:
                 _log.warning("remote_engine_without_vocabulary", error=error.message)
         return await self._asked(wav, language)
 
-    async def _asked(
-        self, wav: bytes, language: str, prompt: str = "", terms: Sequence[str] = ()
-    ) -> dict[str, Any]:
-        """With times where the server gives them; one that does not is asked for none again."""
-        if self._timed:
-            try:
-                form = self._form(language, prompt, timed=True)
-                return await self._requests.post(wav, form, terms)
-            except EngineRefused as error:
-                if not _is_about_times(error):
-                    raise
-                self._timed = False
-        return await self._requests.post(wav, self._form(language, prompt, timed=False), terms)
+    async def _with_speakers(self, sound: Sound, language: str) -> Hypothesis:
+        """Words by speakers. Where the server will have none of the voices that are known, its
+        labels are new ones."""
+        known = Speakers.from_adaptation(sound.adaptation)
+        if sound.seconds < _LEAST_S:
+            return Hypothesis(adaptation=known.to_adaptation())
+        wav, told = wav_of(sound), known
+        try:
+            body = await self._asked(wav, language, known.form())
+        except EngineRefused as error:
+            if not known.voices:
+                raise
+            _log.warning("remote_engine_without_known_speakers", error=error.message)
+            body, told = await self._asked(wav, language), known.unheard()
+        words, speakers = spoken_of(body, sound, known, told)
+        return Hypothesis(words, speakers.to_adaptation())
 
-    def _form(self, language: str, prompt: str, *, timed: bool) -> Form:
-        form: dict[str, str | Sequence[str]] = {
-            "model": self._model,
-            "response_format": _TIMED if timed else "json",
-        }
-        if timed:
+    async def _asked(
+        self, wav: bytes, language: str, more: Form = _NOTHING, private: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """In the format that tells the most; one that the server does not know is never asked for
+        again. ``more``: fields of the form, ``private``: what of them is in no error."""
+        while True:
+            wanted = self._formats[0]
+            try:
+                return await self._requests.post(wav, self._form(language, wanted, more), private)
+            except EngineRefused as error:
+                if wanted == self._formats[-1] or not _is_about_format(error, wanted):
+                    raise
+                if self._formats[0] == wanted:  # else another request has found out just now
+                    self._formats.pop(0)
+
+    def _form(self, language: str, wanted: str, more: Form) -> Form:
+        form: dict[str, str | Sequence[str]] = {"model": self._model, "response_format": wanted}
+        if wanted == _TIMED:
             form["timestamp_granularities[]"] = ["word", "segment"]
+        if diarizes(self._model):
+            form["chunking_strategy"] = "auto"
         if spoken := primary(language):
             form["language"] = spoken
-        if prompt:
-            form["prompt"] = prompt
-        return form
+        return form | dict(more)
+
+
+def _formats_of(model: str) -> list[str]:
+    if diarizes(model):  # its chunks are so long that words without times could lie anywhere
+        return [_DIARIZED]
+    return [_PLAIN] if tells_no_times(model) else [_TIMED, _PLAIN]
 
 
 def prompt_of(terms: Sequence[str]) -> str:
@@ -132,8 +159,22 @@ def words_of(body: dict[str, Any], sound: Sound) -> tuple[Word, ...]:
         loudness = Loudness(sound.rate)
         loudness.hear(sound.pcm)
         return spread(body["text"], loudness)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        raise EngineFailed("The server of engine openai answered no transcript.") from None
+    except _WRONG:
+        raise _no_transcript() from None
+
+
+def spoken_of(
+    body: dict[str, Any], sound: Sound, known: Speakers, told: Speakers
+) -> tuple[tuple[Word, ...], Speakers]:
+    """Words with their speakers, and all of these that are known now; ``told``: those of the
+    ``known`` that the server was told of. Raises EngineFailed for a body that is none, which text
+    alone is too."""
+    try:
+        turns, met = told.named(turns_of(body["segments"], sound.seconds))
+        words = _said((word for turn in turns for word in turn.words()), sound)
+        return words, known.after(turns, met, sound)
+    except _WRONG:
+        raise _no_transcript() from None
 
 
 def _word(body: dict[str, Any], most: float) -> Word | None:
@@ -152,10 +193,14 @@ def _said(words: Iterable[Word | None], sound: Sound) -> tuple[Word, ...]:
     return tuple(told)
 
 
-def _is_about_times(error: EngineRefused) -> bool:
-    """A server or a model that knows no verbose_json says so by name."""
+def _no_transcript() -> EngineFailed:
+    return EngineFailed("The server of engine openai answered no transcript.")
+
+
+def _is_about_format(error: EngineRefused, wanted: str) -> bool:
+    """A server or a model that does not know it says so by name."""
     said = error.message.lower()
-    return any(name in said for name in (_TIMED, "response_format", "timestamp_granularities"))
+    return any(name in said for name in (wanted, "response_format", "timestamp_granularities"))
 
 
 def _reason(body: Any) -> tuple[str, str]:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from twicetold.engines import EngineInfo
 
+# OpenAI takes 1,400 s, and 25 MB, in which voices that are known come too.
+_MOST_S, _MOST_BYTES = 1_350.0, 22_000_000
+
 OPENAI_INFO = EngineInfo(
     name="openai",
     model="",
@@ -25,13 +28,16 @@ OPENAI_INFO = EngineInfo(
 
 def info_of(model: str) -> EngineInfo:
     """With that model; those of the gpt family tell no times."""
-    return replace(
-        OPENAI_INFO,
-        model=model,
-        chosen=True,
-        word_times=not tells_no_times(model),
-        vocabulary="diarize" not in model,  # those refuse a prompt
-    )
+    info = replace(OPENAI_INFO, model=model, chosen=True, word_times=not tells_no_times(model))
+    if not diarizes(model):
+        return info
+    # Labels of speakers are certain within one answer: few and long chunks. And no prompt is taken.
+    return replace(info, vocabulary=False, chunk_s=_MOST_S, chunk_bytes=_MOST_BYTES, in_order=True)
+
+
+def diarizes(model: str) -> bool:
+    """Whether it tells speakers, in ``diarized_json``."""
+    return "diarize" in model
 
 
 def tells_no_times(model: str) -> bool:

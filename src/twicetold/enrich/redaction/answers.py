@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from twicetold.enrich.redaction.context import Context
+from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL, Cue
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
-_MOST_WORDS = {"password": 16, "security_answer": 4, "username": 12}
+_MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
 _COPULAS = words("is was be it's its that's thats as equals called named are were")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
 _INSIDE = words("of the and at in to for my me you i a")
 _NO_ANSWER = words(
-    "working work wrong incorrect expired locked forgotten reset required protected correct "
-    "right not invalid changed needed different case sensitive still blocked hacked missing "
-    "too long unknown gone being rejected compromised set sure going hold bear forgot "
-    "remember"
+    "name number code question answer working work wrong incorrect expired locked forgotten "
+    "reset required protected correct right not invalid changed needed different case "
+    "sensitive still blocked hacked missing too long unknown gone being rejected compromised "
+    "set sure going hold bear forgot remember"
 )
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
 _TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
@@ -26,14 +28,16 @@ _TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
 def answers_in(turn: Turn, context: Context) -> list[Mark]:
     """The passwords, user names and security answers of a turn."""
-    marks = [mark for cue_mark in _announced(turn) for mark in cue_mark]
+    marks = _announced(turn) + _handles(turn, context) + _named_after(turn)
     if marks:
         return marks
     asked = context.expects(*_KINDS)
-    strong = [a for a in context.asked if a.strong]
-    if asked is None or strong.index(asked) > 1 or turn.is_backchannel:
+    if asked is not None and not (asked.request or asked.mine):
         return []
-    if asked.found and not (turn.corrects or turn.is_answer):
+    strong = [a for a in context.asked if a.strong and a.kind not in (SPELLING, ANY, TAIL)]
+    if asked is None or strong[0] is not asked or turn.is_backchannel:
+        return []
+    if asked.found and not (turn.corrects or (turn.is_answer and context.open)):
         return []
     if _is_question(turn) or any(
         cue.strong and cue.kind not in ("", asked.kind, "any") for cue in turn.cues
@@ -44,26 +48,82 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     if not asked.may_answer(turn.party):
         return []
     span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind)
-    return [_mark(turn, span, asked.kind)] if span else []
+    return [_mark(turn, each, asked.kind) for each in _and_others(turn, span, asked.kind)]
+
+
+def _and_others(turn: Turn, span: tuple[int, int] | None, kind: str) -> Iterator[tuple[int, int]]:
+    """A value, and others behind "or" and "not": "ann marie not anne marie"."""
+    while span is not None:
+        yield span
+        at = span[1] + 1
+        if at >= len(turn.tokens) or turn.tokens[at].norm not in ("or", "not", "instead"):
+            return
+        span = _value(turn, at + (2 if turn.tokens[at].norm == "instead" else 1), kind)
+
+
+def _handles(turn: Turn, context: Context) -> list[Mark]:
+    """User names by their written form; those with a dot alone only where one is spoken of."""
+    spoken = any(c.kind == "username" for c in turn.cues) or context.expects("username")
+    marks = []
+    for at, token in enumerate(turn.tokens):
+        dotted = token.sort is Sort.WORD and re.fullmatch(r"[a-z][\w-]+(\.[\w-]+)+", token.norm)
+        if token.sort is Sort.CODE and any(c.kind == "password" and c.strong for c in turn.cues):
+            marks.append(_mark(turn, (at, at), "password"))
+            continue
+        if token.sort is Sort.CODE and any(
+            r.first <= at <= r.last and r.last > r.first for r in turn.runs
+        ):
+            continue  # a part of something longer
+        camel = re.search(r"[a-z][A-Z]", token.raw) and token.norm.isalpha()
+        plain = re.fullmatch(r"[a-z]{4,}\d{1,4}", token.raw.rstrip(".,;:!?"))
+        if (
+            token.sort is Sort.HANDLE
+            or plain
+            or (spoken and (dotted or camel or token.sort is Sort.CODE))
+        ):
+            marks.append(_mark(turn, (at, at), "username"))
+    return marks
 
 
 def _mark(turn: Turn, span: tuple[int, int], kind: str) -> Mark:
     return Mark(turn.index, *span, kind, text_between(turn.tokens, *span))
 
 
-def _announced(turn: Turn) -> list[list[Mark]]:
+def _announced(turn: Turn) -> list[Mark]:
     """``my password is blue dragon``: what follows the copula after the phrase."""
     found = []
     for cue in turn.cues:
         if cue.kind not in _KINDS or not cue.strong:
             continue
         start = _after_copula(turn.tokens, cue.end, cue.first)
-        if start is None:
-            continue
-        span = _value(turn, start, cue.kind)
-        if span is not None:
-            found.append([_mark(turn, span, cue.kind)])
+        span = _bare(turn, cue) if start is None else _value(turn, start, cue.kind)
+        found += [_mark(turn, each, cue.kind) for each in _and_others(turn, span, cue.kind)]
     return found
+
+
+def _named_after(turn: Turn) -> list[Mark]:
+    """``blue dragon is what i use for a password``: what begins the turn, before "is"."""
+    cue = next((c for c in turn.cues if c.kind in _KINDS and c.strong), None)
+    at = next((at for at, t in enumerate(turn.tokens[:7]) if t.norm in ("is", "was")), 0)
+    if cue is None or not 0 < at < cue.first:
+        return []
+    start = 0
+    while start < at and is_glue(turn.tokens[start]):
+        start += 1
+    said = turn.tokens[start:at]
+    if not said or any(t.norm in STOP for t in said) or any(c.first < at for c in turn.cues):
+        return []
+    return [_mark(turn, (start, at - 1), cue.kind)]
+
+
+def _bare(turn: Turn, cue: Cue) -> tuple[int, int] | None:
+    """``username jay dot kay 3 3``: right behind the word, with a digit or a sign in it."""
+    span = _value(turn, cue.end, cue.kind)
+    if span is None or span[0] != cue.end or span[1] - span[0] > 6:
+        return None
+    said = turn.tokens[span[0] : span[1] + 1]
+    telling = any(t.sort in (Sort.SYMBOL, Sort.DIGITS, Sort.NUMBER, Sort.LETTER) for t in said)
+    return span if telling and said[0].norm not in _QUESTIONED else None
 
 
 def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
@@ -120,6 +180,8 @@ def _leads(turn: Turn, at: int) -> bool:
 
 def _goes_on(turn: Turn, at: int, start: int) -> bool:
     token = turn.tokens[at]
+    if at > start and _in_cue(turn, at) and not _in_run(turn, at):
+        return False
     if _in_run(turn, at) or token.sort is Sort.SYMBOL or token.sort is Sort.PART:
         return True
     if token.sort is Sort.REDACTED or token.norm in _TRAILING - {"and"}:
@@ -158,7 +220,8 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     span = _value(turn, start, kind)
     if span is None:
         return None
-    rest = [t for t in tokens[span[1] + 1 :] if not (is_glue(t) or t.norm in STOP)]
+    end = list(_and_others(turn, span, kind))[-1][1]
+    rest = [t for t in tokens[end + 1 :] if not (is_glue(t) or t.norm in STOP)]
     led = start and tokens[start - 1].norm in _COPULAS
     return span if led or len(rest) <= 2 else None
 

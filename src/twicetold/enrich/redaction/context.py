@@ -8,9 +8,18 @@ from typing import Any
 
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL
 from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.turns import Turn
+from twicetold.enrich.redaction.vocabulary import words
 
 STRONG_TURNS, WEAK_TURNS = 7, 3
+_NOBODYS = words(
+    "error model version flight message channel display reading meter size room gate score "
+    "part light lights temperature speed seat line serial price cost total build firmware "
+    "number's page chapter how much many long often far level pressure weight"
+)
+_LASTING = words("lapses lapse lapsed lasts valid expire expires expiry expiration thru")
 _MOST_ASKED = 6
+_DIVERTED = 5  # turns by which another question sets a datum back
 
 # (fewest, most) digits and letters that complete a kind; what is read after that is read back.
 ENOUGH: Mapping[str, int] = {
@@ -37,7 +46,7 @@ _MOST_SIZE: Mapping[str, int] = {
     "one_time_code": 10,
     "postcode": 10,
     "licence_plate": 17,
-    "phone": 16,
+    "phone": 15,
     "date_of_birth": 8,
 }
 _DIGITS_ONLY = frozenset({"phone", "card_number", "cvv", "card_expiry", "date_of_birth"})
@@ -57,6 +66,8 @@ class Asked:
     age: int = 0
     found: int = 0
     fresh: int = 0  # turns since the cue itself
+    stale: bool = False  # something else was asked since
+    request: bool = False  # in a turn that wants to know something
     mine: bool = False  # announced by who is going to say it: "my address is"
 
     @property
@@ -65,12 +76,14 @@ class Asked:
 
     def may_answer(self, party: str) -> bool:
         """Whether a side can be the one that was asked; nobody answers their own question."""
-        return self.mine or not party or party != self.party
+        return not party or (party == self.party if self.mine else party != self.party)
 
     def fits(self, run: Run) -> bool:
         """Whether a run can be of this kind, by its size and what it is made of."""
         if run.letters and self.kind in _DIGITS_ONLY:
             return False
+        if self.kind == TAIL:
+            return run.size >= 2
         if self.kind == SPELLING:
             return run.letters >= 2 and run.letters > run.digits
         return run.size <= _MOST_SIZE.get(self.kind, 40)
@@ -86,6 +99,8 @@ class Context:
     party: str = ""
     quiet: int = 99
     open: bool = False
+    requested: bool = False  # the last turn wanted something, and no amount
+    lasting: bool = False  # the last turn asked how long something holds
     parties: list[str] = field(default_factory=list)
 
     def meet(self, party: str) -> None:
@@ -102,12 +117,29 @@ class Context:
         self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
 
-    def ask(self, kind: str, strong: bool, party: str, mine: bool = False) -> None:
+    def ask(
+        self, kind: str, strong: bool, party: str, request: bool = False, mine: bool = False
+    ) -> None:
         """A cue was heard. The same kind again starts anew."""
         self.asked = [a for a in self.asked if a.kind != kind or (a.strong and not strong)]
         if strong or not any(a.kind == kind for a in self.asked):
-            self.asked.insert(0, Asked(kind, strong, party, mine=mine))
+            self.asked.insert(0, Asked(kind, strong, party, request=request, mine=mine))
         del self.asked[_MOST_ASKED:]
+
+    def turn_over(self, turn: Turn, *, asks_otherwise: bool) -> None:
+        """A turn was read; what it asked is what the next one answers."""
+        if turn.is_backchannel:
+            return
+        otherwise = asks_otherwise or any(t.norm in _NOBODYS for t in turn.tokens)
+        self.lasting = any(t.norm in _LASTING for t in turn.tokens)
+        self.requested = turn.requests and not otherwise
+        secret = self.asked and self.asked[0].kind == "security_answer"
+        if secret and self.asked[0].fresh <= 1 and not turn.counts:
+            return  # one security question is asked after another
+        if asks_otherwise:
+            self.quiet = max(self.quiet, _DIVERTED)
+            for asked in self.asked:
+                asked.stale = True
 
     def found(self, kind: str, size: int, party: str) -> None:
         self.kind, self.party, self.quiet, self.open = kind, party, 0, True
@@ -120,7 +152,8 @@ class Context:
         """The newest strong demand for one of the kinds, if the last turn asked nothing else."""
         if self.asked and not self.asked[0].kind and not self.asked[0].fresh:
             return None
-        return next((a for a in self.asked if a.strong and a.kind in kinds), None)
+        fresh = (a for a in self.asked if a.strong and not a.stale)
+        return next((a for a in fresh if a.kind in kinds), None)
 
     def resolved(self, kind: str) -> str:
         """Which kind "the number" or "ending in" is about; "" where nothing says so."""
@@ -136,18 +169,21 @@ class Context:
     # --- kept between turns that are redacted apart ----------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        asked = [[a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.mine] for a in self.asked]
+        asked = [
+            [a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.stale, a.request, a.mine]
+            for a in self.asked
+        ]
         return {
             "asked": asked,
-            "last": [self.kind, self.party, self.quiet, self.open],
+            "last": [self.kind, self.party, self.quiet, self.open, self.requested, self.lasting],
             "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
-        kind, party, quiet, is_open = body["last"]
+        kind, party, quiet, is_open, requested, lasting = body["last"]
         asked = [Asked(*each) for each in body["asked"]]
-        return cls(asked, kind, party, quiet, is_open, list(body["parties"]))
+        return cls(asked, kind, party, quiet, is_open, requested, lasting, list(body["parties"]))
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -3,12 +3,14 @@ some other number."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from twicetold.enrich.redaction.phrases import Phrases
 from twicetold.enrich.redaction.tokens import Token
+from twicetold.enrich.redaction.vocabulary import words
 
 ANY = "any"  # "the number is": of whatever kind was spoken of
 TAIL = "tail"  # "ending in": the last digits of whatever kind was spoken of
@@ -40,7 +42,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(reach|call|text|ring|contact|phone) (me|him|her|them|you|us) (|back )(at|on)",
         "(call|ring) (back |)(at|on)",
         "area code", "country code", "(my|your|his|her) (cell|mobile|landline|telephone|whatsapp)",
-        "(my|your|the|at) extension", "extension number", "(his|her|their|wife|husband) number",
+        "(my|your|the|at) extension", "extension number", "(what|which) number",
+        "(his|her|their|wife|husband) number",
         "text (you|me) (on|at)", "(reached|contacted) (at|on)", "phone number on file",
         "(is |)(my|your|the) (phone|mobile|cell|home|work) (is|number is)",
     ),
@@ -64,13 +67,17 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "reverse|card|signature)",
         "(three|3|four|4) digit (security |)(code|number)",
         "(code|number|numbers|digits) on the (back|reverse)",
-        "signature strip", "card verification value", "three on the back", "three digits",
+        "signature strip", "(three|four|3|4) on the (back|front|strip|reverse)",
+        "card verification value", "three on the back", "three digits",
     ),
     "card_expiry": (
         "(expiry|expiration|expire|exp|expiring) (date|month|year|)",
         "valid (through|thru|until|till|to)",
         "good (through|thru)", "(when does|does) (it|the card|your card|that card) expire",
-        "(card|it|that) expires", "expires", "expiring", "month and year",
+        "(card|it|that) expires", "(expires|expiring)", "(runs|run) out", "good until",
+        "date on (the|your) card", "good till", "valid until",
+        "(does|do) (the|your|my|that) card (run out|end|finish)",
+        "month and year",
     ),
     "email": (
         "(e mail|email|e-mail) (address|)", "mail (address|it to|id|i d)",
@@ -99,7 +106,8 @@ _STRONG: dict[str, tuple[str, ...]] = {
     "date_of_birth": (
         "(date|day|month|year) of birth",
         "(d o b|dob|birth date|birthdate|birthday|birth day|birth year)",
-        "(i was|was|were you|are you|he was|she was|you were) born (on|in|)", "born on", "birth",
+        "(day and month|month and day)", "born on", "birth", "born", "(dee oh bee|d'o'b)",
+        "(i was|was|were you|are you|he was|she was|you were) born (on|in|)",
     ),
     "address": (
         "(home|billing|mailing|postal|shipping|delivery|street|current|residential|service|new|"
@@ -110,11 +118,18 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "first line",
         "(what|which|your|what's the|whats the|and the|name of the) (street|road|city|town|"
         "state|suburb|county|village|district)",
-        "where (do you|you) live", "(i|we) live (at|on|in)", "live at", "living at",
-        "(i am|i'm|we are|we're|he is|she is) at",
-        "(moved|moving|move) to", "address (is|on file|for|we have)",
+        "where (do you|you) live", "where (are you|do you|you) (living|live|staying)",
+        "cross street", "where to",
+        "where (is|was|are) (the property|the house|the car|you located|we delivering|we going|"
+        "we sending|we picking)",
+        "where (do|should|shall|can|am|are) (i|we) (send|ship|deliver|mail|post|sending|"
+        "shipping|coming|going|come|pick)",
+        "(what|which) (suburb|area|district|borough|neighborhood|neighbourhood)",
+        "(service|good|job|site) address", "pickup location", "(street|road|house) and number",
+        "(flat|house|apartment|door) (number|no)", "(i|we) live (at|on|in)", "live at", "living at",
+        "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
-        "(apartment|flat|unit) number", "located at", "(city|town) and state",
+        "(apartment|flat|unit) number", "(city|town) and state",
         "what (city|town|state|street|suburb|county)",
     ),
     "postcode": (
@@ -138,7 +153,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "order ref|support|enquiry|inquiry|warranty|registration|user account|delivery) "
         "(number|no|num|#|id|i d|code|reference|reference number|reference code|ref|locator)",
         "(booking|claim|order|customer|case|payment|confirmation|my|your|the|a) (reference|ref)",
-        "reference", "record locator", "p n r", "pnr",
+        "record locator", "p n r", "pnr",
         "(customer|client|order|case|ticket) (is|number's)",
         "(claim|case|order|ticket|booking|confirmation|reservation) number", "confirmation is",
     ),
@@ -167,19 +182,21 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "pins",
     ),
     "password": (
-        "(password|pass word|passphrase|pass phrase|passwords|wi fi password|wifi password|"
+        "(magic word|safe word|code word|wifi|wi fi|wi-fi|password|pass word|passphrase|pass "
+        "phrase|passwords|wi fi password|wifi password|"
         "verbal password|"
         "temporary password|network key|wifi key)",
     ),
     "security_answer": (
-        "(mother|mothers|mom|moms|mum|mums|mother's|grandmother|grandmothers) maiden name",
-        "maiden name",
+        "(mother|mothers|mom|moms|mum|mums|mother's|grandmother|grandmothers) maiden (name|)",
+        "maiden (name|)",
         "(name of |)(your|my|the|his|her) (first|childhood|favorite|favourite) (pet|dog|cat|"
         "car|school|teacher|"
         "job|street|friend|color|colour|food|movie|film|book|band|team|hero|place|sports team|"
         "singer|city|"
         "football team|holiday|restaurant|author|animal|game|song|sport|concert|employer|boss|"
         "roommate)",
+        "(first|childhood) (pet|dog|cat|school|teacher|street) name",
         "(pet|pets|dog|dogs|cat|cats) name",
         "(first|childhood) (pet|car|school|teacher|street|best friend|phone)",
         "(security|secret|memorable) (question|answer|word|place|name|date|phrase|questions|"
@@ -193,6 +210,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "childhood nickname",
         "best man",
         "(best friend|grandfather|grandmother|father|mother|teacher) (first |middle |)name",
+        "(meet|met) (your|my|the) (spouse|husband|wife|partner)",
         "where did you (meet|grow up|go to school)", "answer (is|to that)", "(the|my|your) answer",
     ),
     "one_time_code": (
@@ -206,11 +224,23 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "code (that |)(we|i|you|they|was|it|is) (just |)(sent|texted|emailed|got|received|send|"
         "get|see|have|says|shows)",
         "(the|that|your|a|my) code", "code (is|says|was|in the)",
+        "(one time|one-time) (thing|one|number|pin|passcode)",
+        "(texted|text|sent|texting) (me|you|us)",
+        "(authenticator|authenticator app)",
+        "(six|four|eight|6|4|8) digits",
+        "(code|digits|number) on (your|the|my) (screen|authenticator|phone|app|text)",
         "(six|6|four|4|eight|five) digit (number|code)",
         "(text|message) (says|said|with)", "code",
     ),
     "username": (
         "(user|login|log in|log-in|sign in|screen|skype|twitter|instagram|account) (name|handle)",
+        "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
+        "what name do you (use|go by|log in)", "name on (your|the) profile",
+        "(online|web|portal|profile|account) (id|name|i d)",
+        "what do you (sign|log) in (with|as)",
+        "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
+        "under)",
+        "(sign in|sign-in|signin|login)", "(the|my|your) user",
         "(username|user name|userid|user id|user i d|login|log in|handle|login id|login i d|"
         "gamertag|"
         "gamer tag|screen name|screenname|user names|usernames)",
@@ -227,17 +257,18 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "(plate|tag) number",
         "(vehicle|car|van|bike) (registration|reg|plate|tag)", "(registration|reg)",
         "(my|your|the|license) (plate|plates|tags)",
-        "reg (number|plate|mark)", "v i n", "vin (number|)", "vehicle identification number",
+        "rego", "reg (number|plate|mark)", "v i n", "vin (number|)",
+        "vehicle identification number",
         "plates",
     ),
     TAIL: (
-        "(ending|ends|finishing|end|finishes) (in|with|on|)",
+        "(ending|ends|finishing|finishes) (in|with|on|)", "end (in|with)",
         "(last|final) (four|4|three|3|five|two|2|6|six) "
-        "(digits|numbers|of|on|are|is|)", "last digits",
+        "(digits|numbers|of|on|are|is)", "last (four|4)", "last digits",
         "(starting|starts|begins|beginning|start|begin) (with|in)",
     ),
     ANY: (
-        "(my|your|the|that|full|whole|correct|right|a|actual) (number|digits|numbers)",
+        "(my|your|the|that|full|whole|correct|right|actual) (number|digits|numbers)",
         "(number|numbers|digits) (is|are)",
         "(my|your) (id|i d)", "(member|card|account|my|your|the) (id|i d) is",
     ),
@@ -247,15 +278,24 @@ _WEAK: dict[str, tuple[str, ...]] = {
     "card_number": ("(credit |debit |bank |my |your |the |different |new |another |)card",
                     "(visa|mastercard|amex|american express)"),
     "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) back"),
-    "reference": ("(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel)",),
+    "reference": (
+        "(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
+        "shipment|complaint|docket|receipt|rma|account|reference|ref)",
+    ),
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
-    "member_number": ("(policy|membership|member|patient|insurance card)",),
+    "member_number": ("(policy|membership|member|patient|insurance card|group)",),
     "document_number": ("(license|licence)",),
     "address": (
         "(ship|send|deliver|mail|post|delivered|sent|shipped|mailed) (it |this |that |them |"
         ")(to|out to)",
-        "(street|apartment|flat|live|delivery|city|town|state|county)",),
+        "(i am|i'm|we are|we're|he is|she is) at", "located at", "(moved|moving|move) to",
+        "(have|got) you (at|down at)", "(pick|picking) (me|us|him|her) up", "come (to|pick)",
+        "(we are|we're|i'm|i am) (out |over |staying |down )at", "ship to",
+        "(live|lives|living|stay|staying) (at|on|in)",
+        "(street|apartment|flat|live|delivery|city|town|state|county)",
+    ),
     "licence_plate": ("(car|vehicle|van|plate)",),
+    "pin": ("(gate|alarm|lockbox|keypad|safe)",),
 }  # fmt: skip
 _NOTHING = (
     "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|"
@@ -269,7 +309,8 @@ _NOTHING = (
     "style|size|sku|s k u|article|catalog|firmware|build|bed|ward|aisle|table|extension cord) "
     "(number|no|is)",
     "(a|any|large|small|great|huge|total|high|the total|whole) number of", "number (one|of)",
-    "numbers of", "(phone|telephone|mobile|cell|card|bank|credit card|electric|water|gas) "
+    "numbers of", "number of",
+    "(phone|telephone|mobile|cell|card|bank|credit card|electric|water|gas) "
     "(bill|bills|company|plan|plans|reader|statement|case|charge|charges|charger|screen|signal|"
     "statement|"
     "balance|limit|fee|fees|payment|payments|transfer|holiday|loan|shop|store|line|battery|model)",
@@ -284,11 +325,12 @@ _NOTHING = (
     "subscription|discount|guarantee|promo|lease|membership|quote|policy|licence|license|domain|"
     "certificate|milk|food|agreement) (expires|expiring|expires on|expiry|expiration|ends|ends "
     "on|ends in)",
-    "(month|week|year|day|quarter) (ending|ends)", "end of", "(weekend|end) (up|date)", "ends up",
+    "(month|week|year|day|quarter) (ending|ends)", "(weekend|end) (up|date)", "ends up",
     "happy birthday", "(birthday|anniversary) (party|present|gift|cake|card|dinner|sale)",
     "(press|dial|push|hit|choose|select|say)", "code of conduct", "zip (file|it|up|tie)",
     "sign in problem", "(check|cross) reference", "in reference to", "with reference to",
-    "born and raised", "new born", "first name terms", "address the", "(to|can|will|we'll) address",
+    "born and raised", "(first|new|newly|still|air|foreign) born", "new born",
+    "first name terms", "address the", "(to|can|will|we'll) address",
     "(speed|data|usage|credit|test|exam|final) (score|limit|cap|test)", "the score", "score",
     "(security|password) (guard|system|camera|update|reset|resets|team|department)",
     "(state|city) (of|tax|law|hall|center|centre)", "case (you|i|it|of|we|there|that)", "in case",
@@ -304,7 +346,7 @@ def _phrases() -> Phrases:
     for strong, table in ((False, _WEAK), (True, _STRONG)):
         for kind, patterns in table.items():
             for pattern in patterns:
-                phrases.add(pattern, (kind, strong))
+                phrases.add(pattern, (kind, strong), weight=0 if strong else -1)
     for pattern in _NOTHING:
         phrases.add(pattern, (NOTHING, True))
     return phrases
@@ -312,14 +354,33 @@ def _phrases() -> Phrases:
 
 def cues_of(tokens: Sequence[Token]) -> list[Cue]:
     """The cues of a turn, in order."""
-    words = [_bare(token.norm) for token in tokens]
-    return [
-        Cue(kind, strong, first, end)
-        for first, end, (kind, strong) in _phrases().find(words)
-        if kind or strong
-    ]
+    said = [_bare(token.norm) for token in tokens]
+    cues = [Cue(kind, strong, first, end) for first, end, (kind, strong) in _phrases().find(said)]
+    if _is_security_question(said) and not any(c.kind == "security_answer" for c in cues):
+        cues.append(Cue("security_answer", True, len(said), len(said)))
+    return cues
+
+
+_ABOUT_YOU = words(
+    "first childhood favorite favourite oldest eldest youngest maiden mascot nickname "
+    "honeymoon memorable hint spouse grandmother grandfather godmother bridesmaid wedding "
+    "hero idol"
+)
+_OF_PAST = (("grew", "up"), ("grow", "up"), ("best", "man"), ("best", "friend"), ("middle", "name"),
+            ("word", "did"), ("word", "you"), ("hint", "answer"), ("you", "meet"))  # fmt: skip
+
+
+def _is_security_question(said: Sequence[str]) -> bool:
+    """What banks ask: "what was your first car", "the street you grew up on"."""
+    if not {"you", "your"} & set(said):
+        return False
+    if not {"what", "who", "where", "which", "name", "and", "street", "city", "answer"} & set(said):
+        return False
+    return bool(_ABOUT_YOU & set(said)) or any(p in _OF_PAST for p in itertools.pairwise(said))
 
 
 def _bare(norm: str) -> str:
     """``number's`` is ``number``: what was shortened there is "is", or a genitive."""
+    if len(norm) > 3 and norm[1] == ".":
+        norm = norm.replace(".", "")
     return norm[:-2] if norm.endswith("'s") else norm

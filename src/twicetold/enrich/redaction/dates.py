@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twicetold.enrich.redaction.context import Context
-from twicetold.enrich.redaction.cues import NOTHING
+from twicetold.enrich.redaction.cues import ANY, NOTHING, TAIL
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
+from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
-from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, words
+from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, TENS, words
 
 _JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
 _UNSURE = frozenset({"may", "march", "mar", "second", "first", "third"})
@@ -20,6 +23,7 @@ _ORDINARY = words(
     "delivered delivery appointment arrive arrived ordered placed purchased bought booked due "
     "called scheduled shipped starting starts started ends"
 )
+_NAMING = frozenset({"is", "for", "as", "on"})
 _MOST_JOINED = 4
 
 
@@ -57,9 +61,12 @@ def spans_of(turn: Turn) -> list[Span]:
 def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
     tokens = turn.tokens
     pieces = [
-        (run.first, run.last, run.value)
+        piece
         for run in turn.runs
-        if not run.letters and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
+        for piece in _halves(tokens, run)
+        if not run.letters
+        and run.digits <= 8
+        and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
     ]
     covered = {at for first, last, _ in pieces for at in range(first, last + 1)}
     for at, token in enumerate(tokens):
@@ -67,11 +74,27 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
             continue
         if token.sort is Sort.MONTH:
             pieces.append((at, at, "m" + MONTHS[token.norm]))
+        elif token.norm in TENS and token.sort is Sort.ORDINAL:
+            pieces.append((at, at + 1, str(int(token.value) + int(tokens[at + 1].value))))
+            covered.add(at + 1)
         elif token.sort is Sort.DATE or (token.sort is Sort.ORDINAL and not _is_time(tokens, at)):
             pieces.append((at, at, ORDINALS.get(token.norm, token.norm.rstrip("stndrh"))))
         elif token.norm in ("thirtieth", "twentieth"):
             pieces.append((at, at, value_of([token])))
     return sorted(pieces)
+
+
+def _halves(tokens: Sequence[Token], run: Run) -> list[tuple[int, int, str]]:
+    """A run, cut where a slash is spoken: "four slash twenty nine"."""
+    cuts = [at for at in range(run.first, run.last) if tokens[at].value == "/"]
+    if not cuts:
+        return [(run.first, run.last, run.value)]
+    edges = [run.first - 1, *cuts, run.last + 1]
+    return [
+        (a + 1, b - 1, value_of(tokens[a + 1 : b]))
+        for a, b in itertools.pairwise(edges)
+        if b > a + 1
+    ]
 
 
 def _is_time(tokens: Sequence[Token], at: int) -> bool:
@@ -81,6 +104,8 @@ def _is_time(tokens: Sequence[Token], at: int) -> bool:
 
 def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
     between = tokens[last + 1 : first]
+    if Sort.DATE in (tokens[last].sort, tokens[first].sort):
+        return False
     return len(between) <= _MOST_JOINED and all(
         token.norm in _JOINERS or token.sort is Sort.FILLER for token in between
     )
@@ -97,9 +122,9 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
     """Those of a turn's dates that are somebody's birth, or the end of a card."""
     marks: list[Mark] = []
     for span in spans:
-        kind = _kind_of(turn, context, span, bool(marks))
+        kind = _kind_of(turn, context, span, marks)
         if kind:
-            first = span.first
+            first = _first(turn, span) if kind == "card_expiry" else span.first
             if kind == "date_of_birth" and first and turn.tokens[first - 1].norm == "the":
                 first -= 1
             marks.append(Mark(turn.index, first, span.last, kind, " ".join(span.parts)))
@@ -107,34 +132,134 @@ def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
 
 
 _KINDS = ("date_of_birth", "card_expiry")
+_LASTING = words("lapses lapse lapsed lasts valid expires expired expiry expiration thru")
+_ENDING = words(
+    "to good back now back expires expiring expiry exp until till to thru through of end says "
+    "now date"
+)
+_OF_CARDS = ("card_number", "cvv", "card_expiry")
 
 
-def _kind_of(turn: Turn, context: Context, span: Span, more: bool) -> str:
+def _is_of_else(turn: Turn, context: Context) -> bool:
+    """Whether what runs out is a passport or a policy."""
+    for cue in reversed(turn.cues):
+        if cue.strong and cue.kind not in ("card_expiry", "any", ""):
+            return cue.kind in ("document_number", "member_number")
+    newest = next((a.kind for a in context.asked if a.kind != "card_expiry"), "")
+    return newest in ("document_number", "member_number") or context.kind in (
+        "document_number",
+        "member_number",
+    )
+
+
+def _is_the_year(span: Span, birth: Mark) -> bool:
+    """The year of a date of birth, said a little later."""
+    has_year = any(len(part) > 2 and part[0] != "m" for part in birth.value.split())
+    year = len(span.parts) == 1 and re.fullmatch(r"(19|20)\d\d", span.parts[0])
+    return bool(year) and not has_year
+
+
+def _behind_card(turn: Turn, span: Span) -> bool:
+    """Whether a card's number stands right before a date."""
+    return any(run.digits >= 12 and run.last < span.first <= run.last + 12 for run in turn.runs)
+
+
+def _slashed(turn: Turn, span: Span) -> bool:
+    """``04/27``, unless something happens on that day."""
+    alone = len(span.parts) == 1 and turn.tokens[span.first].sort is Sort.DATE
+    return alone and "/" in span.parts[0] and _word_before(turn, span) not in _ORDINARY
+
+
+def _first(turn: Turn, span: Span) -> int:
+    """ "The end of" belongs to when a card runs out."""
+    said = [token.norm for token in turn.tokens[max(0, span.first - 3) : span.first]]
+    return span.first - 3 if said == ["the", "end", "of"] else span.first
+
+
+def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) -> str:
+    if marks and marks[-1].kind == "date_of_birth" and _is_the_year(span, marks[-1]):
+        return "date_of_birth"
+    if _is_expiry(span) and (_behind_card(turn, span) or _slashed(turn, span)):
+        return "card_expiry"
     cue = next((c for c in reversed(turn.cues) if c.end <= span.first), None)
-    if cue is not None and cue.strong:
-        if cue.kind in _KINDS:
+    if cue is not None and cue.strong and cue.kind not in (ANY, TAIL):
+        if cue.kind in _KINDS and not (cue.kind == "card_expiry" and _is_of_else(turn, context)):
             return cue.kind if _belongs(turn, cue.end, span, cue.kind) else ""
         if cue.kind == NOTHING or _glued(turn.tokens, cue.end, span.first):
             return ""
     after = _named_after(turn, span)
     if after:
         return after
+    if _is_of_card(turn, context, span):
+        return "card_expiry"
+    if _is_birth(turn, span):
+        return "date_of_birth"
     asked = context.expects(*_KINDS)
     strong = [a for a in context.asked if a.strong]
+    if asked is not None and asked.fresh == 0 and not asked.found and turn.is_answer:
+        return asked.kind
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
         return asked.kind if fits else ""
-    if context.kind == "card_number" and context.quiet <= 3 and _is_expiry(span):
-        return "card_expiry"
     if context.kind in _KINDS and context.quiet <= 4:
         return context.kind if _repeats(turn, span) else ""
     return ""
 
 
+def _is_of_card(turn: Turn, context: Context, span: Span) -> bool:
+    """Month and year of the coming years while a card is spoken of, and nothing else with them."""
+    spoken_of = [a.kind for a in context.asked] + [c.kind for c in turn.cues]
+    if context.quiet <= 6:
+        spoken_of.append(context.kind)
+    lasting = any(token.norm in _LASTING for token in turn.tokens) or context.lasting
+    card = lasting or any(kind in _OF_CARDS for kind in spoken_of)
+    if not card or not _is_expiry(span) or _is_of_else(turn, context):
+        return False
+    slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
+    return (
+        slashed
+        or turn.is_answer
+        or (lasting and span.month)
+        or _numbered_of(turn, span)
+        or _word_before(turn, span) in _ENDING
+    )
+
+
+def _numbered_of(turn: Turn, span: Span) -> bool:
+    """ "Five of twenty eight"."""
+    said = [token.norm for token in turn.tokens[span.first : span.last + 1]]
+    return "of" in said and not span.month
+
+
+def _word_before(turn: Turn, span: Span) -> str:
+    """The last word before a date, articles and fillers left out."""
+    at = span.first - 1
+    while at >= 0 and (turn.tokens[at].norm == "the" or turn.tokens[at].sort is Sort.FILLER):
+        at -= 1
+    return turn.tokens[at].norm if at >= 0 else ""
+
+
+def _is_birth(turn: Turn, span: Span) -> bool:
+    """A whole date so long ago that it is hardly anything but a birth."""
+    year = next((p for p in span.parts if re.fullmatch(r"(19[2-9]\d|200\d|201[0-2])", p)), "")
+    written = any(re.search(r"(19[2-9]\d|200\d|201[0-2])", p) for p in span.parts if len(p) > 7)
+    short = re.fullmatch(r"[3-9]\d", span.parts[-1]) and int(span.parts[-1]) > 31
+    last = span.parts[-1]
+    closed = bool(last == year or short)  # the year stands behind the day
+    said = [token.norm for token in turn.tokens[span.first : span.last + 1]]
+    ordinal = sum(word in ORDINALS for word in said) >= 2 and "of" in said
+    whole = (span.month or ordinal) and len(span.parts) == 3 and closed
+    return (whole or written) and _word_before(turn, span) not in _ORDINARY
+
+
 def _is_expiry(span: Span) -> bool:
     """Month and year of the coming years: ``04/27``, ``oh four twenty seven``."""
-    digits = "".join(part.removeprefix("m").zfill(2) for part in span.parts if part[:4] != "m")
-    digits = "".join(c for c in digits if c.isdigit())
+    parts = [each for part in span.parts for each in re.split(r"[/.\-]", part.removeprefix("m"))]
+    digits = "".join(part.zfill(2) for part in parts)
+    if not digits.isdigit():
+        return False
+    if len(span.parts) == 1 and len(digits) in (3, 5):
+        digits = "0" + digits
     digits = digits[:2] + digits[4:] if len(digits) == 6 and digits[2:4] == "20" else digits
     return len(digits) == 4 and 1 <= int(digits[:2]) <= 12 and 24 <= int(digits[2:]) <= 39
 
@@ -143,7 +268,12 @@ def _named_after(turn: Turn, span: Span) -> str:
     """``march third eighty two is my birthday``."""
     for cue in turn.cues:
         between = [t.norm for t in turn.tokens[span.last + 1 : cue.first]]
-        if cue.kind == "date_of_birth" and 0 < len(between) <= 4 and "is" in between and span.full:
+        if (
+            cue.kind == "date_of_birth"
+            and 0 < len(between) <= 4
+            and span.full
+            and _NAMING & set(between)
+        ):
             return cue.kind
     return ""
 
@@ -165,6 +295,10 @@ def _belongs(turn: Turn, end: int, span: Span, kind: str) -> bool:
 
 
 def _answers(turn: Turn, span: Span, kind: str, done: bool) -> bool:
+    if kind == "card_expiry" and span.full and not _is_expiry(span):
+        return False
+    if kind == "card_expiry" and not span.month and len(span.parts[0]) > 2 and not _is_expiry(span):
+        return False
     if turn.is_answer or _only_dates(turn):
         return not (done and not span.full and not span.month and len(span.parts[0]) < 2)
     if done and not _repeats(turn, span):

@@ -10,11 +10,12 @@ from twicetold.enrich.redaction.guards import guard_of, is_counting, is_noun, is
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Mark, Turn, glue_only
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
 
 _COPULAS = words(
-    "is was be are it's its that's thats as number it number's equals were code's pin's"
+    "says say reads shows said is was be are it's its that's thats as number it number's "
+    "equals were code's pin's"
 )
 _ALWAYS = frozenset(
     {"unit", "decimal", "dialled", "model", "price"}
@@ -22,10 +23,9 @@ _ALWAYS = frozenset(
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
 _RECENT = 4  # turns after a datum in which it is repeated and mended
-_REPEATING = words(
-    "confirm repeat said say check verify correct right have got readback heard read"
-)
+_REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
+_CODES = frozenset({"reference", "member_number", "document_number"})
 _LONG = 7  # digits in a row that nobody dictates but of something
 
 
@@ -61,11 +61,13 @@ class Runs:
                 continue
             kind = decider.kind_of(event, last)
             if kind:
-                last = Mark(turn.index, event.first, event.last, kind, event.value)
+                first = _code_start(turn, event) if kind in _CODES else event.first
+                last = Mark(turn.index, first, event.last, kind, event.value)
                 marks.append(last)
                 context.found(kind, event.size, turn.party)
             else:
                 marks += self._added_up(turn, event, decider.guard)
+        context.turn_over(turn, asks_otherwise=turn.asks_otherwise and not marks)
         if not turn.is_backchannel:
             context.open = bool(marks) and glue_only(
                 turn.tokens, marks[-1].last + 1, len(turn.tokens)
@@ -83,13 +85,29 @@ class Runs:
             return []
         self._loose.append((turn.index, run))
         value = "".join(piece.value for _, piece in self._loose)
-        if len(value) < _LONG or sum(p.spelled_out or p.size > 4 for _, p in self._loose) < 1:
+        dictated = sum(
+            p.size for _, p in self._loose if p.spelled_out or (p.written and p.size > 4)
+        )
+        if len(value) >= 13:
+            dictated = len(value)  # nothing else has so many
+        if len(value) < _LONG or 2 * dictated < len(value):
             return []
         kind = kind_by_shape(value) or "number"
         marks = [Mark(at, r.first, r.last, kind, r.value) for at, r in self._loose]
         self._loose.clear()
         self._context.found(kind, len(value), turn.party)
         return marks
+
+
+def _code_start(turn: Turn, run: Run) -> int:
+    """ "Home dash five five one": a word joined by a sign is part of the code."""
+    first = run.first
+    while first > 1 and turn.tokens[first - 1].norm in ("dash", "hyphen", "slash"):
+        word = turn.tokens[first - 2]
+        if word.sort is not Sort.WORD or word.norm in STOP:
+            break
+        first -= 2
+    return first
 
 
 class _Decider:
@@ -105,10 +123,12 @@ class _Decider:
         self._cue = cue
         last = self._tokens[cue.end - 1].norm
         if cue.kind != NOTHING or last in ("code", "codes", "number"):
-            mine = bool(
-                _OWN & {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
-            )
-            self._context.ask(cue.kind, cue.strong, self._turn.party, mine)
+            ends = glue_only(self._tokens, cue.end, len(self._tokens))
+            before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
+            mine = bool(_OWN & before) and ends
+            request = self._turn.requests or ends
+            alone = ends and len(self._tokens) <= 3  # "city", "and the town"
+            self._context.ask(cue.kind, cue.strong or alone, self._turn.party, request, mine)
 
     def kind_of(self, run: Run, last: Mark | None) -> str:
         """The kind of a run, or "" where it may stay."""
@@ -126,6 +146,8 @@ class _Decider:
             or self._asked_for(run)
             or self._by_form(run)
         )
+        if kind == "number" and is_counting(run.value):
+            return ""
         return "" if kind in _DATED else kind
 
     def _is_named_otherwise(self, run: Run) -> bool:
@@ -169,7 +191,8 @@ class _Decider:
         if run.size < 2:
             return self._turn.is_answer and cue.kind not in (ANY, SPELLING)
         if not cue.strong:
-            return run.size >= 6 or (run.spelled_out and run.size >= 4)
+            coded = run.letters and run.digits >= 3 and run.size >= 5
+            return run.size >= 6 or coded or (run.spelled_out and run.size >= 4)
         if cue.kind == ANY:
             return run.size >= 4
         return cue.kind not in WORDED or run.size >= 3 or self._turn.is_answer
@@ -195,17 +218,40 @@ class _Decider:
         if last is not None:
             gap = run.first - last.last - 1
             between = self._tokens[last.last + 1 : run.first]
+            if run.is_pair and between and between[-1].norm not in _ON:
+                return ""
             near = gap <= 4 and all(
                 token.sort in (Sort.FILLER, Sort.SYMBOL) or token.norm in _ON for token in between
             )
             full = self._is_done(last.kind) and gap and not self._turn.corrects
+            if self._is_sequel(run, last, gap):
+                return "cvv"
+            if self._is_another_try(run, last, between):
+                return last.kind
             return last.kind if near and not full and self._kin(last.kind, run) else ""
         leading = glue_only(self._tokens, 0, run.first)
+        behind = context.kind == "card_expiry" and context.quiet <= 2 and self._turn.is_answer
+        if behind and run.size in (3, 4) and run.spelled_out and not run.letters:
+            return "cvv"
+        if run.is_pair and not self._turn.is_answer:
+            return ""
         if context.open and leading and context.quiet <= 2 and self._kin(context.kind, run):
             if run.cardinal and run.size < 3 and not self._turn.is_answer:
                 return ""
             return context.kind
         return ""
+
+    def _is_sequel(self, run: Run, last: Mark, gap: int) -> bool:
+        """Three or four digits right behind the card's date."""
+        card = any(r.digits >= 12 and r.last < run.first for r in self._turn.runs)
+        near = last.kind == "card_expiry" and gap <= (6 if card else 2)
+        return near and run.size in (3, 4) and not run.letters
+
+    def _is_another_try(self, run: Run, last: Mark, between: Sequence[Token]) -> bool:
+        """``three one eight or three one three``, ``change it to six nine oh four``."""
+        alike = abs(run.size - sum(c.isalnum() for c in last.value)) <= 1 and run.size >= 3
+        before = between[-1].norm if between else ""
+        return alike and before in ("or", "be", "not", "to", "no") and len(between) <= 9
 
     def _is_done(self, kind: str) -> bool:
         return any(asked.kind == kind and asked.done for asked in self._context.asked)
@@ -231,12 +277,11 @@ class _Decider:
         if before & CORRECTIONS and not is_noun(self._tokens, run.last + 1):
             return context.kind
         words = {token.norm for token in self._tokens}
-        repeats = words & _REPEATING and run.size >= 2
-        return (
-            context.kind
-            if repeats and (run.spelled_out or not run.cardinal or run.size > 2)
-            else ""
+        leading = all(
+            is_glue(t) or t.norm in STOP or t.norm in _REPEATING for t in self._tokens[: run.first]
         )
+        repeats = words & _REPEATING and run.size >= 3 and leading and not run.is_pair
+        return context.kind if repeats and (run.spelled_out or run.size > 3) else ""
 
     def _asked_for(self, run: Run) -> str:
         if self.guard:
@@ -252,14 +297,25 @@ class _Decider:
 
     def _answers(self, asked: Asked, run: Run) -> bool:
         answer = self._turn.is_answer
+        if run.cardinal and run.size <= 2 and asked.fresh > 1 and not self._context.open:
+            return False
+        wanted = asked.strong and (asked.request or asked.mine) and not asked.stale
         if asked.kind == "address":
-            return answer and run.size <= 6
+            return answer and wanted and run.size <= 6 and not run.is_pair
+        if run.is_pair and not answer:
+            return False
         if asked.kind in WORDED:
-            return run.size >= 3 or answer
+            return run.size >= 3 or (answer and not run.cardinal)
         if not asked.strong:
-            return (run.size >= 5 or (run.spelled_out and run.size >= 4)) and not asked.done
+            whole = answer and run.size >= 4 and not (run.cardinal and not run.written)
+            long = run.size >= 5 or (run.spelled_out and run.size >= 4)
+            return (whole or long) and not (asked.done or asked.stale or is_year(run))
         if asked.done:
-            return answer and (run.spelled_out or not run.cardinal or run.size >= 3)
+            return answer and run.spelled_out and not asked.stale
+        if asked.stale:
+            return run.spelled_out or (run.size >= 6 and not run.cardinal)
+        if not (answer or run.spelled_out) and self._follows_word(run):
+            return False
         if asked.kind == ANY:
             return run.size >= 4 or (answer and run.spelled_out)
         if (run.cardinal and not run.written) or is_year(run):
@@ -270,20 +326,67 @@ class _Decider:
         if (self.guard and run.size < _LONG) or is_counting(run.value):
             return ""
         if run.digits == 0:
-            return "name" if run.letters >= 3 and not self._is_acronyms(run) else ""
+            return "name" if self._is_spelled(run) else ""
+        said = self._tokens[run.first : run.last + 1]
         kind = kind_by_shape(run.value)
+        if kind == "phone" and not (run.spelled_out or any(t.written_digits > 2 for t in said)):
+            return ""
+        if kind == "postcode" and not self._is_postcode(run):
+            return ""
         if kind and (run.size >= 9 or run.letters >= 3):
             return kind
-        if run.letters >= 2 and run.digits >= 3 and run.size >= 6:
+        spelled = sum(token.sort is Sort.LETTER for token in said)
+        if spelled >= 2 and run.digits >= 3 and run.size >= 6:
             return "reference"
-        return "number" if run.digits >= _LONG and not run.cardinal else ""
+        if run.letters >= 2 and run.digits >= 5 and any("-" in token.norm for token in said):
+            return "reference"
+        dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
+        asked = self._context.requested and self._turn.is_answer
+        if asked and run.letters and run.digits and run.size >= 4:
+            return "reference"
+        few = 4
+        one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
+        if one_by_one and run.digits >= few and not run.letters:
+            return "number"
+        dictated = dictated or run.digits >= 12
+        return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
+
+    def _is_spelled(self, run: Run) -> bool:
+        """A name, where no other letters are spelled but by who asks for them."""
+        letters = run.letters
+        if self._tokens[run.first].norm in ("a", "i"):
+            letters -= 1
+        named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
+        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
+            return False
+        if any(t.norm == run.value.lower() for t in self._tokens):
+            return True  # jo, that's j o
+        if any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1]):
+            return letters >= 2
+        return letters >= (3 if named else 4) and not self._is_acronyms(run)
+
+    def _is_postcode(self, run: Run) -> bool:
+        """Whether its two halves are written apart, or all of it in one, or letter by letter."""
+        last = self._tokens[run.last]
+        return len(last.value) in (1, 3, run.size)
 
     def _is_acronyms(self, run: Run) -> bool:
         spelled = any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1])
         return not spelled and run.value.lower() in ACRONYMS
 
+    def _follows_word(self, run: Run) -> bool:
+        """Whether a word stands right before a run that says what else it is: "Sprinter 316"."""
+        if not run.first:
+            return False
+        before = self._tokens[run.first - 1]
+        plain = before.sort is Sort.WORD and not (before.ends or before.pauses)
+        named = any(cue.first < run.first <= cue.end for cue in self._turn.cues)
+        return plain and before.norm not in STOP and not is_glue(before) and not named
+
     def _resolved(self, kind: str, run: Run) -> str:
         by_form = kind_by_shape(run.value)
+        if kind == "phone" and run.digits >= 14:
+            return "card_number"
         if kind == ANY:
             return self._context.resolved(kind) or by_form or "number"
         if kind == TAIL:

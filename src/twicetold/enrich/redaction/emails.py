@@ -36,7 +36,8 @@ _SPLIT_PROVIDERS = (
     ("b", "t", "internet"),
     ("a", "o", "l"),
 )
-_DOMAIN = re.compile(r"[\w\-]+(\.[\w\-]+)+")
+_DOMAIN = re.compile(r"[\w\-]*[a-z][\w\-]*(\.[\w\-]+)*\.[a-z]{2,}")
+_SIGNS = frozenset({"dot", "underscore", "dash", "hyphen"})
 _HESITATIONS = frozenset({"um", "uh", "er", "erm"})
 _MOST_DOMAIN, _MOST_LOCAL = 12, 4
 
@@ -63,14 +64,14 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
 
 
 def handles_in(turn: Turn) -> list[Mark]:
-    """What has an underscore in it: nobody says one but in a user name."""
+    """What has an underscore in it, or words joined by a sign with a number behind them."""
     tokens, marks = turn.tokens, []
-    for at, token in enumerate(tokens):
-        if token.norm != "underscore" or not 0 < at < len(tokens) - 1:
+    for at in range(len(tokens)):
+        if not 0 < at < len(tokens) - 1 or not _is_handle_sign(turn, at):
             continue
         first = _local(turn, at, None, False)
         last = at + 1
-        while last + 1 < len(tokens) and _in_run(turn, last) and _in_run(turn, last + 1):
+        while last + 1 < len(tokens) and _in_run(turn, last + 1) and not tokens[last].ends:
             last += 1
         while last + 2 < len(tokens) and tokens[last + 1].norm in _JOINERS:
             last += 2
@@ -78,6 +79,16 @@ def handles_in(turn: Turn) -> list[Mark]:
                 last += 1
         marks.append(Mark(turn.index, first, last, "username", text_between(tokens, first, last)))
     return marks
+
+
+def _is_handle_sign(turn: Turn, at: int) -> bool:
+    tokens = turn.tokens
+    if tokens[at].norm == "underscore":
+        return True
+    if tokens[at].norm not in ("dash", "hyphen", "dot") or not _in_run(turn, at + 2):
+        return False
+    plain = [t.sort is Sort.WORD and t.norm not in STOP for t in (tokens[at - 1], tokens[at + 1])]
+    return all(plain) and tokens[at + 1].norm not in _ENDINGS
 
 
 def _mark(turn: Turn, first: int, last: int) -> Mark:
@@ -143,7 +154,8 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
         signed = begun and tokens[first].norm in _JOINERS
         if not (_in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under"):
             if is_glue(before) or before.norm in STOP or before.sort is Sort.REDACTED:
-                if not (signed or (begun and before.norm in _HESITATIONS)):
+                agreed = expected and before.sort is Sort.FILLER and _in_run(turn, first - 2)
+                if not (signed or agreed or (begun and before.norm in _HESITATIONS)):
                     break
             elif begun and not signed and not _in_run(turn, first) and words >= most:
                 break
@@ -166,7 +178,7 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
     if not content:
         return []
     first, last = content[0], content[-1]
-    signs = sum(tokens[at].norm in _JOINERS or tokens[at].norm == "at" for at in range(len(tokens)))
+    signs = sum(tokens[at].norm in _SIGNS or tokens[at].norm == "at" for at in range(len(tokens)))
     runs = [run for run in turn.runs if run.size >= 2]
     free = sum(
         not (_carries(t) or t.norm in _JOINERS or _in_run(turn, at)) for at, t in enumerate(tokens)
@@ -180,7 +192,9 @@ def _pieces(turn: Turn, context: Context) -> list[Mark]:
             free <= 2
             and context.asked
             and context.asked[0].kind == "email"
+            and context.asked[0].request
             and not context.asked[0].found
+            and context.asked[0].may_answer(turn.party)
         )
     ):
         while first > 0 and tokens[first - 1].norm in _JOINERS | {"at"}:

@@ -22,9 +22,8 @@ _UNITS = words(
     "calories points point's or odd ish something business working calendar dozen copies copy "
     "customers users employees passengers guests seats nights attempts tries steps pages "
     "orders tickets emails messages stamps shares nil square cubic horsepower cc and-a-half "
-    "half thirds quarters fold"
+    "half thirds quarters fold digits digit letters characters numbers bhk btu rpm fortnight"
 )
-_STRICT = frozenset({"or", "and-a-half", "half", "k", "square"})
 _BEFORE = words(
     "version chapter page step option press season episode windows iphone galaxy route "
     "highway channel terminal gate platform level grade tier phase zone section volume series "
@@ -45,7 +44,14 @@ _TIME_AFTER = words(
     "am pm a.m p.m o'clock oclock tonight tomorrow today sharp thirty fifteen in on morning "
     "noon midnight"
 )
-_MODELS = words("model version part sku windows firmware form channel flight")
+_MONEY = words("dollar dollars bucks pounds quid euro euros cents pence rupees percent")
+_PERIODS = words(
+    "year month week fortnight day night hour minute piece pop person head share unit kilo "
+    "pound shot"
+)
+_MODELS_NEAR = words("flight model version build gate room channel")
+_LOOSE_UNITS = words("or odd ish something point points half per")
+_MODELS = words("model version part sku windows firmware form channel flight build release")
 _DIALLED = frozenset({"press", "dial", "option", "push", "hit", "extension's"})
 
 
@@ -58,8 +64,16 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
         return "unit"
     if any(t.sort is Sort.SYMBOL and t.norm == "point" for t in tokens[run.first : run.last + 1]):
         return "" if run.digits > 6 else "decimal"
-    if before in _MODELS and run.size < 10:
+    near = {token.norm for token in tokens[max(0, run.first - 3) : run.first]}
+    if "error" in {token.norm for token in tokens[max(0, run.first - 5) : run.first]}:
         return "model"
+    if before == "and" and run.first > 1 and tokens[run.first - 2].sort is Sort.SCALE:
+        return "amount"
+    numbered = near & _MODELS_NEAR and "code" not in near and run.digits <= 4
+    if run.size < 10 and (before in _MODELS or numbered):
+        return "model"
+    if any(token.sort is Sort.DATE for token in tokens[run.first : run.last + 1]):
+        return "date"
     if _is_price(tokens, run):
         return "price"
     if run.digits > 6 or run.letters or run.spelled_out:
@@ -80,7 +94,12 @@ def _is_price(tokens: Sequence[Token], run: Run) -> bool:
     said = tokens[run.first : run.last + 1]
     if any(token.norm in _LARGE for token in said):
         return True
-    if run.letters or run.spelled_out or run.digits > 6:
+    scaled = any(token.sort is Sort.SCALE for token in said)
+    if run.cardinal and scaled and 6 < run.digits < 12:
+        return True
+    if len(said) > 1 and said[-1].norm == "000" and said[0].sort is Sort.DIGITS:
+        return True  # 90 000
+    if run.letters or run.spelled_out or run.digits > (9 if scaled else 6):
         return False
     before = [token.norm for token in tokens[max(0, run.first - 4) : run.first]]
     if "number" in before or "card" in before or "code" in before:
@@ -90,17 +109,21 @@ def _is_price(tokens: Sequence[Token], run: Run) -> bool:
 
 def is_counting(value: str) -> bool:
     """ "One two three four five", or backwards."""
-    return len(value) >= 5 and ("12345678910111213".startswith(value) or value in "10987654321")
+    return len(value) >= 4 and ("12345678910111213".startswith(value) or value in "10987654321")
 
 
 def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:
-    if run.letters:
+    if run.letters or (after in _LOOSE_UNITS and not run.cardinal):
         return False
     two = _word(tokens, run.last + 2)
     if after in ("a", "p") and two == "m":
         return True
     if after in _UNITS:
+        if run.spelled_out and run.digits >= 4:
+            return after in _MONEY
         return run.digits < 5 or run.cardinal
+    if after in ("a", "per", "an") and two in _PERIODS and run.digits < 6:
+        return True
     return after == "and" and two in ("half", "a") and run.digits < 3
 
 

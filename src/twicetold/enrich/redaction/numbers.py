@@ -38,7 +38,7 @@ class _Reader:
             self._scale(token)
         elif norm == "and":
             self._and = True
-        elif token.value:
+        elif token.value.isalnum():
             self._value(token, HOMOPHONES.get(norm, token.value))
 
     def _scale(self, token: Token) -> None:
@@ -48,7 +48,7 @@ class _Reader:
         self._open, self._scaled, self._and = len(token.value), True, False
 
     def _value(self, token: Token, value: str) -> None:
-        spoken = token.sort is Sort.NUMBER
+        spoken = token.sort is Sort.NUMBER or (self._open == 1 and len(value) == 1)
         small = spoken and self._fills(token, value)
         if small:
             self.text = self.text[: -len(value)] + value
@@ -64,7 +64,7 @@ class _Reader:
         """Whether the number goes into the zeros at the end instead of after them."""
         if self._repeat > 1 or not self._open or value == "0":
             return False
-        if token.norm in UNITS:
+        if len(value) == 1:
             return self._open == 1 or (self._scaled and self._and)
         return self._scaled and len(value) <= self._open
 
@@ -110,7 +110,7 @@ def is_spelled_out(tokens: Sequence[Token]) -> bool:
             here += 1
         elif token.sort is Sort.REPEAT:
             here += 2
-        elif token.norm in TEENS or token.norm in TENS or token.sort is Sort.DIGITS:
+        elif token.norm in TEENS or token.norm in TENS or token.sort in (Sort.DIGITS, Sort.SCALE):
             here = 0
         longest = max(longest, here)
     return longest >= 3

@@ -24,29 +24,35 @@ class Phrases:
     def __init__(self) -> None:
         self._root: dict[str, Any] = {}
 
-    def add(self, pattern: str, meaning: object) -> None:
+    def add(self, pattern: str, meaning: object, *, weight: int = 0) -> None:
+        """``weight`` is what the phrase counts for beside its words, where two overlap."""
         for variant in variants(pattern):
             node = self._root
             for word in variant.split():
                 node = node.setdefault(word, {})
-            node[""] = meaning
+            node[""] = (meaning, len(variant.split()) + weight)
 
     def find(self, words: Sequence[str]) -> Iterator[tuple[int, int, Any]]:
-        """``(first, end, meaning)`` of the longest phrase at each place; they do not overlap."""
+        """``(first, end, meaning)`` of the longest phrase at each place. They do not overlap: one
+        that begins inside another, reaches further and counts for more takes its place ("social
+        security number" that of "my social")."""
         at = 0
         while at < len(words):
-            end, meaning = self._longest(words, at)
-            if end:
+            end, meaning, worth = self._longest(words, at)
+            better = (self._longest(words, place) for place in range(at + 1, end))
+            if end and not any(e > end and w > worth for e, _, w in better):
                 yield at, end, meaning
-            at = end or at + 1
+                at = end
+            else:
+                at += 1
 
-    def _longest(self, words: Sequence[str], at: int) -> tuple[int, Any]:
+    def _longest(self, words: Sequence[str], at: int) -> tuple[int, Any, int]:
         node: dict[str, Any] | None = self._root
-        end, meaning = 0, None
+        end, meaning, worth = 0, None, 0
         for place in range(at, len(words)):
             node = node.get(words[place]) if node else None
             if node is None:
                 break
             if "" in node:
-                end, meaning = place + 1, node[""]
-        return end, meaning
+                end, (meaning, worth) = place + 1, node[""]
+        return end, meaning, worth

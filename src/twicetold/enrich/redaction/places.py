@@ -17,10 +17,15 @@ VAGUE_SUFFIXES = words(
     "trail loop fields ridge colony parade st dr ct pl plaza gardens terrace heights meadow "
     "pike alley grove"
 )
-UNITS = words("apartment apt flat unit suite ste floor lot room building block tower house")
+# Not streets, and named like them: only behind a number.
+BUILDINGS = words("house building lodge mansions tower towers residency cottage farm granary")
+UNITS = words(
+    "apartment apt flat unit suite ste floor lot room building block tower house penthouse "
+    "box sector plot phase stage level villa"
+)
 DIRECTIONS = words(
     "north south east west northeast northwest southeast southwest n s e w ne nw se sw saint "
-    "upper lower old new"
+    "upper lower old new st"
 )
 STATES = words(
     "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia "
@@ -31,6 +36,11 @@ STATES = words(
     "alberta scotia victoria queensland tasmania england scotland wales ireland yorkshire "
     "lancashire kent essex sussex surrey devon cornwall dorset norfolk suffolk cheshire "
     "maharashtra karnataka kerala gujarat rajasthan punjab delhi nadu bengal pradesh "
-    "telangana al ak az ar ca co ct fl ga il ks ky la md ma mi mn mo mt ne nv nh nj nm ny nc "
-    "nd oh ok pa ri sc sd tn tx ut vt va wa wv wi wy nsw qld vic"
-) - {"la", "ma", "ok", "oh"}
+    "telangana al ak az ar ca co ct fl ga il ks ky md mi mn mo mt ne nv nh nj nm ny nc nd pa "
+    "ri sc sd tn tx ut vt va wa wv wi wy nsw qld vic"
+)
+# Before the name, in other languages: 27 rue Laurier.
+PREFIXES = words(
+    "rue boulevard avenue chemin calle via avenida plaza piazza corso strada carrer rua "
+    "camino rd mg"
+)

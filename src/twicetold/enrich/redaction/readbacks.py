@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from twicetold.enrich.redaction.dates import Span, spans_of
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort
@@ -20,7 +22,7 @@ from twicetold.enrich.redaction.vocabulary import (
 )
 
 _WORDED = frozenset({"email", "address", "password", "security_answer", "username", "name"})
-_SHORTEST, _NEAR = 3, 8
+_SHORTEST, _NEAR, _SHORTEST_TEXT = 3, 8, 5
 _COMMON = (
     STOP
     | FILLERS
@@ -47,50 +49,71 @@ class _Value:
 def repeated(turns: Sequence[Turn], marks: Sequence[Mark]) -> list[Mark]:
     """More marks: the same values, or parts of them, in places that were not marked."""
     taken = {(m.turn, at) for m in marks for at in range(m.first, m.last + 1)}
-    numbers, words = _numbers(marks), _words(turns, marks)
+    numbers, texts, dates = _numbers(marks), _texts(turns, marks), _dates(marks)
+    told = _words(turns, marks)
     found: list[Mark] = []
     for turn in turns:
-        for run in turn.runs:
-            if (turn.index, run.first) not in taken:
-                kind = _same_number(turn, run, numbers)
-                if kind:
-                    found.append(Mark(turn.index, run.first, run.last, kind, run.value))
-                    taken |= {(turn.index, at) for at in range(run.first, run.last + 1)}
-        found += [m for m in _same_words(turn, words) if (turn.index, m.first) not in taken]
+        for mark in (
+            *_same_numbers(turn, numbers),
+            *_same_texts(turn, texts),
+            *_same_dates(turn, dates),
+            *_same_words(turn, told),
+        ):
+            places = {(turn.index, at) for at in range(mark.first, mark.last + 1)}
+            if not places <= taken:
+                found.append(mark)
+                taken |= places
     return found
 
 
+# --- digits and letters ------------------------------------------------------------------
+
+
 def _numbers(marks: Iterable[Mark]) -> list[_Value]:
-    """The values of digits and letters, those of following turns also joined."""
+    """The values of digits and letters; those of neighbouring turns also joined."""
     values: list[_Value] = []
+    joined: dict[str, _Value] = {}
     for mark in sorted(marks, key=lambda m: (m.turn, m.first)):
         if mark.kind in _WORDED and mark.kind != "name":
             continue
         value = re.sub(r"[^A-Z0-9]", "", mark.value.upper())
-        last = values[-1] if values else None
-        if last is not None and last.kind == mark.kind and mark.turn - last.turns[-1] <= 3:
-            last.value += value
-            last.turns.append(mark.turn)
+        before = joined.get(mark.kind)
+        if before is not None and mark.turn - before.turns[-1] <= 3:
+            before.value += value
+            before.turns.append(mark.turn)
+        else:
+            joined[mark.kind] = _Value(mark.kind, value, [mark.turn])
+            values.append(joined[mark.kind])
         values.append(_Value(mark.kind, value, [mark.turn]))
-        if last is not None and last.kind == mark.kind and mark.turn - last.turns[-1] <= 3:
-            values[-1], values[-2] = last, values[-1]
     return [v for v in values if len(v.value) >= _SHORTEST]
 
 
+def _same_numbers(turn: Turn, values: Sequence[_Value]) -> Iterator[Mark]:
+    for run in turn.runs:
+        kind = _same_number(turn, run, values)
+        if kind:
+            yield Mark(turn.index, run.first, run.last, kind, run.value)
+
+
 def _same_number(turn: Turn, run: Run, values: Sequence[_Value]) -> str:
+    said = _even(run.value)
+    if run.size == 2 and run.letters == 1:
+        ends = (v for v in values if v.turns[-1] in range(turn.index - 4, turn.index + 1))
+        return next((v.kind for v in ends if _even(v.value).endswith(said)), "")
     if run.size < _SHORTEST:
         return ""
-    guard = guard_of(turn.tokens, run)
-    if guard and run.size < 6:
-        return ""
-    said = _even(run.value)
+    if run.size < 6 and guard_of(turn.tokens, run):
+        recent = (v for v in values if turn.index - v.turns[-1] in range(3) and run.size >= 4)
+        edges = (
+            v for v in recent if _even(v.value).startswith(said) or _even(v.value).endswith(said)
+        )
+        return next((v.kind for v in edges if turn.is_answer), "")
     for known in values:
         value = _even(known.value)
         near = any(abs(turn.index - at) <= _NEAR for at in known.turns)
         same = said in value or (len(value) >= 4 and value in said)
-        if same and (
-            len(said) >= 4 or (near and (run.spelled_out or said == value or not run.cardinal))
-        ):
+        sure = len(said) >= 4 or (near and (run.spelled_out or said == value or not run.cardinal))
+        if same and sure:
             return known.kind
         if len(said) >= 7 and near and _overlap(said, value) >= 0.6 * len(said):
             return known.kind
@@ -110,6 +133,66 @@ def _overlap(a: str, b: str) -> int:
     return best
 
 
+# --- words -------------------------------------------------------------------------------
+
+
+def _flat(turn: Turn, first: int, last: int) -> Iterator[tuple[int, str]]:
+    """Places and what is said there, signs and hesitation left out: ``seventy four`` is 74."""
+    runs = {run.first: run for run in turn.runs}
+    at = first
+    while at <= last:
+        run = runs.get(at)
+        if run is not None and run.last <= last:
+            yield run.first, _even(run.value).lower()
+            yield run.last, ""
+            at = run.last + 1
+            continue
+        token = turn.tokens[at]
+        if token.sort not in (Sort.SYMBOL, Sort.FILLER):
+            yield at, re.sub(r"[^a-z0-9]", "", token.norm)
+        at += 1
+
+
+def _texts(turns: Sequence[Turn], marks: Iterable[Mark]) -> dict[str, str]:
+    """What data in words come to, letter by letter; an e-mail address also by its halves."""
+    texts: dict[str, str] = {}
+    for mark in marks:
+        if mark.kind not in _WORDED:
+            continue
+        turn = turns[mark.turn]
+        cuts = [at for at in range(mark.first, mark.last) if turn.tokens[at].norm == "at"]
+        edges = [mark.first, *(at + 1 for at in cuts[:1]), mark.last + 1]
+        for first, end in [(mark.first, mark.last + 1), *itertools.pairwise(edges)]:
+            text = "".join(piece for _, piece in _flat(turn, first, end - 1))
+            if len(text) >= _SHORTEST_TEXT and text not in _COMMON:
+                texts.setdefault(text, mark.kind)
+    return texts
+
+
+def _same_texts(turn: Turn, texts: dict[str, str]) -> Iterator[Mark]:
+    if not texts or not turn.tokens:
+        return
+    pieces = list(_flat(turn, 0, len(turn.tokens) - 1))
+    starts: dict[int, int] = {}
+    whole = ""
+    for at, piece in pieces:
+        if piece:
+            starts.setdefault(len(whole), at)
+        whole += piece
+    ends = {}
+    length = 0
+    for at, piece in pieces:
+        length += len(piece)
+        ends[length] = at
+    for text, kind in texts.items():
+        found = whole.find(text)
+        while found >= 0:
+            first, last = starts.get(found), ends.get(found + len(text))
+            if first is not None and last is not None:
+                yield Mark(turn.index, first, last, kind, text)
+            found = whole.find(text, found + 1)
+
+
 def _words(turns: Sequence[Turn], marks: Iterable[Mark]) -> dict[str, str]:
     """Uncommon words of what was found, and names that were spelled."""
     told: dict[str, str] = {}
@@ -126,11 +209,66 @@ def _words(turns: Sequence[Turn], marks: Iterable[Mark]) -> dict[str, str]:
     return {word: kind for word, kind in told.items() if word not in _COMMON}
 
 
-def _same_words(turn: Turn, words: dict[str, str]) -> list[Mark]:
-    marks = []
+def _same_words(turn: Turn, told: dict[str, str]) -> Iterator[Mark]:
     for at, token in enumerate(turn.tokens):
         bare = token.norm[:-2] if token.norm.endswith("'s") else token.norm
-        kind = words.get(bare)
+        kind = told.get(bare)
         if kind is not None and token.sort is Sort.WORD:
-            marks.append(Mark(turn.index, at, at, kind, bare))
-    return marks
+            yield Mark(turn.index, at, at, kind, bare)
+
+
+# --- dates -------------------------------------------------------------------------------
+
+
+def _dates(marks: Iterable[Mark]) -> list[frozenset[str]]:
+    """Day, month and year of each date of birth, as far as they are known."""
+    found: list[frozenset[str]] = []
+    parts: set[str] = set()
+    for mark in marks:
+        if mark.kind == "date_of_birth":
+            parts |= set(_parts(mark.value.split()))
+            found.append(frozenset(parts))
+            if len(parts) >= 3:
+                parts = set()
+    return [each for each in found if len(each) >= 2]
+
+
+def _parts(values: Iterable[str]) -> Iterator[str]:
+    """Numbers without zeros before them, years by their last two digits."""
+    for value in values:
+        for number in re.split(r"[/.\-]", value.removeprefix("m")):
+            short = number[-2:] if len(number) == 4 else number
+            yield short.lstrip("0") or "0"
+
+
+def _same_dates(turn: Turn, dates: Sequence[frozenset[str]]) -> Iterator[Mark]:
+    if not dates:
+        return
+    for span in spans_of(turn):
+        if any(_is_same_date(span, known) for known in dates):
+            yield Mark(turn.index, span.first, span.last, "date_of_birth", " ".join(span.parts))
+
+
+def _is_same_date(span: Span, known: frozenset[str]) -> bool:
+    parts = set(_parts(span.parts))
+    years = [part[-2:] for part in span.parts if re.fullmatch(r"(19|20)\d\d", part)]
+    if years and len(known) > 2 and years[-1].lstrip("0") not in known:
+        return False
+    if len(span.parts) == 1 and span.parts[0].isdigit():
+        return len(span.parts[0]) >= 4 and span.parts[0] in _dictated(known)
+    return len(parts & known) >= 2 and len(parts - known) <= 1
+
+
+def _dictated(known: frozenset[str]) -> set[str]:
+    """Day, month and year one behind the other, with zeros or without."""
+    if len(known) != 3:
+        return set()
+    years = [part for part in known if len(part) == 2 and int(part) > 31] or list(known)
+    told = set()
+    for year in years:
+        one, two = [*(known - {year}), "", ""][:2]
+        for first, second in ((one, two), (two, one)):
+            for century in ("", "19", "20"):
+                told.add(f"{first}{second}{century}{year.zfill(2)}")
+                told.add(f"{first.zfill(2)}{second.zfill(2)}{century}{year.zfill(2)}")
+    return told

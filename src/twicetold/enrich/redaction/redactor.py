@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -81,7 +82,7 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
     taken: set[int] = set()
     for marks in (
         emails_in(turn, context),
-        _written(turn),
+        _written(turn, context),
         dates_in(turn, context, spans_of(turn)),
         addresses_in(turn, context),
         answers_in(turn, context),
@@ -95,15 +96,23 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
     return runs.turn(turn, found)
 
 
-def _written(turn: Turn) -> list[Mark]:
-    """What its written form gives away: IP addresses, in words too."""
+def _written(turn: Turn, context: Context) -> list[Mark]:
+    """What its written form gives away: IP addresses, in words too; a bank's code."""
     marks = [
         Mark(turn.index, at, at, "ip_address", token.norm)
         for at, token in enumerate(turn.tokens)
         if token.sort is Sort.IP
     ]
+    bank = context.expects("bank_account") or any(c.kind == "bank_account" for c in turn.cues)
+    for at, token in enumerate(turn.tokens):
+        if bank and re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?[.,?]?", token.raw):
+            marks.append(Mark(turn.index, at, at, "bank_account", token.norm.upper()))
     for run in turn.runs:
-        dots = sum(t.norm in ("dot", "point") for t in turn.tokens[run.first : run.last + 1])
-        if dots == 3 and 4 <= run.digits <= 12 and not run.letters:
-            marks.append(Mark(turn.index, run.first, run.last, "ip_address", run.value))
+        first = run.first
+        if first > 1 and re.fullmatch(r"\d+(\.\d+)+", turn.tokens[first - 2].norm):
+            first -= 2  # 198.51.100 dot five
+        said = turn.tokens[first : run.last + 1]
+        dots = sum((t.norm in ("dot", "point")) + t.norm.count(".") for t in said)
+        if dots == 3 and run.digits <= 12 and not run.letters:
+            marks.append(Mark(turn.index, first, run.last, "ip_address", run.value))
     return marks

@@ -10,6 +10,7 @@ from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.vocabulary import (
     ACRONYMS,
     HOMOPHONES,
+    LETTER_NAMES,
     MONTHS,
     PHONETIC,
     SURELY_PHONETIC,
@@ -22,6 +23,7 @@ _SOFT_LETTERS = frozenset("ai")
 _MOST_GAP = 3
 _LETTER_JOINERS = (("as", "in"), ("for",), ("like",), ("as",), ("is", "for"), ("in",))
 _PLAIN_CAPITALS = words(
+    "cvv cvc cid pin ssn iban dob nhs tfn sin otp zip ip vin po bsb ifsc pnr mrn dvd led lcd "
     "ssd ram cpu gpu usb am pm tv hdmi est pst cst mst gmt bst usd gbp eur uk us mb gb tb ok "
     "id hd ac dc ad bc"
 )
@@ -39,7 +41,14 @@ class Run:
     letters: int
     spelled_out: bool
     cardinal: bool
+    words: int
     written: bool  # one written number, so that how it was said is not known
+
+    @property
+    def is_pair(self) -> bool:
+        """Three or four digits as times, prices and years are said: "ten fifteen"."""
+        plain = not (self.spelled_out or self.written or self.letters)
+        return plain and self.digits in (3, 4) and self.words in (2, 3)
 
     @property
     def size(self) -> int:
@@ -65,7 +74,11 @@ def runs_of(tokens: Sequence[Token]) -> list[Run]:
 
 
 def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool]) -> Run:
-    said = [tokens[at] for at in range(first, last + 1) if inside[at]]
+    said = [
+        tokens[at]
+        for at in range(first, last + 1)
+        if inside[at] or (tokens[at].norm == "and" and tokens[at - 1].sort is Sort.SCALE)
+    ]
     for near, token in enumerate(said):
         if token.norm == "o" and any(
             t.sort is Sort.LETTER for t in said[max(0, near - 1) : near + 2]
@@ -82,6 +95,7 @@ def _run(tokens: Sequence[Token], first: int, last: int, inside: Sequence[bool])
         len(value) - digits,
         is_spelled_out(spoken),
         is_cardinal(spoken),
+        len(spoken),
         len(spoken) == 1 and spoken[0].sort is Sort.DIGITS,
     )
 
@@ -96,6 +110,8 @@ def _joined(tokens: Sequence[Token], last: int, at: int) -> bool:
     if at == last + 1:
         return not tokens[last].ends
     between = tokens[last + 1 : at]
+    if tokens[last].sort is Sort.SCALE and [t.norm for t in between] == ["and"]:
+        return tokens[at].sort is Sort.NUMBER
     if len(between) > _MOST_GAP or tokens[last].ends:
         return False
     for token in between:
@@ -132,7 +148,12 @@ def _mark_explained(tokens: Sequence[Token], at: int) -> None:
             continue
         told = tokens[end]
         said = tuple(token.norm for token in tokens[at + 1 : end])
-        if said == joiner and told.norm[:1] == letter and told.norm.isalpha() and told.norm != "o":
+        if (
+            said == joiner
+            and told.norm[:1] == letter
+            and told.norm.replace("-", "").isalpha()
+            and told.norm != "o"
+        ):
             if len(told.norm) < 3 and joiner != ("as", "in"):
                 continue
             for token in tokens[at + 1 : end + 1]:
@@ -144,10 +165,13 @@ def _mark_explained(tokens: Sequence[Token], at: int) -> None:
 def _inside(tokens: Sequence[Token]) -> list[bool]:
     """For each token whether it dictates something; soft ones by their neighbours."""
     inside = [
-        token.sort in _SOLID
-        and token.norm not in ("o", "oh")
-        and not (token.norm in _SOFT_LETTERS and not _explained(tokens, at))
-        and not _is_idiom(tokens, at)
+        (
+            token.sort in _SOLID
+            and token.norm not in ("o", "oh")
+            and not (token.norm in _SOFT_LETTERS and not _explained(tokens, at))
+            and not _is_idiom(tokens, at)
+        )
+        or (token.sort is Sort.DATE and token.norm.count("-") == 2)
         for at, token in enumerate(tokens)
     ]
     for at, token in enumerate(tokens):  # words of an alphabet, two at least
@@ -160,6 +184,9 @@ def _inside(tokens: Sequence[Token]) -> list[bool]:
         for at in places:
             if not inside[at] and _is_drawn_in(tokens, inside, at):
                 inside[at] = True
+                if tokens[at].norm in LETTER_NAMES:
+                    tokens[at].sort = Sort.LETTER
+                    tokens[at].value = LETTER_NAMES[tokens[at].norm]
                 if tokens[at].norm in HOMOPHONES and tokens[at].sort is Sort.WORD:
                     tokens[at].sort = Sort.NUMBER
                     tokens[at].value = HOMOPHONES[tokens[at].norm]
@@ -203,11 +230,21 @@ def _is_letter_word(tokens: Sequence[Token], inside: Sequence[bool], at: int) ->
     ]
     next_to = [tokens[near] for near in (at - 1, at + 1) if 0 <= near < len(tokens)]
     sure = tokens[at].norm in SURELY_PHONETIC
+    if any(token.norm in SURELY_PHONETIC for token in next_to):
+        return True
+    far = tokens[max(0, at - 3) : at + 4]
+    if any(t.norm in SURELY_PHONETIC for t in far) and all(map(_is_digit, next_to)):
+        return True
     kin = sum(token.norm in PHONETIC for token in around)
-    letters = any(t.sort is Sort.LETTER and t.norm not in _SOFT_LETTERS for t in next_to)
+    letters = any(
+        t.sort is Sort.PART or (t.sort is Sort.LETTER and t.norm not in _SOFT_LETTERS)
+        for t in next_to
+    )
     if sure and tokens[at].norm not in MONTHS:
         near_kin = any(t.norm in PHONETIC for t in next_to)
         return near_kin or letters or any(_is_digit(t) for t in next_to)
+    if len(next_to) == 2 and all(t.sort is Sort.LETTER for t in next_to):
+        return True
     return (kin >= 2 and any(t.norm in PHONETIC for t in next_to)) or (
         letters and len(tokens[at].norm) > 1 and kin >= 1
     )
@@ -224,20 +261,46 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.sort is Sort.SCALE:
         return before and tokens[at - 1].sort in (Sort.NUMBER, Sort.DIGITS)
     if token.norm in ("o", "oh"):
-        return before or after
+        near = [place for step in (-1, 1) for place in _beside(tokens, at, step)]
+        return any(inside[place] or tokens[place].norm in ("o", "oh") for place in near)
+    if token.norm in ("hash", "star") and after and _one_by_one(tokens[at + 1]):
+        return _digits_around(tokens, inside, at) >= 4
+    if token.norm in ("star", "hash", "asterisk"):
+        return before and _one_by_one(tokens[at - 1]) and _digits_around(tokens, inside, at) >= 4
+    if token.norm in LETTER_NAMES:
+        return before and after
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:
         spoken = before and after and _one_by_one(tokens[at - 1]) and _one_by_one(tokens[at + 1])
         return spoken and _digits_around(tokens, inside, at) >= 5
-    if token.sort is Sort.WORD and token.value and len(token.value) <= 4:  # written capitals
-        known = token.norm in _PLAIN_CAPITALS
+    if token.sort is Sort.WORD and token.value and len(token.value) <= 5:  # written capitals
+        known = token.norm in _PLAIN_CAPITALS and _digits_around(tokens, inside, at) < 8
         return not known and (
             (before and _coded(tokens[at - 1])) or (after and _coded(tokens[at + 1]))
         )
     if token.norm == "plus":
         return after and _digits_around(tokens, inside, at) >= 7
     return False
+
+
+def _beside(tokens: Sequence[Token], at: int, step: int) -> list[int]:
+    """The next place on that side that is no hesitation and no sign, if it is near."""
+    for near in (at + step, at + 2 * step):
+        if not 0 <= near < len(tokens):
+            return []
+        if tokens[near].norm not in TIGHT_FILLERS and tokens[near].sort is not Sort.SYMBOL:
+            return [near]
+    return []
+
+
+def _behind_sign(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """ "Dot oh dot", "o apostrophe s"."""
+    return any(
+        0 <= near + step < len(tokens) and tokens[near].sort is Sort.SYMBOL and inside[near + step]
+        for near, step in ((at - 1, -1), (at + 1, 1))
+        if 0 <= near < len(tokens)
+    )
 
 
 def _one_by_one(token: Token) -> bool:
@@ -252,9 +315,27 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     """``a`` and ``i`` are letters next to letters, or between digits."""
     next_to = [near for near in (at - 1, at + 1) if 0 <= near < len(tokens) and inside[near]]
     letters = [near for near in next_to if tokens[near].sort in (Sort.LETTER, Sort.PART)]
+    if tokens[at].norm == "i" and _speaks(tokens, inside, at):
+        return False
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
         return True
+    if _behind_sign(tokens, inside, at) and not next_to:
+        return True
     return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
+
+
+_AFTER_I = words(
+    "need have had am was think can could will would should might do did don't didn't can't "
+    "want wanted got get see saw just guess mean know said called tried really also never "
+    "always only"
+)
+
+
+def _speaks(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """ "I need": somebody, and no letter."""
+    if at + 1 >= len(tokens) or inside[at + 1] or tokens[at].ends or tokens[at].pauses:
+        return False
+    return tokens[at + 1].norm in _AFTER_I
 
 
 def _has_letters(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:

@@ -60,7 +60,7 @@ _CANADIAN = re.compile(r"[ABCEGHJ-NPRSTVXY]\d[A-Z]\d[A-Z]\d")
 _NINO = re.compile(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
 _PAN = re.compile(r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]")
 _IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}")
-_PLATE = re.compile(r"[A-Z]{2}\d{2}[A-Z]{3}")
+_PLATE = re.compile(r"[A-Z]{2}\d{2}[A-Z]{3}|(?=.{5,8}$)[A-Z]{1,3}\d{2,4}[A-Z]{1,3}")
 
 
 def kind_by_shape(value: str) -> str:

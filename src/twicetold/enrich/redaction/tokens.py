@@ -7,6 +7,7 @@ one".
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -22,6 +23,7 @@ from twicetold.enrich.redaction.vocabulary import (
     TEENS,
     TENS,
     UNITS,
+    words,
 )
 
 
@@ -42,6 +44,7 @@ class Sort(Enum):
     SYMBOL = auto()  # dot, dash, at
     EMAIL = auto()  # jane.doe@example.com
     IP = auto()  # 192.168.1.10
+    HANDLE = auto()  # jane_doe, @jane: a user name by its signs
     FILLER = auto()
     REDACTED = auto()  # somebody removed something here before
     WORD = auto()
@@ -65,6 +68,7 @@ class Token:
         return len(self.value) if self.sort is Sort.DIGITS else 0
 
 
+_SHORTENED = words("st mr mrs ms miss dr no apt ave rd mt ft jr sr co vs bldg ste dept ext")
 _ROUND = "\"'“”‘’«»()[]{}<>*…"
 _LEADING = re.compile(rf"^[{re.escape(_ROUND)}¿¡,.;:!?\-–—]+")
 _TRAILING = re.compile(rf"[{re.escape(_ROUND)},.;:!?\-–—]+$")
@@ -73,18 +77,22 @@ _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(\.[\w\-]+)*", re.ASCII)
 _IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){4,7}")
 _MONEY = re.compile(r"[$£€₹¥]|%$")
 _TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([ap]m)?")
+_LISTED = re.compile(r"\d(,\d)+|\d{4}(,\d{4})+")  # read out one by one, written with commas
 _DECIMAL = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?|\d{1,2}\.\d+|\d+\.\d{1,2}|v?\d+(\.\d+){1,2}")
 _WITH_UNIT = re.compile(
+    r"\d+-[a-z]{3,}|"
     r"\d+(\.\d+)?(am|pm|k|m|mb|gb|tb|kb|mbps|gbps|g|kg|lb|lbs|oz|ml|l|cm|mm|km|ft|in|s|x|p|"
     r"hrs?|h|mins?|secs?|hz|khz|mhz|ghz|w|kw|kwh|v|mph|kph)"
 )
 _ORDINAL = re.compile(r"(\d{1,3})(st|nd|rd|th)")
 _DATE = re.compile(
     r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{4}[/.\-]\d{1,2}[/.\-]\d{1,2}|\d{1,2}/\d{2,4}"
-    r"|\d{1,2}-\d{1,2}-(\d{4}|\d\d)"
+    r"|(0?[1-9]|[12]\d|3[01])-(0?[1-9]|1[0-2])-(\d{4}|\d\d)"
+    r"|(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])-(\d{4}|\d\d)"
 )
-_DIGITS = re.compile(r"[+#]?\(?\d[\d\-–.()/]*")
+_DIGITS = re.compile(r"[+#]?\(?\d[\d\-–.()/]*[#*]?")
 _CODE = re.compile(r"(?=[a-z_\-–/.]*\d)[a-z\d][a-z\d_\-–/.]*")
+_HANDLE = re.compile(r"@[a-z][\w.]+|[a-z][a-z\d.]*(_[a-z\d.]+)+")
 _DOTTED = re.compile(r"([a-z]\.){1,6}[a-z]?")
 
 
@@ -94,7 +102,19 @@ def tokens_of(words: list[str]) -> list[Token]:
     for index, raw in enumerate(words):
         for piece in raw.split() or [""]:
             tokens += _tokens_of_word(index, piece)
+    _mark_times(tokens)
+    for token, after in itertools.pairwise(tokens):
+        if token.norm in TENS and after.sort is Sort.ORDINAL and int(after.value or 0) < 10:
+            token.sort = Sort.ORDINAL  # twenty first
     return tokens
+
+
+def _mark_times(tokens: list[Token]) -> None:
+    """ "Ten a m": those letters spell nothing."""
+    for at in range(len(tokens) - 2):
+        half = tokens[at + 1].norm in ("a", "p") and tokens[at + 2].norm == "m"
+        if half and tokens[at].sort in (Sort.NUMBER, Sort.DIGITS, Sort.AMOUNT):
+            tokens[at + 1].sort = tokens[at + 2].sort = Sort.AMOUNT
 
 
 def _tokens_of_word(index: int, raw: str) -> list[Token]:
@@ -103,6 +123,8 @@ def _tokens_of_word(index: int, raw: str) -> list[Token]:
     bare = _TRAILING.sub("", _LEADING.sub("", raw))
     trailing = raw[len(raw.rstrip(_ROUND + ",.;:!?-–—")) :]
     ends, pauses = any(c in ".?!" for c in trailing), any(c in ",;:—–" for c in trailing)
+    if bare.lower() in _SHORTENED:
+        ends = False
     norm = bare.lower().replace("’", "'").replace("‘", "'")
     signed = raw.lstrip(_ROUND)[:1] in "$£€₹¥" and norm
     pieces = _pieces(norm)
@@ -172,10 +194,12 @@ def _sort_of_written(norm: str) -> tuple[Sort, str]:
 
 _WRITTEN = (
     (_EMAIL, Sort.EMAIL),
+    (_HANDLE, Sort.HANDLE),
     (_IP, Sort.IP),
     (_TIME, Sort.AMOUNT),
     (_DATE, Sort.DATE),
     (_ORDINAL, Sort.ORDINAL),
+    (_LISTED, Sort.DIGITS),
     (_DECIMAL, Sort.AMOUNT),
     (_WITH_UNIT, Sort.AMOUNT),
     (_DIGITS, Sort.DIGITS),

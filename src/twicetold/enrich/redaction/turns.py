@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from twicetold.enrich.redaction.cues import Cue, cues_of
 from twicetold.enrich.redaction.runs import Run, runs_of
 from twicetold.enrich.redaction.tokens import Sort, Token, tokens_of
-from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, CORRECTIONS, FILLERS, STOP
+from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, CORRECTIONS, FILLERS, STOP, words
 
+_VALUES = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL, Sort.IP, Sort.HANDLE)
 _SAYING = (Sort.FILLER, Sort.SYMBOL, Sort.REDACTED)
+
+
+_QUESTIONS = frozenset(
+    [("how", w) for w in ("many", "much", "long", "old", "often", "far", "big")]
+    + [
+        ("did", "you"),
+        ("do", "you"),
+        ("are", "you"),
+        ("have", "you"),
+        ("what", "time"),
+        ("is", "there"),
+    ]
+    + [("what", "year"), ("what", "day"), ("what", "size"), ("what", "model"), ("what", "kind")]
+    + [("would", "you"), ("when", "did"), ("when", "do"), ("when", "is"), ("when", "was")]
+)
+
+
+_ASKING = words("when where why has have had is are was were will do does did shall should")
+_REQUESTS = words(
+    "what what's whats which where can could may please need give tell confirm verify have "
+    "your read spell say enter provide who when"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +70,34 @@ class Turn:
         covered = {at for run in self.runs for at in range(run.first, run.last + 1)}
         named = {at for cue in self.cues if cue.kind for at in range(cue.first, cue.end)}
         free = [t for at, t in enumerate(self.tokens) if at not in covered and at not in named]
-        return sum(not (is_glue(t) or t.norm in STOP) for t in free) == 0
+        return all(is_glue(t) or t.norm in STOP or t.sort in _VALUES for t in free)
+
+    @property
+    def counts(self) -> bool:
+        """ "How many", "how long": whatever else it names, the answer is a number of something."""
+        norms = [token.norm for token in self.tokens]
+        return any(
+            a == "how" and b in ("many", "much", "long", "old", "often", "far")
+            for a, b in itertools.pairwise(norms)
+        )
+
+    @property
+    def requests(self) -> bool:
+        """Whether the turn wants something to be told: a question, or no more than a name."""
+        norms = {token.norm for token in self.tokens}
+        short = len(self.tokens) <= 7
+        return short or bool(norms & _REQUESTS) or any("?" in t.raw for t in self.tokens)
+
+    @property
+    def asks_otherwise(self) -> bool:
+        """A question that names no kind: what is answered to it is something else."""
+        if any(cue.kind for cue in self.cues) or self.is_backchannel:
+            return False
+        norms = [token.norm for token in self.tokens if token.norm not in FILLERS]
+        asked = bool(self.tokens) and self.tokens[-1].raw.endswith("?") and not self.runs
+        pairs = set(itertools.pairwise(norms))
+        first = norms[0] if norms else ""
+        return asked or bool(pairs & _QUESTIONS) or first in _ASKING
 
     @property
     def corrects(self) -> bool:

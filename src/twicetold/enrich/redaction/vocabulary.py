@@ -57,6 +57,13 @@ OTHER_ALPHABETS = (
     "henry ida item john king lincoln love mary nora nancy ocean oboe paul peter queen robert "
     "roger sam sugar tom union uncle william young yoke zebra able apple"
 )
+# How letters sound, where a recogniser writes that.
+LETTER_NAMES = {
+    "zee": "Z", "zed": "Z", "bee": "B", "cee": "C", "dee": "D", "gee": "G", "jay": "J", "kay": "K",
+    "cue": "Q", "queue": "Q", "tee": "T", "vee": "V", "why": "Y", "ex": "X", "em": "M", "en": "N",
+    "ell": "L", "el": "L", "ess": "S", "eff": "F", "aitch": "H", "are": "R", "you": "U", "see": "C",
+    "be": "B", "pea": "P", "pee": "P", "tea": "T", "eye": "I",
+}  # fmt: skip
 PHONETIC = {word: word[0].upper() for word in f"{NATO} {OTHER_ALPHABETS}".split()}
 SURELY_PHONETIC = frozenset(NATO.split()) - {"november", "hotel", "india"}
 
@@ -72,7 +79,8 @@ BACKCHANNEL = FILLERS | words(
     "continue carry keep going the rest what's whats next okey dokey lovely wonderful "
     "excellent of course certainly absolutely correct exactly all keep with me i'm im "
     "listening noted take your time still here hold a moment one second sec and let me get "
-    "just find oops whoops sir ma'am madam yes'm cheers ta brilliant super awesome"
+    "just find oops whoops sir ma'am madam yes'm something whatever cheers ta brilliant super "
+    "awesome"
 )
 CORRECTIONS = words(
     "no sorry nope not wrong actually correction instead oops scratch meant mistake rather "
@@ -81,14 +89,14 @@ CORRECTIONS = words(
 
 # Letters that are said together and are no name.
 ACRONYMS = words(
-    "usa uk us atm pin ssn cvv cvc dob tv ip ac id nhs vip faq gps aaa eta bbc ibm vpn url "
-    "pdf dvd led usb iban hsbc irs cd pc it hr ceo nba nfl ups usps fbi cia dmv hdmi lcd ssd "
-    "ram cpu gpu wifi sms mms sim esim tfn bsb ifsc pan ni nino ein itin vin po ok faqs html "
-    "api sql aws isp dns http https www com tlc diy asap fyi rsvp bmw kia suv mri ct er icu "
-    "gp ppo hmo hsa fsa ira aprs apr vat gst pst est cst mst am pm bc ad ps ds abc cnn nbc "
-    "cbs mtv hbo otp mfa sso crm pos qr roi kpi sla ola uat ev rv ra nsa dna hiv std xl xxl "
-    "xs ab dj mc phd mba ba ma md rn cpa llc inc ltd plc rbs tsb bt ee att bp ge gm ford ny "
-    "la dc sf"
+    "usa uk us atm kpmg pwc ey directv misc ach pin ssn cvv cvc dob tv ip ac id nhs vip faq "
+    "gps aaa eta bbc ibm vpn url pdf dvd led usb iban hsbc irs cd pc it hr ceo nba nfl ups "
+    "usps fbi cia dmv hdmi lcd ssd ram cpu gpu wifi sms mms sim esim tfn bsb ifsc pan ni nino "
+    "ein itin vin po ok faqs html api sql aws isp dns http https www com tlc diy asap fyi "
+    "rsvp bmw kia suv mri ct er icu gp ppo hmo hsa fsa ira aprs apr vat gst pst est cst mst "
+    "am pm bc ad ps ds abc cnn nbc cbs mtv hbo otp mfa sso crm pos qr roi kpi sla ola uat ev "
+    "rv ra nsa dna hiv std xl xxl xs ab dj mc phd mba ba ma md rn cpa llc ltd plc rbs tsb bt "
+    "ee att bp ge gm ford ny la dc sf"
 )
 
 # Function words and what is said in answers without being the answer.

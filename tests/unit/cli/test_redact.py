@@ -1,0 +1,53 @@
+"""``twicetold redact``: text and transcripts, from files and standard input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from twicetold.cli.main import app
+from twicetold.errors import BadParameter, SettingError
+from twicetold.speech.transcript import Segment
+
+pytestmark = pytest.mark.integration
+
+runner = CliRunner()
+TALK = "agent: what's your pin\ncustomer: four four two one\nno side: 5 minutes\n"
+
+
+def test_text_from_standard_input() -> None:
+    done = runner.invoke(app, ["redact"], input=TALK)
+    assert done.exit_code == 0
+    assert done.stdout == "agent: what's your pin\ncustomer: [PIN]\nno side: 5 minutes\n"
+    assert done.stderr == "Removed: pin 1.\n"
+
+
+def test_json_says_what_was_removed_and_where(tmp_path: Path) -> None:
+    file = tmp_path / "talk.txt"
+    file.write_text(TALK)
+    body = json.loads(runner.invoke(app, ["redact", str(file), "--json"]).stdout)
+    assert body["lines"][1] == "customer: [PIN]"
+    assert body["removed"] == [{"kind": "pin", "line": 2, "first_word": 1, "words": 4}]
+
+
+def test_a_transcript(tmp_path: Path) -> None:
+    file = tmp_path / "call.json"
+    segments = [Segment(1, 0, 0.0, 1.0, "my pin is 4421").to_dict()]
+    file.write_text(json.dumps({"segments": segments}))
+    done = runner.invoke(app, ["redact", str(file), "--style", "mask"])
+    assert done.stdout == "my pin is ****\n"
+
+
+def test_no_transcript() -> None:
+    done = runner.invoke(app, ["redact"], input='{"segments": 3}')
+    assert isinstance(done.exception, BadParameter)
+
+
+def test_kinds() -> None:
+    kept = runner.invoke(app, ["redact", "--kinds", "phone, email"], input="my pin is 4421")
+    assert kept.stdout == "my pin is 4421\n"
+    wrong = runner.invoke(app, ["redact", "--kinds", "shoe_size"], input="")
+    assert isinstance(wrong.exception, SettingError)

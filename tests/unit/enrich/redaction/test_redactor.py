@@ -1,0 +1,178 @@
+"""Segments in, segments without personal data out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.enrich.redaction.calls import call, segment
+
+from twicetold.enrich.redaction import KINDS, Context, Policy, Redactor, checked_policy
+from twicetold.errors import SettingError
+
+pytestmark = pytest.mark.unit
+
+REDACTOR = Redactor()
+NAMES = ("oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def texts(*turns: str, policy: Policy | None = None) -> list[str]:
+    return [s.text for s in Redactor("en", policy).redact(call(*turns)).segments]
+
+
+def test_one_word_stands_for_one_datum() -> None:
+    given = segment("my number is four one five um five five five oh one three two thanks")
+    [redacted] = REDACTOR.redact([given]).segments
+    assert redacted.text == "my number is [PHONE] thanks"
+    word = redacted.words[3]
+    assert (word.start, word.end) == (given.words[3].start, given.words[-2].end)
+    assert (word.redacted, word.probability) == ("phone", None)
+    assert redacted.words[:3] == given.words[:3]
+
+
+def test_what_was_removed_has_no_value() -> None:
+    found = REDACTOR.redact(call("a: what is your pin", "c: four four two one"))
+    [removed] = found.removed
+    assert dataclasses.asdict(removed) == {
+        "kind": "pin",
+        "start": 10.0,
+        "end": 12.0,
+        "channel": 1,
+        "speaker": None,
+        "words": 4,
+        "segment": 1,
+        "first_word": 0,
+    }
+
+
+def test_a_number_over_two_segments_leaves_a_stand_in_in_each() -> None:
+    assert texts(
+        "c: my card number is four one one one one one one one",
+        "a: mhm",
+        "c: one one one one one one one one",
+    ) == ["my card number is [CARD_NUMBER]", "mhm", "[CARD_NUMBER]"]
+
+
+def test_without_words_the_whole_segment_is_what_was_removed() -> None:
+    given = segment("my pin is 4421, thanks", timed=False)
+    found = REDACTOR.redact([given])
+    assert found.segments[0].text == "my pin is [PIN] thanks"
+    assert found.segments[0].words == ()
+    assert (found.removed[0].start, found.removed[0].end) == (given.start, given.end)
+
+
+def test_one_channel_without_speakers() -> None:
+    turns = ["what is your date of birth", "sure", "it's the fourteenth of march eighty two"]
+    given = [segment(text, 0, 10.0 * at) for at, text in enumerate(turns)]
+    assert REDACTOR.redact(given).segments[2].text == "it's [DATE_OF_BIRTH]"
+
+
+def test_only_kinds_that_are_wanted() -> None:
+    policy = checked_policy(["phone"])
+    assert texts("c: my pin is four four two one", policy=policy) == ["my pin is four four two one"]
+
+
+def test_masks() -> None:
+    assert texts("c: my pin is four four two one", policy=checked_policy(style="mask")) == [
+        "my pin is ****"
+    ]
+
+
+def test_a_pseudonym_is_the_same_however_the_value_was_said() -> None:
+    policy = checked_policy(style="pseudonym", key=b"of one tenant")
+    spoken, written = texts(
+        "c: my phone number is four one five double five five oh one three two",
+        "a: your phone number is 415-555-0132",
+        policy=policy,
+    )
+    assert spoken.split()[-1] == written.split()[-1]
+    other = checked_policy(style="pseudonym", key=b"of another")
+    [theirs] = texts("c: my phone number is 415-555-0132", policy=other)
+    assert theirs.split()[-1] != written.split()[-1]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "style", "key", "said"),
+    [
+        (["phone", "shoe_size"], "label", b"", "redact got 'shoe_size'; it takes all, or some of"),
+        (["all"], "invisible", b"", "redact_style got 'invisible'"),
+        (["all"], "pseudonym", b"", "needs a key"),
+    ],
+)
+def test_wrong_policies(kinds: list[str], style: str, key: bytes, said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        checked_policy(kinds, style, key)
+
+
+def test_a_language_without_recognisers() -> None:
+    Redactor("en-GB")
+    with pytest.raises(SettingError, match="'de'"):
+        Redactor("de")
+
+
+def test_every_kind_has_a_label_of_its_own() -> None:
+    assert len({kind.label for kind in KINDS.values()}) == len(KINDS)
+
+
+def test_nothing_is_nothing() -> None:
+    found = REDACTOR.redact([])
+    assert (found.segments, found.removed) == ([], [])
+    assert REDACTOR.redact([segment("")]).segments[0].text == ""
+
+
+def test_the_rest_of_a_call_goes_on_where_its_beginning_ended() -> None:
+    first = REDACTOR.redact(call("a: what is your date of birth", "c: one moment"))
+    kept = Context.from_dict(first.context.to_dict())
+    second = REDACTOR.redact([segment("march fourteenth nineteen eighty two", 1, 30.0)], kept)
+    assert second.segments[0].text == "[DATE_OF_BIRTH]"
+    alone = REDACTOR.redact([segment("march fourteenth nineteen eighty two", 1, 30.0)])
+    assert alone.segments[0].text == "march fourteenth nineteen eighty two"
+
+
+def test_a_context_keeps_no_value() -> None:
+    found = REDACTOR.redact(call("a: your pin please", "c: four four two one"))
+    assert "4421" not in str(found.context.to_dict())
+    assert "four" not in str(found.context.to_dict())
+
+
+SAYINGS = (
+    "my card number is four one one one", "one one one one", "okay", "it was forty two dollars",
+    "j dot doe at example dot com", "what is your address", "forty two garden street", "um", "",
+    "spell that", "k o w a l s k i", "the fourteenth of march", "no sorry five seven", "[PHONE]",
+    "415-555-0132.", "$45.99", "password is blue dragon", "¿qué?", "العربية ٤٢", "नमस्ते 42", "a i o",
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ac"), st.sampled_from(SAYINGS)), max_size=8))
+def test_twice_is_once(turns: list[tuple[str, str]]) -> None:
+    once = REDACTOR.redact(call(*(f"{side}: {text}" for side, text in turns)))
+    for segment_ in once.segments:
+        assert segment_.text == " ".join(word.text for word in segment_.words)
+    twice = REDACTOR.redact(once.segments)
+    kept = [word for s in twice.segments for word in s.words if word.redacted]
+    stood = [word for s in once.segments for word in s.words if word.redacted]
+    assert [word.text for word in kept][: len(stood)] or not stood
+    assert all(word in kept for word in stood)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.text("0123456789", min_size=16, max_size=16),
+    st.lists(st.integers(1, 15), max_size=5),
+    st.lists(st.sampled_from(["okay", "mhm", "yes", "go ahead", "uh huh"]), min_size=6, max_size=6),
+    st.booleans(),
+)
+def test_no_card_survives(
+    digits: str, cuts: list[int], acknowledged: list[str], hesitates: bool
+) -> None:
+    edges = [0, *sorted(set(cuts)), 16]
+    turns = ["a: can i have your card number please"]
+    between = " um " if hesitates else " "
+    for first, end, heard in zip(edges, edges[1:], acknowledged, strict=False):
+        turns += ["c: " + between.join(NAMES[int(d)] for d in digits[first:end]), f"a: {heard}"]
+    told = texts(*turns)
+    survivors = [word for text in told[1::2] for word in text.split() if word in NAMES]
+    assert survivors == []
