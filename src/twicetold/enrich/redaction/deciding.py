@@ -20,6 +20,7 @@ _COPULAS = words(
 _ALWAYS = frozenset(
     {"unit", "decimal", "dialled", "model", "price"}
 )  # guards that no question overrules
+_BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect lost")
 _BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
@@ -127,7 +128,7 @@ class _Decider:
             ends = glue_only(self._tokens, cue.end, len(self._tokens))
             before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             mine = bool(_OWN & before) and ends
-            request = self._turn.requests or ends
+            request = (self._turn.requests or ends) and not before & _BROKEN
             alone = ends and len(self._tokens) <= 3  # "city", "and the town"
             self._context.ask(cue.kind, cue.strong or alone, self._turn.party, request, mine)
 
