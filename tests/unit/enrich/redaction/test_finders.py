@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.unit.enrich.redaction.calls import segment
+
 from twicetold.enrich.redaction import Redactor
 from twicetold.enrich.redaction.people import Names
 from twicetold.enrich.redaction.presidio import written_in
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.unit, pytest.mark.timeout(180)]  # spaCy takes its tim
 
 
 def test_presidio_finds_written_forms() -> None:
-    words = "mail jane.doe@example.com or GB29NWBK60161331926819, not 41".split()
+    words = ["mail", "jane.doe@example.com", "or", "GB29NWBK60161331926819,", "not", "41"]
     marks = written_in(turn_of(0, "", words), words)
     assert [(m.first, m.last, m.kind) for m in marks] == [
         (1, 1, "email"),
@@ -26,7 +26,7 @@ def test_presidio_finds_written_forms() -> None:
 
 
 def test_presidio_is_not_asked_about_speech() -> None:
-    words = "four one five double five".split()
+    words = ["four", "one", "five", "double", "five"]
     assert written_in(turn_of(0, "", words), words) == []
 
 
