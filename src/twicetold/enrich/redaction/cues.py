@@ -192,7 +192,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
     "security_answer": (
         "(mother|mothers|mom|moms|mum|mums|mother's|grandmother|grandmothers) maiden (name|)",
         "maiden (name|)",
-        "(name of |)(your|my|the|his|her) (first|childhood|favorite|favourite) (pet|dog|cat|"
+        "(name of |)(your|my|the|his|her|) (first|childhood|favorite|favourite) (pet|dog|cat|"
         "car|school|teacher|"
         "job|street|friend|color|colour|food|movie|film|book|band|team|hero|place|sports team|"
         "singer|city|"
@@ -209,7 +209,7 @@ _STRONG: dict[str, tuple[str, ...]] = {
         "i|you) "
         "(grow up|grew up|were born|was born|meet|met|born) (in|on|)",
         "(elementary|primary|high|secondary) school", "(city|town|place|country) of birth",
-        "childhood nickname",
+        "childhood nickname", "middle name", "password hint",
         "best man",
         "(best friend|grandfather|grandmother|father|mother|teacher) (first |middle |)name",
         "(meet|met) (your|my|the) (spouse|husband|wife|partner)",

@@ -20,6 +20,7 @@ _COPULAS = words(
 _ALWAYS = frozenset(
     {"unit", "decimal", "dialled", "model", "price"}
 )  # guards that no question overrules
+_BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect lost")
 _BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
@@ -127,7 +128,7 @@ class _Decider:
             ends = glue_only(self._tokens, cue.end, len(self._tokens))
             before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             mine = bool(_OWN & before) and ends
-            request = self._turn.requests or ends
+            request = (self._turn.requests or ends) and not before & _BROKEN
             alone = ends and len(self._tokens) <= 3  # "city", "and the town"
             self._context.ask(cue.kind, cue.strong or alone, self._turn.party, request, mine)
 
@@ -343,7 +344,7 @@ class _Decider:
             return "reference"
         if spelled >= 3 and run.digits and run.size >= 5:
             return "licence_plate"
-        if run.letters >= 2 and run.digits >= 5 and any("-" in token.norm for token in said):
+        if run.letters and run.digits >= 5 and any("-" in token.norm for token in said):
             return "reference"
         dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
         asked = self._context.requested and self._turn.is_answer
@@ -372,7 +373,10 @@ class _Decider:
 
     def _is_on_the_back(self, run: Run) -> bool:
         """ "The back is four four one": of a card, if it is dictated."""
-        before = {token.norm for token in self._tokens[max(0, run.first - 6) : run.first]}
+        before = {token.norm for token in self._tokens[max(0, run.first - 4) : run.first]}
+        after = [token.norm for token in self._tokens[run.last + 1 : run.last + 4]]
+        if after == ["on", "the", "back"]:
+            return True
         said = run.spelled_out or run.written
         return said and bool(before & _BACK) and not is_year(run) and not self.guard
 

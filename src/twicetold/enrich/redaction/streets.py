@@ -44,6 +44,8 @@ def streets_in(turn: Turn, named: bool) -> list[Span]:
             continue
         span = _at_suffix(turn, at, named) if token.norm in SUFFIXES | BUILDINGS else None
         span = span or _numbered_name(turn, at, named)
+        if span is None and token.norm in PREFIXES:
+            span = _prefixed(turn, at)
         if span is None and token.norm == "box":
             span = _box(turn, at)
         pairs = token.norm in UNITS | BUILDINGS and _has_pairs(turn)
@@ -187,6 +189,22 @@ def _has_pairs(turn: Turn) -> bool:
         for at, token in enumerate(turn.tokens[:-1])
     )
     return pairs >= 2
+
+
+def _prefixed(turn: Turn, at: int) -> Span | None:
+    """``calle mayor twelve``, ``rue de rivoli 24``."""
+    end = at + 1
+    while (
+        end < len(turn.tokens)
+        and end - at <= _MOST_NAME
+        and (is_name(turn, end) or turn.tokens[end].norm in _ARTICLES)
+    ):
+        end += 1
+    run = run_at(turn, end) if end < len(turn.tokens) and end > at + 1 else None
+    return (at, run.last) if run is not None and run.digits <= 4 else None
+
+
+_ARTICLES = words("de la le les du des del della di da do dos los las")
 
 
 def _box(turn: Turn, at: int) -> Span | None:
