@@ -13,7 +13,7 @@ from tests.servers.chat import MODEL, ChatServer
 from tests.servers.speaking import KEY
 
 from twicetold.config import Settings
-from twicetold.enrich.steps import Facts, Known
+from twicetold.enrich.steps import Facts, Known, Packed
 from twicetold.errors import SettingError
 from twicetold.speech.transcript import Segment, Word
 from twicetold.tenants import Tenants
@@ -55,12 +55,12 @@ async def made(folder: Path, told: dict[str, str], **settings: object) -> AsyncI
 
 
 async def enriched(found: Enrichers, tenant: str = "acme") -> Known:
-    known = CALL
+    packed = Packed.of(CALL)
     enriching = found.batch(tenant, "en")
     assert enriching.apply is not None
     for step in enriching.steps:
-        known = await enriching.apply(step, known, FACTS)
-    return known
+        packed = await enriching.apply(step, packed, FACTS)
+    return packed.unpack()
 
 
 async def test_metrics_and_sentiment_are_there_for_everybody(tmp_path):

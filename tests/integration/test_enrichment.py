@@ -20,7 +20,7 @@ from twicetold.batch.originals import Originals
 from twicetold.config import Settings
 from twicetold.engines.counter import render
 from twicetold.enrich.apart import Apart
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.steps import Facts, Known, Packed, Step
 from twicetold.errors import EnrichmentFailed, RedactionUnavailable
 from twicetold.queue import Job, JobState
 from twicetold.speech.identity import CallKey
@@ -34,6 +34,7 @@ from twicetold.wiring.enriching import enrichers
 pytestmark = pytest.mark.integration
 
 FACTS = Facts("en", 10.0, 1)
+NOTHING_SAID = Packed.of(Known(()))
 
 
 @dataclass(frozen=True)
@@ -100,28 +101,28 @@ def apart() -> AsyncIterator[Apart]:
 
 
 async def test_steps_are_applied_in_another_process_that_stays(apart):
-    first = await apart.apply(Tells(), Known(()), FACTS)
-    second = await apart.apply(Tells(), Known(()), FACTS)
+    first = await apart.apply(Tells(), NOTHING_SAID, FACTS)
+    second = await apart.apply(Tells(), NOTHING_SAID, FACTS)
     assert first.insights["process"] == second.insights["process"] != os.getpid()
 
 
 async def test_an_error_comes_across_as_it_is(apart):
     refusal = RedactionUnavailable("No recognisers for tlh.", "Learn it.")
     with pytest.raises(RedactionUnavailable) as caught:
-        await apart.apply(TakesSevens(error=refusal), Known(()), FACTS)
+        await apart.apply(TakesSevens(error=refusal), NOTHING_SAID, FACTS)
     assert caught.value.to_dict() == refusal.to_dict()
 
 
 async def test_a_process_that_dies_is_replaced_and_a_deadly_step_given_up(apart):
     with pytest.raises(EnrichmentFailed, match="tells died 2 times"):
-        await apart.apply(Tells(kill=True), Known(()), FACTS)
-    known = await apart.apply(Tells(), Known(()), FACTS)
+        await apart.apply(Tells(kill=True), NOTHING_SAID, FACTS)
+    known = await apart.apply(Tells(), NOTHING_SAID, FACTS)
     assert "process" in known.insights
 
 
 async def test_closing_ends_it_in_the_middle_of_a_step(apart):
-    process = (await apart.apply(Tells(), Known(()), FACTS)).insights["process"]
-    running = asyncio.create_task(apart.apply(Tells(sleep_s=30.0), Known(()), FACTS))
+    process = (await apart.apply(Tells(), NOTHING_SAID, FACTS)).insights["process"]
+    running = asyncio.create_task(apart.apply(Tells(sleep_s=30.0), NOTHING_SAID, FACTS))
     await asyncio.sleep(0.2)
     apart.close()
     await until_gone(process)
@@ -133,11 +134,10 @@ async def test_it_does_not_outlive_a_killed_server(tmp_path):
     script = tmp_path / "server.py"
     script.write_text(
         "import asyncio, time\n"
-        "from tests.integration.test_enrichment import FACTS, Tells\n"
+        "from tests.integration.test_enrichment import FACTS, NOTHING_SAID, Tells\n"
         "from twicetold.enrich.apart import Apart\n"
-        "from twicetold.enrich.steps import Known\n"
         "async def main():\n"
-        "    known = await Apart().apply(Tells(), Known(()), FACTS)\n"
+        "    known = await Apart().apply(Tells(), NOTHING_SAID, FACTS)\n"
         "    print(known.insights['process'], flush=True)\n"
         "    time.sleep(60)\n"
         "if __name__ == '__main__':\n"
@@ -317,13 +317,13 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
         names: list[str] = []
         reached = asyncio.Event()
 
-        async def deadly(step: Step, known: Known, facts: Facts) -> Known:
+        async def deadly(step: Step, packed: Packed, facts: Facts) -> Packed:
             names.append(step.name)
             if step.name == stage and names.count(stage) == 1:
                 reached.set()
                 await asyncio.Event().wait()
             assert enriching.apply is not None
-            return await enriching.apply(step, known, facts)
+            return await enriching.apply(step, packed, facts)
 
         job = world.record(sound, CallKey("acme", "call-2"))
         await world.begin(job.key)

@@ -27,7 +27,7 @@ from twicetold.enrich.judging import (
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.steps import Facts, Known, Packed, Step
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
@@ -88,10 +88,11 @@ class Enrichers:
         steps += [*_rules(wanted), *_lead(wanted, asking)]
         return Enriching(steps, self._apply, cover=wanted.sound if wanted.redacts else "")
 
-    async def _apply(self, step: Step, known: Known, facts: Facts) -> Known:
+    async def _apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         if isinstance(step, AskSentiment | AskLead):
-            return await step.ask(known, facts)
-        return await self.apart.apply(step, known, facts)
+            known = await asyncio.to_thread(packed.unpack)
+            return await asyncio.to_thread(Packed.of, await step.ask(known, facts))
+        return await self.apart.apply(step, packed, facts)
 
     def _asking(self, tenant: str) -> Asking | None:
         """What one call of the tenant may ask of the language model; None where there is none."""
@@ -139,9 +140,9 @@ class Enrichers:
         RedactionUnavailable."""
         if not self.by(tenant).redacts:
             return list(segments)
-        known = Known(tuple(segments))
-        made = await self.apart.apply(Redact(self.policy(tenant)), known, Facts(language, 0.0, 1))
-        return list(made.segments)
+        packed = Packed.of(Known(tuple(segments)))
+        made = await self.apart.apply(Redact(self.policy(tenant)), packed, Facts(language, 0.0, 1))
+        return list(made.segments())
 
     def check(self, tenant: str) -> None:
         """Raises SettingError for what is wrong with its settings."""
