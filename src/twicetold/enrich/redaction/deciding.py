@@ -20,6 +20,7 @@ _COPULAS = words(
 _ALWAYS = frozenset(
     {"unit", "decimal", "dialled", "model", "price"}
 )  # guards that no question overrules
+_NARRATING = words("i my we our i'm i've he she they")
 _BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect lost")
 _BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
@@ -122,13 +123,16 @@ class _Decider:
         self.guard = ""
 
     def hear(self, cue: Cue) -> None:
-        self._cue = cue
+        weaker = self._cue is not None and self._cue.strong and self._cue.kind and not cue.strong
+        if not (weaker and cue.first - self._cue.end <= 4):  # type: ignore[union-attr]
+            self._cue = cue
         last = self._tokens[cue.end - 1].norm
         if cue.kind != NOTHING or last in ("code", "codes", "number"):
             ends = glue_only(self._tokens, cue.end, len(self._tokens))
             before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             mine = bool(_OWN & before) and ends
-            request = (self._turn.requests or ends) and not before & _BROKEN
+            told = {t.norm for t in self._tokens[: cue.end]} & _NARRATING
+            request = not before & _BROKEN and (self._turn.requests or ends or not told)
             alone = ends and len(self._tokens) <= 3  # "city", "and the town"
             self._context.ask(cue.kind, cue.strong or alone, self._turn.party, request, mine)
 
@@ -304,7 +308,8 @@ class _Decider:
         wanted = asked.strong and (asked.request or asked.mine) and not asked.stale
         if asked.kind == "address":
             return answer and wanted and run.size <= 6 and not run.is_pair
-        if run.is_pair and not answer:
+        led = asked.fresh == 0 and self._last_said(run.first) in _COPULAS
+        if run.is_pair and not (answer or led):
             return False
         if asked.kind in WORDED:
             return run.size >= 3 or (answer and not run.cardinal)
