@@ -242,7 +242,11 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     end = list(_and_others(turn, span, kind))[-1][1]
     if tokens[end].ends:
         return span
-    rest = [t for t in tokens[end + 1 :] if not (is_glue(t) or t.norm in STOP)]
+    rest = [
+        t
+        for at, t in enumerate(tokens[end + 1 :], end + 1)
+        if not (is_glue(t) or t.norm in STOP or t.sort in _DATED or _in_run(turn, at))
+    ]
     return span if start in led or len(rest) <= 2 else None
 
 

@@ -386,9 +386,9 @@ def _is_security_question(said: Sequence[str]) -> bool:
     """What banks ask: "what was your first car", "the street you grew up on"."""
     if not {"you", "your"} & set(said):
         return False
-    if not {"what", "who", "where", "which", "name", "and", "street", "city", "answer"} & set(said):
-        return False
-    return bool(_ABOUT_YOU & set(said)) or any(p in _OF_PAST for p in itertools.pairwise(said))
+    asking = {"what", "who", "where", "which", "name", "and", "street", "city", "answer"}
+    about = bool(asking & set(said)) and bool(_ABOUT_YOU & set(said))
+    return about or any(pair in _OF_PAST for pair in itertools.pairwise(said))
 
 
 def _bare(norm: str) -> str:
