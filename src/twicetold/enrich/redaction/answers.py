@@ -19,6 +19,7 @@ _INSIDE = words("of the and at in to for my me you i a")
 # Letters, digits and a sign among them: nothing that is spoken of but a password.
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*\d)([\w]+[#@!$%&*^][\w]+|[A-Z][a-z]{3,}\d{2,}!)[.,!?]?")
 _ONE_WORD = words("all one word lowercase it's its so")
+_DATED = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL)
 _LEADING = words("is was be it's its that's thats called named were to")
 _NO_ANSWER = words(
     "name number code question answer working work wrong incorrect expired locked forgotten "
@@ -39,7 +40,8 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     if asked is not None and not (asked.request or asked.mine):
         return []
     strong = [a for a in context.asked if a.strong and a.kind not in (SPELLING, ANY, TAIL)]
-    if asked is None or strong[0] is not asked or turn.is_backchannel:
+    together = asked is not None and bool(strong) and strong[0].fresh == asked.fresh
+    if asked is None or not together or turn.is_backchannel:
         return []
     if asked.found and not (turn.corrects or (turn.is_answer and context.open)):
         return []
@@ -211,6 +213,8 @@ def _goes_on(turn: Turn, at: int, start: int) -> bool:
         return False
     if _in_run(turn, at) or token.sort is Sort.SYMBOL or token.sort is Sort.PART:
         return True
+    if token.sort in _DATED and turn.tokens[start].sort not in _DATED:
+        return False
     if token.sort is Sort.REDACTED or token.norm in _TRAILING - {"and"}:
         return token.norm in ("um", "uh", "er")
     if token.norm in STOP:
@@ -238,7 +242,11 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     end = list(_and_others(turn, span, kind))[-1][1]
     if tokens[end].ends:
         return span
-    rest = [t for t in tokens[end + 1 :] if not (is_glue(t) or t.norm in STOP)]
+    rest = [
+        t
+        for at, t in enumerate(tokens[end + 1 :], end + 1)
+        if not (is_glue(t) or t.norm in STOP or t.sort in _DATED or _in_run(turn, at))
+    ]
     return span if start in led or len(rest) <= 2 else None
 
 
@@ -281,6 +289,6 @@ def _in_cue(turn: Turn, at: int) -> bool:
 
 def _is_question(turn: Turn) -> bool:
     words = [t.norm for t in turn.tokens if t.norm not in FILLERS]
-    if turn.tokens and "?" in turn.tokens[-1].raw and not turn.corrects:
+    if len(words) > 3 and "?" in turn.tokens[-1].raw and not turn.corrects:
         return True
     return bool(words) and words[0] in _QUESTIONS and len(words) > 2

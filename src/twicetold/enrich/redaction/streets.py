@@ -26,6 +26,7 @@ _NOT_IN_A_NAME = words(
     "single door storey story rooms"
 )
 _HARD_GUARDS = ("unit", "decimal", "counted", "price", "model")
+_LEADS = words("at is it's its that's to from")
 _BEFORE_NUMBER = words("by number no plot door slash")
 
 Span = tuple[int, int]
@@ -179,7 +180,9 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     directed = directed or (names[0] in PREFIXES and len(names) > 1)
     ordinal = any(token.sort is Sort.ORDINAL for token in tokens[run.last + 1 : end])
     directed = directed or (names[0] in DIRECTIONS and ordinal)
-    return (run.first, _end(turn, end - 1)) if unit or directed else None
+    before = tokens[run.first - 1].norm if run.first else ""
+    led = named and before in _LEADS and not names[0].endswith("s") and len(names[0]) > 3
+    return (run.first, _end(turn, end - 1)) if unit or directed or led else None
 
 
 def _has_pairs(turn: Turn) -> bool:
