@@ -15,6 +15,7 @@ import structlog
 
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
+from twicetold.enrich.speakers import Diarizer
 from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import TwicetoldError
 
@@ -28,11 +29,13 @@ Apply = Callable[[Step, Packed, Facts], Awaitable[Packed]]
 @dataclass(frozen=True, slots=True)
 class Enriching:
     """What is made of a call's words, in order, and where that is computed. ``cover`` is what is
-    to be heard in place of personal data; "" where none is removed."""
+    to be heard in place of personal data; "" where none is removed. ``diarizer`` tells apart who
+    speaks on one channel; None where nobody does."""
 
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
+    diarizer: Diarizer | None = None
 
     @property
     def name(self) -> str:
@@ -54,13 +57,15 @@ class Enrich:
 
     async def run(self, transcript: Transcript) -> None:
         """Raises what a step that fails closed raises."""
-        known = await Packed.gather(transcript.segments(), {})
+        failed = {FAILED: transcript.failed_stages} if transcript.failed_stages else {}
+        known = await Packed.gather(transcript.segments(), failed)
         facts = transcript.facts = Facts(
             _language_of(transcript),
             transcript.length_s,
             transcript.channels,
             self._info.time_error_s,
             self._info.word_times,
+            transcript.turns,
         )
         trail = ""
         for step in self._enriching.steps:

@@ -11,6 +11,7 @@ from twicetold.batch.checkpoints import Checkpoints, in_time_order
 from twicetold.batch.chunking import Chunk
 from twicetold.enrich.steps import Facts, Packed
 from twicetold.speech.transcript import Segment
+from twicetold.speech.turns import Turn
 
 OnProgress = Callable[[float, float], None]
 
@@ -70,6 +71,8 @@ class Transcript:
     compute_s: float = 0.0  # of what the words are made of, whoever computed it
     spent_s: float = 0.0  # by this attempt, also on what came to nothing
     languages: dict[int, str] = field(default_factory=dict)  # by channel, where it was found out
+    turns: tuple[Turn, ...] = ()  # who speaks when, where that was to be found by voice
+    failed_stages: list[dict[str, str]] = field(default_factory=list)
     chunk_counts: dict[int, int] = field(default_factory=dict)  # by channel
     layout_channels: int = 1  # of the PCM; numbers of chunks count by it
     known: Packed | None = None  # once enrichment has been over it

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from twicetold.speech.transcript import Segment
+from twicetold.speech.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Facts:
     channels: int
     time_error_s: float = 0.0
     word_times: bool = True  # else they are spread over what was heard
+    turns: tuple[Turn, ...] = ()  # who speaks when, where one channel is several people's
 
 
 @dataclass(frozen=True, slots=True)

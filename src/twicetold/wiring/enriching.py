@@ -15,6 +15,7 @@ from twicetold.batch.enriching import Enriching
 from twicetold.config import Settings
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.asking import Asking, AskLead, AskSentiment
+from twicetold.enrich.attributing import NameSpeakers
 from twicetold.enrich.judging import (
     ApplyRules,
     JudgeSentiment,
@@ -36,6 +37,7 @@ from twicetold.parts import enrichment_by, wishes_of
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.speech.transcript import Segment, Word
 from twicetold.tenants import Tenants
+from twicetold.wiring.diarizers import AUTO, Voices
 from twicetold.wiring.rule_files import rubric_text, rules_text
 
 log = structlog.get_logger()
@@ -67,12 +69,17 @@ class Enrichers:
     secret: bytes
     apart: Apart
     remotes: Callable[[str], frozenset[str]]
+    voices: Voices
     llm: Llm | None = None
 
     def batch(self, tenant: str, language: str) -> Enriching:
         """What a job makes of a tenant's words, as things are now."""
         wanted = self.by(tenant)
         steps: list[Step] = []
+        diarizer = self.voices.of(wanted.speakers or AUTO)
+        if wanted.speakers != NONE:
+            method = diarizer.name if diarizer is not None else "channels"
+            steps.append(NameSpeakers(method, wanted.roles))
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
         steps.append(Measure(wanted.roles))
@@ -86,7 +93,8 @@ class Enrichers:
         elif wanted.sentiment != NONE:
             steps.append(JudgeSentiment(wanted.roles))
         steps += [*_rules(wanted), *_lead(wanted, asking)]
-        return Enriching(steps, self._apply, cover=wanted.sound if wanted.redacts else "")
+        cover = wanted.sound if wanted.redacts else ""
+        return Enriching(steps, self._apply, cover, diarizer)
 
     async def _apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         if isinstance(step, AskSentiment | AskLead):
@@ -151,6 +159,7 @@ class Enrichers:
             raise SettingError(_NO_MODEL)
         if (rubric := rubric_text(wanted)) is not None:
             rubric_of(*rubric)
+        self.voices.of(wanted.speakers or AUTO)
         self.policy(tenant)
         if (found := rules_text(self.by(tenant))) is not None:
             rules_of(*found)
@@ -216,6 +225,7 @@ async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enric
         secret,
         apart,
         lambda tenant: tenants.wishes(tenant).over(wishes).remotes,
+        Voices(),
         llm,
     )
     made.check(DEFAULT_TENANT)
