@@ -17,6 +17,7 @@ const VIEWS = [
   ["calls/long?view=difference", ".line del"],
   ["follow/told", ".line.canonical"],
   ["screen/told", ".lines p"],
+  ["usage", ".usage-table"],
   ["nowhere", "text=There is nothing at this address"],
 ] as const;
 

@@ -27,7 +27,7 @@ const isGuest = computed(
 /** What the window is called. */
 function titleOf(route: Route): string {
   if ("callId" in route) return route.callId;
-  return { live: "Live", calls: "Calls", unknown: "Nothing here" }[route.name];
+  return { live: "Live", calls: "Calls", usage: "Usage", unknown: "Nothing here" }[route.name];
 }
 
 /** Screen readers begin to read a view that was opened; its name stands in the window's title. */
@@ -73,6 +73,9 @@ export function App() {
           </Tab>
           <Tab to="calls" at={["calls", "call"]}>
             Calls
+          </Tab>
+          <Tab to="usage" at={["usage"]}>
+            Usage
           </Tab>
         </nav>
         <span class="grow" />
@@ -127,6 +130,7 @@ const live = () => import("./live/live-view").then((room) => room.LiveView);
 const follow = () => import("./live/follow-view").then((room) => room.FollowView);
 const screen = () => import("./live/screen-view").then((room) => room.ScreenView);
 const calls = () => import("./calls/calls-view").then((room) => room.CallsView);
+const usage = () => import("./usage/usage-view").then((room) => room.UsageView);
 const call = () => import("./call/call-view").then((room) => room.CallView);
 
 /** Each view is loaded when it is first opened. */
@@ -136,6 +140,8 @@ function View({ route }: { route: Route }) {
       return <Lazy key="live" load={live} props={{}} />;
     case "calls":
       return <Lazy key="calls" load={calls} props={{ query: route.query }} />;
+    case "usage":
+      return <Lazy key="usage" load={usage} props={{ query: route.query }} />;
     case "call":
       return <Lazy key={`call ${route.callId}`} load={call} props={route} />;
     case "follow":

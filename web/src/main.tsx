@@ -2,6 +2,7 @@ import "@fontsource-variable/source-serif-4/wght.css";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
+import "./style/voices.css";
 import { render } from "preact";
 import { App } from "./app";
 

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 export type Route =
   | { name: "live" }
   | { name: "calls"; query: URLSearchParams }
+  | { name: "usage"; query: URLSearchParams }
   | { name: "call"; callId: string; query: URLSearchParams }
   | { name: "follow"; callId: string; query: URLSearchParams }
   | { name: "screen"; callId: string; query: URLSearchParams }
@@ -15,7 +16,7 @@ addEventListener("hashchange", () => {
   route.value = parse(location.hash);
 });
 
-/** `#/`, `#/calls?q=…`, `#/calls/ID?t=…`, `#/follow/ID?ticket=…`, `#/screen/ID?ticket=…`. */
+/** `#/`, `#/calls?q=…`, `#/calls/ID?t=…`, `#/usage?span=…`, `#/follow/ID?ticket=…`, `#/screen/ID?ticket=…`. */
 export function parse(hash: string): Route {
   const [path = "", search = ""] = split(hash.replace(/^#\/?/, ""));
   const query = new URLSearchParams(search);
@@ -24,7 +25,8 @@ export function parse(hash: string): Route {
   if (rest.length > 0) return { name: "unknown" };
   if (callId === undefined) {
     if (room === "" || room === "live") return { name: "live" };
-    return room === "calls" ? { name: "calls", query } : { name: "unknown" };
+    if (room === "calls" || room === "usage") return { name: room, query };
+    return { name: "unknown" };
   }
   if (callId === "") return { name: "unknown" };
   if (room === "calls") return { name: "call", callId, query };

@@ -8,6 +8,8 @@ describe("parse", () => {
     ["#/", "live"],
     ["#/live", "live"],
     ["#/calls", "calls"],
+    ["#/usage?span=30", "usage"],
+    ["#/usage/x", "unknown"],
     ["#/calls/", "unknown"],
     ["#/calls/a/b", "unknown"],
     ["#/nowhere", "unknown"],

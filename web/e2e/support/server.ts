@@ -116,6 +116,13 @@ export function seeded(...kind: string[]): string {
   return folder;
 }
 
+/** A data directory with the call "worth" in it, of which all is known that can be. */
+export function seededWorth(): string {
+  const folder = mkdtempSync(join(tmpdir(), "twicetold-e2e-"));
+  execFileSync(PYTHON, [join(import.meta.dirname, "worth.py"), folder]);
+  return folder;
+}
+
 /** A folder that goes when the run does. */
 export function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "twicetold-e2e-"));

@@ -53,7 +53,20 @@ export interface StatusEvent {
   total_s: number;
 }
 
-export type Caption = SpeechStarted | Partial | Final | NoWords | Done | StatusEvent;
+/** A tenant's rule matched: what to do about it. `event` is the final's that it came with. */
+export interface Alert {
+  type: "alert";
+  event: number;
+  rule: string;
+  category: string;
+  suggestion: string;
+  /** Seconds: when it was said, or was due. */
+  at: number;
+  /** Null where it is about what nobody said. */
+  channel?: number | null;
+}
+
+export type Caption = SpeechStarted | Partial | Final | NoWords | Done | StatusEvent | Alert;
 
 /** What only the call's own connection is told. */
 export type LiveEvent =

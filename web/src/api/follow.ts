@@ -3,7 +3,15 @@ import { address, asProblem, callPath, get, post } from "./http";
 import { ApiError } from "./problem";
 import type { Call, Ticket } from "./types";
 
-const NAMES = ["speech_started", "partial", "final", "no_words", "done", "status"] as const;
+const NAMES = [
+  "speech_started",
+  "partial",
+  "final",
+  "no_words",
+  "done",
+  "status",
+  "alert",
+] as const;
 /** After this one there is no final: for those who ask how a call stands, and not what was said. */
 export const NO_FINALS = 2 ** 31;
 const OWN_TICKET_S = 3600;

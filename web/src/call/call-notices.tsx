@@ -8,10 +8,16 @@ import type { OpenCall } from "./open-call";
 /** What stands between this call and its canonical transcript. */
 export function CallNotices({ call, open }: { call: Call; open: OpenCall }) {
   const error = open.problem.value;
+  const refused = open.refused.value;
   return (
     <>
       {error && <Problem error={error} />}
       <State call={call} open={open} />
+      {refused && (
+        <Notice tone="warn" title={refused.message}>
+          {refused.hint}
+        </Notice>
+      )}
       {open.reading.value && !open.table.value && <p class="hush">Reading…</p>}
     </>
   );

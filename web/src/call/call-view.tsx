@@ -1,10 +1,16 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import type { Call } from "../api/types";
 import { link } from "../router";
+import type { Place } from "../transcript/rows";
 import { Transcript } from "../transcript/transcript";
 import { Confirm } from "../ui/confirm";
 import { NextFrame } from "../ui/next-frame";
 import { Notice, Problem } from "../ui/notice";
+import { NO_ROLES } from "../words/voices";
+import { WorthPanel } from "../worth/panel";
+import { useWorthShown, WorthButton } from "../worth/shown";
+import { Timeline } from "../worth/timeline";
 import "./call.css";
 import { CallHead } from "./call-head";
 import { CallNotices } from "./call-notices";
@@ -29,6 +35,10 @@ export function CallView({ callId, query }: CallProps) {
   const finding = useMemo(() => new Finding(open.table, differences), [open, differences]);
   const layout = useSignal<Layout>("thread");
   const unsure = useSignal(true);
+  const worthShown = useWorthShown();
+  const pointed = useSignal<Place | null>(null);
+  const shown = useComputed(() => finding.shown.value ?? pointed.value);
+  const roles = useComputed(() => open.worth.found.value?.roles ?? NO_ROLES);
   useEffect(() => () => open.close(), [open]);
   useEffect(() => {
     const asked = VERSIONS.find((version) => version === query.get("view"));
@@ -45,38 +55,73 @@ export function CallView({ callId, query }: CallProps) {
   if (open.gone.value) return <Gone callId={callId} />;
   if (!call) return <NotYet callId={callId} open={open} />;
   const player = open.player.value;
+  const table = open.table.value;
+  const insights = open.worth.found.value;
   const onWord = (word: { start: number }) => player?.from(word.start);
+  const jump = (seconds: number) => {
+    finding.at.value = -1;
+    pointed.value = table?.placeAt(seconds) ?? null;
+    player?.from(seconds);
+  };
+  const timeline = table && (
+    <NextFrame>
+      <Timeline
+        table={table}
+        lengthS={player?.lengthS.value || (call.length_s ?? 0)}
+        channels={call.channels}
+        insights={insights}
+        player={player}
+      />
+    </NextFrame>
+  );
   return (
     <div class="call">
       <CallHead call={call} open={open} />
       <CallNotices call={call} open={open} />
-      {player && <PlayerBar callId={callId} player={player} />}
-      {open.table.value && (
+      {player ? (
+        <PlayerBar callId={callId} player={player} coming={!isOver(call)}>
+          {timeline}
+        </PlayerBar>
+      ) : (
+        timeline && <section class="player sheet">{timeline}</section>
+      )}
+      {table && (
         <>
           <div class="row bars">
-            <ReadingBar call={call} open={open} layout={layout} unsure={unsure} />
+            <ReadingBar {...{ call, open, layout, unsure }} />
+            {insights && <WorthButton shown={worthShown} />}
             <FindBar finding={finding} differences={differences.value} />
           </div>
-          <NextFrame>
-            <Transcript
-              rows={open.rows}
-              channels={call.channels}
-              language={call.language}
-              layout={layout.value}
-              sounding={open.sounding}
-              found={finding.found}
-              shown={finding.shown}
-              following="sound"
-              unsureBelow={unsure.value && !differences.value ? UNSURE_BELOW : 0}
-              {...(player ? { onWord } : {})}
-            />
-          </NextFrame>
-          {open.rows.value.length === 0 && <p class="hush">Nothing was said in this call.</p>}
+          <div class="reading-room">
+            <NextFrame>
+              <Transcript
+                rows={open.rows}
+                channels={call.channels}
+                language={call.language}
+                layout={layout.value}
+                roles={roles}
+                sounding={open.sounding}
+                found={finding.found}
+                shown={shown}
+                following="sound"
+                unsureBelow={unsure.value && !differences.value ? UNSURE_BELOW : 0}
+                {...(player ? { onWord } : {})}
+              />
+            </NextFrame>
+            {open.rows.value.length === 0 && <p class="hush">Nothing was said in this call.</p>}
+            {insights && worthShown.value && (
+              <WorthPanel insights={insights} table={table} jump={jump} />
+            )}
+          </div>
         </>
       )}
       <Confirm />
     </div>
   );
+}
+
+function isOver({ status }: Call): boolean {
+  return status === "done" || status === "failed";
 }
 
 function Gone({ callId }: { callId: string }) {

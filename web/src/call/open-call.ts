@@ -7,11 +7,13 @@ import type { Call, Job } from "../api/types";
 import { NO_ROWS, type Place, type Rows } from "../transcript/rows";
 import { readDifference, readTranscript } from "../words/reader";
 import { Table } from "../words/table";
+import { Worth } from "../worth/found";
 import { Player } from "./player";
 
 export const VERSIONS = ["canonical", "draft", "difference"] as const;
 export type Shown = (typeof VERSIONS)[number];
 
+const WITHHELD = "redaction_unavailable";
 const GONE = ["call_deleted", "call_not_found"];
 const NO_PLACES: readonly Place[] = [];
 const LOOK_AGAIN_MS = 30_000;
@@ -31,6 +33,9 @@ export class OpenCall {
   /** Share of the recording that was transcribed again; null where nothing is under way. */
   readonly share = signal<number | null>(null);
   readonly player = signal<Player | null>(null);
+  /** Why there is no canonical text to be shown: it could not be made safe. */
+  readonly refused = signal<ApiError | null>(null);
+  readonly worth: Worth;
   readonly rows: ReadonlySignal<Rows> = computed(() => this.table.value ?? NO_ROWS);
   readonly sounding: ReadonlySignal<readonly Place[]>;
   private wanted: Shown | undefined;
@@ -45,6 +50,7 @@ export class OpenCall {
   };
 
   constructor(readonly callId: string) {
+    this.worth = new Worth(callId);
     let before = NO_PLACES;
     this.sounding = computed(() => {
       const player = this.player.value;
@@ -70,6 +76,7 @@ export class OpenCall {
     document.removeEventListener("visibilitychange", this.seen);
     clearTimeout(this.timer);
     this.end();
+    this.worth.close();
     this.player.peek()?.close();
   }
 
@@ -85,8 +92,10 @@ export class OpenCall {
       const hand = shown === "draft" ? "draft" : "canonical";
       this.table.value = new Table(read.columns, hand, shown === "difference" ? "all" : "none");
       this.differing.value = read;
+      this.refused.value = null;
     } catch (error) {
-      this.met(error);
+      if (asProblem(error).code === WITHHELD) this.refused.value = asProblem(error);
+      else this.met(error);
     } finally {
       if (number === this.asked) this.reading.value = false;
     }
@@ -129,7 +138,7 @@ export class OpenCall {
     this.timer = setTimeout(this.seen, found ? LOOK_AGAIN_MS : TRY_AGAIN_MS);
     if (!call) return;
     this.followOn(call);
-    if (!this.table.value) await this.show(this.best(call));
+    if (!this.table.value && !this.refused.value) await this.show(this.best(call));
   }
 
   private best(call: Call): Shown {
@@ -146,8 +155,11 @@ export class OpenCall {
     try {
       const call = await get<Call>(callPath(this.callId));
       if (this.closed) return false;
+      const before = this.call.peek()?.canonical_revision ?? null;
       this.call.value = call;
       this.problem.value = null;
+      if (call.canonical_revision !== before) void this.player.peek()?.again();
+      void this.worth.ask(call);
       if (call.has_recording && !this.player.peek()) {
         this.listenTo(new Player(this.callId, call.length_s ?? 0));
       }

@@ -1,42 +1,71 @@
+import type { ComponentChildren } from "preact";
+import type { ApiError } from "../api/problem";
 import { clock } from "../ui/format";
 import { Icon } from "../ui/icon";
-import { Problem } from "../ui/notice";
+import { Notice, Problem } from "../ui/notice";
 import { type Player, SPEEDS } from "./player";
 import { WaveformView } from "./waveform";
 
+interface BarProps {
+  callId: string;
+  player: Player;
+  /** Whether the canonical transcript, and the recording with it, is still to come. */
+  coming: boolean;
+  /** What is drawn under the waveform. */
+  children?: ComponentChildren;
+}
+
 /** Play, seek, speed; the waveform above them. */
-export function PlayerBar({ callId, player }: { callId: string; player: Player }) {
-  const playing = player.playing.value;
+export function PlayerBar({ callId, player, coming, children }: BarProps) {
+  const withheld = player.withheld.value;
   return (
     <section class="player sheet" aria-label="Recording">
       <WaveformView callId={callId} player={player} />
-      <div class="row">
-        <button
-          type="button"
-          class="button main bare"
-          aria-label={playing ? "Pause" : "Play"}
-          onClick={() => player.toggle()}
-        >
-          <Icon name={playing ? "pause" : "play"} />
-        </button>
-        <Seeking player={player} />
-        <label class="speed">
-          <span class="unseen">Speed</span>
-          <select
-            class="input"
-            value={player.speed.value}
-            onChange={(event) => player.setSpeed(Number(event.currentTarget.value))}
-          >
-            {SPEEDS.map((speed) => (
-              <option key={speed} value={speed}>
-                {speed} ×
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
+      {children}
+      {withheld ? <Withheld why={withheld} coming={coming} /> : <Controls player={player} />}
       {player.problem.value && <Problem error={player.problem.value} />}
     </section>
+  );
+}
+
+function Controls({ player }: { player: Player }) {
+  const playing = player.playing.value;
+  return (
+    <div class="row">
+      <button
+        type="button"
+        class="button main bare"
+        aria-label={playing ? "Pause" : "Play"}
+        onClick={() => player.toggle()}
+      >
+        <Icon name={playing ? "pause" : "play"} />
+      </button>
+      <Seeking player={player} />
+      <label class="speed">
+        <span class="unseen">Speed</span>
+        <select
+          class="input"
+          value={player.speed.value}
+          onChange={(event) => player.setSpeed(Number(event.currentTarget.value))}
+        >
+          {SPEEDS.map((speed) => (
+            <option key={speed} value={speed}>
+              {speed} ×
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+/** Nobody has done anything wrong: there is only nothing to be heard, for now or for good. */
+function Withheld({ why, coming }: { why: ApiError; coming: boolean }) {
+  if (!coming) return <Notice title={why.message}>{why.hint}</Notice>;
+  return (
+    <Notice title="This recording cannot be heard yet.">
+      Personal data is removed from it with the canonical transcript; it is here as soon as that is.
+    </Notice>
   );
 }
 

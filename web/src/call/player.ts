@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { freshTicket } from "../api/follow";
-import { address, asProblem, callPath } from "../api/http";
+import { address, asProblem, callPath, exchange } from "../api/http";
 import { ApiError } from "../api/problem";
 
 const TICKET_S = 14_400; // as long as somebody listens; another one is had when it has run out
@@ -15,6 +15,10 @@ export class Player {
   readonly lengthS: ReadonlySignal<number>;
   readonly speed = signal(1);
   readonly problem = signal<ApiError | null>(null);
+  /** Why it may not be heard yet, or at all: personal data was not removed from it. */
+  readonly withheld = signal<ApiError | null>(null);
+  /** Counts how often another recording may have come: what is drawn of it is then drawn anew. */
+  readonly version = signal(0);
   private frame = 0;
   private tried = 0;
   private opening: Promise<void> | null = null;
@@ -44,6 +48,16 @@ export class Player {
   open(): Promise<void> {
     this.opening ??= this.opened();
     return this.opening;
+  }
+
+  /** The call has moved on: what was withheld may be there by now. */
+  async again(): Promise<void> {
+    if (!this.withheld.peek()) return;
+    this.withheld.value = null;
+    this.tried = 0;
+    this.opening = null;
+    await this.open();
+    this.version.value += 1;
   }
 
   toggle(): void {
@@ -106,11 +120,24 @@ export class Player {
     this.opening = null;
     this.tried += 1;
     if (this.tried > 1) {
-      this.problem.value = unplayable();
+      const why = await this.refusal();
+      if (why?.code === "redaction_unavailable") this.withheld.value = why;
+      else this.problem.value = why ?? unplayable();
       return;
     }
     await this.open();
     if (wasPlaying) await this.play();
+  }
+
+  /** What the server says of the recording: an audio element does not tell. Null: it has it. */
+  private async refusal(): Promise<ApiError | null> {
+    try {
+      const headers = { Range: "bytes=0-0" };
+      await (await exchange("GET", callPath(this.callId, "/audio"), { headers })).body?.cancel();
+      return null;
+    } catch (error) {
+      return asProblem(error);
+    }
   }
 
   private played(playing: boolean): void {

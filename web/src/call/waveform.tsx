@@ -13,7 +13,9 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
   const box = useRef<HTMLDivElement>(null);
   const peaks = useSignal<Waveform | null>(null);
   const missing = useSignal(false);
+  const version = player.version.value;
   useEffect(() => {
+    missing.value = false;
     const leaving = new AbortController();
     asked(callId, leaving.signal).then(
       (waveform) => {
@@ -24,7 +26,7 @@ export function WaveformView({ callId, player }: { callId: string; player: Playe
       },
     );
     return () => leaving.abort();
-  }, [callId, peaks, missing]);
+  }, [callId, peaks, missing, version]);
   useSignalEffect(() => {
     const waveform = peaks.value;
     const container = box.current;

@@ -72,7 +72,7 @@ async function plotted(element: HTMLElement, calls: Call[]): Promise<() => void>
           ...axis,
           size: 60,
           splits: [0, highest / 2, highest],
-          values: (_, ticks) => ticks.map(percent),
+          values: (_, ticks) => ticks.map((tick) => percent(tick)),
         },
       ],
       series: [

@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
 import { Problem } from "../ui/notice";
 import { ToldAgain } from "../ui/told-again";
+import { signed } from "../worth/mood";
 import type { CallList } from "./call-list";
 import { STATES } from "./filters";
 
@@ -85,11 +86,7 @@ function Line({ call, share, onRetry, onDelete }: LineProps) {
     <li class="call-line">
       <span class="name">
         <a href={target}>{id}</a>
-        <span class="quiet small">
-          {[call.language, call.channels > 1 ? `${call.channels} channels` : null, call.source]
-            .filter(Boolean)
-            .join(" · ")}
-        </span>
+        <span class="quiet small">{about(call).join(" · ")}</span>
       </span>
       <span class="quiet when">{moment(call.started_at)}</span>
       <span class="number length">
@@ -125,6 +122,16 @@ function Line({ call, share, onRetry, onDelete }: LineProps) {
       )}
     </li>
   );
+}
+
+function about({ language, channels, source, lead_score: score, sentiment }: Call): string[] {
+  return [
+    language,
+    ...(channels > 1 ? [`${channels} channels`] : []),
+    source,
+    ...(typeof score === "number" ? [`score ${Math.round(score)}`] : []),
+    ...(typeof sentiment === "number" ? [`sentiment ${signed(sentiment)}`] : []),
+  ];
 }
 
 const BADGES = {

@@ -221,6 +221,7 @@ export class LiveCall {
       case "speech_started":
       case "partial":
       case "no_words":
+      case "alert":
         this.hooks.caption(event);
         break;
     }

@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Caption, Final, Partial } from "../api/events";
 import type { Row, Rows, Word } from "../transcript/rows";
+import { kindIn } from "../words/removed";
 
 const UNSPACED = /[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]/; // Thai, Lao, kana, Han
 
@@ -106,9 +107,10 @@ export class Captions implements Rows {
     const at = placed(final);
     this.forget(final.channel, at.key);
     this.unsettled.delete(final.channel);
-    const words = final.words.map(
-      ({ text, start, end, probability = null }): Word => ({ text, start, end, probability }),
-    );
+    const words = final.words.map(({ text, start, end, ...word }): Word => {
+      const { probability = null, redacted = null } = word;
+      return { text, start, end, probability, redacted };
+    });
     this.put({
       ...at,
       hand: "draft",
@@ -178,11 +180,13 @@ function keyOf({ channel, utterance }: Utterance): string {
 function placed(event: Partial | Final) {
   const { channel, start, end, text } = event;
   const spaced = /\s/.test(text.trim()) || !UNSPACED.test(text);
-  return { key: keyOf(event), channel, speaker: null, start, end, spaced };
+  return { key: keyOf(event), channel, speaker: null, voice: channel, start, end, spaced };
 }
 
 /** Words of an utterance that has none of its own, all at its time. */
 function guessed({ text, start, end }: Partial | Final): Word[] {
   const words = text.split(/\s+/).filter(Boolean);
-  return words.map((word) => ({ text: word, start, end, probability: null }));
+  return words.map((word) => {
+    return { text: word, start, end, probability: null, redacted: kindIn(word) };
+  });
 }

@@ -4,6 +4,7 @@ import { Transcript } from "../transcript/transcript";
 import { Confirm, confirmed } from "../ui/confirm";
 import { type Shortcut, useShortcuts } from "../ui/keys";
 import { runningCall } from "../ui/running-call";
+import { AlertsAloud, AlertsView, usePointed } from "./alerts-view";
 import { ConnectionNotice, EndedNotice, SecondNotice } from "./notices";
 import type { Conversation } from "./running";
 import { SpokenAloud } from "./spoken-aloud";
@@ -24,6 +25,7 @@ export function ConversationView({ conversation }: { conversation: Conversation 
       [conversation],
     ),
   );
+  const pointed = usePointed(conversation.rows);
   const second = conversation.second.value;
   const failed = conversation.call.value?.state.value === "failed";
   const language = conversation.wish.language ?? server.value?.language ?? null;
@@ -37,13 +39,18 @@ export function ConversationView({ conversation }: { conversation: Conversation 
       {conversation.rows.value.length === 0 ? (
         !second && !failed && <p class="hush">Say something. What is heard appears here.</p>
       ) : (
-        <Transcript
-          rows={conversation.rows}
-          channels={conversation.channels.value}
-          language={language}
-          following="end"
-        />
+        <div class="talk">
+          <Transcript
+            rows={conversation.rows}
+            channels={conversation.channels.value}
+            language={language}
+            shown={pointed.place}
+            following="end"
+          />
+          <AlertsView alerts={conversation.alerts.value} point={pointed.point} />
+        </div>
       )}
+      <AlertsAloud alerts={conversation.alerts} told={conversation.toldAlerts} />
       <SpokenAloud rows={conversation.rows} told={conversation.told} />
       <Confirm />
     </div>

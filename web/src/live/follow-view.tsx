@@ -3,6 +3,7 @@ import { callLink, link } from "../router";
 import { Transcript } from "../transcript/transcript";
 import { Icon } from "../ui/icon";
 import { Problem } from "../ui/notice";
+import { AlertsAloud, AlertsView, usePointed } from "./alerts-view";
 import { Followed } from "./followed";
 import "./live.css";
 import { AwayNotice, SecondNotice } from "./notices";
@@ -19,6 +20,7 @@ const QUIET_MS = 2000;
 export function FollowView({ callId, query }: FollowProps) {
   const ticket = query.get("ticket");
   const followed = useFollowed(callId, ticket);
+  const pointed = usePointed(followed.rows);
   const error = followed.problem.value;
   const since = followed.awaySince.value;
   return (
@@ -54,13 +56,18 @@ export function FollowView({ callId, query }: FollowProps) {
           <p class="hush">Nothing has been said yet. Captions appear here as they come.</p>
         )
       ) : (
-        <Transcript
-          rows={followed.rows}
-          channels={followed.channels.value}
-          language={followed.call.value?.language ?? null}
-          following="end"
-        />
+        <div class="talk">
+          <Transcript
+            rows={followed.rows}
+            channels={followed.channels.value}
+            language={followed.call.value?.language ?? null}
+            shown={pointed.place}
+            following="end"
+          />
+          <AlertsView alerts={followed.alerts.list.value} point={pointed.point} />
+        </div>
       )}
+      <AlertsAloud alerts={followed.alerts.list} told={followed.toldAlerts} />
       <SpokenAloud rows={followed.rows} told={followed.told} />
     </div>
   );

@@ -5,6 +5,7 @@ import { callPath, get } from "../api/http";
 import { ApiError } from "../api/problem";
 import { Since } from "../api/since";
 import type { Call } from "../api/types";
+import { Alerts, ToldAlerts } from "./alerts";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
 import { tellingRows } from "./telling-rows";
@@ -19,6 +20,8 @@ export class Followed {
   readonly awaySince = signal<Since | null>(new Since());
   readonly rows = tellingRows(this.captions, this.second);
   readonly told = new Told();
+  readonly alerts = new Alerts();
+  readonly toldAlerts = new ToldAlerts();
   /** The call as it stood at the beginning; null while unknown. */
   readonly call = signal<Call | null>(null);
   readonly channels = computed(() => this.call.value?.channels ?? this.captions.channels.value);
@@ -55,6 +58,7 @@ export class Followed {
 
   private heard(caption: Caption): void {
     this.captions.heard(caption);
+    if (caption.type === "alert") this.alerts.heard(caption);
     if (caption.type === "done") {
       this.second.value ??= new SecondTelling(this.callId, this.ticket ?? undefined, true);
     }

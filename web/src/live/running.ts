@@ -1,4 +1,5 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { Caption } from "../api/events";
 import { asProblem, callPath, get } from "../api/http";
 import { ApiError } from "../api/problem";
 import { Since } from "../api/since";
@@ -11,6 +12,7 @@ import { Joiner } from "../transcript/joining";
 import type { Rows } from "../transcript/rows";
 import { hush } from "../ui/announcer";
 import { runningCall } from "../ui/running-call";
+import { Alerts, joinedAlerts, ToldAlerts } from "./alerts";
 import { type CallFormat, LiveCall } from "./call";
 import { Captions } from "./captions";
 import { SecondTelling } from "./second-telling";
@@ -29,9 +31,15 @@ export class Part {
   readonly captions = new Captions();
   readonly second = signal<SecondTelling | null>(null);
   readonly rows = tellingRows(this.captions, this.second);
+  readonly alerts = new Alerts();
 
   /** `from`: seconds of the conversation at which it begins. */
   constructor(readonly from: number) {}
+
+  heard(caption: Caption): void {
+    this.captions.heard(caption);
+    if (caption.type === "alert") this.alerts.heard(caption);
+  }
 }
 
 /** A call of this page, from its first sound to its canonical transcript. */
@@ -57,6 +65,10 @@ export class Conversation {
   readonly full = signal(false);
   /** What the reader's screen reader was told. */
   readonly told = new Told();
+  readonly alerts = computed(() =>
+    joinedAlerts(this.parts.value.map(({ alerts, from }) => ({ alerts: alerts.list.value, from }))),
+  );
+  readonly toldAlerts = new ToldAlerts();
   /** What went wrong with the sound. */
   readonly problem = signal<ApiError | null>(null);
   /** The draft while people speak, then the canonical transcript. */
@@ -141,7 +153,7 @@ export class Conversation {
 
   private begun(format: CallFormat): LiveCall {
     const call = new LiveCall(format, {
-      caption: (caption) => this.part.peek().captions.heard(caption),
+      caption: (caption) => this.part.peek().heard(caption),
       continued: (from, heldS) => this.goOn(from, heldS),
     });
     this.call.value = call;

@@ -6,6 +6,7 @@ import { Announcer } from "../ui/announcer";
 import { Icon } from "../ui/icon";
 import { type Shortcut, useShortcuts } from "../ui/keys";
 import { useAgo } from "../ui/ticking";
+import { blockOf } from "../words/removed";
 import { useFollowed } from "./follow-view";
 import type { Followed } from "./followed";
 import "./screen.css";
@@ -91,7 +92,9 @@ function Lines({ followed }: { followed: Followed }) {
 /** A partial's settled words stand out from those that may change. */
 function Said({ row }: { row: Row }) {
   const space = row.spaced ? " " : "";
-  const texts = row.words.map(({ text }) => text);
+  const texts = row.words.map(({ text, redacted }) => {
+    return redacted ? `[${blockOf(redacted, text).label}]` : text;
+  });
   const stays = texts.splice(0, row.settled ?? 0).join(space);
   return (
     <>

@@ -1,4 +1,5 @@
-import type { Rows } from "../transcript/rows";
+import type { Rows, Word } from "../transcript/rows";
+import { spokenOf } from "../words/removed";
 
 /** Which finals were told to a screen reader, for as long as the call is on the page. */
 export class Told {
@@ -15,7 +16,7 @@ export class Told {
     for (let index = this.before; index < list.length; index += 1) {
       const row = list.at(index);
       if (row.hand === "draft" && !this.keys.has(row.key)) {
-        texts.push(row.words.map(({ text }) => text).join(" "));
+        texts.push(row.words.map(spoken).join(" "));
       }
       if (row.hand === "partial") settled = false;
       else this.keys.add(row.key);
@@ -23,4 +24,8 @@ export class Told {
     }
     return texts;
   }
+}
+
+function spoken({ text, redacted }: Word): string {
+  return redacted ? spokenOf(redacted) : text;
 }

@@ -1,13 +1,15 @@
 import { Component } from "preact";
 import { clock } from "../ui/format";
+import { blockOf, spokenOf } from "../words/removed";
+import { voiceClass } from "../words/voices";
 import type { Row, Word } from "./rows";
 
 export interface RowProps {
   row: Row;
   index: number;
   count: number;
-  /** Whether the speaker is named: another one spoke before. */
-  named: boolean;
+  /** Who speaks, where another one spoke before. */
+  name: string | null;
   unsureBelow: number;
   /** Whether words can be listened to. */
   playable: boolean;
@@ -22,12 +24,12 @@ export class RowView extends Component<RowProps> {
     return names.some((name) => next[name] !== this.props[name]);
   }
 
-  override render({ row, index, count, named, unsureBelow, playable, measure }: RowProps) {
+  override render({ row, index, count, name, unsureBelow, playable, measure }: RowProps) {
     const time = clock(row.start);
     return (
       <li
         ref={measure}
-        class={`line ${row.hand} channel-${row.channel % 2}`}
+        class={`line ${row.hand} channel-${row.channel % 2} ${voiceClass(row.voice)}`}
         data-index={index}
         data-row={index}
         aria-setsize={count}
@@ -43,7 +45,7 @@ export class RowView extends Component<RowProps> {
           )}
         </span>
         <p class="said" dir="auto">
-          {named && <span class="who">{nameOf(row)} </span>}
+          {name !== null && <span class="who">{name} </span>}
           {row.failed ? (
             <Unheard />
           ) : (
@@ -53,10 +55,6 @@ export class RowView extends Component<RowProps> {
       </li>
     );
   }
-}
-
-export function nameOf(row: Row): string {
-  return row.speaker ?? `Channel ${row.channel + 1}`;
 }
 
 function Unheard() {
@@ -70,8 +68,19 @@ function spelled(word: Word, at: number, row: Row, unsureBelow: number) {
   const Mark = word.mark === "removed" ? "del" : word.mark === "added" ? "ins" : "span";
   return [
     <Mark key={at} data-word={at} class={names.join(" ") || undefined} title={sure}>
-      {word.text}
+      {word.redacted ? <Removed kind={word.redacted} text={word.text} /> : word.text}
     </Mark>,
     row.spaced && " ",
   ];
+}
+
+/** What was removed, as a block that says what it was. */
+function Removed({ kind, text }: { kind: string; text: string }) {
+  const { label, tag } = blockOf(kind, text);
+  return (
+    <span class="removed" role="img" aria-label={spokenOf(kind)} title={spokenOf(kind)}>
+      {label}
+      {tag && <span class="tag"> {tag}</span>}
+    </span>
+  );
 }

@@ -1,4 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
+import type { Roles } from "../words/voices";
 
 /** How a word stands to the other telling: it is new in this one, or only in the one before. */
 export type Mark = "added" | "removed";
@@ -10,6 +11,8 @@ export interface Word {
   end: number;
   probability: number | null;
   mark?: Mark;
+  /** The kind of what was removed and had stood here. */
+  redacted?: string | null;
 }
 
 /** In whose hand a row is written: still changing, the draft, or the canonical transcript. */
@@ -21,6 +24,8 @@ export interface Row {
   key: string;
   channel: number;
   speaker: string | null;
+  /** Index of the speaker's colour; -1: of nobody who was told apart. */
+  voice: number;
   start: number;
   end: number;
   hand: Hand;
@@ -74,6 +79,8 @@ export interface TranscriptProps {
   language?: string | null;
   /** One thread, or a column for each channel. */
   layout?: "thread" | "columns";
+  /** What speakers are called by their role, where that is known. */
+  roles?: ReadonlySignal<Roles>;
   /** The words that sound now. */
   sounding?: ReadonlySignal<readonly Place[]>;
   /** Words that a search found. */

@@ -1,6 +1,7 @@
 import { useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../ui/icon";
+import { NO_ROLES, nameOf, type Roles } from "../words/voices";
 import { useFollowing } from "./following";
 import { useMarks } from "./marking";
 import { RowView } from "./row-view";
@@ -50,7 +51,11 @@ export function Transcript(props: TranscriptProps) {
         tabIndex={0}
         onClick={(event) => clicked(event, list, onWord)}
       >
-        <Window {...{ virtual, list, channels, unsureBelow }} playable={onWord !== undefined} />
+        <Window
+          {...{ virtual, list, channels, unsureBelow }}
+          roles={props.roles?.value ?? NO_ROLES}
+          playable={onWord !== undefined}
+        />
       </section>
       {mode !== "none" && !following.value && (
         <button
@@ -72,12 +77,13 @@ interface WindowProps {
   virtual: Virtual;
   list: Rows;
   channels: number;
+  roles: Roles;
   unsureBelow: number;
   playable: boolean;
 }
 
 /** The rows that can be seen, where they would stand among all. */
-function Window({ virtual, list, channels, unsureBelow, playable }: WindowProps) {
+function Window({ virtual, list, channels, roles, unsureBelow, playable }: WindowProps) {
   const items = virtual.getVirtualItems();
   return (
     <div style={{ blockSize: `${virtual.getTotalSize()}px` }}>
@@ -88,7 +94,7 @@ function Window({ virtual, list, channels, unsureBelow, playable }: WindowProps)
             row={list.at(index)}
             index={index}
             count={list.length}
-            named={isNamed(list, index, channels)}
+            name={isNamed(list, index, channels) ? nameOf(list.at(index), channels, roles) : null}
             unsureBelow={unsureBelow}
             playable={playable}
             measure={virtual.measureElement}
@@ -122,7 +128,7 @@ function isInView(element: HTMLElement | null, row: number): boolean {
 /** Whoever speaks is named where another one spoke before. */
 function isNamed(list: Rows, index: number, channels: number): boolean {
   const row = list.at(index);
-  if (channels < 2 && row.speaker === null) return false;
   const before = index > 0 ? list.at(index - 1) : null;
+  if (channels < 2 && row.speaker === null && (before?.speaker ?? null) === null) return false;
   return row.channel !== before?.channel || row.speaker !== before.speaker;
 }

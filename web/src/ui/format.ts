@@ -20,8 +20,8 @@ export function moment(unix: number, now = Date.now()): string {
 }
 
 /** A share as a percentage: 0.083 → "8.3 %". */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+export function percent(share: number, digits = 1): string {
+  return `${(100 * share).toFixed(digits)} %`;
 }
 
 /** Bytes as people say them: "3.4 MB". */

@@ -1,4 +1,5 @@
 import type { Segment } from "../api/types";
+import { kindIn } from "./removed";
 
 /** A word's mark in `Columns.marks`. */
 export const SAME = 0;
@@ -20,6 +21,8 @@ export interface Columns {
   start: Float64Array;
   end: Float64Array;
   flags: Uint8Array;
+  /** From -1 to 1; NaN where it was not judged. */
+  sentiment: Float32Array;
   /** Of n + 1: words of segment i are `firstWord[i]` to `firstWord[i + 1]`. */
   firstWord: Uint32Array;
   wordStart: Float32Array;
@@ -27,6 +30,9 @@ export interface Columns {
   /** NaN where the engine did not say. */
   probability: Float32Array;
   marks: Uint8Array;
+  /** 1 + index into `kinds` of what was removed there; 0 for a word that was said. */
+  redacted: Uint8Array;
+  kinds: string[];
   /** All words, each followed by a space; word j is `textAt[j]` to `textAt[j + 1] - 1`. */
   text: string;
   textAt: Uint32Array;
@@ -39,6 +45,7 @@ export interface Columns {
 
 export const SPACED = 1;
 export const FAILED = 2;
+const MOST_KINDS = 254;
 
 export interface TimedWord {
   text: string;
@@ -46,6 +53,8 @@ export interface TimedWord {
   end: number;
   probability?: number | null | undefined;
   mark?: number;
+  /** The kind of personal data that stood here. */
+  redacted?: string | null | undefined;
 }
 
 export interface TimedSegment {
@@ -55,15 +64,16 @@ export interface TimedSegment {
   end: number;
   spaced: boolean;
   failed: boolean;
+  sentiment?: number | null | undefined;
   words: TimedWord[];
 }
 
 /** A segment as the API gives it. One without word times has them spread over its length. */
 export function segmentOf(body: Segment): TimedSegment {
-  const { channel, speaker, start, end, text, failed = false } = body;
+  const { channel, speaker, start, end, text, sentiment, failed = false } = body;
   const words: TimedWord[] = body.words.length > 0 ? body.words : spread(text, start, end);
   const spaced = words.length < 2 || /\s/.test(text.trim());
-  return { channel, speaker, start, end, spaced, failed, words };
+  return { channel, speaker, start, end, spaced, failed, sentiment, words };
 }
 
 function spread(text: string, start: number, end: number): TimedWord[] {
@@ -73,6 +83,7 @@ function spread(text: string, start: number, end: number): TimedWord[] {
     text: word,
     start: start + at * step,
     end: start + (at + 1) * step,
+    redacted: kindIn(word),
   }));
 }
 
@@ -92,21 +103,24 @@ export function columnsOf(
 ): Columns {
   const words = segments.flatMap((segment) => segment.words);
   const speakers = [...new Set(segments.flatMap(({ speaker }) => (speaker ? [speaker] : [])))];
+  const kinds = [...new Set(words.flatMap(({ redacted }) => redacted || []))].slice(0, MOST_KINDS);
   const [text, textAt] = joined(words.map((word) => word.text));
   const [folded, foldedAt] = joined(words.map((word) => fold(word.text)));
   const longest = segments.reduce((most, { start, end }) => Math.max(most, end - start), 0);
   return {
-    ...{ version, revision, speakers, text, textAt, folded, foldedAt, longest },
+    ...{ version, revision, speakers, kinds, text, textAt, folded, foldedAt, longest },
     channel: Uint8Array.from(segments, ({ channel }) => channel),
     speaker: Int16Array.from(segments, ({ speaker }) => speakers.indexOf(speaker ?? "")),
     start: Float64Array.from(segments, ({ start }) => start),
     end: Float64Array.from(segments, ({ end }) => end),
     flags: Uint8Array.from(segments, (at) => (at.spaced ? SPACED : 0) | (at.failed ? FAILED : 0)),
+    sentiment: Float32Array.from(segments, ({ sentiment }) => sentiment ?? Number.NaN),
     firstWord: counted(segments),
     wordStart: Float32Array.from(words, ({ start }) => start),
     wordEnd: Float32Array.from(words, ({ end }) => end),
     probability: Float32Array.from(words, ({ probability }) => probability ?? Number.NaN),
     marks: Uint8Array.from(words, ({ mark }) => mark ?? SAME),
+    redacted: Uint8Array.from(words, ({ redacted }) => 1 + kinds.indexOf(redacted ?? "")),
   };
 }
 
@@ -138,9 +152,11 @@ export function segmentAt(columns: Columns, index: number): TimedSegment {
       end: columns.wordEnd[word] ?? 0,
       probability: Number.isNaN(probability) ? null : probability,
       mark: columns.marks[word] ?? SAME,
+      redacted: columns.kinds[(columns.redacted[word] ?? 0) - 1] ?? null,
     });
   }
   const flags = columns.flags[index] ?? 0;
+  const sentiment = columns.sentiment[index] ?? Number.NaN;
   return {
     channel: columns.channel[index] ?? 0,
     speaker: columns.speakers[columns.speaker[index] ?? -1] ?? null,
@@ -148,6 +164,7 @@ export function segmentAt(columns: Columns, index: number): TimedSegment {
     end: columns.end[index] ?? 0,
     spaced: (flags & SPACED) !== 0,
     failed: (flags & FAILED) !== 0,
+    sentiment: Number.isNaN(sentiment) ? null : sentiment,
     words,
   };
 }

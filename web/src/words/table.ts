@@ -1,5 +1,6 @@
 import type { Hand, Place, Row, Rows, Word } from "../transcript/rows";
 import { ADDED, type Columns, REMOVED, segmentAt } from "./columns";
+import { NOBODY, voicesOf } from "./voices";
 
 const MOST_KEPT = 600;
 
@@ -8,6 +9,9 @@ export class Table implements Rows {
   readonly source = this;
   readonly length: number;
   private readonly kept = new Map<number, Row>();
+  /** The colour of each speaker, by index into the columns' `speakers`. */
+  readonly voices: readonly number[];
+  private readonly isStereo: boolean;
 
   /** `marked`: show words that are new here, and with "all" also those that are gone. `keys`:
    * where rows take the places of others. */
@@ -18,6 +22,8 @@ export class Table implements Rows {
     private readonly keys?: readonly string[],
   ) {
     this.length = columns.channel.length;
+    this.voices = voicesOf(columns);
+    this.isStereo = columns.channel.some((channel) => channel > 0);
   }
 
   at(index: number): Row {
@@ -56,6 +62,14 @@ export class Table implements Rows {
     return Math.max(0, lastBefore(this.columns.start, seconds));
   }
 
+  /** The word at a second, or where there is none the first one after it; null behind the last. */
+  placeAt(seconds: number): Place | null {
+    const [sounding] = this.soundingAt(seconds);
+    if (sounding) return sounding;
+    const row = lastBefore(this.columns.start, seconds) + 1;
+    return row < this.length ? { row, word: 0 } : null;
+  }
+
   /** Between two words the one before sounds on, so that the mark does not flicker. */
   private wordAt(row: number, seconds: number): number {
     const { wordStart, firstWord } = this.columns;
@@ -64,14 +78,23 @@ export class Table implements Rows {
     return lastBefore(words, seconds + 0.005); // single precision rounds a start upwards at times
   }
 
+  /** The colour of a row's speaker: of a channel's where nobody on it is told apart. */
+  voiceAt(index: number): number {
+    const { channel, speaker, speakers } = this.columns;
+    const who = speaker[index] ?? NOBODY;
+    if (who !== NOBODY) return this.voices[who] ?? NOBODY;
+    return speakers.length === 0 || this.isStereo ? (channel[index] ?? 0) : NOBODY;
+  }
+
   private made(index: number): Row {
-    const { words, ...segment } = segmentAt(this.columns, index);
+    const { words, sentiment: _, ...segment } = segmentAt(this.columns, index);
     return {
       ...segment,
+      voice: this.voiceAt(index),
       key: this.keyAt(index),
       hand: this.hand,
-      words: words.map(({ mark, text, start, end, probability = null }): Word => {
-        const word = { text, start, end, probability };
+      words: words.map(({ mark, text, start, end, probability = null, redacted = null }): Word => {
+        const word = { text, start, end, probability, redacted };
         if (mark === ADDED && this.marked !== "none") return { ...word, mark: "added" };
         return mark === REMOVED ? { ...word, mark: "removed" } : word;
       }),

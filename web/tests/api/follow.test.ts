@@ -78,6 +78,15 @@ function last(): FakeSource {
 }
 
 describe("follow", () => {
+  it("passes alerts on", async () => {
+    const end = follow("c", to);
+    await settled();
+    const alert = { type: "alert", event: 2, rule: "r", category: "c", suggestion: "s", at: 1 };
+    last().say("alert", alert);
+    expect(heard).toEqual([alert]);
+    end();
+  });
+
   it("tells captions until the canonical transcript stands", async () => {
     follow("c", to);
     await settled();

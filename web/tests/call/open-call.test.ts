@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiError } from "../../src/api/problem";
 import type { Call } from "../../src/api/types";
 import type { ReadTranscript } from "../../src/words/reader";
 import { columns, segment } from "../words/making";
@@ -129,6 +130,69 @@ describe("an open call", () => {
     expect(open.gone.value).toBe(true);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked).toHaveBeenCalledTimes(1);
+    open.close();
+  });
+
+  it("reads what the call is worth, once for each canonical transcript", async () => {
+    call = { ...call, status: "done", canonical_revision: "r" };
+    answer = () => Response.json({ ...call, lead: { score: 64 } });
+    const open = new OpenCall("c");
+    await open.open();
+    await settle();
+    expect(open.worth.found.value?.lead?.score).toBe(64);
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(requests(/insights/)).toBe(1);
+    call = { ...call, canonical_revision: "r2" };
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(requests(/insights/)).toBe(2);
+    open.close();
+  });
+
+  it("can be read where nothing is known of it, and asks again", async () => {
+    call = { ...call, status: "done", canonical_revision: "r" };
+    const error = { code: "transcript_not_ready", message: "m", hint: "h", retryable: true };
+    asked.mockImplementation(async (url) => {
+      if (String(url).includes("insights")) return Response.json({ error }, { status: 404 });
+      return answer();
+    });
+    const open = new OpenCall("c");
+    await open.open();
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(open.problem.value).toBeNull();
+    expect(open.table.value?.length).toBe(1);
+    expect(requests(/insights/)).toBe(2);
+    open.close();
+  });
+
+  it("says why a text is withheld, and does not ask for it again and again", async () => {
+    call = { ...call, status: "done", canonical_revision: "r" };
+    const problem = { code: "redaction_unavailable", message: "m", hint: "h", retryable: false };
+    readTranscript.mockRejectedValue(new ApiError(problem, 503));
+    const open = new OpenCall("c");
+    await open.open();
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(open.refused.value?.message).toBe("m");
+    expect(open.problem.value).toBeNull();
+    expect(readTranscript).toHaveBeenCalledTimes(1);
+    open.close();
+  });
+
+  it("asks for a recording that was withheld when there is another transcript", async () => {
+    call = { ...call, has_recording: true, length_s: 3 };
+    const open = new OpenCall("c");
+    await open.open();
+    await settle();
+    const problem = { code: "redaction_unavailable", message: "m", hint: "h", retryable: false };
+    const player = open.player.value;
+    if (!player) throw new Error("expected a player");
+    player.withheld.value = new ApiError(problem, 503);
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(player.withheld.value).not.toBeNull(); // nothing has changed
+    call = { ...call, status: "done", canonical_revision: "r" };
+    FakeSource.made[0]?.say("status", status("done"));
+    await settle();
+    expect(player.withheld.value).toBeNull();
+    expect(player.version.value).toBe(1);
     open.close();
   });
 });

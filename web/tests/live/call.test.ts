@@ -66,6 +66,12 @@ function takeAll(): void {
 const upTo = (count: number) => Array.from({ length: count }, (_, value) => value);
 
 describe("a live call", () => {
+  it("passes alerts on", async () => {
+    await opened("alerted");
+    server.last.say({ type: "alert", event: 1, rule: "r", category: "c", suggestion: "s", at: 1 });
+    expect(kinds).toEqual(["alert"]);
+  });
+
   it("is over when the server says so, and not before all was sent", async () => {
     const call = await opened("a");
     expect(call.state.value).toBe("live");

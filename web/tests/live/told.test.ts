@@ -35,4 +35,13 @@ describe("what a screen reader is told", () => {
     const canonical = new Table(columns(segment("one", 0), segment("two", 5)), "canonical");
     expect(told.fresh(canonical)).toEqual([]);
   });
+
+  it("is what kind of thing was removed, and no brackets", () => {
+    const captions = new Captions();
+    const text = "my number is [PHONE] thanks";
+    captions.heard({ type: "final", event: 1, ...at(0, 0), text, words: [] });
+    expect(new Told().fresh(captions.rows.value)).toEqual([
+      "my number is phone number, removed thanks",
+    ]);
+  });
 });

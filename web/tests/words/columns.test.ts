@@ -19,6 +19,7 @@ const word = fc.record({
   end: seconds,
   probability: fc.constantFrom(null, 0, 0.25, 1),
   mark: fc.constantFrom(0, 1, 2),
+  redacted: fc.constantFrom(null, null, "phone", "cvv"),
 });
 const segments: fc.Arbitrary<TimedSegment[]> = fc.array(
   fc.record({
@@ -28,6 +29,7 @@ const segments: fc.Arbitrary<TimedSegment[]> = fc.array(
     end: seconds,
     spaced: fc.boolean(),
     failed: fc.boolean(),
+    sentiment: fc.constantFrom(null, -1, 0, 0.5),
     words: fc.array(word, { maxLength: 6 }),
   }),
   { maxLength: 8 },
@@ -61,6 +63,13 @@ describe("segmentOf", () => {
     const { words } = segmentOf(body);
     expect(words.map(({ text }) => text)).toEqual(["good", "morning", "to", "you"]);
     expect(words.map(({ start }) => start)).toEqual([10, 10.5, 11, 11.5]);
+  });
+
+  it("sees what was removed where words have no times of their own", () => {
+    const { words } = segmentOf({ ...body, text: "call [PHONE-3f9a2c], please" });
+    expect(words.map(({ redacted }) => redacted)).toEqual([null, "phone", null]);
+    const withheld = segmentOf({ ...body, text: "[WITHHELD]" });
+    expect(withheld.words).toMatchObject([{ text: "[WITHHELD]", redacted: "withheld" }]);
   });
 
   it("sees whether the script sets spaces", () => {

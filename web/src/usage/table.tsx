@@ -1,0 +1,105 @@
+import { Icon } from "../ui/icon";
+import { save } from "../ui/save";
+import { hours, money } from "./amounts";
+import type { Used } from "./asking";
+import { byDay, type Line, type Sums } from "./model";
+import { dayWords, type Measure } from "./range";
+
+/** Every number that the chart is made of, the last day first. */
+export function UsageTable({ used, measure }: { used: Used; measure: Measure }) {
+  const { currency, split, total } = used;
+  return (
+    <div class="usage-table sheet">
+      <table class="number">
+        <caption class="unseen">
+          Usage by day and {split}, in {currency || "no currency"}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Day</th>
+            <th scope="col">{split === "pass" ? "Pass" : "Engine"}</th>
+            <th scope="col">Audio</th>
+            <th scope="col">Compute</th>
+            <th scope="col">Cost</th>
+            <th scope="col">Calls</th>
+            <th scope="col">Attempts</th>
+          </tr>
+        </thead>
+        <tbody>
+          {byDay(used.lines, measure).map(([day, lines]) => (
+            <DayRows key={day} day={day} lines={lines} currency={currency} />
+          ))}
+        </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row" colSpan={2}>
+              In all
+            </th>
+            <Cells sums={total} currency={currency} />
+          </tr>
+        </tfoot>
+      </table>
+    </div>
+  );
+}
+
+interface DayProps {
+  day: string;
+  lines: Line[];
+  currency: string;
+}
+
+function DayRows({ day, lines, currency }: DayProps) {
+  return (
+    <>
+      {lines.map((line, at) => (
+        <tr key={line.name} class={at === 0 ? "new-day" : undefined}>
+          {at === 0 && (
+            <th scope="rowgroup" rowSpan={lines.length}>
+              {dayWords(day, "weekday")}
+            </th>
+          )}
+          <td>{line.name}</td>
+          <Cells sums={line} currency={currency} />
+        </tr>
+      ))}
+    </>
+  );
+}
+
+function Cells({ sums, currency }: { sums: Sums; currency: string }) {
+  return (
+    <>
+      <td>{hours(sums.audio_s)}</td>
+      <td>{hours(sums.compute_s)}</td>
+      <td>{money(sums.cost, currency)}</td>
+      <td>{sums.passes.toLocaleString()}</td>
+      <td>{sums.attempts.toLocaleString()}</td>
+    </>
+  );
+}
+
+export function SaveCsv({ used }: { used: Used }) {
+  const name = `usage-${used.from}-${used.to}.csv`;
+  return (
+    <button type="button" class="button" onClick={() => save(name, csvOf(used))}>
+      <Icon name="download" /> Save as CSV
+    </button>
+  );
+}
+
+/** For spreadsheets (RFC 4180): exact numbers, in seconds and in the currency. */
+export function csvOf({ lines, split, currency }: Used): string {
+  const head = ["day", split, "audio_s", "compute_s", `cost_${currency}`, "passes", "attempts"];
+  const rows = lines.map(({ day, name, audio_s, compute_s, cost, passes, attempts }) =>
+    [day, name, audio_s, compute_s, cost, passes, attempts].map(cell),
+  );
+  return [head.map(cell), ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+}
+
+/** A text that begins like a formula would be one to a spreadsheet. */
+function cell(value: string | number): string {
+  if (typeof value === "number") return String(value);
+  const safe = /^[=+\-@\t]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

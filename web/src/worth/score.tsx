@@ -1,0 +1,81 @@
+import { percent } from "../ui/format";
+import type { Lead, Reason } from "./insights";
+import { type Jump, Times } from "./jump";
+import { points } from "./mood";
+
+/** The lead score with what speaks for it and against it. */
+export function Score({ lead, jump }: { lead: Lead; jump: Jump }) {
+  const score = Math.round(lead.score);
+  const [pro, contra] = [
+    lead.reasons.filter((reason) => (reason.points ?? 0) >= 0),
+    lead.reasons.filter((reason) => (reason.points ?? 0) < 0),
+  ];
+  return (
+    <section aria-labelledby="worth-score">
+      <h2 id="worth-score">Lead score</h2>
+      <div class="score">
+        <p class="score-number">
+          <strong>{score}</strong> <span class="quiet">of 100</span>
+        </p>
+        <meter min={0} max={100} value={score} aria-label="Lead score" />
+      </div>
+      <Meaning lead={lead} />
+      {lead.reasons.length > 0 ? (
+        <ul class="reasons">
+          {[...byWeight(pro), ...byWeight(contra)].map((reason) => (
+            <ReasonLine key={`${reason.rule} ${reason.points}`} reason={reason} jump={jump} />
+          ))}
+        </ul>
+      ) : (
+        <p class="small quiet">No rule spoke for it or against it.</p>
+      )}
+      <Unjudged rules={lead.unjudged} />
+    </section>
+  );
+}
+
+/** What the number says, and what it does not. */
+function Meaning({ lead }: { lead: Lead }) {
+  if (!lead.calibrated) {
+    return (
+      <p class="uncalibrated small">
+        <strong>Uncalibrated.</strong> It puts calls in an order; it is not a probability.
+      </p>
+    );
+  }
+  if (lead.probability === null) return <p class="small">Calibrated on past outcomes.</p>;
+  return (
+    <p class="small">
+      Calibrated: of past calls like this, {percent(lead.probability, 0)} came to a good outcome.
+    </p>
+  );
+}
+
+function ReasonLine({ reason, jump }: { reason: Reason; jump: Jump }) {
+  const { rule, points: worth, times, value } = reason;
+  return (
+    <li>
+      <span class={`worth-points number ${(worth ?? 0) < 0 ? "against" : "for"}`}>
+        {worth === null ? "" : points(worth)}
+      </span>
+      <span>
+        {rule} {value !== null && <span class="quiet">({shown(value)}) </span>}
+        <Times times={times} of={rule} jump={jump} />
+      </span>
+    </li>
+  );
+}
+
+/** Rules that could not be tried say so: that one did not fire means less than it seems. */
+export function Unjudged({ rules }: { rules: readonly string[] }) {
+  if (rules.length === 0) return null;
+  return <p class="small quiet">Could not be judged: {rules.join(", ")}.</p>;
+}
+
+function shown(value: number | string): string {
+  return typeof value === "number" ? String(Math.round(100 * value) / 100) : value;
+}
+
+function byWeight(reasons: readonly Reason[]): Reason[] {
+  return reasons.toSorted((a, b) => Math.abs(b.points ?? 0) - Math.abs(a.points ?? 0));
+}
