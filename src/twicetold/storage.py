@@ -70,7 +70,7 @@ def language_key(key: CallKey, content: str, plan: str, channel: int) -> str:
 
 def stage_key(key: CallKey, content: str, plan: str, stage: str, settings: str) -> str:
     """What a stage of enrichment made of it; ``settings`` names what that depends on besides."""
-    return f"{checkpoints_prefix(key)}{content[:32]}/{plan}/{stage}-{settings}.json"
+    return f"{checkpoints_prefix(key)}{content[:32]}/{plan}/{stage}-{settings}.z"
 
 
 def redacted_key(key: CallKey) -> str:

@@ -178,6 +178,19 @@ class OutboxContract:
         await claimed[0].delivered(200)
         assert (await rig.claim()).endpoint.tenant == claimed[0].endpoint.tenant
 
+    async def test_an_endpoint_that_fails_has_one_on_its_way(self, rig: Rig) -> None:
+        await rig.endpoint()
+        for number in range(4):
+            await rig.emit(f"evt_{number}")
+        first, second = await rig.claim(), await rig.claim()
+        await first.failed("it answered 500", 500, first.delivery.created_at + 1000.0)
+        assert await rig.nothing_due()  # the second is still on its way
+        await second.failed("it answered 500", 500, first.delivery.created_at + 1000.0)
+        third = await rig.claim()
+        assert await rig.nothing_due()
+        await third.delivered(200)
+        assert await rig.claim_if_due() is not None
+
     # --- failures ---------------------------------------------------------------
 
     async def test_a_failed_attempt_is_due_again_when_it_was_said(self, rig: Rig) -> None:

@@ -13,7 +13,7 @@ from tests.servers.chat import MODEL, ChatServer
 from tests.servers.speaking import KEY
 
 from twicetold.config import Settings
-from twicetold.enrich.steps import Facts, Known
+from twicetold.enrich.steps import Facts, Known, Packed
 from twicetold.errors import SettingError
 from twicetold.speech.transcript import Segment, Word
 from twicetold.tenants import Tenants
@@ -55,19 +55,20 @@ async def made(folder: Path, told: dict[str, str], **settings: object) -> AsyncI
 
 
 async def enriched(found: Enrichers, tenant: str = "acme") -> Known:
-    known = CALL
+    packed = Packed.of(CALL)
     enriching = found.batch(tenant, "en")
     assert enriching.apply is not None
     for step in enriching.steps:
-        known = await enriching.apply(step, known, FACTS)
-    return known
+        packed = await enriching.apply(step, packed, FACTS)
+    return packed.unpack()
 
 
 async def test_metrics_and_sentiment_are_there_for_everybody(tmp_path):
     async with made(tmp_path, {}) as found:
         known = await enriched(found)
         assert not found.batch("acme", "en").cover
-    assert set(known.insights) == {"metrics", "sentiment"}
+    assert set(known.insights) == {"speakers", "metrics", "sentiment"}
+    assert [each.speaker for each in known.segments] == ["agent", "customer"] * 2
     assert known.segments[3].text == CALL.segments[3].text
     assert known.segments[1].sentiment is not None
 
@@ -91,7 +92,8 @@ async def test_all_that_a_tenant_wants(tmp_path):
 
 
 async def test_none_of_it(tmp_path):
-    async with made(tmp_path, {"sentiment": "none", "redact": "none"}, redact="all") as found:
+    told = {"sentiment": "none", "redact": "none", "speakers": "none"}
+    async with made(tmp_path, told, redact="all") as found:
         known = await enriched(found)
     assert set(known.insights) == {"metrics"}
 
@@ -117,6 +119,8 @@ async def test_a_tenants_broken_rules_cost_nobody_else_anything(tmp_path):
         {"rules": "/nowhere/rules.yaml"},
         {"lead_rubric": "/nowhere/rubric.yaml"},
         {"sentiment": "llm"},
+        {"speakers": "by_magic"},
+        {"speakers": "sherpa"},
         {"llm_url": "http://127.0.0.1:1/v1"},
     ],
 )

@@ -7,24 +7,27 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.integration.batch_world import KEY, RATE, World, a_world, wav
+from tests.unit.batch.doubles import interleaved
 
 from twicetold.batch.enriching import Enriching
 from twicetold.batch.originals import Originals
 from twicetold.config import Settings
 from twicetold.engines.counter import render
 from twicetold.enrich.apart import Apart
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.attributing import NameSpeakers
+from twicetold.enrich.steps import Facts, Known, Packed, Step, apply_packed
 from twicetold.errors import EnrichmentFailed, RedactionUnavailable
 from twicetold.queue import Job, JobState
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Word
+from twicetold.speech.turns import Turn
 from twicetold.storage import local_path, redacted_key
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Status, Version
@@ -34,6 +37,7 @@ from twicetold.wiring.enriching import enrichers
 pytestmark = pytest.mark.integration
 
 FACTS = Facts("en", 10.0, 1)
+NOTHING_SAID = Packed.of(Known(()))
 
 
 @dataclass(frozen=True)
@@ -100,28 +104,28 @@ def apart() -> AsyncIterator[Apart]:
 
 
 async def test_steps_are_applied_in_another_process_that_stays(apart):
-    first = await apart.apply(Tells(), Known(()), FACTS)
-    second = await apart.apply(Tells(), Known(()), FACTS)
+    first = await apart.apply(Tells(), NOTHING_SAID, FACTS)
+    second = await apart.apply(Tells(), NOTHING_SAID, FACTS)
     assert first.insights["process"] == second.insights["process"] != os.getpid()
 
 
 async def test_an_error_comes_across_as_it_is(apart):
     refusal = RedactionUnavailable("No recognisers for tlh.", "Learn it.")
     with pytest.raises(RedactionUnavailable) as caught:
-        await apart.apply(TakesSevens(error=refusal), Known(()), FACTS)
+        await apart.apply(TakesSevens(error=refusal), NOTHING_SAID, FACTS)
     assert caught.value.to_dict() == refusal.to_dict()
 
 
 async def test_a_process_that_dies_is_replaced_and_a_deadly_step_given_up(apart):
     with pytest.raises(EnrichmentFailed, match="tells died 2 times"):
-        await apart.apply(Tells(kill=True), Known(()), FACTS)
-    known = await apart.apply(Tells(), Known(()), FACTS)
+        await apart.apply(Tells(kill=True), NOTHING_SAID, FACTS)
+    known = await apart.apply(Tells(), NOTHING_SAID, FACTS)
     assert "process" in known.insights
 
 
 async def test_closing_ends_it_in_the_middle_of_a_step(apart):
-    process = (await apart.apply(Tells(), Known(()), FACTS)).insights["process"]
-    running = asyncio.create_task(apart.apply(Tells(sleep_s=30.0), Known(()), FACTS))
+    process = (await apart.apply(Tells(), NOTHING_SAID, FACTS)).insights["process"]
+    running = asyncio.create_task(apart.apply(Tells(sleep_s=30.0), NOTHING_SAID, FACTS))
     await asyncio.sleep(0.2)
     apart.close()
     await until_gone(process)
@@ -133,11 +137,10 @@ async def test_it_does_not_outlive_a_killed_server(tmp_path):
     script = tmp_path / "server.py"
     script.write_text(
         "import asyncio, time\n"
-        "from tests.integration.test_enrichment import FACTS, Tells\n"
+        "from tests.integration.test_enrichment import FACTS, NOTHING_SAID, Tells\n"
         "from twicetold.enrich.apart import Apart\n"
-        "from twicetold.enrich.steps import Known\n"
         "async def main():\n"
-        "    known = await Apart().apply(Tells(), Known(()), FACTS)\n"
+        "    known = await Apart().apply(Tells(), NOTHING_SAID, FACTS)\n"
         "    print(known.insights['process'], flush=True)\n"
         "    time.sleep(60)\n"
         "if __name__ == '__main__':\n"
@@ -279,7 +282,7 @@ async def test_an_original_stays_until_its_words_are_published(world):
 
 # --- stopped in a stage, and gone on with ------------------------------------------------------
 
-STAGES = ("redact", "metrics", "sentiment", "rules", "lead")
+STAGES = ("speakers", "redact", "metrics", "sentiment", "rules", "lead")
 
 
 async def made_of(world: World, job: Job, enriching: Enriching) -> tuple[object, ...]:
@@ -317,18 +320,18 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
         names: list[str] = []
         reached = asyncio.Event()
 
-        async def deadly(step: Step, known: Known, facts: Facts) -> Known:
+        async def deadly(step: Step, packed: Packed, facts: Facts) -> Packed:
             names.append(step.name)
             if step.name == stage and names.count(stage) == 1:
                 reached.set()
                 await asyncio.Event().wait()
             assert enriching.apply is not None
-            return await enriching.apply(step, known, facts)
+            return await enriching.apply(step, packed, facts)
 
         job = world.record(sound, CallKey("acme", "call-2"))
         await world.begin(job.key)
         await world.queue.submit(job)
-        dying = Enriching(enriching.steps, deadly, enriching.cover)
+        dying = Enriching(enriching.steps, deadly, enriching.cover, enriching.diarizer)
         async with world.worker(enriching=lambda tenant, language: dying), asyncio.timeout(40):
             await reached.wait()
         async with world.worker(enriching=lambda tenant, language: dying):
@@ -336,3 +339,74 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     assert names == [*STAGES[: STAGES.index(stage) + 1], *STAGES[STAGES.index(stage) :]]
     assert await found_of(world, job) == undisturbed
     assert undisturbed[3] == [(1, round(len(render(0, 30, RATE)) / 2 / RATE, 3))]
+
+
+# --- who speaks -----------------------------------------------------------------------------
+
+
+class Alternates:
+    """Stands in for a diarizer: somebody else speaks each second, and it counts what it hears."""
+
+    name = "alternates"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.heard_s, self.finished, self._error = 0.0, False, error
+
+    def start(self, rate: int) -> Alternates:
+        self._rate = rate
+        return self
+
+    def accept(self, pcm: bytes, speech: Sequence[float] = ()) -> None:
+        if self._error is not None and self.heard_s > 2:
+            raise self._error
+        self.heard_s += len(pcm) / 2 / self._rate
+
+    def finish(self) -> list[Turn]:
+        self.finished = True
+        seconds = range(int(self.heard_s) + 1)
+        return [Turn(float(at), at + 1.0, str(at % 2 + 1)) for at in seconds]
+
+
+async def spoken_by(world: World, sound: bytes, channels: int, diarizer: Alternates):
+    async def here(step: Step, packed: Packed, facts: Facts) -> Packed:
+        return apply_packed(step, packed, facts)
+
+    enriching = Enriching((NameSpeakers("alternates"),), here, diarizer=diarizer)
+    await world.begin()
+    await world.queue.submit(world.record(wav(sound, channels)))
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    segments = [one async for one in world.transcripts.segments(KEY, Version.CANONICAL)]
+    return segments, await world.transcripts.insights(KEY)
+
+
+async def test_voices_on_one_channel_are_told_apart(world):
+    diarizer, sound = Alternates(), render(0, 40, RATE)
+    segments, insights = await spoken_by(world, sound, 1, diarizer)
+    assert diarizer.heard_s == pytest.approx(len(sound) / 2 / RATE)
+    assert insights["speakers"]["method"] == "alternates"
+    assert [int(word.text) for each in segments for word in each.words] == list(range(40))
+    assert len({each.speaker for each in segments}) == 2
+    assert len(segments) > 5
+
+
+async def test_channels_that_differ_are_people_of_their_own(world):
+    diarizer = Alternates()
+    sound = interleaved(render(0, 20, RATE), bytes(2 * 5000) + render(500, 20, RATE))
+    segments, insights = await spoken_by(world, sound, 2, diarizer)
+    assert not diarizer.finished
+    assert insights["speakers"]["method"] == "channels"
+    assert len({(each.channel, each.speaker) for each in segments}) == 2
+
+
+async def test_the_same_sound_on_both_channels_is_told_apart_by_voice(world):
+    sound = render(0, 20, RATE)
+    _, insights = await spoken_by(world, interleaved(sound, sound), 2, Alternates())
+    assert insights["speakers"]["method"] == "alternates"
+
+
+async def test_a_diarizer_that_fails_costs_the_words_nothing(world):
+    broken = Alternates(ValueError("of no use"))
+    segments, insights = await spoken_by(world, render(0, 30, RATE), 1, broken)
+    assert insights["failed_stages"] == [{"stage": "speakers", "code": "internal_error"}]
+    assert [int(word.text) for each in segments for word in each.words] == list(range(30))

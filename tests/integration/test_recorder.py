@@ -37,6 +37,9 @@ from twicetold.storage import local_path, recording_key
 from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.sqlite import SqliteTranscripts
 from twicetold.transcripts.usage import UsageFilter, UsageGroup
+from twicetold.webhooks import FAILED
+from twicetold.webhooks.announcing import CallAnnouncer
+from twicetold.webhooks.sqlite import SqliteOutbox
 
 pytestmark = pytest.mark.integration
 
@@ -276,11 +279,18 @@ async def test_a_call_that_cannot_be_recorded_fails_alone_and_holds_nothing_up(
         await to.sessions.create(record(), 10)
         for delivery in log_of(2):
             await to.broker.publish(Topic.AUDIO, KEY, delivery.value)
-        running = asyncio.create_task(Recorder(to, abandon_after_s=60).run())
+        outbox = SqliteOutbox(tmp_path / "webhooks.sqlite3")
+        await outbox.add(KEY.tenant, "https://example.com/", [FAILED])
+        announcer = CallAnnouncer(outbox, to.transcripts)
+        recorder = Recorder(to, abandon_after_s=60, announcer=announcer)
+        running = asyncio.create_task(recorder.run())
         async with asyncio.timeout(20):
             while (call := await to.transcripts.call(KEY)) is None or call.status != "failed":
                 await asyncio.sleep(0.02)
         assert call.error_code == "recording_failed"
+        event = (await outbox.claim()).delivery.event
+        assert (event.type, event.data["error"]["code"]) == (FAILED, "recording_failed")
+        await outbox.aclose()
         assert tries == 3
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -13,13 +13,15 @@ from tests.integration.api_harness import Api, error_of, running_api
 from tests.integration.batch_world import KEY, RATE, SETTINGS, World, a_world, wav
 from tests.unit.batch.doubles import CountedEngine
 
+from twicetold.config import Settings
 from twicetold.engines import Sound
 from twicetold.engines.counter import render
-from twicetold.errors import EngineFailed
+from twicetold.errors import EngineFailed, SettingError
 from twicetold.queue import JobState
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Hypothesis
 from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsageLine
+from twicetold.wiring.opening import carriers
 
 pytestmark = pytest.mark.integration
 
@@ -198,3 +200,20 @@ async def test_groups_are_told_in_the_order_asked_for(api: Api) -> None:
         "model": "",
         "device": "cpu",
     }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"prices": "parakete=1/audio_min"}, "parakete"),
+        ({"prices": "parakeet=1/hour"}, "1/hour"),
+        ({"webhook_networks": "10.0.0.1/8"}, "10.0.0.1/8"),
+    ],
+)
+async def test_a_mistake_in_a_setting_ends_the_start(
+    tmp_path: Path, wrong: dict[str, str], named: str
+) -> None:
+    settings = Settings(data_dir=tmp_path, live_engine="counter", batch_engine="counter", **wrong)
+    with pytest.raises(SettingError, match=named):
+        async with carriers(settings):
+            pass

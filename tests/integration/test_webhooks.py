@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.batch_world import RATE, SETTINGS, World, a_world, wav
-from tests.integration.webhook_receiver import dripping, never, receiving, status
+from tests.integration.webhook_receiver import dripping, flooding, never, receiving, status
 from tests.unit.batch.doubles import CountedEngine
 
 from twicetold.engines.counter import render
@@ -202,6 +202,7 @@ async def test_a_body_without_end_is_not_read(hooks: Hooks) -> None:
     [
         (never, "no answer within 0.4 s"),
         (dripping(b"HTTP/1.1 200 OK\r\nX-Slow: "), "no answer within 0.4 s"),
+        (flooding, "the connection failed"),
         (dripping(b"220 smtp.example.com ESMTP\r\n\r\n"), "the connection failed"),
     ],
 )

@@ -41,6 +41,14 @@ def dripping(head: bytes) -> Answer:
     return answer
 
 
+async def flooding(writer: asyncio.StreamWriter) -> None:
+    """Headers without end, as fast as they are taken."""
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X-More: " + b"x" * 60_000 + b"\r\n")
+        await writer.drain()
+
+
 @dataclass(frozen=True)
 class Request:
     """What came, with its headers in lower case."""

@@ -170,6 +170,29 @@ async def test_read_cannot_write(db: Database) -> None:
     assert await db.read(numbers) == []
 
 
+async def test_what_is_read_apart_keeps_no_other_reader_waiting(db: Database) -> None:
+    await db.write(note(1))
+    gate = Gate()
+
+    def slowly(connection: sqlite3.Connection) -> list[int]:
+        before = numbers(connection)
+        gate(connection)
+        assert numbers(connection) == before  # the same state from first to last
+        return before
+
+    reading = asyncio.create_task(db.read_apart(slowly))
+    async with asyncio.timeout(PATIENCE_S):
+        while not gate.entered.is_set():
+            await asyncio.sleep(0.001)
+        await db.write(note(2))
+        assert await db.read(numbers) == [1, 2]
+        gate.opened.set()
+        assert await reading == [1]
+    with pytest.raises(Unavailable):
+        await db.read_apart(note(3))
+    assert await db.read_apart(numbers) == [1, 2]
+
+
 async def test_read_keeps_one_state_while_others_write(db: Database) -> None:
     await db.write(note(1))
     gate = Gate()

@@ -15,7 +15,7 @@ from obstore.store import LocalStore
 
 from twicetold.batch.chunking import Chunk
 from twicetold.batch.tongues import FoundLanguage
-from twicetold.enrich.steps import Known
+from twicetold.enrich.steps import Packed
 from twicetold.errors import CallDeleted, DiskFull, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
@@ -96,9 +96,9 @@ class Checkpoints(Protocol):
 
     async def save_language(self, channel: int, found: FoundLanguage) -> None: ...
 
-    async def load_stage(self, stage: str, settings: str) -> Known | None: ...
+    async def load_stage(self, stage: str, settings: str) -> Packed | None: ...
 
-    async def save_stage(self, stage: str, settings: str, known: Known) -> None: ...
+    async def save_stage(self, stage: str, settings: str, made: Packed) -> None: ...
 
 
 @dataclass(slots=True)
@@ -120,10 +120,10 @@ class KeptChunks:
     async def save_language(self, channel: int, found: FoundLanguage) -> None:
         self._languages[channel] = found
 
-    async def load_stage(self, stage: str, settings: str) -> Known | None:
+    async def load_stage(self, stage: str, settings: str) -> Packed | None:
         return None
 
-    async def save_stage(self, stage: str, settings: str, known: Known) -> None:
+    async def save_stage(self, stage: str, settings: str, made: Packed) -> None:
         """Not kept: whoever wants it has it."""
 
 
@@ -163,14 +163,13 @@ class StoredCheckpoints:
         path = language_key(self._key, self._content, self._plan, channel)
         await self._save(path, found.to_json())
 
-    async def load_stage(self, stage: str, settings: str) -> Known | None:
+    async def load_stage(self, stage: str, settings: str) -> Packed | None:
         path = stage_key(self._key, self._content, self._plan, stage, settings)
-        return await self._load(path, lambda body: Known.from_dict(json.loads(body)))
+        return await self._load(path, Packed.from_bytes)
 
-    async def save_stage(self, stage: str, settings: str, known: Known) -> None:
+    async def save_stage(self, stage: str, settings: str, made: Packed) -> None:
         path = stage_key(self._key, self._content, self._plan, stage, settings)
-        body = await asyncio.to_thread(lambda: json.dumps(known.to_dict(), ensure_ascii=False))
-        await self._save(path, body.encode())
+        await self._save(path, made.body)
 
     async def _load(self, path: str, parsed: Callable[[bytes], Kept]) -> Kept | None:
         try:

@@ -41,7 +41,8 @@ class CoverSound:
         known, facts = transcript.known, transcript.facts
         assert known is not None, "redaction comes first"
         assert facts is not None
-        spans = spans_to_cover(known.insights.get("removed", ()), known.segments, facts)
+        segments = () if facts.word_times else tuple(known.segments())
+        spans = spans_to_cover(known.insights.get("removed", ()), segments, facts)
         decoding = await self._decoder.open_file(transcript.path)
         try:
             info = decoding.info

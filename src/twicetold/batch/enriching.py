@@ -5,34 +5,37 @@ for one that fails closed.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.speakers import Diarizer
+from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import TwicetoldError
-from twicetold.speech.transcript import Segment
 
 log = structlog.get_logger()
 
 FAILED = "failed_stages"
 
-Apply = Callable[[Step, Known, Facts], Awaitable[Known]]
+Apply = Callable[[Step, Packed, Facts], Awaitable[Packed]]
 
 
 @dataclass(frozen=True, slots=True)
 class Enriching:
     """What is made of a call's words, in order, and where that is computed. ``cover`` is what is
-    to be heard in place of personal data; "" where none is removed."""
+    to be heard in place of personal data; "" where none is removed. ``diarizer`` tells apart who
+    speaks on one channel; None where nobody does."""
 
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
+    diarizer: Diarizer | None = None
 
     @property
     def name(self) -> str:
@@ -54,24 +57,26 @@ class Enrich:
 
     async def run(self, transcript: Transcript) -> None:
         """Raises what a step that fails closed raises."""
-        known = Known(tuple([segment async for segment in transcript.segments()]))
+        failed = {FAILED: transcript.failed_stages} if transcript.failed_stages else {}
+        known = await Packed.gather(transcript.segments(), failed)
         facts = transcript.facts = Facts(
             _language_of(transcript),
             transcript.length_s,
             transcript.channels,
             self._info.time_error_s,
             self._info.word_times,
+            transcript.turns,
         )
         trail = ""
         for step in self._enriching.steps:
             # What a step makes of it depends on all that came before.
             trail = hashlib.sha256(f"{trail}/{step.name}/{step.settings}".encode()).hexdigest()[:16]
             known = await self._one(transcript, step, trail, known, facts)
-        transcript.known = replace(known, segments=_numbered(known))
+        transcript.known = known
 
     async def _one(
-        self, transcript: Transcript, step: Step, trail: str, known: Known, facts: Facts
-    ) -> Known:
+        self, transcript: Transcript, step: Step, trail: str, known: Packed, facts: Facts
+    ) -> Packed:
         kept = await transcript.checkpoints.load_stage(step.name, trail)
         if kept is not None:
             return kept
@@ -85,7 +90,7 @@ class Enrich:
             # Without the message of a foreign error, which may quote anything.
             log.warning("stage_left_out", stage=step.name, code=code, error=type(error).__name__)
             failed = [*known.insights.get(FAILED, ()), {"stage": step.name, "code": code}]
-            return known.with_insight(FAILED, failed)
+            return await asyncio.to_thread(known.with_insight, FAILED, failed)
         await transcript.checkpoints.save_stage(step.name, trail, made)
         return made
 
@@ -94,7 +99,3 @@ def _language_of(transcript: Transcript) -> str:
     """Of all channels; ``mul`` (ISO 639-2) where they were found to speak different ones."""
     found = set(transcript.languages.values()) if transcript.language == "auto" else set()
     return transcript.language if not found else found.pop() if len(found) == 1 else "mul"
-
-
-def _numbered(known: Known) -> tuple[Segment, ...]:
-    return tuple(replace(each, number=n) for n, each in enumerate(known.segments, 1))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from twicetold.batch.chunking import Chunk, ChunkingSettings, ChunkPlanner
+from twicetold.batch.diarizing import ByVoice
 from twicetold.engines import ActivityState, VoiceActivity
 from twicetold.media.dual_mono import same_sound
 
@@ -19,9 +20,18 @@ class Listener:
     """
 
     def __init__(
-        self, activity: VoiceActivity, rate: int, channels: int, settings: ChunkingSettings
+        self,
+        activity: VoiceActivity,
+        rate: int,
+        channels: int,
+        settings: ChunkingSettings,
+        by_voice: ByVoice | None = None,
     ) -> None:
-        """Raises UnsupportedRate."""
+        """``by_voice`` hears the first channel, until another turns out to differ from it. Raises
+        UnsupportedRate."""
+        self._by_voice = by_voice
+        if by_voice is not None:
+            by_voice.start(rate, activity.frame_s)
         self._rate, self._channels, self._activity = rate, channels, activity
         self._frame = activity.frame_samples(rate)
         self._block_bytes = round(rate / self._frame) * self._frame * 2 * channels
@@ -83,6 +93,8 @@ class Listener:
                 self._states[channel], self._padded(pcm)
             )
             self._states[channel] = state
+            if channel == 0 and self._by_voice is not None:
+                self._by_voice.hear(pcm, probabilities)
             chunks += planner.accept(pcm, probabilities)
         return chunks
 
@@ -94,6 +106,8 @@ class Listener:
         if same is not None:
             self._same = same
             self._ever_apart = self._ever_apart or not same
+            if self._ever_apart and self._by_voice is not None:
+                self._by_voice.drop()
 
     def _mute(self, channel: int, samples: int) -> list[Chunk]:
         """Everything that this channel says is heard on the other one."""

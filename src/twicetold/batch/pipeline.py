@@ -12,6 +12,7 @@ import structlog
 
 from twicetold.batch.checkpoints import KeptChunks
 from twicetold.batch.chunking import ChunkingSettings
+from twicetold.batch.diarizing import ByVoice, Diarize
 from twicetold.batch.enriching import NOTHING, Enrich, Enriching
 from twicetold.batch.places import EnginePlaces
 from twicetold.batch.plan import chunking_for, spoken_language
@@ -62,10 +63,14 @@ def stages(
     cover: Stage | None = None,
 ) -> list[Stage]:
     """The pass, in order. A later stage finds what those before it made."""
+    by_voice = ByVoice(enriching.diarizer) if enriching.diarizer is not None else None
+    chunking = chunking_for(settings, tools.engine.info)
     steps: list[Stage] = [
-        Decode(tools.decoder, tools.activity, chunking_for(settings, tools.engine.info)),
+        Decode(tools.decoder, tools.activity, chunking, by_voice),
         Transcribe(tools.engine, places, expected),
     ]
+    if by_voice is not None:
+        steps.append(Diarize(by_voice))
     if enriching.steps:
         steps.append(Enrich(enriching, tools.engine.info))
     if cover is not None:

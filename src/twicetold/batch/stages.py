@@ -11,6 +11,7 @@ import structlog
 
 from twicetold.batch.checkpoints import FinishedChunk
 from twicetold.batch.chunking import Chunk, ChunkingSettings
+from twicetold.batch.diarizing import ByVoice
 from twicetold.batch.learning import Learning
 from twicetold.batch.listening import Listener
 from twicetold.batch.places import EnginePlaces, Turn
@@ -33,9 +34,15 @@ class Decode:
     name = "decode"
 
     def __init__(
-        self, decoder: Decoder, activity: VoiceActivity, settings: ChunkingSettings
+        self,
+        decoder: Decoder,
+        activity: VoiceActivity,
+        settings: ChunkingSettings,
+        by_voice: ByVoice | None = None,
     ) -> None:
+        """``by_voice`` hears the first channel as well."""
         self._decoder, self._activity, self._settings = decoder, activity, settings
+        self._by_voice = by_voice
 
     async def run(self, transcript: Transcript) -> None:
         """Raises what is wrong with the recording's beginning: NotAudio, EmptyAudio, …"""
@@ -44,7 +51,9 @@ class Decode:
         info = decoding.info
         transcript.layout_channels = info.channels
         transcript.progress.total_s = info.length_s or 0.0
-        listener = Listener(self._activity, info.rate, info.channels, self._settings)
+        listener = Listener(
+            self._activity, info.rate, info.channels, self._settings, self._by_voice
+        )
         chunks = self._chunks(transcript, decoding, listener)
         transcript.resources.push_async_callback(chunks.aclose)
         transcript.chunks = chunks

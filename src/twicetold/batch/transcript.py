@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from twicetold.batch.checkpoints import Checkpoints, in_time_order
 from twicetold.batch.chunking import Chunk
-from twicetold.enrich.steps import Facts, Known
+from twicetold.enrich.steps import Facts, Packed
 from twicetold.speech.transcript import Segment
+from twicetold.speech.turns import Turn
 
 OnProgress = Callable[[float, float], None]
 
@@ -70,16 +71,18 @@ class Transcript:
     compute_s: float = 0.0  # of what the words are made of, whoever computed it
     spent_s: float = 0.0  # by this attempt, also on what came to nothing
     languages: dict[int, str] = field(default_factory=dict)  # by channel, where it was found out
+    turns: tuple[Turn, ...] = ()  # who speaks when, where that was to be found by voice
+    failed_stages: list[dict[str, str]] = field(default_factory=list)
     chunk_counts: dict[int, int] = field(default_factory=dict)  # by channel
     layout_channels: int = 1  # of the PCM; numbers of chunks count by it
-    known: Known | None = None  # once enrichment has been over it
+    known: Packed | None = None  # once enrichment has been over it
     facts: Facts | None = None  # by which it was
     resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     def segments(self) -> AsyncGenerator[Segment, None]:
         """All segments by start time, numbered from 1."""
         if self.known is not None:
-            return _each(self.known.segments)
+            return _numbered(self.known.segments())
         return in_time_order(self.checkpoints, list(self._numbers()))
 
     def _numbers(self) -> Iterator[Sequence[int]]:
@@ -88,6 +91,6 @@ class Transcript:
             yield range(channel, channel + count * step, step)
 
 
-async def _each(segments: Sequence[Segment]) -> AsyncGenerator[Segment, None]:
-    for segment in segments:
-        yield segment
+async def _numbered(segments: Iterable[Segment]) -> AsyncGenerator[Segment, None]:
+    for number, segment in enumerate(segments, 1):
+        yield replace(segment, number=number)

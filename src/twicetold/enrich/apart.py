@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.steps import Facts, Packed, Step, apply_packed
 from twicetold.errors import EnrichmentFailed
 
 log = structlog.get_logger()
@@ -37,9 +37,9 @@ class Apart:
         self._pool: ProcessPoolExecutor | None = None
         self._stop: Connection | None = None
 
-    async def apply(self, step: Step, known: Known, facts: Facts) -> Known:
+    async def apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         """What the step makes of it; see ``call``."""
-        return await self.call(step.name, step.apply, known, facts)
+        return await self.call(step.name, apply_packed, step, packed, facts)
 
     async def call(self, name: str, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work`` returns, which must be a function of a module, or a method of what can be

@@ -16,6 +16,7 @@ from twicetold.errors import (
     Conflict,
     SessionLost,
     TwicetoldError,
+    hint_of,
 )
 from twicetold.live.call_recorder import CallRecorder, Carriers
 from twicetold.live.dispatch import Dispatcher, Fate
@@ -29,11 +30,13 @@ from twicetold.speech.transcript import Final
 from twicetold.transcripts import NewCall, Status
 from twicetold.transcripts.agreement import settle_draft_wer
 from twicetold.transcripts.usage import Usage
+from twicetold.webhooks import NOBODY, Announcer
 
 log = structlog.get_logger()
 
 _SWEEP_INTERVAL_S = 5.0
 _MOST_ATTEMPTS = 3
+_NOT_RECORDED = "It was not recorded."
 
 
 class Recorder:
@@ -46,10 +49,12 @@ class Recorder:
         abandon_after_s: float,
         device_of: Callable[[str], str] = lambda label: "",
         drafted: Callable[[CallKey, Sequence[Final]], Awaitable[None]] | None = None,
+        announcer: Announcer = NOBODY,
     ) -> None:
         """``device_of`` gives what the live engine of a label runs on; "" where nobody knows.
-        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice."""
-        self._told = drafted
+        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice;
+        ``announcer`` of calls that cannot be recorded."""
+        self._told, self._announcer = drafted, announcer
         self._to, self._device_of = carriers, device_of
         self._abandon_after_s = abandon_after_s
         self._consumers: list[Consumer] = []
@@ -113,7 +118,8 @@ class Recorder:
         await call.discard()
         code = error.code if isinstance(error, TwicetoldError) else "recording_failed"
         with contextlib.suppress(TwicetoldError):
-            await self._to.transcripts.set_status(key, Status.FAILED, code, "It was not recorded.")
+            await self._to.transcripts.set_status(key, Status.FAILED, code, _NOT_RECORDED)
+            await self._announcer.failed(key, "recording", code, _NOT_RECORDED, hint_of(code))
         await drain(self._audio, inbox)
         return Fate.OVER
 

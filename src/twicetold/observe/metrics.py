@@ -31,6 +31,17 @@ _PATIENCE_S = 2.0
 Lags = Callable[[], Awaitable[Sequence[float]]]
 
 
+class Hook(Protocol):
+    """An endpoint of a webhook."""
+
+    @property
+    def pending(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+
+
 class Tally(Protocol):
     """Jobs of all tenants, counted, as the queue does it."""
 
@@ -147,6 +158,29 @@ class Metrics:
         self._counter(f"{name}_failed_jobs", meaning, lambda: done.failed)
         meaning = "Seconds of audio in the jobs that this process has finished."
         self._counter(f"{name}_audio_seconds", meaning, lambda: done.audio_s)
+
+    def webhooks(self, endpoints: Callable[[], Awaitable[Sequence[Hook]]]) -> None:
+        """Show the outbox, which is the same whichever process is asked; NaN where ``endpoints``
+        raises an error of ours, or takes long."""
+        name = "twicetold_webhook"
+        pending = self._gauge(f"{name}_pending", "Deliveries that wait, of all tenants.")
+        dropped = self._gauge(f"{name}_dropped", "Events that present endpoints never got queued.")
+        disabled = self._gauge(f"{name}_disabled_endpoints", "Endpoints that failed for too long.")
+
+        async def read() -> None:
+            figures = (math.nan,) * 3
+            with contextlib.suppress(TwicetoldError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    found = await endpoints()
+                figures = (
+                    sum(each.pending for each in found),
+                    sum(each.dropped for each in found),
+                    sum(each.state == "disabled" for each in found),
+                )
+            for gauge, figure in zip((pending, dropped, disabled), figures, strict=True):
+                gauge.set(figure)
+
+        self._read.append(read)
 
     def shadows(self, done: ShadowsDone, tally: Callable[[], Awaitable[Tally]]) -> None:
         """Show what a batch worker's shadow engine has done, and how many wait for one; NaN where

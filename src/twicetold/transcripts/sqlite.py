@@ -209,7 +209,7 @@ class SqliteTranscripts:
         cursor: str | None = None,
     ) -> UsagePage:
         _check_limit(limit)
-        return await self._db.read(
+        return await self._db.read_apart(
             partial(using.sums, only=only, group=group, limit=limit, cursor=cursor)
         )
 

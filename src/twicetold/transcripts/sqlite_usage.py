@@ -8,8 +8,9 @@ which knows the day and no call.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts.cursors import decode_cursor, encode_cursor
@@ -44,7 +45,9 @@ CREATE TABLE IF NOT EXISTS usage_rows (
     cost REAL NOT NULL,
     PRIMARY KEY (tenant, call_id, pass, attempt)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS usage_by_time ON usage_rows (tenant, at);
+-- With all that sums are made of, so that the rows themselves need not be looked up.
+CREATE INDEX IF NOT EXISTS usage_by_time
+    ON usage_rows (tenant, at, engine, model, device, audio_s, compute_s, cost);
 
 CREATE TABLE IF NOT EXISTS usage_kept (
     tenant TEXT NOT NULL,
@@ -89,6 +92,9 @@ _COMPUTE = (
 )
 _DAY = "date(at, 'unixepoch')"
 _SUMS = "sum(audio_s), sum(compute_s), sum(cost)"
+_FIGURES = ("passes", "attempts", "audio_s", "compute_s", "cost")
+_NAMED = ", ".join(f"sum({name}) AS {name}" for name in _FIGURES)
+_COUNTED = ", ".join(f"coalesce(sum({name}), 0)" for name in _FIGURES)
 _EACH = (
     f"SELECT tenant, {_DAY} AS day, call_id AS call, pass, engine, model, device,"
     " attempt = '' AS passes, attempt <> '' AS attempts, audio_s, compute_s, cost FROM usage_rows"
@@ -134,20 +140,23 @@ def sums(
 ) -> UsagePage:
     """Raises BadParameter for a cursor of another list."""
     rows, asked = _rows(only)
-    [total] = _lines(db, f"SELECT {_counted()} FROM ({rows})", asked, ())
     if not group:
+        [total] = _lines(db.execute(f"SELECT {_COUNTED} FROM ({rows})", asked), ())
         return UsagePage([total] if total.attempts else [], total)
-    columns, kind = ", ".join(group), f"usage {'+'.join(group)}"
+    columns, kind, width = ", ".join(group), f"usage {'+'.join(group)}", len(group)
     after, place = "", []
     if cursor is not None:
-        marks = ", ".join("?" * len(group))
-        after = f"HAVING ({columns}) > ({marks})"
-        place = list(decode_cursor(cursor, kind, (str,) * len(group)))
-    query = (
-        f"SELECT {columns}, {_counted()} FROM ({rows})"
-        f" GROUP BY {columns} {after} ORDER BY {columns} LIMIT ?"
-    )
-    found = _lines(db, query, [*asked, *place, limit + 1], group)
+        after = f"WHERE ({columns}) > ({', '.join('?' * width)})"
+        place = list(decode_cursor(cursor, kind, (str,) * width))
+    # In one go over the rows, which may be many: the sum of all, and then the page's lines.
+    told = db.execute(
+        f"WITH line AS MATERIALIZED (SELECT {columns}, {_NAMED} FROM ({rows}) GROUP BY {columns})"
+        f" SELECT {', '.join('NULL' for _ in group)}, {_COUNTED} FROM line"
+        f" UNION ALL SELECT * FROM (SELECT * FROM line {after} ORDER BY {columns} LIMIT ?)",
+        [*asked, *place, limit + 1],
+    ).fetchall()
+    [total] = _lines([told[0][width:]], ())
+    found = _lines(told[1:], group)
     if len(found) <= limit:
         return UsagePage(found, total)
     last = [found[limit - 1].group[each] for each in group]
@@ -174,16 +183,6 @@ def _moment(day: str, days: int = 0) -> float:
     return datetime(then.year, then.month, then.day, tzinfo=UTC).timestamp()
 
 
-def _counted() -> str:
-    zero = ", ".join(f"coalesce({each}, 0)" for each in ("sum(passes)", "sum(attempts)"))
-    return f"{zero}, " + ", ".join(f"coalesce({each}, 0.0)" for each in _SUMS.split(", "))
-
-
-def _lines(
-    db: sqlite3.Connection, query: str, asked: Sequence[object], group: Sequence[UsageGroup]
-) -> list[UsageLine]:
+def _lines(rows: Iterable[Sequence[Any]], group: Sequence[UsageGroup]) -> list[UsageLine]:
     width = len(group)
-    return [
-        UsageLine(dict(zip(group, row[:width], strict=True)), *row[width:])
-        for row in db.execute(query, tuple(asked))
-    ]
+    return [UsageLine(dict(zip(group, row[:width], strict=True)), *row[width:]) for row in rows]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
+from twicetold.errors import TwicetoldError
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Call, Transcripts
 from twicetold.webhooks import COMPLETED, FAILED, Outbox, event_id
 
-_DEEPEST, _MOST_FIGURES = 4, 200
+log = structlog.get_logger()
+
+_DEEPEST, _MOST_FIGURES, _MOST_SPEAKERS = 4, 200, 32
+_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")  # a name that we or an engine gave, and no sentence
 
 
 class CallAnnouncer:
@@ -33,7 +40,7 @@ class CallAnnouncer:
             "draft_wer": call.draft_wer,
             "sentiment": call.sentiment,
             "lead_score": call.lead_score,
-            "metrics": figures(insights.get("metrics")) or None,
+            "metrics": _metrics(insights.get("metrics")),
         }
         await self._emit(key, COMPLETED, name, data)
 
@@ -46,8 +53,15 @@ class CallAnnouncer:
         await self._emit(key, FAILED, name, data)
 
     async def _emit(self, key: CallKey, type_: str, name: str, data: dict[str, Any]) -> None:
+        """Raises what may pass, so that it is told later; what would not, such as a damaged outbox,
+        is no reason for a transcript to fail."""
         named = event_id(type_, *key, name)
-        await self._outbox.emit(key.tenant, type_, key.call_id, data, named)
+        try:
+            await self._outbox.emit(key.tenant, type_, key.call_id, data, named)
+        except TwicetoldError as error:
+            if error.retryable:
+                raise
+            log.error("webhook_not_queued", call=str(key), event_type=type_, code=error.code)  # noqa: TRY400
 
 
 def _described(call: Call) -> dict[str, Any]:
@@ -59,6 +73,19 @@ def _described(call: Call) -> dict[str, Any]:
         "ended_at": call.ended_at,
         "length_s": call.length_s,
     }
+
+
+def _metrics(told: object) -> dict[str, Any] | None:
+    """Of the whole call, and by speaker."""
+    if not isinstance(told, Mapping):
+        return None
+    speakers = told.get("speakers")
+    each = {
+        str(one["speaker"]): figures(one)
+        for one in (speakers if isinstance(speakers, list) else [])[:_MOST_SPEAKERS]
+        if isinstance(one, Mapping) and _LABEL.fullmatch(str(one.get("speaker")))
+    }
+    return {**(figures(told) or {}), **({"speakers": each} if each else {})} or None
 
 
 def figures(value: object, deep: int = 0) -> Any:

@@ -18,7 +18,7 @@ from twicetold.webhooks.signing import headers
 
 log = structlog.get_logger()
 
-_AT_ONCE = 256  # of all tenants; the outbox gives out a few to each
+_AT_ONCE = 512  # of all tenants; the outbox gives out a few to each
 _GONE = 410
 _WAIT_S, _PRUNE_EVERY_S = 5.0, 3600.0
 

@@ -99,7 +99,7 @@ SELECT number FROM (
             SELECT count(*) FROM deliveries AS c INDEXED BY deliveries_claimed
             WHERE c.token IS NOT NULL AND c.tenant = endpoints.tenant
                 AND c.endpoint = endpoints.id AND c.due_at > :now
-        ) < :of_endpoint
+        ) < CASE WHEN failing_since IS NULL THEN :of_endpoint ELSE 1 END
         AND (
             SELECT count(*) FROM deliveries AS c INDEXED BY deliveries_claimed
             WHERE c.token IS NOT NULL AND c.tenant = endpoints.tenant AND c.due_at > :now

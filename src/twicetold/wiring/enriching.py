@@ -15,6 +15,7 @@ from twicetold.batch.enriching import Enriching
 from twicetold.config import Settings
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.asking import Asking, AskLead, AskSentiment
+from twicetold.enrich.attributing import NameSpeakers
 from twicetold.enrich.judging import (
     ApplyRules,
     JudgeSentiment,
@@ -27,7 +28,7 @@ from twicetold.enrich.judging import (
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.steps import Facts, Known, Packed, Step
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
@@ -36,6 +37,7 @@ from twicetold.parts import enrichment_by, wishes_of
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.speech.transcript import Segment, Word
 from twicetold.tenants import Tenants
+from twicetold.wiring.diarizers import AUTO, Voices
 from twicetold.wiring.rule_files import rubric_text, rules_text
 
 log = structlog.get_logger()
@@ -67,12 +69,17 @@ class Enrichers:
     secret: bytes
     apart: Apart
     remotes: Callable[[str], frozenset[str]]
+    voices: Voices
     llm: Llm | None = None
 
     def batch(self, tenant: str, language: str) -> Enriching:
         """What a job makes of a tenant's words, as things are now."""
         wanted = self.by(tenant)
         steps: list[Step] = []
+        diarizer = self.voices.of(wanted.speakers or AUTO)
+        if wanted.speakers != NONE:
+            method = diarizer.name if diarizer is not None else "channels"
+            steps.append(NameSpeakers(method, wanted.roles))
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
         steps.append(Measure(wanted.roles))
@@ -86,12 +93,14 @@ class Enrichers:
         elif wanted.sentiment != NONE:
             steps.append(JudgeSentiment(wanted.roles))
         steps += [*_rules(wanted), *_lead(wanted, asking)]
-        return Enriching(steps, self._apply, cover=wanted.sound if wanted.redacts else "")
+        cover = wanted.sound if wanted.redacts else ""
+        return Enriching(steps, self._apply, cover, diarizer)
 
-    async def _apply(self, step: Step, known: Known, facts: Facts) -> Known:
+    async def _apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         if isinstance(step, AskSentiment | AskLead):
-            return await step.ask(known, facts)
-        return await self.apart.apply(step, known, facts)
+            known = await asyncio.to_thread(packed.unpack)
+            return await asyncio.to_thread(Packed.of, await step.ask(known, facts))
+        return await self.apart.apply(step, packed, facts)
 
     def _asking(self, tenant: str) -> Asking | None:
         """What one call of the tenant may ask of the language model; None where there is none."""
@@ -139,9 +148,9 @@ class Enrichers:
         RedactionUnavailable."""
         if not self.by(tenant).redacts:
             return list(segments)
-        known = Known(tuple(segments))
-        made = await self.apart.apply(Redact(self.policy(tenant)), known, Facts(language, 0.0, 1))
-        return list(made.segments)
+        packed = Packed.of(Known(tuple(segments)))
+        made = await self.apart.apply(Redact(self.policy(tenant)), packed, Facts(language, 0.0, 1))
+        return list(made.segments())
 
     def check(self, tenant: str) -> None:
         """Raises SettingError for what is wrong with its settings."""
@@ -150,6 +159,7 @@ class Enrichers:
             raise SettingError(_NO_MODEL)
         if (rubric := rubric_text(wanted)) is not None:
             rubric_of(*rubric)
+        self.voices.of(wanted.speakers or AUTO)
         self.policy(tenant)
         if (found := rules_text(self.by(tenant))) is not None:
             rules_of(*found)
@@ -215,6 +225,7 @@ async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enric
         secret,
         apart,
         lambda tenant: tenants.wishes(tenant).over(wishes).remotes,
+        Voices(),
         llm,
     )
     made.check(DEFAULT_TENANT)

@@ -44,12 +44,10 @@ from twicetold.sessions import Sessions
 from twicetold.speech.identity import DEFAULT_TENANT
 from twicetold.tenants import Tenants
 from twicetold.webhooks import Announcer, Outbox
-from twicetold.webhooks.addresses import Allowed
 from twicetold.webhooks.alerting import AlertAnnouncer
 from twicetold.webhooks.announcing import CallAnnouncer
-from twicetold.webhooks.posting import Poster
-from twicetold.webhooks.sending import Sender
 from twicetold.wiring.enriching import Enrichers
+from twicetold.wiring.hooks import tell_endpoints
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
 from twicetold.wiring.rule_files import rules_by
 from twicetold.wiring.shadow_ears import open_shadow_ear
@@ -125,6 +123,7 @@ def recorder(carriers: RecordCarriers, settings: Settings, outbox: Outbox) -> Re
         abandon_after_s=settings.abandon_after_s,
         device_of=live_devices(settings, tenants),
         drafted=AlertAnnouncer(outbox, carriers.transcripts, rules).drafted,
+        announcer=CallAnnouncer(outbox, carriers.transcripts),
     )
 
 
@@ -175,15 +174,6 @@ async def batch_pass(
             announcer=announcer,
         )
         await worker.run()
-
-
-async def webhooks(outbox: Outbox, settings: Settings) -> None:
-    """Tell tenants' endpoints what the outbox holds, until cancelled."""
-    poster = Poster(Allowed.parse(settings.webhook_networks or ""))
-    try:
-        await Sender(outbox, poster.post).run()
-    finally:
-        await poster.aclose()
 
 
 async def shadows(
@@ -268,6 +258,7 @@ def batch_roles(
     metrics.jobs(carriers.queue.tally)
     metrics.batch_work(done)
     metrics.shadows(shadowed, orders.tally)
+    metrics.webhooks(outbox.endpoints)
     return {
         "batch": lasting("batch", work),
         "arrivals": lasting("arrivals", lambda: arrivals(carriers, tenants, settings)),
@@ -275,7 +266,7 @@ def batch_roles(
             "shadows", lambda: shadows(to, policy, settings, up, shadowed, enrichers)
         ),
         "originals": lasting("originals", lambda: originals(carriers, enrichers, settings)),
-        "webhooks": lasting("webhooks", lambda: webhooks(outbox, settings)),
+        "webhooks": lasting("webhooks", lambda: tell_endpoints(outbox, settings)),
     }
 
 

@@ -11,7 +11,7 @@ from twicetold.batch.checkpoints import FinishedChunk, KeptChunks
 from twicetold.batch.enriching import FAILED, Enrich, Enriching
 from twicetold.batch.transcript import Transcript
 from twicetold.engines.counter import COUNTER_INFO
-from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.enrich.steps import Facts, Known, Packed, Step, apply_packed
 from twicetold.errors import EnrichmentFailed, SettingError
 from twicetold.speech.transcript import Segment
 
@@ -40,13 +40,13 @@ class Marks:
 class StageChunks(KeptChunks):
     """Keeps what stages made as well, as a store would."""
 
-    stages: dict[tuple[str, str], Known] = field(default_factory=dict)
+    stages: dict[tuple[str, str], Packed] = field(default_factory=dict)
 
-    async def load_stage(self, stage: str, settings: str) -> Known | None:
+    async def load_stage(self, stage: str, settings: str) -> Packed | None:
         return self.stages.get((stage, settings))
 
-    async def save_stage(self, stage: str, settings: str, known: Known) -> None:
-        self.stages[stage, settings] = known
+    async def save_stage(self, stage: str, settings: str, made: Packed) -> None:
+        self.stages[stage, settings] = Packed.from_bytes(made.body)
 
 
 @dataclass
@@ -55,9 +55,9 @@ class Applied:
 
     names: list[str] = field(default_factory=list)
 
-    async def __call__(self, step: Step, known: Known, facts: Facts) -> Known:
+    async def __call__(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         self.names.append(step.name)
-        return step.apply(known, facts)
+        return apply_packed(step, packed, facts)
 
 
 async def a_transcript(chunks: KeptChunks | None = None) -> Transcript:

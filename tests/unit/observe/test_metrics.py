@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,6 +14,7 @@ from twicetold.batch.shadow_orders import ShadowsDone
 from twicetold.errors import Unavailable
 from twicetold.observe.metrics import Metrics
 from twicetold.queue import Tally
+from twicetold.webhooks import Endpoint, EndpointState
 
 pytestmark = pytest.mark.unit
 
@@ -95,6 +96,27 @@ async def test_shadows_are_counted_and_those_that_wait_seen() -> None:
     found = await figures(metrics)
     assert found["twicetold_shadow_runs_total"] == 5.0
     assert math.isnan(found["twicetold_shadow_waiting"])
+
+
+async def test_what_webhooks_have_to_tell_is_seen() -> None:
+    away = False
+
+    async def endpoints() -> list[Endpoint]:
+        if away:
+            raise Unavailable("The outbox is away.")
+        well = Endpoint("wh_1", "acme", "https://example.com", ("call.completed",), 0.0, pending=3)
+        ill = replace(well, state=EndpointState.DISABLED, pending=0, dropped=5)
+        return [well, ill]
+
+    metrics = Metrics()
+    metrics.webhooks(endpoints)
+    assert await figures(metrics) == {
+        "twicetold_webhook_pending": 3.0,
+        "twicetold_webhook_dropped": 5.0,
+        "twicetold_webhook_disabled_endpoints": 1.0,
+    }
+    away = True
+    assert all(math.isnan(value) for value in (await figures(metrics)).values())
 
 
 async def test_roles_of_one_process_share_a_page() -> None:

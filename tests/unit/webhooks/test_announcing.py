@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 
+from twicetold.enrich.metrics.model import OF_CALL, OF_SPEAKER
+from twicetold.errors import CorruptDatabase, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Call, Status
 from twicetold.webhooks.announcing import CallAnnouncer, figures
@@ -50,8 +53,11 @@ class Emitted:
     """Fake: an outbox that keeps what it is given."""
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    error: Exception | None = None
 
     async def emit(self, *event: Any) -> None:
+        if self.error is not None:
+            raise self.error
         self.events.append(event)
 
 
@@ -67,7 +73,15 @@ async def told(kept: Kept) -> list[tuple[Any, ...]]:
 async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
     spoken = "my card is four one one one"
     insights = {
-        "metrics": {"agent": {"talk_s": 30.5, "said": spoken}, "silence_s": 2, "gaps": [spoken]},
+        "metrics": {
+            "silence_s": 2,
+            "gaps": [spoken],
+            "speakers": [
+                {"speaker": "agent", "talk_s": 30.5, "said": spoken},
+                {"speaker": spoken, "talk_s": 1.0},
+                spoken,
+            ],
+        },
         "alerts": [{"text": spoken}],
         "removed": [{"kind": "phone", "text": spoken}],
     }
@@ -76,7 +90,7 @@ async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
     assert done[4] != other[4]
     tenant, kind, call_id, data, _ = done
     assert (tenant, kind, call_id) == ("acme", "call.completed", "call-1")
-    assert data["metrics"] == {"agent": {"talk_s": 30.5}, "silence_s": 2}
+    assert data["metrics"] == {"silence_s": 2, "speakers": {"agent": {"talk_s": 30.5}}}
     assert (data["status"], data["engine"], data["length_s"]) == ("done", "careful", 60.0)
     assert (data["sentiment"], data["lead_score"], data["provisional"]) == (0.5, 70.0, False)
     assert spoken not in json.dumps([done, failed])
@@ -86,6 +100,19 @@ async def test_a_call_is_told_with_its_figures_and_without_its_words() -> None:
         "message": "It is no sound.",
         "hint": "Send sound.",
     }
+
+
+async def test_an_outbox_that_is_damaged_fails_no_transcript_and_a_busy_one_is_asked_later() -> (
+    None
+):
+    emitted = Emitted(error=CorruptDatabase("The database is damaged."))
+    announcer = CallAnnouncer(emitted, Kept())  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as logged:
+        await announcer.done(KEY, "plan-1")
+    assert [entry["event"] for entry in logged] == ["webhook_not_queued"]
+    emitted.error = Unavailable("The database is busy.")
+    with pytest.raises(Unavailable):
+        await announcer.done(KEY, "plan-1")
 
 
 async def test_of_a_deleted_call_nothing_is_told() -> None:
@@ -104,3 +131,12 @@ async def test_of_a_deleted_call_nothing_is_told() -> None:
 )
 def test_figures_are_numbers_under_names(value: object, kept: object) -> None:
     assert figures(value) == kept
+
+
+async def test_the_metrics_that_the_pass_makes_are_told_whole() -> None:
+    speaker = {"speaker": "agent"} | dict.fromkeys(OF_SPEAKER, 1)
+    measured = dict.fromkeys(OF_CALL, 2) | {"speakers": [speaker]}
+    done = (await told(Kept(insights_={"metrics": measured})))[0]
+    metrics = done[3]["metrics"]
+    assert set(metrics) == {*OF_CALL, "speakers"}
+    assert metrics["speakers"] == {"agent": dict.fromkeys(OF_SPEAKER, 1)}

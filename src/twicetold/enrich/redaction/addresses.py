@@ -174,7 +174,11 @@ def _answer(turn: Turn) -> list[Span]:
     """All of a turn that is the answer to a question for an address or a part of it."""
     tokens = turn.tokens
     norms = [t.norm for t in tokens if t.norm not in FILLERS]
-    if not norms or (norms[0] in _QUESTIONS and len(norms) > 2) or tokens[-1].raw.endswith("?"):
+    if (
+        not norms
+        or (norms[0] in _QUESTIONS and len(norms) > 2)
+        or (len(norms) > 4 and tokens[-1].raw.endswith("?"))
+    ):
         return []
     if any(c.strong and c.kind not in ("", "any", *_KINDS) for c in turn.cues):
         return []

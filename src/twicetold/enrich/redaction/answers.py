@@ -18,6 +18,9 @@ _QUESTIONS = words("what which who where when why how whose can could would do d
 _INSIDE = words("of the and at in to for my me you i a")
 # Letters, digits and a sign among them: nothing that is spoken of but a password.
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*\d)([\w]+[#@!$%&*^][\w]+|[A-Z][a-z]{3,}\d{2,}!)[.,!?]?")
+_ONE_WORD = words("all one word lowercase it's its so")
+_DATED = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL)
+_LEADING = words("is was be it's its that's thats called named were to")
 _NO_ANSWER = words(
     "name number code question answer working work wrong incorrect expired locked forgotten "
     "reset required protected correct right not invalid changed needed different case "
@@ -37,7 +40,8 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     if asked is not None and not (asked.request or asked.mine):
         return []
     strong = [a for a in context.asked if a.strong and a.kind not in (SPELLING, ANY, TAIL)]
-    if asked is None or strong[0] is not asked or turn.is_backchannel:
+    together = asked is not None and bool(strong) and strong[0].fresh == asked.fresh
+    if asked is None or not together or turn.is_backchannel:
         return []
     if asked.found and not (turn.corrects or (turn.is_answer and context.open)):
         return []
@@ -112,6 +116,16 @@ def _announced(turn: Turn) -> list[Mark]:
 def _named_after(turn: Turn) -> list[Mark]:
     """``blue dragon is what i use for a password``: what begins the turn, before "is"."""
     cue = next((c for c in turn.cues if c.kind in _KINDS and c.strong), None)
+    said_last = (
+        cue is not None and cue.first > 2 and turn.tokens[cue.first - 1].norm in ("my", "the")
+    )
+    if cue is not None and said_last and turn.tokens[cue.first - 2].norm in ("that's", "is"):
+        start = 0
+        while start < cue.first and (_leads(turn, start) or turn.tokens[start].norm in _ONE_WORD):
+            start += 1
+        value = _value(turn, start, cue.kind)
+        if value and value[1] < cue.first - 1:
+            return [_mark(turn, value, cue.kind)]
     put = [at for at, t in enumerate(turn.tokens[:8]) if t.norm in ("put", "used", "chose")]
     if cue is not None and put and cue.first > put[0]:
         value = _value(turn, put[0] + 1, cue.kind)
@@ -199,6 +213,8 @@ def _goes_on(turn: Turn, at: int, start: int) -> bool:
         return False
     if _in_run(turn, at) or token.sort is Sort.SYMBOL or token.sort is Sort.PART:
         return True
+    if token.sort in _DATED and turn.tokens[start].sort not in _DATED:
+        return False
     if token.sort is Sort.REDACTED or token.norm in _TRAILING - {"and"}:
         return token.norm in ("um", "uh", "er")
     if token.norm in STOP:
@@ -214,22 +230,10 @@ def _in_run(turn: Turn, at: int) -> bool:
 def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     """What a turn answers, where all of it is the answer or a copula leads to it."""
     tokens = turn.tokens
-    start = 0
-    for at, token in enumerate(tokens[:10]):
-        if token.norm in _COPULAS and token.norm != "as":
-            start = at + 1
-        elif not (token.norm in STOP or is_glue(token) or _in_cue(turn, at)):
-            break
-    while (
-        start < len(tokens)
-        and not _in_run(turn, start)
-        and (
-            is_glue(tokens[start])
-            or _in_cue(turn, start)
-            or tokens[start].norm in ("my", "the", "a", "i", "think")
-        )
-    ):
-        start += 1
+    led = [at + 1 for at, t in enumerate(tokens[:10]) if t.norm in _LEADING and not t.ends]
+    start = next((s for s in reversed(led) if _begins(turn, s, kind)), None)
+    if start is None:
+        start = _skipped(turn, 0)
     if start < len(tokens) and tokens[start].norm in STOP and not _in_run(turn, start):
         return None
     span = _value(turn, start, kind)
@@ -238,9 +242,31 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     end = list(_and_others(turn, span, kind))[-1][1]
     if tokens[end].ends:
         return span
-    rest = [t for t in tokens[end + 1 :] if not (is_glue(t) or t.norm in STOP)]
-    led = start and tokens[start - 1].norm in _COPULAS
-    return span if led or len(rest) <= 2 else None
+    rest = [
+        t
+        for at, t in enumerate(tokens[end + 1 :], end + 1)
+        if not (is_glue(t) or t.norm in STOP or t.sort in _DATED or _in_run(turn, at))
+    ]
+    return span if start in led or len(rest) <= 2 else None
+
+
+def _begins(turn: Turn, start: int, kind: str) -> bool:
+    """Whether a value can begin behind a copula."""
+    at = _skipped(turn, start)
+    if at >= len(turn.tokens) or (turn.tokens[at].norm in STOP and not _in_run(turn, at)):
+        return False
+    return _value(turn, at, kind) is not None
+
+
+def _skipped(turn: Turn, start: int) -> int:
+    """Past what leads to a value: "um", "my", "i think", the words of the question."""
+    tokens = turn.tokens
+    while start < len(tokens) and not _in_run(turn, start):
+        leads = is_glue(tokens[start]) or _in_cue(turn, start)
+        if not (leads or tokens[start].norm in ("my", "the", "a", "i", "think")):
+            break
+        start += 1
+    return start
 
 
 def _at_the_end(turn: Turn, kind: str) -> tuple[int, int] | None:
@@ -263,6 +289,6 @@ def _in_cue(turn: Turn, at: int) -> bool:
 
 def _is_question(turn: Turn) -> bool:
     words = [t.norm for t in turn.tokens if t.norm not in FILLERS]
-    if turn.tokens and "?" in turn.tokens[-1].raw and not turn.corrects:
+    if len(words) > 3 and "?" in turn.tokens[-1].raw and not turn.corrects:
         return True
     return bool(words) and words[0] in _QUESTIONS and len(words) > 2

@@ -106,6 +106,8 @@ def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
     between = tokens[last + 1 : first]
     if Sort.DATE in (tokens[last].sort, tokens[first].sort):
         return False
+    if any(token.norm in ("it's", "that's", "its", "no", "sorry") for token in between):
+        return False
     return len(between) <= _MOST_JOINED and all(
         token.norm in _JOINERS or token.sort is Sort.FILLER for token in between
     )
@@ -167,8 +169,11 @@ def _behind_card(turn: Turn, span: Span) -> bool:
 def _dictated(turn: Turn, span: Span) -> bool:
     """ "Oh four twenty seven", "march of twenty nine": no time and no day is said so."""
     said = [token.norm for token in turn.tokens[span.first : span.last + 1]]
+    short = turn.tokens[span.last].raw[:1] in ("'", "’") and span.month and len(span.parts) == 2
     if not _is_expiry(span) or _word_before(turn, span) in _ORDINARY:
         return False
+    if short:
+        return True
     if span.month:
         return len(span.parts) == 2 and "of" in said and span.parts[0].startswith("m")
     plain = said[0] in ("oh", "o", "zero") and len(span.parts) == 1 and len(said) >= 3

@@ -23,8 +23,8 @@ BUILDINGS = words(
     "lodge mansions tower towers residency cottage farm granary"
 )
 UNITS = words(
-    "apartment apt flat unit suite ste floor lot room building block tower house penthouse "
-    "box sector plot phase stage level villa"
+    "blk apartment apt flat unit suite ste floor lot room building block tower house "
+    "penthouse box sector plot phase stage level villa"
 )
 DIRECTIONS = words(
     "north south east west northeast northwest southeast southwest n s e w ne nw se sw saint "

@@ -51,10 +51,11 @@ def repeated(turns: Sequence[Turn], marks: Sequence[Mark]) -> list[Mark]:
     taken = {(m.turn, at) for m in marks for at in range(m.first, m.last + 1)}
     numbers, texts, dates = _numbers(marks), _texts(turns, marks), _dates(marks)
     told = _words(turns, marks)
+    known = {piece for value in numbers for piece in _pieces(_even(value.value))}
     found: list[Mark] = []
     for turn in turns:
         for mark in (
-            *_same_numbers(turn, numbers),
+            *_same_numbers(turn, numbers, known),
             *_same_texts(turn, texts),
             *_same_dates(turn, dates),
             *_same_words(turn, told),
@@ -88,8 +89,15 @@ def _numbers(marks: Iterable[Mark]) -> list[_Value]:
     return [v for v in values if len(v.value) >= _SHORTEST]
 
 
-def _same_numbers(turn: Turn, values: Sequence[_Value]) -> Iterator[Mark]:
+def _pieces(value: str) -> Iterator[str]:
+    """All stretches of three: what shares none of them with any value is no part of one."""
+    return (value[at : at + _SHORTEST] for at in range(len(value) - _SHORTEST + 1))
+
+
+def _same_numbers(turn: Turn, values: Sequence[_Value], known: set[str]) -> Iterator[Mark]:
     for run in turn.runs:
+        if run.size > 2 and known.isdisjoint(_pieces(_even(run.value))):
+            continue
         kind = _same_number(turn, run, values)
         if kind:
             yield Mark(turn.index, run.first, run.last, kind, run.value)

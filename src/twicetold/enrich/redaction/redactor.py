@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from twicetold.enrich.redaction.addresses import addresses_in
@@ -17,9 +17,11 @@ from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
 from twicetold.enrich.redaction.tokens import Sort
-from twicetold.enrich.redaction.turns import Mark, Turn, turn_of
+from twicetold.enrich.redaction.turns import Mark, Turn, turn_of, words_of
 from twicetold.errors import SettingError
 from twicetold.speech.transcript import Segment
+
+Finder = Callable[[Turn, Sequence[str]], list[Mark]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,20 @@ class Redacted:
 class Redactor:
     """Takes personal data out of segments. Pure: one may serve all threads.
 
+    ``finders`` add to what is found here: `presidio.written_in`, `people.Names`.
     Raises SettingError for a language without recognisers (``LANGUAGES`` has them).
     """
 
-    def __init__(self, language: str = "en", policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        language: str = "en",
+        policy: Policy | None = None,
+        finders: Sequence[Finder] = (),
+    ) -> None:
         if language.split("-")[0].lower() not in LANGUAGES:
             raise SettingError(f"There is no redaction for the language {language!r}.")
         self.policy = policy or Policy()
+        self._finders = tuple(finders)
 
     def redact(self, segments: Sequence[Segment], context: Context | None = None) -> Redacted:
         """The segments of a call, or those that follow on ``context``, in the order of time."""
@@ -49,7 +58,7 @@ class Redactor:
         for segment in segments:
             known.meet(_name_of(segment))
         turns = [_turn(index, segment, known) for index, segment in enumerate(segments)]
-        marks = marks_of(turns, known)
+        marks = marks_of(turns, known, self._finders)
         wanted = [mark for mark in marks if mark.kind in self.policy.kinds]
         new, removed = rewritten(segments, turns, wanted, self.policy)
         return Redacted(new, removed, known)
@@ -69,15 +78,17 @@ def _name_of(segment: Segment) -> str:
     return f"{segment.channel}/{segment.speaker or ''}"
 
 
-def marks_of(turns: Sequence[Turn], context: Context) -> list[Mark]:
+def marks_of(turns: Sequence[Turn], context: Context, finders: Sequence[Finder] = ()) -> list[Mark]:
     """All that is personal in a call's turns; moves ``context`` on to their end."""
     runs, marks = Runs(context), []
     for turn in turns:
-        marks += _marks_of_turn(turn, context, runs)
+        marks += _marks_of_turn(turn, context, runs, finders)
     return marks + repeated(turns, marks)
 
 
-def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
+def _marks_of_turn(
+    turn: Turn, context: Context, runs: Runs, finders: Sequence[Finder] = ()
+) -> list[Mark]:
     found: list[Mark] = []
     taken: set[int] = set()
     for marks in (
@@ -87,6 +98,7 @@ def _marks_of_turn(turn: Turn, context: Context, runs: Runs) -> list[Mark]:
         addresses_in(turn, context),
         answers_in(turn, context),
         handles_in(turn),
+        *(finder(turn, words_of(turn)) for finder in finders),
     ):
         for mark in marks:
             places = set(range(mark.first, mark.last + 1))

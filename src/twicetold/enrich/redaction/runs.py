@@ -261,6 +261,8 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.sort is Sort.SCALE:
         return before and tokens[at - 1].sort in (Sort.NUMBER, Sort.DIGITS)
     if token.norm in ("o", "oh"):
+        if len(tokens) == 1:
+            return True  # a digit of a number that comes one by one, or a sigh; either may go
         near = [place for step in (-1, 1) for place in _beside(tokens, at, step)]
         return any(inside[place] or tokens[place].norm in ("o", "oh") for place in near)
     if token.norm in ("hash", "star") and after and _one_by_one(tokens[at + 1]):

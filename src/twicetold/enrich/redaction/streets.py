@@ -26,6 +26,7 @@ _NOT_IN_A_NAME = words(
     "single door storey story rooms"
 )
 _HARD_GUARDS = ("unit", "decimal", "counted", "price", "model")
+_LEADS = words("at is it's its that's to from")
 _BEFORE_NUMBER = words("by number no plot door slash")
 
 Span = tuple[int, int]
@@ -44,6 +45,8 @@ def streets_in(turn: Turn, named: bool) -> list[Span]:
             continue
         span = _at_suffix(turn, at, named) if token.norm in SUFFIXES | BUILDINGS else None
         span = span or _numbered_name(turn, at, named)
+        if span is None and token.norm in PREFIXES:
+            span = _prefixed(turn, at)
         if span is None and token.norm == "box":
             span = _box(turn, at)
         pairs = token.norm in UNITS | BUILDINGS and _has_pairs(turn)
@@ -177,7 +180,9 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     directed = directed or (names[0] in PREFIXES and len(names) > 1)
     ordinal = any(token.sort is Sort.ORDINAL for token in tokens[run.last + 1 : end])
     directed = directed or (names[0] in DIRECTIONS and ordinal)
-    return (run.first, _end(turn, end - 1)) if unit or directed else None
+    before = tokens[run.first - 1].norm if run.first else ""
+    led = named and before in _LEADS and not names[0].endswith("s") and len(names[0]) > 3
+    return (run.first, _end(turn, end - 1)) if unit or directed or led else None
 
 
 def _has_pairs(turn: Turn) -> bool:
@@ -187,6 +192,22 @@ def _has_pairs(turn: Turn) -> bool:
         for at, token in enumerate(turn.tokens[:-1])
     )
     return pairs >= 2
+
+
+def _prefixed(turn: Turn, at: int) -> Span | None:
+    """``calle mayor twelve``, ``rue de rivoli 24``."""
+    end = at + 1
+    while (
+        end < len(turn.tokens)
+        and end - at <= _MOST_NAME
+        and (is_name(turn, end) or turn.tokens[end].norm in _ARTICLES)
+    ):
+        end += 1
+    run = run_at(turn, end) if end < len(turn.tokens) and end > at + 1 else None
+    return (at, run.last) if run is not None and run.digits <= 4 else None
+
+
+_ARTICLES = words("de la le les du des del della di da do dos los las")
 
 
 def _box(turn: Turn, at: int) -> Span | None:

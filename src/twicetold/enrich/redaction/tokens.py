@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -126,6 +127,8 @@ def _tokens_of_word(index: int, raw: str) -> list[Token]:
     if bare.lower() in _SHORTENED:
         ends = False
     norm = bare.lower().replace("’", "'").replace("‘", "'")
+    if not norm.isascii():
+        norm = "".join(str(unicodedata.decimal(c, c)) for c in norm)  # digits of other scripts
     signed = raw.lstrip(_ROUND)[:1] in "$£€₹¥" and norm
     pieces = _pieces(norm)
     tokens = [Token(index, raw, piece, *_sort_of(piece, bare)) for piece in pieces]
@@ -183,7 +186,8 @@ _WORDS: tuple[tuple[dict[str, str], Sort], ...] = (
 def _sort_of_written(norm: str) -> tuple[Sort, str]:
     for pattern, sort in _WRITTEN:
         if pattern.fullmatch(norm):
-            return sort, re.sub(r"[^A-Z0-9]", "", norm.upper())
+            kept = r"\D" if sort is Sort.ORDINAL else r"[^A-Z0-9]"
+            return sort, re.sub(kept, "", norm.upper())
     if _DOTTED.fullmatch(norm):
         letters = norm.replace(".", "").upper()
         return (Sort.LETTER if len(letters) == 1 else Sort.WORD), letters

@@ -113,6 +113,14 @@ def turn_of(index: int, party: str, words: list[str]) -> Turn:
     return turn
 
 
+def words_of(turn: Turn) -> list[str]:
+    """The words of a turn as they were given."""
+    said: dict[int, str] = {}
+    for token in turn.tokens:
+        said.setdefault(token.word, token.raw)
+    return [said.get(at, "") for at in range(max(said, default=-1) + 1)]
+
+
 def is_glue(token: Token) -> bool:
     """Whether a token says nothing by itself."""
     return token.sort in _SAYING or token.norm in BACKCHANNEL or token.norm in FILLERS

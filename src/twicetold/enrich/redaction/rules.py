@@ -1,0 +1,339 @@
+"""The rules by which one run is personal data or not, in the order in which they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twicetold.enrich.redaction.context import WORDED, Asked, Context, newest
+from twicetold.enrich.redaction.cues import ANY, NOTHING, SPELLING, TAIL, Cue
+from twicetold.enrich.redaction.guards import guard_of, is_counting, is_noun, is_year
+from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.shapes import kind_by_shape
+from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
+from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
+
+_COPULAS = words(
+    "says say reads shows said is was be are it's its that's thats as number it number's "
+    "equals were code's pin's"
+)
+# Guards that no question overrules.
+_ALWAYS = frozenset({"unit", "decimal", "dialled", "model", "price"})
+_NARRATING = words("i my we our i'm i've he she they")
+_BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect lost")
+_BACK = words("back strip reverse signature security")
+_OWN = words("my our his her i we it's")
+_ON = words("then it's its that's thats is the i mean my")
+_RECENT = 4  # turns after a datum in which it is repeated and mended
+_REPEATING = words("confirm repeat said say check verify correct right readback heard read")
+_DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
+_LONG = 7  # digits in a row that nobody dictates but of something
+
+
+class Decider:
+    """One turn's rules, in the order in which they hold."""
+
+    def __init__(self, turn: Turn, context: Context) -> None:
+        self._turn, self._context = turn, context
+        self._tokens: Sequence[Token] = turn.tokens
+        self._cue: Cue | None = None
+        self.guard = ""
+
+    def hear(self, cue: Cue) -> None:
+        weaker = self._cue is not None and self._cue.strong and self._cue.kind and not cue.strong
+        if not (weaker and cue.first - self._cue.end <= 4):  # type: ignore[union-attr]
+            self._cue = cue
+        last = self._tokens[cue.end - 1].norm
+        if cue.kind != NOTHING or last in ("code", "codes", "number"):
+            ends = glue_only(self._tokens, cue.end, len(self._tokens))
+            before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
+            mine = bool(_OWN & before) and ends
+            told = {t.norm for t in self._tokens[: cue.end]} & _NARRATING
+            request = not before & _BROKEN and (self._turn.requests or ends or not told)
+            alone = ends and len(self._tokens) <= 3  # "city", "and the town"
+            self._context.ask(cue.kind, cue.strong or alone, self._turn.party, request, mine)
+
+    def kind_of(self, run: Run, last: Mark | None) -> str:
+        """The kind of a run, or "" where it may stay."""
+        self.guard = guard_of(self._tokens, run)
+        if self._is_named_otherwise(run):
+            self.guard = self.guard or "named"
+            return ""
+        if self.guard in _ALWAYS:
+            return ""
+        kind = (
+            self._announced(run)
+            or self._named_after(run)
+            or self._continued(run, last)
+            or self._corrected(run)
+            or self._asked_for(run)
+            or self._by_form(run)
+        )
+        if kind == "number" and is_counting(run.value):
+            return ""
+        return "" if kind in _DATED else kind
+
+    def _is_named_otherwise(self, run: Run) -> bool:
+        cue = self._cue
+        if cue is None or cue.kind != NOTHING or cue.end > run.first:
+            return False
+        return run.first - cue.end <= 3 and glue_only(self._tokens, cue.end, run.first)
+
+    def _announced(self, run: Run) -> str:
+        """``my pin is four four two one``."""
+        cue = self._cue
+        if cue is None or cue.kind == NOTHING or cue.end > run.first:
+            return ""
+        gap = self._tokens[cue.end : run.first]
+        if any(token.ends for token in gap[:-1]) and len(gap) > 4:
+            return ""
+        before = self._last_said(run.first)
+        direct = run.first - cue.end <= 1 or before in _COPULAS
+        if not direct and (
+            self.guard or len(gap) > 6 or not glue_only(self._tokens, cue.end, run.first)
+        ):
+            return ""
+        if self.guard and not cue.strong:
+            return ""
+        if len(gap) > 12 or (
+            self.guard in ("count", "time", "range", "counted")
+            and len(gap) > 0
+            and before not in _COPULAS
+        ):
+            return ""
+        asked = Asked(cue.kind, cue.strong, "")
+        if not asked.fits(run) or not self._is_enough(cue, run):
+            return ""
+        return self._resolved(cue.kind, run)
+
+    def _is_enough(self, cue: Cue, run: Run) -> bool:
+        if run.letters and run.size < 4 and run.first > cue.end:
+            return self._last_said(run.first) in _COPULAS
+        if run.size < 3 and run.first - cue.end > 1 and not self._turn.is_answer:
+            return run.spelled_out
+        if run.size < 2:
+            return self._turn.is_answer and cue.kind not in (ANY, SPELLING)
+        if not cue.strong:
+            coded = run.letters and run.digits >= 3 and run.size >= 5
+            return run.size >= 6 or coded or (run.spelled_out and run.size >= 4)
+        if cue.kind == ANY:
+            return run.size >= 4
+        return cue.kind not in WORDED or run.size >= 3 or self._turn.is_answer
+
+    def _named_after(self, run: Run) -> str:
+        """``four four two one is my pin``."""
+        for cue in self._turn.cues:
+            gap = cue.first - run.last - 1
+            if not 0 <= gap <= 4 or not cue.strong or cue.kind in (NOTHING, SPELLING, TAIL):
+                continue
+            between = [token.norm for token in self._tokens[run.last + 1 : cue.first]]
+            said = {"is", "as", "was", "for"} & set(between)
+            if said and all(word in STOP or word in FILLERS for word in between):
+                fits = Asked(cue.kind, True, "").fits(run) and run.size >= 3
+                return self._resolved(cue.kind, run) if fits and cue.kind not in WORDED else ""
+        return ""
+
+    def _continued(self, run: Run, last: Mark | None) -> str:
+        """The rest of what was begun in this turn, or in the turns before."""
+        if self.guard or (is_noun(self._tokens, run.last + 1) and run.cardinal):
+            return ""
+        context = self._context
+        if last is not None:
+            gap = run.first - last.last - 1
+            between = self._tokens[last.last + 1 : run.first]
+            if run.is_pair and between and between[-1].norm not in _ON:
+                return ""
+            near = gap <= 4 and all(
+                token.sort in (Sort.FILLER, Sort.SYMBOL) or token.norm in _ON for token in between
+            )
+            full = self._is_done(last.kind) and gap and not self._turn.corrects
+            if self._is_sequel(run, last, gap):
+                return "cvv"
+            if self._is_another_try(run, last, between):
+                return last.kind
+            return last.kind if near and not full and self._kin(last.kind, run) else ""
+        leading = glue_only(self._tokens, 0, run.first)
+        behind = context.kind == "card_expiry" and context.quiet <= 2 and self._turn.is_answer
+        if behind and run.size in (3, 4) and run.spelled_out and not run.letters:
+            return "cvv"
+        if run.is_pair and not self._turn.is_answer:
+            return ""
+        if context.open and leading and context.quiet <= 2 and self._kin(context.kind, run):
+            if run.cardinal and run.size < 3 and not self._turn.is_answer:
+                return ""
+            return context.kind
+        return ""
+
+    def _is_sequel(self, run: Run, last: Mark, gap: int) -> bool:
+        """Three or four digits right behind the card's date."""
+        card = any(r.digits >= 12 and r.last < run.first for r in self._turn.runs)
+        near = last.kind == "card_expiry" and gap <= (6 if card else 2)
+        return near and run.size in (3, 4) and not run.letters
+
+    def _is_another_try(self, run: Run, last: Mark, between: Sequence[Token]) -> bool:
+        """``three one eight or three one three``, ``change it to six nine oh four``."""
+        alike = abs(run.size - sum(c.isalnum() for c in last.value)) <= 1 and run.size >= 3
+        before = between[-1].norm if between else ""
+        return alike and before in ("or", "be", "not", "to", "no") and len(between) <= 9
+
+    def _is_done(self, kind: str) -> bool:
+        return any(asked.kind == kind and asked.done for asked in self._context.asked)
+
+    def _kin(self, kind: str, run: Run) -> bool:
+        """Whether a run can go on with a kind."""
+        if kind in _DATED:
+            return False
+        if kind == "name":
+            return run.letters > 0
+        return Asked(kind, True, "").fits(run)
+
+    def _corrected(self, run: Run) -> str:
+        """``no sorry, five seven``; ``so that's five seven, right``."""
+        context = self._context
+        if self.guard or context.quiet > _RECENT or not context.kind:
+            return ""
+        if not self._kin(context.kind, run):
+            return ""
+        if is_year(run) and not self._turn.is_answer:
+            return ""
+        before = {token.norm for token in self._tokens[: run.first]}
+        if before & CORRECTIONS and not is_noun(self._tokens, run.last + 1):
+            return context.kind
+        words = {token.norm for token in self._tokens}
+        leading = all(
+            is_glue(t) or t.norm in STOP or t.norm in _REPEATING for t in self._tokens[: run.first]
+        )
+        repeats = words & _REPEATING and run.size >= 3 and leading and not run.is_pair
+        return context.kind if repeats and (run.spelled_out or run.size > 3) else ""
+
+    def _asked_for(self, run: Run) -> str:
+        if self.guard:
+            return ""
+        for asked in newest(self._context.asked, run):
+            if asked.kind == NOTHING:
+                if asked.fresh <= 1:
+                    return ""
+                continue
+            if asked.kind not in _DATED and self._answers(asked, run):
+                return self._resolved(asked.kind, run)
+        return ""
+
+    def _answers(self, asked: Asked, run: Run) -> bool:
+        answer = self._turn.is_answer
+        if run.cardinal and run.size <= 2 and asked.fresh > 1 and not self._context.open:
+            return False
+        wanted = asked.strong and (asked.request or asked.mine) and not asked.stale
+        if asked.kind == "address":
+            return answer and wanted and run.size <= 6 and not run.is_pair
+        led = asked.fresh == 0 and self._last_said(run.first) in _COPULAS
+        if run.is_pair and not (answer or led):
+            return False
+        if asked.kind in WORDED:
+            return run.size >= 3 or (answer and not run.cardinal)
+        if not asked.strong:
+            whole = answer and run.size >= 4 and not (run.cardinal and not run.written)
+            long = run.size >= 5 or (run.spelled_out and run.size >= 4)
+            return (whole or long) and not (asked.done or asked.stale or is_year(run))
+        if asked.done:
+            return answer and run.spelled_out and not asked.stale
+        if asked.stale:
+            return run.spelled_out or (run.size >= 6 and not run.cardinal)
+        if not (answer or run.spelled_out) and self._follows_word(run):
+            return False
+        if asked.kind == ANY:
+            return run.size >= 4 or (answer and run.spelled_out)
+        if (run.cardinal and not run.written) or is_year(run):
+            return answer
+        return answer or run.size >= 3 or run.spelled_out
+
+    def _by_form(self, run: Run) -> str:
+        if (self.guard and run.size < _LONG) or is_counting(run.value):
+            return ""
+        if run.digits == 0:
+            return "name" if self._is_spelled(run) else ""
+        said = self._tokens[run.first : run.last + 1]
+        kind = kind_by_shape(run.value)
+        if kind == "phone" and not (run.spelled_out or any(t.written_digits > 2 for t in said)):
+            return ""
+        if kind == "postcode" and not self._is_postcode(run):
+            return ""
+        if kind and (run.size >= 9 or run.letters >= 3 or kind == "licence_plate"):
+            return kind
+        if run.size in (3, 4) and not run.letters and self._is_on_the_back(run):
+            return "cvv"
+        spelled = sum(token.sort is Sort.LETTER for token in said)
+        if spelled >= 2 and run.digits >= 3 and run.size >= 6:
+            return "reference"
+        if spelled >= 3 and run.digits and run.size >= 5:
+            return "licence_plate"
+        if run.letters and run.digits >= 5 and any("-" in token.norm for token in said):
+            return "reference"
+        dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
+        asked = self._context.requested and self._turn.is_answer
+        if asked and run.letters and run.digits and run.size >= 4:
+            return "reference"
+        few = 4
+        one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
+        if one_by_one and run.digits >= few and not run.letters:
+            return "number"
+        dictated = dictated or run.digits >= 12
+        return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
+
+    def _is_spelled(self, run: Run) -> bool:
+        """A name, where no other letters are spelled but by who asks for them."""
+        letters = run.letters
+        if self._tokens[run.first].norm in ("a", "i"):
+            letters -= 1
+        named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
+        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
+            return False
+        if any(t.norm == run.value.lower() for t in self._tokens):
+            return True  # jo, that's j o
+        if any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1]):
+            return letters >= 2
+        return letters >= (3 if named else 4) and not self._is_acronyms(run)
+
+    def _is_on_the_back(self, run: Run) -> bool:
+        """ "The back is four four one": of a card, if it is dictated."""
+        before = {token.norm for token in self._tokens[max(0, run.first - 4) : run.first]}
+        after = [token.norm for token in self._tokens[run.last + 1 : run.last + 4]]
+        if after == ["on", "the", "back"]:
+            return True
+        said = run.spelled_out or run.written
+        return said and bool(before & _BACK) and not is_year(run) and not self.guard
+
+    def _is_postcode(self, run: Run) -> bool:
+        """Whether its two halves are written apart, or all of it in one, or letter by letter."""
+        last = self._tokens[run.last]
+        return len(last.value) in (1, 3, run.size)
+
+    def _is_acronyms(self, run: Run) -> bool:
+        spelled = any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1])
+        return not spelled and run.value.lower() in ACRONYMS
+
+    def _follows_word(self, run: Run) -> bool:
+        """Whether a word stands right before a run that says what else it is: "Sprinter 316"."""
+        if not run.first:
+            return False
+        before = self._tokens[run.first - 1]
+        plain = before.sort is Sort.WORD and not (before.ends or before.pauses)
+        named = any(cue.first < run.first <= cue.end for cue in self._turn.cues)
+        return plain and before.norm not in STOP and not is_glue(before) and not named
+
+    def _resolved(self, kind: str, run: Run) -> str:
+        by_form = kind_by_shape(run.value)
+        if kind == "phone" and run.digits >= 14:
+            return "card_number"
+        if kind == ANY:
+            return self._context.resolved(kind) or by_form or "number"
+        if kind == TAIL:
+            return self._context.resolved(kind) or "card_number"
+        return self._context.resolved(kind)
+
+    def _last_said(self, at: int) -> str:
+        while at > 0 and self._tokens[at - 1].sort in (Sort.FILLER, Sort.SYMBOL):
+            if self._tokens[at - 1].norm in _COPULAS:
+                break
+            at -= 1
+        norm = self._tokens[at - 1].norm if at else ""
+        return "is" if norm.endswith("'s") else norm
