@@ -9,7 +9,8 @@ import { dayWords, type Measure } from "./range";
 export function UsageTable({ used, measure }: { used: Used; measure: Measure }) {
   const { currency, split, total } = used;
   return (
-    <div class="usage-table sheet">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section class="usage-table sheet" aria-label="Every number" tabIndex={0}>
       <table class="number">
         <caption class="unseen">
           Usage by day and {split}, in {currency || "no currency"}
@@ -39,7 +40,7 @@ export function UsageTable({ used, measure }: { used: Used; measure: Measure }) 
           </tr>
         </tfoot>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -76,7 +76,8 @@ export function Measures({ metrics, table, roles }: MeasuresProps) {
     <section aria-labelledby="worth-measures">
       <h2 id="worth-measures">Conversation</h2>
       {rows.length > 0 && (
-        <div class="measures" {...(metrics.speakers.length > 3 ? { tabIndex: 0 } : {})}>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: with many speakers it scrolls
+        <section class="measures" aria-label="Each speaker" tabIndex={0}>
           <table class="small number">
             <thead>
               <tr>
@@ -99,7 +100,7 @@ export function Measures({ metrics, table, roles }: MeasuresProps) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
       <dl class="facts-list small number">
         {callLines(metrics).map(({ name, words }) => (

@@ -116,7 +116,7 @@ function LeftOut({ stages }: { stages: Insights["leftOut"] }) {
   return (
     <section aria-labelledby="worth-left-out">
       <h2 id="worth-left-out">Left out</h2>
-      <ul class="small">
+      <ul class="left-out small">
         {stages.map(({ stage, code }) => (
           <li key={stage}>
             {STAGES[stage] ?? stage} could not be found out{code && <code> {code}</code>}

@@ -46,7 +46,7 @@ function Meaning({ lead }: { lead: Lead }) {
   if (lead.probability === null) return <p class="small">Calibrated on past outcomes.</p>;
   return (
     <p class="small">
-      Calibrated: of past calls like this, {percent(lead.probability, 0)} came to a good outcome.
+      Calibrated: by past calls the chance of a good outcome is {percent(lead.probability, 0)}.
     </p>
   );
 }
