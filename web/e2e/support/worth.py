@@ -25,26 +25,31 @@ from twicetold.transcripts.sqlite import SqliteTranscripts
 
 RATE = 8000
 ROLES = ("agent", "customer")
-# Who, how it sounds, what: [KIND:seconds] is what was removed.
-LINES = [
-    (0, 0.5, "good morning you are through to Northfield Home this call may be recorded how can I help"),
-    (1, -0.4, "morning I ordered a sofa three weeks ago and it still has not arrived this is ridiculous"),
-    (0, 0.2, "I am sorry to hear that let me look into it for you may I take your order number"),
-    (1, 0.0, "yes it is [REFERENCE:2.4]"),
-    (0, 0.1, "thank you and the phone number on the account please"),
-    (1, 0.0, "[PHONE:3.6] is the best one"),
-    (0, 0.1, "bear with me one moment"),
-    (0, -0.1, "I can see that the delivery was held at the depot because the address was not complete"),
-    (1, -0.7, "nobody told me that I called twice last week already and I want to cancel the order"),
-    (0, 0.3, "I understand and I can put this right today I could have it with you on Thursday"),
-    (1, 0.1, "Thursday would work how much is it to have the old sofa taken away"),
-    (0, 0.6, "for you that is free of charge could you confirm the postcode for me"),
-    (1, 0.3, "sure that is [POSTCODE:1.7] and use [PHONE:3.2] if the driver gets lost"),
-    (0, 0.7, "wonderful that is all booked you will get a message on the evening before"),
-    (1, 0.8, "great thank you so much you have been really helpful"),
-    (0, 0.8, "my pleasure is there anything else I can help with"),
-    (1, 0.6, "no that is all goodbye"),
-]
+# Who, how it sounds, what; [KIND:seconds] is what was removed. Long lines go on indented.
+SAID = """
+agent 0.5 good morning you are through to Northfield Home this call may be recorded how can I
+  help
+customer -0.4 morning I ordered a sofa three weeks ago and it still has not arrived this is
+  ridiculous
+agent 0.2 I am sorry to hear that let me look into it for you may I take your order number
+customer 0.0 yes it is [REFERENCE:2.4]
+agent 0.1 thank you and the phone number on the account please
+customer 0.0 [PHONE:3.6] is the best one
+agent 0.1 bear with me one moment
+agent -0.1 I can see that the delivery was held at the depot because the address was not
+  complete
+customer -0.7 nobody told me that I called twice last week already and I want to cancel the
+  order
+agent 0.3 I understand and I can put this right today I could have it with you on Thursday
+customer 0.1 Thursday would work how much is it to have the old sofa taken away
+agent 0.6 for you that is free of charge could you confirm the postcode for me
+customer 0.3 sure that is [POSTCODE:1.7] and use [PHONE:3.2] if the driver gets lost
+agent 0.7 wonderful that is all booked you will get a message on the evening before
+customer 0.8 great thank you so much you have been really helpful
+agent 0.8 my pleasure is there anything else I can help with
+customer 0.6 no that is all goodbye
+"""
+LINES = [line.split(" ", 2) for line in SAID.replace("\n ", "").strip().splitlines()]
 
 
 async def main(folder: str) -> None:
@@ -82,7 +87,7 @@ async def main(folder: str) -> None:
 
 def laid() -> Iterator[Segment]:
     at = 1.0
-    for number, (channel, mood, text) in enumerate(LINES, 1):
+    for number, (role, mood, text) in enumerate(LINES, 1):
         if number == 8:
             at += 9.0  # on hold
         words, start = [], at
@@ -92,11 +97,12 @@ def laid() -> Iterator[Segment]:
             lasts = float(long) if removed else 0.12 + 0.035 * len(spoken)
             text_of = f"[{kind}]" if removed else spoken
             sure = None if removed else 0.93
-            words.append(Word(at, at + lasts, text_of, sure, kind.lower() if removed else None))
+            words.append(Word(at, at + lasts, text_of, sure, kind.lower() if removed else ""))
             at += lasts + 0.05
         line = " ".join(word.text for word in words)
+        channel = ROLES.index(role)
         segment = Segment(number, channel, start, at, line, tuple(words), safe=True)
-        yield replace(segment, speaker=ROLES[channel], sentiment=mood)
+        yield replace(segment, speaker=role, sentiment=float(mood))
         at += 0.45
 
 
@@ -120,12 +126,11 @@ def insights(segments: list[Segment], length_s: float) -> dict[str, object]:
         "removed": removed,
         "removed_counts": {"phone": 2, "reference": 1, "postcode": 1},
         "sentiment": {
-            "call": 0.21,
-            "method": "vader",
-            "speakers": {"agent": 0.42, "customer": -0.04},
-            "curve": [
-                {"at": round((s.start + s.end) / 2, 2), "value": s.sentiment, "speaker": s.speaker}
-                for s in segments
+            **{"score": 0.21, "judge": "vader", "wished": "vader", "language": "en", "reason": ""},
+            "curve": curve(segments),
+            "speakers": [
+                {"speaker": role, "score": score, "curve": curve(segments, role)}
+                for role, score in (("agent", 0.42), ("customer", -0.04))
             ],
         },
         "metrics": {
@@ -142,37 +147,46 @@ def insights(segments: list[Segment], length_s: float) -> dict[str, object]:
                 measured("customer", talk, 161.4, 1, 0.7, 1),
             ],
         },
-        "categories": [
-            {
-                "name": "cancellation",
-                "matches": [{"rule": "wants to cancel", "start": starts[8], "end": starts[8] + 1}],
-            },
-            {
-                "name": "complaint",
-                "matches": [
-                    {"rule": "complains", "start": starts[1], "end": starts[1] + 1},
-                    {"rule": "calls again for the same thing", "start": starts[8], "end": 1e3},
-                ],
-            },
-            {
-                "name": "compliance",
-                "matches": [
-                    {"rule": "says the name back", "must": "must_say", "start": 60.0, "end": 60.0}
-                ],
-            },
-        ],
-        "lead": {
-            "score": 64,
-            "calibrated": False,
-            "reasons": [
-                {"rule": "asks what it costs", "points": 18, "times": [starts[10]]},
-                {"rule": "ends on a good note", "points": 12, "times": [starts[14], starts[16]]},
-                {"rule": "customer talks at least a third", "points": 5, "times": []},
-                {"rule": "wants to cancel", "points": -15, "times": [starts[8]]},
+        "rules": {
+            "categories": ["cancellation", "complaint", "compliance"],
+            "matches": [
+                match("complaint", "complains", starts[1]),
+                match("cancellation", "wants to cancel", starts[8]),
+                match("complaint", "calls again for the same thing", starts[8]),
+                match("compliance", "says the name back", 60.0, "must_say"),
             ],
+            **{"unjudged": [], "fingerprint": "f1"},
+        },
+        "lead": {
+            **{"score": 64, "calibrated": False, "probability": None, "rubric": "sofas"},
+            "fired": [
+                fired("asks what it costs", 18, starts[10]),
+                fired("ends on a good note", 12, starts[14], starts[16]),
+                fired("customer talks at least a third", 5, value=talk["customer"] / length_s),
+                fired("wants to cancel", -15, starts[8]),
+            ],
+            **{"unjudged": [], "fingerprint": "f2"},
         },
         "failed_stages": [],
     }
+
+
+def curve(segments: list[Segment], role: str | None = None) -> list[list[float | None]]:
+    shown = [s for s in segments if role in (None, s.speaker)]
+    return [[round((s.start + s.end) / 2, 2), s.sentiment] for s in shown]
+
+
+def match(category: str, rule: str, start: float, must: str = "say") -> dict[str, object]:
+    where = {"segment": None, "channel": None, "words": None}
+    times = {"start": round(start, 3), "end": round(start + 1, 3)}
+    return {"category": category, "rule": rule, "must": must, **times, **where}
+
+
+def fired(
+    rule: str, points: float, *starts: float, value: float | None = None
+) -> dict[str, object]:
+    times = [[round(start, 3), round(start + 1, 3)] for start in starts]
+    return {"rule": rule, "points": points, "times": times, "value": value}
 
 
 def measured(
