@@ -42,6 +42,7 @@ NAMES = (
     "remote",
     "gpu",
     "page",
+    "speakers",
 )
 
 
