@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clips import RATE, SAMPLES, at_rate, channels_of, decoded, recorded
-from benchmarks.common import own_peak_mb, save
+from benchmarks.common import peak_memory_mb, save
 from benchmarks.conversations import Conversation, converse
 from twicetold.cli.bench_calls import Samples
 from twicetold.engines.silero import SileroActivity
@@ -213,13 +214,13 @@ def _apart_from_us(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict
 
 
 def _measured(call: Conversation, speech: Sequence[float], times: int) -> dict[str, Any]:
-    before = own_peak_mb()
+    before = peak_memory_mb(os.getpid())
     began = time.process_time()
     turns = diarized(open_diarizer("gmm"), call, speech, times)
     seconds = time.process_time() - began
     return {
         "peak_before_mb": round(before, 1),
-        "peak_mb": round(own_peak_mb(), 1),
+        "peak_mb": round(peak_memory_mb(os.getpid()), 1),
         "turns": len(turns),
         "speakers": len({turn.speaker for turn in turns}),
         "time_to_audio": round(seconds / (call.length_s * times), 5),

@@ -8,6 +8,7 @@ information criterion, and where that suddenly becomes expensive, voices would b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -152,16 +153,15 @@ def _joints_within_voices(jumps: Sequence[tuple[float, float]]) -> int:
     for index in range(1, len(jumps)):
         (within, _), (between, smaller) = jumps[index - 1], jumps[index]
         jump = between / max(within, _USUAL_DIFFERENCE)
-        few_enough = len(jumps) - index + 1 <= MOST_SPEAKERS
-        if few_enough and between >= _least_difference(smaller) and jump >= best:
+        if between >= _least_difference(smaller) and jump >= best:
             best, made = jump, index
-    return made
+    return max(made, len(jumps) + 1 - MOST_SPEAKERS)
 
 
 def _least_difference(frames: float) -> float:
     """Between two voices, of the quieter of which so much is heard. The moods of one voice show
     the more clearly the longer it is heard, but more slowly than another voice does."""
-    return _LEAST_DIFFERENCE * max(1.0, np.sqrt(frames / _LEAST_DIFFERENCE_FRAMES))
+    return _LEAST_DIFFERENCE * max(1.0, math.sqrt(frames / _LEAST_DIFFERENCE_FRAMES))
 
 
 def _summed(moments: Sequence[Moments]) -> Moments:
