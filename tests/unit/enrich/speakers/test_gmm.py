@@ -179,3 +179,12 @@ def test_more_than_eight_voices_become_eight():
         frames = random.normal(6 * at, 1, (2_000, 3)).astype(np.float32)
         placed[at] = voices.place({0: Moments.of(frames)}, prior)[0]
     assert len({voices.number(number) for number in placed.values()}) == 8
+
+
+def test_a_detector_that_falls_silent_does_not_make_it_hold_the_call():
+    session = open_diarizer("gmm", stretch_s=5.0).start(RATE)
+    session.accept(b"", [0.0] * 10)
+    for _ in range(60):
+        session.accept(bytes(2 * RATE))
+    assert session._held <= 1_300  # type: ignore[attr-defined]
+    assert session.finish() == []

@@ -107,9 +107,10 @@ class GmmDiarization:
             self._held += len(features)
 
     def _judged(self, frames: int) -> bool:
-        """Whether the detector has told of so many frames."""
+        """Whether the detector has told of so many frames, or will not any more."""
         told_s = (self._forgotten + len(self._speech)) * self._frame_s
-        return not self._detected or told_s >= (self._first + frames) / FRAMES_A_SECOND
+        needed_s = (self._first + frames) / FRAMES_A_SECOND
+        return not self._detected or told_s >= needed_s or self._held > 2 * self._stretch
 
     def _diarize(self, frames: int) -> None:
         whole = joined(self._parts)
