@@ -46,6 +46,7 @@ NAMES = (
     "remote",
     "gpu",
     "page",
+    "speakers",
 )
 
 

@@ -8,6 +8,7 @@ information criterion, and where that suddenly becomes expensive, voices would b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -29,7 +30,8 @@ _RELEVANCE = 8.0  # frames by which a piece must outweigh the background
 _PITCH_WEIGHT = 2.0
 _VOICED = 0.7
 _LEAST_VOICED = 8  # frames
-_LEAST_DIFFERENCE = 1.7  # between two voices; see gaussians.difference
+_LEAST_DIFFERENCE = 1.6  # between two voices, see gaussians.difference, of each of which
+_LEAST_DIFFERENCE_FRAMES = 2_200  # frames are heard at the most
 _LEAST_JUMP = 1.4  # from the dearest joint within a voice to the cheapest between two
 _USUAL_DIFFERENCE = 1.1  # within a voice: jumps from less than that are no news
 
@@ -127,10 +129,12 @@ def _joined_by_criterion(labels: Labels, frames: Floats, heard: NDArray[np.bool_
         pair: difference(moments[pair[0]], moments[pair[1]], prior)
         for pair in combinations(sorted(moments), 2)
     }
-    joints: list[tuple[float, int, int]] = []
+    joints: list[tuple[int, int]] = []
+    jumps: list[tuple[float, float]] = []  # how much each pair differs, and what the smaller holds
     while apart:
         (kept, gone), least = min(apart.items(), key=lambda item: (item[1], item[0]))
-        joints.append((least, kept, gone))
+        joints.append((kept, gone))
+        jumps.append((least, min(moments[kept].count, moments[gone].count)))
         moments[kept] = moments[kept] + moments.pop(gone)
         apart = {
             pair: difference(moments[pair[0]], moments[pair[1]], prior) if kept in pair else value
@@ -138,21 +142,26 @@ def _joined_by_criterion(labels: Labels, frames: Floats, heard: NDArray[np.bool_
             if gone not in pair
         }
     found = labels.copy()
-    for _, kept, gone in joints[: _joints_within_voices([least for least, _, _ in joints])]:
+    for kept, gone in joints[: _joints_within_voices(jumps)]:
         found[found == gone] = kept
     return found
 
 
-def _joints_within_voices(differences: Sequence[float]) -> int:
-    """How many of the joints to make, cheapest clusters first: all, unless one stands out."""
-    best, made = _LEAST_JUMP, len(differences)
-    for index in range(1, len(differences)):
-        within, between = differences[index - 1], differences[index]
+def _joints_within_voices(jumps: Sequence[tuple[float, float]]) -> int:
+    """How many of the joints to make, cheapest first: all, unless one stands out."""
+    best, made = _LEAST_JUMP, len(jumps)
+    for index in range(1, len(jumps)):
+        (within, _), (between, smaller) = jumps[index - 1], jumps[index]
         jump = between / max(within, _USUAL_DIFFERENCE)
-        few_enough = len(differences) - index + 1 <= MOST_SPEAKERS
-        if few_enough and between >= _LEAST_DIFFERENCE and jump >= best:
+        if between >= _least_difference(smaller) and jump >= best:
             best, made = jump, index
-    return made
+    return max(made, len(jumps) + 1 - MOST_SPEAKERS)
+
+
+def _least_difference(frames: float) -> float:
+    """Between two voices, of the quieter of which so much is heard. The moods of one voice show
+    the more clearly the longer it is heard, but more slowly than another voice does."""
+    return _LEAST_DIFFERENCE * max(1.0, math.sqrt(frames / _LEAST_DIFFERENCE_FRAMES))
 
 
 def _summed(moments: Sequence[Moments]) -> Moments:

@@ -29,6 +29,7 @@ from twicetold.speech.turns import Turn
 _RATES = (8_000, 16_000)
 _STRETCH_S = 600.0
 _BLOCK_S = 10.0  # of sound that features are taken from at once
+_SHORTEST = 10  # frames of a turn
 _QUIETEST = 15  # per cent of speech that say too little of a voice: breath, and ends of words
 
 
@@ -106,9 +107,10 @@ class GmmDiarization:
             self._held += len(features)
 
     def _judged(self, frames: int) -> bool:
-        """Whether the detector has told of so many frames."""
+        """Whether the detector has told of so many frames, or will not any more."""
         told_s = (self._forgotten + len(self._speech)) * self._frame_s
-        return not self._detected or told_s >= (self._first + frames) / FRAMES_A_SECOND
+        needed_s = (self._first + frames) / FRAMES_A_SECOND
+        return not self._detected or told_s >= needed_s or self._held > 2 * self._stretch
 
     def _diarize(self, frames: int) -> None:
         whole = joined(self._parts)
@@ -159,9 +161,18 @@ def _heard(loudness: Floats, speech: Sequence[Stretch]) -> NDArray[np.bool_]:
 
 
 def _turns(labels: Labels, speech: Sequence[Stretch]) -> list[tuple[int, int, int]]:
+    """Where each label is said; a change within a few frames of another, or of a pause, is none."""
     turns = []
     for start, end in speech:
         changes = start + 1 + np.flatnonzero(np.diff(labels[start:end]))
-        bounds = [start, *(int(change) for change in changes), end]
-        turns += [(begin, until, int(labels[begin])) for begin, until in pairwise(bounds)]
+        bounds = [start]
+        for at in changes:
+            if at - bounds[-1] >= _SHORTEST:
+                bounds.append(int(at))
+        if len(bounds) > 1 and end - bounds[-1] < _SHORTEST:
+            bounds.pop()
+        turns += [
+            (begin, until, int(np.bincount(labels[begin:until]).argmax()))
+            for begin, until in pairwise([*bounds, end])
+        ]
     return turns
