@@ -186,7 +186,11 @@ def _answer(turn: Turn) -> list[Span]:
     if at >= len(tokens) or not _goes_with(turn, at):
         return []
     first, last = _with_tail(turn, (at, at), asked=True)
-    rest = [t for t in tokens[last + 1 :] if not (is_glue(t) or t.norm in STOP)]
+    rest = [
+        t
+        for at, t in enumerate(tokens[last + 1 :], last + 1)
+        if not (is_glue(t) or t.norm in STOP or run_at(turn, at))
+    ]
     if tokens[last].ends:
         rest = []
     numbered = any(run_at(turn, place) for place in range(first, last + 1))

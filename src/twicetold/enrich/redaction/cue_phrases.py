@@ -105,7 +105,9 @@ STRONG: dict[str, tuple[str, ...]] = {
         "shipping|coming|going|come|pick)",
         "(what|which) (suburb|area|district|borough|neighborhood|neighbourhood)",
         "(service|good|job|site) address", "pickup location", "(street|road|house) and number",
-        "(flat|house|apartment|door) (number|no)", "(i|we) live (at|on|in)", "live at", "living at",
+        "(flat|house|apartment|door) (number|no)",
+        "(number|name) of (the|your) (house|flat|door|building|apartment|street|road|town|village)",
+        "nearest (town|city|village)", "(i|we) live (at|on|in)", "live at", "living at",
         "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
         "(apartment|flat|unit) number", "(city|town) and state",
@@ -291,7 +293,7 @@ WEAK: dict[str, tuple[str, ...]] = {
 OF_NOBODY = (
     "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|"
     "warranty|contract|visa)",
-    "(error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
+    "(tax|exhaust|fault|error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
     "r|color|"
     "colour|status|fault|offer|reason|department|dial|response|exit|stop|trouble|diagnostic) "
     "(code|number|codes)",
@@ -327,5 +329,5 @@ OF_NOBODY = (
     "(state|city) (of|tax|law|hall|center|centre)", "case (you|i|it|of|we|there|that)", "in case",
     "in (that|this|any|which) case", "the case",
     "(phone|video|conference|sales|missed) (call|calls)",
-    "pin (badge|it|them|point|down)", "(my|the|your) (car|vehicle) (has|is)",
+    "pin (badge|point|down)", "(my|the|your) (car|vehicle) (has|is)",
 )  # fmt: skip

@@ -25,6 +25,7 @@ _ORDINARY = words(
 )
 _NAMING = frozenset({"is", "for", "as", "on"})
 _MOST_JOINED = 4
+_SHORT_DATE = re.compile(r"\d{1,2}([/.\-])\d{1,2}\1(3[2-9]|[4-9]\d)")  # 4-17-81
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def _is_time(tokens: Sequence[Token], at: int) -> bool:
 
 def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
     between = tokens[last + 1 : first]
+    if any(token.ends for token in tokens[last:first]):
+        return False
     if Sort.DATE in (tokens[last].sort, tokens[first].sort):
         return False
     if any(token.norm in ("it's", "that's", "its", "no", "sorry") for token in between):
@@ -260,7 +263,10 @@ def _word_before(turn: Turn, span: Span) -> str:
 def _is_birth(turn: Turn, span: Span) -> bool:
     """A whole date so long ago that it is hardly anything but a birth."""
     year = next((p for p in span.parts if re.fullmatch(r"(19[2-9]\d|200\d|201[0-2])", p)), "")
-    written = any(re.search(r"(19[2-9]\d|200\d|201[0-2])", p) for p in span.parts if len(p) > 7)
+    written = any(
+        re.search(r"(19[2-9]\d|200\d|201[0-2])", p) if len(p) > 7 else _SHORT_DATE.fullmatch(p)
+        for p in span.parts
+    )
     short = re.fullmatch(r"[3-9]\d", span.parts[-1]) and int(span.parts[-1]) > 31
     last = span.parts[-1]
     closed = bool(last == year or short)  # the year stands behind the day

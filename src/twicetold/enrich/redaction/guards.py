@@ -30,7 +30,7 @@ _BEFORE = words(
     "category about around approximately approx roughly nearly almost over under than least "
     "most maybe another every within costs cost costing paid pay paying worth charged charge "
     "price priced owe owes refund refunded spend spent save saved aged age top android ios "
-    "area's figure scored terminal window aisle row bay floor act unit's paragraph clause "
+    "area's figure scored terminal window aisle row bay space floor act unit's paragraph clause "
     "question line lane track round stage formula bus train motorway interstate exit junction "
     "playstation xbox core dial size scale dozen increments batches groups teams plus minus "
     "times total totals"
@@ -115,6 +115,8 @@ def is_counting(value: str) -> bool:
 def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:
     if run.letters or (after in _LOOSE_UNITS and not run.cardinal):
         return False
+    if run.size > 2 and run.value[0] == "0":
+        return False  # "0417 pound": a key, and no sum
     two = _word(tokens, run.last + 2)
     if after in ("a", "p") and two == "m":
         return True

@@ -229,7 +229,7 @@ def _same_words(turn: Turn, told: dict[str, str]) -> Iterator[Mark]:
 
 
 def _dates(marks: Iterable[Mark]) -> list[frozenset[str]]:
-    """Day, month and year of each date of birth, as far as they are known."""
+    """Day, month and year of each date of birth or of a card, as far as they are known."""
     found: list[frozenset[str]] = []
     parts: set[str] = set()
     for mark in marks:

@@ -24,6 +24,8 @@ _BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect l
 _BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
+_NAMING = words("is as was for that's thats it's its")
+_STRESS = words("really definitely honestly still")
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
@@ -127,8 +129,8 @@ class Decider:
             if not 0 <= gap <= 4 or not cue.strong or cue.kind in (NOTHING, SPELLING, TAIL):
                 continue
             between = [token.norm for token in self._tokens[run.last + 1 : cue.first]]
-            said = {"is", "as", "was", "for"} & set(between)
-            if said and all(word in STOP or word in FILLERS for word in between):
+            said = _NAMING & set(between)
+            if said and all(w in STOP or w in FILLERS or w in _STRESS for w in between):
                 fits = Asked(cue.kind, True, "").fits(run) and run.size >= 3
                 return self._resolved(cue.kind, run) if fits and cue.kind not in WORDED else ""
         return ""

@@ -108,7 +108,8 @@ def _is_acronym(tokens: Sequence[Token], run: Run) -> bool:
 def _joined(tokens: Sequence[Token], last: int, at: int) -> bool:
     """Whether nothing but signs and hesitation lies between two parts of a run."""
     if at == last + 1:
-        return not tokens[last].ends
+        dated = last > 0 and tokens[last].pauses and tokens[last - 1].sort is Sort.MONTH
+        return not (tokens[last].ends or dated)
     between = tokens[last + 1 : at]
     if tokens[last].sort is Sort.SCALE and [t.norm for t in between] == ["and"]:
         return tokens[at].sort is Sort.NUMBER
@@ -132,7 +133,7 @@ def _mark_spelling(tokens: Sequence[Token]) -> None:
         if token.sort is Sort.LETTER or token.norm in ("o", "oh"):
             _mark_explained(tokens, at)
         if token.norm in _CASES and at + 1 < len(tokens):
-            if tokens[at + 1].sort is Sort.LETTER:
+            if tokens[at + 1].sort is Sort.LETTER or tokens[at + 1].norm == "o":
                 token.sort = Sort.PART
         elif token.norm == "ray" and at and tokens[at - 1].norm == "x":
             token.sort, tokens[at - 1].value = Sort.PART, "X"

@@ -86,6 +86,7 @@ _WITH_UNIT = re.compile(
     r"hrs?|h|mins?|secs?|hz|khz|mhz|ghz|w|kw|kwh|v|mph|kph)"
 )
 _ORDINAL = re.compile(r"(\d{1,3})(st|nd|rd|th)")
+_DOTTED_NUMBER = re.compile(r"\+?(\d{1,2}\.)?\d{3}\.\d{3}\.\d{4}|0\d(\.\d\d){4}")  # telephones
 _DATE = re.compile(
     r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{4}[/.\-]\d{1,2}[/.\-]\d{1,2}|\d{1,2}/\d{2,4}"
     r"|(0?[1-9]|[12]\d|3[01])-(0?[1-9]|1[0-2])-(\d{4}|\d\d)"
@@ -197,6 +198,7 @@ def _sort_of_written(norm: str) -> tuple[Sort, str]:
 
 
 _WRITTEN = (
+    (_DOTTED_NUMBER, Sort.DIGITS),
     (_EMAIL, Sort.EMAIL),
     (_HANDLE, Sort.HANDLE),
     (_IP, Sort.IP),
