@@ -189,7 +189,7 @@ def _answer(turn: Turn) -> list[Span]:
     rest = [
         t
         for at, t in enumerate(tokens[last + 1 :], last + 1)
-        if not (is_glue(t) or t.norm in STOP or run_at(turn, at))
+        if not (is_glue(t) or t.norm in STOP or _is_code(turn, at))
     ]
     if tokens[last].ends:
         rest = []
@@ -197,6 +197,12 @@ def _answer(turn: Turn) -> list[Span]:
     if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) else 0):
         return []
     return [(first - 1 if first and tokens[first - 1].norm == "the" else first, last)]
+
+
+def _is_code(turn: Turn, at: int) -> bool:
+    """Whether a postcode can stand there."""
+    run = run_at(turn, at)
+    return run is not None and run.size >= 5
 
 
 def _lead(turn: Turn) -> int:

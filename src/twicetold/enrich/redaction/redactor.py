@@ -16,6 +16,7 @@ from twicetold.enrich.redaction.kinds import LANGUAGES
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
+from twicetold.enrich.redaction.stretching import stretched
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, turn_of, words_of
 from twicetold.errors import SettingError
@@ -105,7 +106,7 @@ def _marks_of_turn(
             if not places & taken:
                 found.append(mark)
                 taken |= places
-    return runs.turn(turn, found)
+    return stretched(turn, runs.turn(turn, found))
 
 
 def _written(turn: Turn, context: Context) -> list[Mark]:

@@ -329,7 +329,8 @@ class Decider:
         if kind == ANY:
             return self._context.resolved(kind) or by_form or "number"
         if kind == TAIL:
-            return self._context.resolved(kind) or "card_number"
+            resolved = self._context.resolved(kind) or "card_number"
+            return "cvv" if resolved == "card_expiry" and run.size in (3, 4) else resolved
         return self._context.resolved(kind)
 
     def _last_said(self, at: int) -> str:

@@ -1,0 +1,75 @@
+"""What belongs to a value that was found, and stands beside it: signs, an article, "extension"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.turns import Mark, Turn, text_between
+from twicetold.enrich.redaction.vocabulary import STOP, words
+
+_SIGNED = frozenset({"email", "username", "password", "pin", "reference", "member_number"})
+_JOINING = words("dot dash hyphen underscore slash")
+_CLOSING = words("hash pound star asterisk exclamation dollar ampersand sign mark")
+_EXTENSIONS = words("extension ext x")
+_KEYED = frozenset({"pin", "password", "security_answer", "one_time_code"})
+
+
+def stretched(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
+    """The marks of a turn, each with what goes with it; never into one another."""
+    taken = {at for mark in marks for at in range(mark.first, mark.last + 1)}
+    wider: list[Mark] = []
+    for mark in marks:
+        first, last = _first(turn, mark, taken), _last(turn, mark, taken)
+        if (first, last) != (mark.first, mark.last):
+            # What is read back is compared by the value: that of digits stays as it was.
+            same = mark.value.replace(" ", "").isalnum() and mark.value.isupper()
+            value = mark.value if same else text_between(turn.tokens, first, last)
+            value = mark.value if mark.kind in ("phone", "pin") else value
+            mark = Mark(mark.turn, first, last, mark.kind, value)
+            taken |= set(range(first, last + 1))
+        wider.append(mark)
+    return wider
+
+
+def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
+    tokens, first = turn.tokens, mark.first
+    if mark.kind in _SIGNED:
+        while first > 1 and tokens[first - 1].norm in _JOINING and first - 1 not in taken:
+            if not _is_plain(tokens[first - 2]) or first - 2 in taken:
+                break
+            first -= 2
+        if first == 1 and tokens[0].norm in _JOINING and 0 not in taken:
+            first = 0
+    if mark.kind == "security_answer" and first and tokens[first - 1].norm in ("a", "an", "the"):
+        first -= 1
+    return first
+
+
+def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
+    tokens, last = turn.tokens, mark.last
+    if mark.kind in _KEYED:
+        while last + 1 < len(tokens) and tokens[last + 1].norm in _CLOSING:
+            if last + 1 in taken or tokens[last].ends:
+                break
+            last += 1
+    if mark.kind == "phone":
+        for at in _extension(turn, last):
+            last = last if at in taken else at
+    return last
+
+
+def _extension(turn: Turn, last: int) -> Iterator[int]:
+    """ "Extension two two", behind a telephone number."""
+    tokens = turn.tokens
+    for at in range(last + 1, min(len(tokens), last + 4)):
+        if tokens[at].norm in _EXTENSIONS:
+            run = next((run for run in turn.runs if run.first in (at, at + 1)), None)
+            if isinstance(run, Run) and run.digits and run.size <= 6:
+                yield run.last
+            return
+
+
+def _is_plain(token: Token) -> bool:
+    return token.sort in (Sort.WORD, Sort.LETTER) and token.norm not in STOP and not token.ends
