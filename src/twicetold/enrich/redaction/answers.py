@@ -14,6 +14,7 @@ from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 _KINDS = ("password", "security_answer", "username")
 _MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
 _COPULAS = words("is was be it's its that's thats as equals called named are were")
+_AGES = words("child kid boy girl baby student teenager youngster")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
 _INSIDE = words("of the and at in to for my me you i a")
 # Letters, digits and a sign among them: nothing that is spoken of but a password.
@@ -162,6 +163,8 @@ def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
     if tokens[end - 1].norm in _COPULAS | {"with", "under", "to"}:
         return end
     for at in range(end, min(end + 7, len(tokens))):
+        if tokens[at].norm == "as" and {t.norm for t in tokens[at + 1 : at + 3]} & _AGES:
+            return None  # the street you lived on as a child
         if tokens[at].norm in _COPULAS:
             placed = at + 1 < len(tokens) and tokens[at + 1].norm in ("on", "in", "at", "under")
             return None if placed else at + 1

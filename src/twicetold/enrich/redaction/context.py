@@ -101,6 +101,7 @@ class Context:
     open: bool = False
     requested: bool = False  # the last turn wanted something, and no amount
     lasting: bool = False  # the last turn asked how long something holds
+    card: int = 99  # turns since a card's number
     parties: list[str] = field(default_factory=list)
 
     def meet(self, party: str) -> None:
@@ -116,6 +117,7 @@ class Context:
             asked.fresh += 1
         self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
+        self.card += 1
 
     def ask(
         self, kind: str, strong: bool, party: str, request: bool = False, mine: bool = False
@@ -143,6 +145,8 @@ class Context:
 
     def found(self, kind: str, size: int, party: str) -> None:
         self.kind, self.party, self.quiet, self.open = kind, party, 0, True
+        if kind == "card_number":
+            self.card = 0
         for asked in self.asked:
             if asked.kind in (kind, ANY, TAIL):
                 asked.found += size
@@ -173,17 +177,18 @@ class Context:
             [a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.stale, a.request, a.mine]
             for a in self.asked
         ]
+        last = [self.kind, self.party, self.quiet, self.open]
         return {
             "asked": asked,
-            "last": [self.kind, self.party, self.quiet, self.open, self.requested, self.lasting],
+            "last": [*last, self.requested, self.lasting, self.card],
             "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
-        kind, party, quiet, is_open, requested, lasting = body["last"]
         asked = [Asked(*each) for each in body["asked"]]
-        return cls(asked, kind, party, quiet, is_open, requested, lasting, list(body["parties"]))
+        *last, card = body["last"]
+        return cls(asked, *last, parties=list(body["parties"]), card=card)
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

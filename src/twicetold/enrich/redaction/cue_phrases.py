@@ -220,7 +220,7 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
         "what name do you (use|go by|log in)", "name on (your|the) profile",
         "(online|web|portal|profile|account) (id|name|i d)",
-        "what do you (sign|log) in (with|as)",
+        "what do you (sign|log) in (with|as)", "unknown user", "(on there|on here|down|up) as",
         "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
         "under)",
         "(sign in|sign-in|signin|login)", "(set|sign|put) (me|him|her|us) up as", "known as",
@@ -293,7 +293,7 @@ WEAK: dict[str, tuple[str, ...]] = {
 OF_NOBODY = (
     "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|"
     "warranty|contract|visa)",
-    "(tax|exhaust|fault|error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
+    "(tax|engine|exhaust|fault|error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
     "r|color|"
     "colour|status|fault|offer|reason|department|dial|response|exit|stop|trouble|diagnostic) "
     "(code|number|codes)",

@@ -73,7 +73,10 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
     for at, token in enumerate(tokens):
         if at in covered:
             continue
-        if token.sort is Sort.MONTH:
+        if _is_feast(tokens, at):
+            pieces.append((at, at + 1, "m12"))
+            covered.add(at + 1)
+        elif token.sort is Sort.MONTH:
             pieces.append((at, at, "m" + MONTHS[token.norm]))
         elif token.norm in TENS and token.sort is Sort.ORDINAL:
             pieces.append((at, at + 1, str(int(token.value) + int(tokens[at + 1].value))))
@@ -83,6 +86,15 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
         elif token.norm in ("thirtieth", "twentieth"):
             pieces.append((at, at, value_of([token])))
     return sorted(pieces)
+
+
+_FEASTS = words("christmas boxing valentine's new year's halloween patrick's")
+
+
+def _is_feast(tokens: Sequence[Token], at: int) -> bool:
+    """ "Christmas day", "boxing day": a day and its month in one."""
+    following = tokens[at + 1].norm if at + 1 < len(tokens) else ""
+    return tokens[at].norm in _FEASTS and following in ("day", "eve")
 
 
 def _halves(tokens: Sequence[Token], run: Run) -> list[tuple[int, int, str]]:
@@ -213,7 +225,7 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
         return after
     if _is_of_card(turn, context, span):
         return "card_expiry"
-    if _is_birth(turn, span):
+    if _is_birth(turn, span) or _is_turning(turn, span) or _is_year_of(turn, context, span):
         return "date_of_birth"
     asked = context.expects(*_KINDS)
     strong = [a for a in context.asked if a.strong]
@@ -233,14 +245,14 @@ def _is_of_card(turn: Turn, context: Context, span: Span) -> bool:
     if context.quiet <= 6:
         spoken_of.append(context.kind)
     lasting = any(token.norm in _LASTING for token in turn.tokens) or context.lasting
-    card = lasting or any(kind in _OF_CARDS for kind in spoken_of)
+    card = lasting or any(kind in _OF_CARDS for kind in spoken_of) or context.card <= 6
     if not card or not _is_expiry(span) or _is_of_else(turn, context):
         return False
     slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
     return (
         slashed
         or turn.is_answer
-        or (lasting and span.month)
+        or (span.month and (lasting or context.card <= 6))
         or _numbered_of(turn, span)
         or _word_before(turn, span) in _ENDING
     )
@@ -274,6 +286,19 @@ def _is_birth(turn: Turn, span: Span) -> bool:
     ordinal = sum(word in ORDINALS for word in said) >= 2 and "of" in said
     whole = (span.month or ordinal) and len(span.parts) == 3 and closed
     return (whole or written) and _word_before(turn, span) not in _ORDINARY
+
+
+def _is_turning(turn: Turn, span: Span) -> bool:
+    """ "Turned fifty on the nineteenth of may"."""
+    before = [token.norm for token in turn.tokens[max(0, span.first - 7) : span.first]]
+    return span.month and bool({"turned", "turning"} & set(before)) and "on" in before
+
+
+def _is_year_of(turn: Turn, context: Context, span: Span) -> bool:
+    """The year alone, behind the day and month of a birth."""
+    year = len(span.parts) == 1 and re.fullmatch(r"(19|20)?\d\d", span.parts[0])
+    asked = context.kind == "date_of_birth" and context.quiet <= 2
+    return bool(year) and asked and turn.is_answer and context.requested
 
 
 def _is_expiry(span: Span) -> bool:

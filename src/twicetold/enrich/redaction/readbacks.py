@@ -232,7 +232,11 @@ def _dates(marks: Iterable[Mark]) -> list[frozenset[str]]:
     """Day, month and year of each date of birth or of a card, as far as they are known."""
     found: list[frozenset[str]] = []
     parts: set[str] = set()
+    card: set[str] = set()
     for mark in marks:
+        if mark.kind == "card_expiry":
+            card |= set(_parts(mark.value.split()))
+            found.append(frozenset(card))
         if mark.kind == "date_of_birth":
             parts |= set(_parts(mark.value.split()))
             found.append(frozenset(parts))

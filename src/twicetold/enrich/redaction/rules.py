@@ -26,6 +26,8 @@ _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
 _NAMING = words("is as was for that's thats it's its")
 _STRESS = words("really definitely honestly still")
+_AGAIN = frozenset({"one_time_code", "pin"})  # another one is sent, or chosen
+_CARD_NEAR = 6  # turns in which a card's date and code follow its number
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
@@ -73,7 +75,16 @@ class Decider:
         )
         if kind == "number" and is_counting(run.value):
             return ""
-        return "" if kind in _DATED else kind
+        if kind in _DATED or not kind:
+            return "cvv" if self._is_beside_card(run) else ""
+        return kind
+
+    def _is_beside_card(self, run: Run) -> bool:
+        """Three digits, dictated one by one, while a card is being read out."""
+        said = run.spelled_out or run.written
+        plain = said and run.size == 3 and not (run.letters or self.guard)
+        led = self._last_said(run.first) in _COPULAS or run.first == 0 or self._turn.is_answer
+        return plain and led and self._context.card <= _CARD_NEAR
 
     def _is_named_otherwise(self, run: Run) -> bool:
         cue = self._cue
@@ -237,7 +248,8 @@ class Decider:
             long = run.size >= 5 or (run.spelled_out and run.size >= 4)
             return (whole or long) and not (asked.done or asked.stale or is_year(run))
         if asked.done:
-            return answer and run.spelled_out and not asked.stale
+            again = asked.kind in _AGAIN and run.size >= 4 and (not run.cardinal or run.written)
+            return (answer and run.spelled_out and not asked.stale) or again
         if asked.stale:
             return run.spelled_out or (run.size >= 6 and not run.cardinal)
         if not (answer or run.spelled_out) and self._follows_word(run):
@@ -287,7 +299,7 @@ class Decider:
         if self._tokens[run.first].norm in ("a", "i"):
             letters -= 1
         named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
-        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
+        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz" or self._is_acronyms(run):
             return False
         if any(t.norm == run.value.lower() for t in self._tokens):
             return True  # jo, that's j o

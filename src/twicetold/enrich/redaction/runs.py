@@ -322,6 +322,10 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
         return False
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
         return True
+    if next_to and at and tokens[at].raw[:1] == "A" and not tokens[at - 1].ends:
+        return True  # written with a capital, and no sentence begins there
+    if at + 4 < len(tokens) and all(_one_by_one(token) for token in tokens[at + 1 : at + 5]):
+        return True  # "a two five eight one"
     if _behind_sign(tokens, inside, at) and not next_to:
         return True
     return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
