@@ -9,7 +9,7 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL, Cue
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
+from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
 _MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
@@ -44,7 +44,8 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     together = asked is not None and bool(strong) and strong[0].fresh == asked.fresh
     if asked is None or not together or turn.is_backchannel:
         return []
-    if asked.found and not (turn.corrects or (turn.is_answer and context.open)):
+    again = turn.corrects or context.rejected or (turn.is_answer and context.open)
+    if asked.found and not again:
         return []
     if _is_question(turn) or any(
         cue.strong and cue.kind not in ("", asked.kind, "any") for cue in turn.cues
@@ -54,7 +55,11 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if not asked.may_answer(turn.party):
         return []
-    span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind)
+    span = (
+        _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
+    )
+    if asked.kind == "security_answer":
+        span = _whole(turn, span)
     return [_mark(turn, each, asked.kind) for each in _and_others(turn, span, asked.kind)]
 
 
@@ -251,6 +256,40 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
         if not (is_glue(t) or t.norm in STOP or t.sort in _DATED or _in_run(turn, at))
     ]
     return span if start in led or len(rest) <= 2 else None
+
+
+_SPEAKING = words(
+    "i i'm i'll i've i'd we we're you you're he she they don't can't didn't haven't let what which "
+    "who where why how do did can could would will"
+)
+
+
+def _in_front(turn: Turn, kind: str) -> tuple[int, int] | None:
+    """``barry from accounts i swear``: what begins the turn, before somebody speaks of it."""
+    if kind != "security_answer":
+        return None
+    start = _skipped(turn, 0)
+    value = _value(turn, start, kind)
+    if value is None or turn.tokens[start].norm in _SPEAKING | STOP or value[1] - value[0] > 4:
+        return None
+    return value
+
+
+def _whole(turn: Turn, span: tuple[int, int] | None) -> tuple[int, int] | None:
+    """All of a short turn in which nobody says "I" or asks: "the good the bad and the ugly"."""
+    tokens, start, end = turn.tokens, 0, len(turn.tokens)
+    while start < end and (tokens[start].sort is Sort.FILLER or tokens[start].norm in _COPULAS):
+        start += 1
+    said = tokens[start:end]
+    speaks = any(t.norm in _SPEAKING | _NO_ANSWER or t.norm in BACKCHANNEL for t in said[:1])
+    speaks = speaks or any(t.norm in _SPEAKING for t in said)
+    short = 2 <= len(said) <= 7 and not any(token.ends for token in said[:-1])
+    if not short or speaks or (span is None and all(t.norm in STOP for t in said)):
+        return span
+    names = [t for t in said if t.norm not in STOP and not is_glue(t)]
+    while end > start and tokens[end - 1].norm in _TRAILING:
+        end -= 1
+    return (start, end - 1) if names and end > start else span
 
 
 def _begins(turn: Turn, start: int, kind: str) -> bool:

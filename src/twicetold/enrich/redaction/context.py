@@ -18,6 +18,9 @@ _NOBODYS = words(
     "number's page chapter how much many long often far level pressure weight"
 )
 _LASTING = words("lapses lapse lapsed lasts valid expire expires expiry expiration thru")
+_REJECTING = words(
+    "not no isn't wasn't doesn't didn't wrong incorrect different invalid nope another else expired"
+)
 _MOST_ASKED = 6
 _DIVERTED = 5  # turns by which another question sets a datum back
 
@@ -102,6 +105,7 @@ class Context:
     requested: bool = False  # the last turn wanted something, and no amount
     lasting: bool = False  # the last turn asked how long something holds
     card: int = 99  # turns since a card's number
+    rejected: bool = False  # the last turn said that an answer was not right
     parties: list[str] = field(default_factory=list)
 
     def meet(self, party: str) -> None:
@@ -135,6 +139,7 @@ class Context:
         otherwise = asks_otherwise or any(t.norm in _NOBODYS for t in turn.tokens)
         self.lasting = any(t.norm in _LASTING for t in turn.tokens)
         self.requested = turn.requests and not otherwise
+        self.rejected = any(t.norm in _REJECTING for t in turn.tokens) and len(turn.tokens) <= 12
         secret = self.asked and self.asked[0].kind == "security_answer"
         if secret and self.asked[0].fresh <= 1 and not turn.counts:
             return  # one security question is asked after another
@@ -180,15 +185,16 @@ class Context:
         last = [self.kind, self.party, self.quiet, self.open]
         return {
             "asked": asked,
-            "last": [*last, self.requested, self.lasting, self.card],
+            "last": [*last, self.requested, self.lasting, self.card, self.rejected],
             "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
         asked = [Asked(*each) for each in body["asked"]]
-        *last, card = body["last"]
-        return cls(asked, *last, parties=list(body["parties"]), card=card)
+        *last, card, rejected = body["last"]
+        parties = list(body["parties"])
+        return cls(asked, *last, parties=parties, card=card, rejected=rejected)
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -54,9 +54,23 @@ def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
             if last + 1 in taken or tokens[last].ends:
                 break
             last += 1
+    if mark.kind == "address":
+        return _town(turn, last, taken)
     if mark.kind == "phone":
         for at in _extension(turn, last):
             last = last if at in taken else at
+    return last
+
+
+def _town(turn: Turn, last: int, taken: set[int]) -> int:
+    """Capitals behind a street, with a comma between or none: ", Great Yeldham"."""
+    tokens = turn.tokens
+    while last + 1 < len(tokens) and not tokens[last].ends and last + 1 not in taken:
+        following = tokens[last + 1]
+        named = following.raw[:1].isupper() and following.norm not in STOP
+        if not named or following.sort not in (Sort.WORD, Sort.SYMBOL):
+            break
+        last += 1
     return last
 
 
