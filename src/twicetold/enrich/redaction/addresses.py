@@ -20,6 +20,8 @@ _JOINS = words(
 _QUESTIONS = words(
     "what which who where when why how whose can could would do does did is are have"
 )
+_CLAUSES = words("you i it it's its that's thats and if which where we on the with near by")
+_NO_PLACES = words("aye driver doctor please me two-way uk usa england america")
 _OTHER_ANSWER = words(
     "let find hold remember know moved move changed change same different wrong right correct "
     "not open closed closes records show still just called calling think yet already mine "
@@ -63,10 +65,19 @@ def _marks(turn: Turn, spans: list[Span]) -> list[Mark]:
         if last <= end or last < first:
             continue
         start = max(first, end + 1)
+        if all(_names_a_part(turn, at) for at in range(start, last + 1)):
+            continue
         text = text_between(turn.tokens, start, last)
         marks.append(Mark(turn.index, start, last, "address", text))
         end = last
     return marks
+
+
+def _names_a_part(turn: Turn, at: int) -> bool:
+    """ "Floor", "which plot": what is asked for, and no address."""
+    token = turn.tokens[at]
+    part = token.norm in SUFFIXES | UNITS | STOP | _NO_PLACES
+    return not run_at(turn, at) and (part or is_glue(token))
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -194,7 +205,8 @@ def _answer(turn: Turn) -> list[Span]:
     if tokens[last].ends:
         rest = []
     numbered = any(run_at(turn, place) for place in range(first, last + 1))
-    if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) else 0):
+    clause = last + 1 < len(tokens) and tokens[last + 1].norm in _CLAUSES and last - first < 4
+    if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) or clause else 0):
         return []
     return [(first - 1 if first and tokens[first - 1].norm == "the" else first, last)]
 

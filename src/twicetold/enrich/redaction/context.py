@@ -89,6 +89,8 @@ class Asked:
             return run.size >= 2
         if self.kind == SPELLING:
             return run.letters >= 2 and run.letters > run.digits
+        if self.kind == "ip_address" and run.letters:
+            return not set(run.value) - set("ABCDEF0123456789O")
         return run.size <= _MOST_SIZE.get(self.kind, 40)
 
 

@@ -29,6 +29,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("username", r"\b(what|what's|which|name)\b.*\b(on|for) (the |your |our )?(app|website|site|online account|"
                  r"platform|server)$"),
     ("address", rf"\b{_WHERE}\b.*\b{_MOVES}\b"),
+    ("address", r"\bwhereabouts (are|is|was|about)\b|\bwhere (should|will|would) (it|that|they|this) be\b"),
     ("address", r"\b(which|what|what's|name of the|whose)\b.*\b(road|street|town|village|estate|suburb|city|"
                 r"flat|house|door|building|floor|block|avenue|county|parish)\b"),
     ("pin", rf"\b(what|what's|which|how|is there|and)\b.*\b{_ROOMS}\b.*\b(code|number|digits|combination)\b"),

@@ -13,6 +13,7 @@ from twicetold.enrich.redaction.dates import dates_in, spans_of
 from twicetold.enrich.redaction.deciding import Runs
 from twicetold.enrich.redaction.emails import emails_in, handles_in
 from twicetold.enrich.redaction.kinds import LANGUAGES
+from twicetold.enrich.redaction.passwords import secrets_in
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
@@ -97,6 +98,7 @@ def _marks_of_turn(
         _written(turn, context),
         dates_in(turn, context, spans_of(turn)),
         addresses_in(turn, context),
+        secrets_in(turn),
         answers_in(turn, context),
         handles_in(turn),
         *(finder(turn, words_of(turn)) for finder in finders),

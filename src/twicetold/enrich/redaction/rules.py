@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import WORDED, Asked, Context, newest
@@ -286,7 +287,8 @@ class Decider:
         asked = self._context.requested and self._turn.is_answer
         if asked and run.letters and run.digits and run.size >= 4:
             return "reference"
-        few = 4
+        hyphened = all(re.fullmatch(r"\d(-\d){2,}", token.norm) for token in said)
+        few = 3 if hyphened else 4
         one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
         if one_by_one and run.digits >= few and not run.letters:
             return "number"

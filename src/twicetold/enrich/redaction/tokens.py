@@ -105,6 +105,7 @@ def tokens_of(words: list[str]) -> list[Token]:
         for piece in raw.split() or [""]:
             tokens += _tokens_of_word(index, piece)
     _mark_times(tokens)
+    _mark_plurals(tokens)
     for token, after in itertools.pairwise(tokens):
         if token.norm in TENS and after.sort is Sort.ORDINAL and int(after.value or 0) < 10:
             token.sort = Sort.ORDINAL  # twenty first
@@ -117,6 +118,16 @@ def _mark_times(tokens: list[Token]) -> None:
         half = tokens[at + 1].norm in ("a", "p") and tokens[at + 2].norm == "m"
         if half and tokens[at].sort in (Sort.NUMBER, Sort.DIGITS, Sort.AMOUNT):
             tokens[at + 1].sort = tokens[at + 2].sort = Sort.AMOUNT
+
+
+def _mark_plurals(tokens: list[Token]) -> None:
+    """ "Four zeros": one digit, so many times."""
+    for count, digit in itertools.pairwise(tokens):
+        if digit.norm not in _PLURALS or len(count.value) != 1 or count.value in "01":
+            continue
+        if count.sort in (Sort.NUMBER, Sort.DIGITS):
+            count.sort = Sort.REPEAT
+            digit.sort, digit.value = Sort.NUMBER, _PLURALS[digit.norm]
 
 
 def _tokens_of_word(index: int, raw: str) -> list[Token]:
@@ -150,6 +161,9 @@ def _pieces(norm: str) -> list[str]:
     return [norm]
 
 
+_PLURALS = {"zeros": "0", "zeroes": "0", "noughts": "0", "ohs": "0", "os": "0"} | {
+    f"{word}s": value for word, value in UNITS.items() if len(word) > 2 and word != "zero"
+}
 _SPOKEN = {*UNITS, *TEENS, *TENS, *SCALES, *REPEATS, *ORDINALS, "and"}
 
 
