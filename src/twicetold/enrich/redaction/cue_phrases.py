@@ -267,7 +267,7 @@ WEAK: dict[str, tuple[str, ...]] = {
                     "(visa|mastercard|amex|american express)"),
     "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) back"),
     "reference": (
-        "(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
+        "(customer|client|order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
         "shipment|complaint|docket|receipt|rma|account|reference|ref)",
     ),
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
@@ -320,7 +320,7 @@ OF_NOBODY = (
     "on|ends in)",
     "(month|week|year|day|quarter) (ending|ends)", "(weekend|end) (up|date)", "ends up",
     "happy birthday", "(birthday|anniversary) (party|present|gift|cake|card|dinner|sale)",
-    "(press|dial|push|hit|choose|select|say)", "code of conduct", "zip (file|it|up|tie)",
+    "(press|dial|push|hit|choose|select)", "(or|please|just|to) say", "code of conduct", "zip (file|it|up|tie)",
     "sign in problem", "(check|cross) reference", "in reference to", "with reference to",
     "born and raised", "(first|new|newly|still|air|foreign) born", "new born",
     "first name terms", "address the", "(to|can|will|we'll) address",

@@ -66,6 +66,7 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
         for run in turn.runs
         for piece in _halves(tokens, run)
         if not run.letters
+        and not (run.first == run.last and tokens[run.first].sort is Sort.DATE)
         and run.digits <= 8
         and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
     ]
@@ -121,7 +122,7 @@ def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
         return False
     if Sort.DATE in (tokens[last].sort, tokens[first].sort):
         return False
-    if any(token.norm in ("it's", "that's", "its", "no", "sorry") for token in between):
+    if any(token.norm in ("it's", "that's", "its", "no", "sorry", "on") for token in between):
         return False
     return len(between) <= _MOST_JOINED and all(
         token.norm in _JOINERS or token.sort is Sort.FILLER for token in between

@@ -292,7 +292,7 @@ class Decider:
         one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
         if one_by_one and run.digits >= few and not run.letters:
             return "number"
-        dictated = dictated or run.digits >= 12
+        dictated = dictated or run.digits >= (9 if self._turn.is_answer else 12)
         return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
 
     def _is_spelled(self, run: Run) -> bool:

@@ -13,6 +13,7 @@ from twicetold.enrich.redaction.vocabulary import (
     LETTER_NAMES,
     MONTHS,
     PHONETIC,
+    STOP,
     SURELY_PHONETIC,
     TIGHT_FILLERS,
     words,
@@ -271,7 +272,10 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm in ("star", "hash", "asterisk"):
         return before and _one_by_one(tokens[at - 1]) and _digits_around(tokens, inside, at) >= 4
     if token.norm in LETTER_NAMES:
-        return before and after
+        around = tokens[at - 1 : at + 2]
+        spelled = any(t.sort is Sort.LETTER for t in around) or token.norm not in STOP
+        ends = before and at + 1 == len(tokens) and token.norm in ("zed", "zee")
+        return (before and after and spelled) or ends
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, text_between
 from twicetold.enrich.redaction.vocabulary import STOP, words
@@ -30,6 +29,8 @@ def stretched(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
             mark = Mark(mark.turn, first, last, mark.kind, value)
             taken |= set(range(first, last + 1))
         wider.append(mark)
+        if mark.kind == "phone":
+            wider += _extension(turn, mark, taken)
     return wider
 
 
@@ -56,9 +57,6 @@ def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
             last += 1
     if mark.kind == "address":
         return _town(turn, last, taken)
-    if mark.kind == "phone":
-        for at in _extension(turn, last):
-            last = last if at in taken else at
     return last
 
 
@@ -74,14 +72,15 @@ def _town(turn: Turn, last: int, taken: set[int]) -> int:
     return last
 
 
-def _extension(turn: Turn, last: int) -> Iterator[int]:
+def _extension(turn: Turn, mark: Mark, taken: set[int]) -> Iterator[Mark]:
     """ "Extension two two", behind a telephone number."""
     tokens = turn.tokens
-    for at in range(last + 1, min(len(tokens), last + 4)):
+    for at in range(mark.last + 1, min(len(tokens), mark.last + 4)):
         if tokens[at].norm in _EXTENSIONS:
             run = next((run for run in turn.runs if run.first in (at, at + 1)), None)
-            if isinstance(run, Run) and run.digits and run.size <= 6:
-                yield run.last
+            if run is not None and run.size <= 6 and run.last not in taken:
+                first = at if tokens[at].norm == "ext" else run.first
+                yield Mark(mark.turn, first, run.last, "phone", run.value)
             return
 
 
