@@ -28,6 +28,7 @@ _NO_ANSWER = words(
     "sensitive still blocked hacked missing too long unknown gone being rejected compromised "
     "set sure going hold bear forgot remember"
 )
+_OF_WRITING = words("characters letters digits")
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
 _TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
@@ -200,6 +201,8 @@ def _value(turn: Turn, start: int, kind: str) -> tuple[int, int] | None:
         last -= 1
     if last < start or tokens[start].norm in _NO_ANSWER:
         return None
+    if {token.norm for token in tokens[start : last + 1]} & _OF_WRITING:
+        return None  # at least eight characters, the third and fifth letters
     return (start, last)
 
 

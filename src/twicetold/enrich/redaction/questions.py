@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from twicetold.enrich.redaction.cue_kinds import NOTHING
+
 _ASKS = r"(what|what's|whats|which|who|whose|whom|name|and|your|the|under|any)"
 _WHERE = r"(where|where's|wheres|whereabouts)"
 _ACCESS = r"(log|logs|logged|logging|sign|signs|signed|signing)"
@@ -46,6 +48,15 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
+# What has a number of its own and belongs to nobody.
+_OF_THINGS = re.compile(
+    r"\b(what|what's|which|read me|give me|and|please|have)\b.*\b(model|size|port|error|version|"
+    r"readings?|tyres?|tires?|platform|gate|machine|aisle|channel|score|speed|temperature|pressure|"
+    r"mileage|odometer|part|product|barcode|times table|flight|quantity|lottery|gauge|firmware)\b"
+    r"|\b(meter|gas|electric|electricity|water) readings?\b"
+)
+
+
 @cache
 def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
@@ -55,4 +66,6 @@ def kinds_asked(said: Sequence[str]) -> list[str]:
     """The kinds that a turn asks for by its stems, each once."""
     text = " ".join(said)
     kinds = [kind for kind, pattern in _compiled() if pattern.search(text)]
+    if not kinds and _OF_THINGS.search(text):
+        return [NOTHING]
     return list(dict.fromkeys(kinds))

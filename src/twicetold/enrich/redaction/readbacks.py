@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from twicetold.enrich.redaction.dates import Span, spans_of
 from twicetold.enrich.redaction.guards import guard_of
+from twicetold.enrich.redaction.places import SUFFIXES, UNITS
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn
@@ -28,6 +29,8 @@ _COMMON = (
     | FILLERS
     | BACKCHANNEL
     | set(MONTHS)
+    | UNITS
+    | SUFFIXES
     | words(
         "dot at dash underscore com org net street road avenue drive lane city town north south "
         "east west gmail yahoo hotmail outlook example mail email blue red green black white "

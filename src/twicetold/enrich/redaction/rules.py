@@ -32,6 +32,8 @@ _CARD_NEAR = 6  # turns in which a card's date and code follow its number
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
+_LONGER = 10  # even where the number of a thing was asked for
+_EMERGENCY = words("911 999 112 101 111 000 311 811")
 _LONG = 7  # digits in a row that nobody dictates but of something
 
 
@@ -49,7 +51,7 @@ class Decider:
         if not (weaker and cue.first - self._cue.end <= 4):  # type: ignore[union-attr]
             self._cue = cue
         last = self._tokens[cue.end - 1].norm
-        if cue.kind != NOTHING or last in ("code", "codes", "number"):
+        if cue.kind != NOTHING or cue.first == cue.end or last in ("code", "codes", "number"):
             ends = glue_only(self._tokens, cue.end, len(self._tokens))
             before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             mine = bool(_OWN & before) and ends
@@ -75,6 +77,8 @@ class Decider:
             or self._by_form(run)
         )
         if kind == "number" and is_counting(run.value):
+            return ""
+        if kind == "phone" and run.value in _EMERGENCY:
             return ""
         if kind in _DATED or not kind:
             return "cvv" if self._is_beside_card(run) else ""
@@ -264,6 +268,8 @@ class Decider:
     def _by_form(self, run: Run) -> str:
         if (self.guard and run.size < _LONG) or is_counting(run.value):
             return ""
+        if self._is_of_a_thing() and run.size < _LONGER:
+            return ""
         if run.digits == 0:
             return "name" if self._is_spelled(run) else ""
         said = self._tokens[run.first : run.last + 1]
@@ -294,6 +300,11 @@ class Decider:
             return "number"
         dictated = dictated or run.digits >= (9 if self._turn.is_answer else 12)
         return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
+
+    def _is_of_a_thing(self) -> bool:
+        """Whether the number of a thing was asked for: a meter's, an error's."""
+        asked = self._context.asked
+        return bool(asked) and asked[0].kind == NOTHING and asked[0].fresh <= 2
 
     def _is_spelled(self, run: Run) -> bool:
         """A name, where no other letters are spelled but by who asks for them."""

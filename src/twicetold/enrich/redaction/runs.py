@@ -244,7 +244,8 @@ def _is_letter_word(tokens: Sequence[Token], inside: Sequence[bool], at: int) ->
     )
     if sure and tokens[at].norm not in MONTHS:
         near_kin = any(t.norm in PHONETIC for t in next_to)
-        return near_kin or letters or any(_is_digit(t) for t in next_to)
+        weighed = tokens[at].norm == "kilo"  # "twenty five kilo"
+        return near_kin or letters or (not weighed and any(_is_digit(t) for t in next_to))
     if len(next_to) == 2 and all(t.sort is Sort.LETTER for t in next_to):
         return True
     return (kin >= 2 and any(t.norm in PHONETIC for t in next_to)) or (

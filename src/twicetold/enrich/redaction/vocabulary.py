@@ -100,6 +100,7 @@ ACRONYMS = words(
     "rsvp bmw kia suv mri ct er icu gp ppo hmo hsa fsa ira aprs apr vat gst pst est cst mst "
     "hmrc dvla dvsa hvac dwp dhl cctv aarp fema osha nasa nato ofgem ofcom rac rspca uefa "
     "pdq pcp ccj mot ofsted gdpr cvs wwf faa epa ssa va dhs uscis ftc sec fdic bupa "
+    "anz bnz rbc bmo cibc abn bpay asb nab usps mot nct "
     "am pm bc ad ps ds abc cnn nbc cbs mtv hbo otp mfa sso crm pos qr roi kpi sla ola uat ev "
     "rv ra nsa dna hiv std xl xxl xs ab dj mc phd mba ba ma md rn cpa llc ltd plc rbs tsb bt "
     "ee att bp ge gm ford ny la dc sf"
