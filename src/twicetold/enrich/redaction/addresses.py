@@ -173,7 +173,7 @@ def _is_shaped(turn: Turn, span: Span) -> bool:
 
 
 def _asked_for(turn: Turn, context: Context) -> list[Span]:
-    expected = context.expects("address")
+    expected = context.expects(*_KINDS)
     asked = expected is not None and (expected.request or expected.mine)
     if expected is None or not asked or not expected.may_answer(turn.party):
         return []
@@ -224,7 +224,9 @@ def _lead(turn: Turn) -> int:
     led = [
         p for p, t in enumerate(tokens[:12]) if t.norm in ("it's", "its", "that's", "at", "from")
     ]
-    if led and not any(run_at(turn, p) for p in range(led[-1])):
+    said = tokens[: led[-1]] if led else []
+    spoken = all(is_glue(t) or t.norm in STOP - {"and"} for t in said[-3:])
+    if led and spoken and not any(run_at(turn, p) for p in range(led[-1])):
         at = led[-1] + 1
     while at < len(tokens) and not run_at(turn, at):
         token = tokens[at]

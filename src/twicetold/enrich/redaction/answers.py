@@ -9,14 +9,14 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL, Cue
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
-from twicetold.enrich.redaction.vocabulary import BACKCHANNEL, FILLERS, STOP, words
+from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
 _MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
 _COPULAS = words("is was be it's its that's thats as equals called named are were")
 _AGES = words("child kid boy girl baby student teenager youngster")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
-_INSIDE = words("of the and at in to for my me you i a")
+_INSIDE = words("of the and at in to for from my me you i a")
 # Letters, digits and a sign among them: nothing that is spoken of but a password.
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*\d)([\w]+[#@!$%&*^][\w]+|[A-Z][a-z]{3,}\d{2,}!)[.,!?]?")
 _ONE_WORD = words("all one word lowercase it's its so")
@@ -59,7 +59,7 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     span = (
         _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
     )
-    if asked.kind == "security_answer":
+    if asked.kind == "security_answer" or (asked.kind == "username" and span and not asked.fresh):
         span = _whole(turn, span)
     return [_mark(turn, each, asked.kind) for each in _and_others(turn, span, asked.kind)]
 
@@ -261,6 +261,7 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     return span if start in led or len(rest) <= 2 else None
 
 
+_HESITATING = words("um uh er erm oh ah well so yeah yes yep it's its that's thats is was")
 _SPEAKING = words(
     "i i'm i'll i've i'd we we're you you're he she they don't can't didn't haven't let what which "
     "who where why how do did can could would will"
@@ -281,11 +282,10 @@ def _in_front(turn: Turn, kind: str) -> tuple[int, int] | None:
 def _whole(turn: Turn, span: tuple[int, int] | None) -> tuple[int, int] | None:
     """All of a short turn in which nobody says "I" or asks: "the good the bad and the ugly"."""
     tokens, start, end = turn.tokens, 0, len(turn.tokens)
-    while start < end and (tokens[start].sort is Sort.FILLER or tokens[start].norm in _COPULAS):
+    while start < end and (tokens[start].norm in _HESITATING):
         start += 1
     said = tokens[start:end]
-    speaks = any(t.norm in _SPEAKING | _NO_ANSWER or t.norm in BACKCHANNEL for t in said[:1])
-    speaks = speaks or any(t.norm in _SPEAKING for t in said)
+    speaks = any(t.norm in _SPEAKING | _NO_ANSWER for t in said)
     short = 2 <= len(said) <= 7 and not any(token.ends for token in said[:-1])
     if not short or speaks or (span is None and all(t.norm in STOP for t in said)):
         return span

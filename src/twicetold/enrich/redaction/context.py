@@ -145,6 +145,9 @@ class Context:
         secret = self.asked and self.asked[0].kind == "security_answer"
         if secret and self.asked[0].fresh <= 1 and not turn.counts:
             return  # one security question is asked after another
+        if self.kind == "date_of_birth" and any(t.norm == "year" for t in turn.tokens):
+            self.requested = True
+            return  # the rest of it is asked for
         if asks_otherwise:
             self.quiet = max(self.quiet, _DIVERTED)
             for asked in self.asked:

@@ -55,7 +55,10 @@ def _by_stems(said: Sequence[str], cues: Sequence[Cue]) -> list[Cue]:
     """Questions in other words, where no phrase names a kind or says what else it is about."""
     if any(cue.strong and cue.kind not in (ANY, TAIL, SPELLING) for cue in cues):
         return []
-    return [Cue(kind, True, len(said), len(said)) for kind in kinds_asked(said)[:1]]
+    kinds = kinds_asked(said)[:1]
+    if kinds == [NOTHING] and cues:
+        return []
+    return [Cue(kind, True, len(said), len(said)) for kind in kinds]
 
 
 _ABOUT_YOU = words(

@@ -13,7 +13,7 @@ from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, TENS, words
 
 _JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
@@ -120,6 +120,8 @@ def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
     between = tokens[last + 1 : first]
     if any(token.ends for token in tokens[last:first]):
         return False
+    if {"and", "the"} <= {token.norm for token in between}:
+        return False  # "april twenty eight and the three are …"
     if Sort.DATE in (tokens[last].sort, tokens[first].sort):
         return False
     if any(token.norm in ("it's", "that's", "its", "no", "sorry", "on") for token in between):
@@ -232,6 +234,9 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
     strong = [a for a in context.asked if a.strong]
     if asked is not None and asked.fresh == 0 and not asked.found and turn.is_answer:
         return asked.kind
+    early = glue_only(turn.tokens, 0, span.first) and asked is not None and asked.fresh == 0
+    if early and asked is not None and asked.kind == "card_expiry" and _is_expiry(span):
+        return asked.kind
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
         return asked.kind if fits else ""
@@ -338,7 +343,7 @@ def _belongs(turn: Turn, end: int, span: Span, kind: str) -> bool:
     if len(gap) > 14 or (span.parts[0] in ("1", "2") and len(span.parts) == 1 and gap):
         return False
     if kind == "card_expiry":
-        usual = all(t.norm in STOP or is_glue(t) for t in gap)
+        usual = all(t.norm in STOP or is_glue(t) or t.norm in ("end", "of") for t in gap)
         return usual and (span.full or len(span.parts[0]) >= 3 or span.month)
     near = all(t.norm in STOP or is_glue(t) for t in gap) and len(gap) <= 8
     return near or span.full

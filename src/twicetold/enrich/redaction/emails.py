@@ -121,7 +121,7 @@ def _domain(tokens: Sequence[Token], at: int) -> int | None:
 
 
 def _in_domain(token: Token) -> bool:
-    return token.norm not in STOP or token.norm in ("my", "the", "at", "our", "me")
+    return token.norm not in STOP or token.norm in ("my", "the", "at", "our", "me", "and")
 
 
 def _ending(tokens: Sequence[Token], at: int) -> int:
@@ -157,6 +157,9 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
     while first > floor and not tokens[first - 1].ends:
         before = tokens[first - 1]
         begun = first < at
+        greets = before.norm in ("hello", "hi", "hey", "me", "us") and not begun
+        if greets and (cued is not None or expected):
+            return first - 1
         if cued is not None or expected:
             skipped = _aside(tokens, first)
             if skipped < first:

@@ -79,6 +79,9 @@ def _numbers(marks: Iterable[Mark]) -> list[_Value]:
     joined: dict[str, _Value] = {}
     for mark in sorted(marks, key=lambda m: (m.turn, m.first)):
         if mark.kind in _WORDED and mark.kind != "name":
+            if mark.kind != "address":
+                parts = re.findall(r"\d{4,}", mark.value)
+                values += [_Value(mark.kind, part, [mark.turn]) for part in parts]
             continue
         value = re.sub(r"[^A-Z0-9]", "", mark.value.upper())
         before = joined.get(mark.kind)

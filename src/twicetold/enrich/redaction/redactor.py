@@ -85,7 +85,8 @@ def marks_of(turns: Sequence[Turn], context: Context, finders: Sequence[Finder] 
     runs, marks = Runs(context), []
     for turn in turns:
         marks += _marks_of_turn(turn, context, runs, finders)
-    return marks + repeated(turns, marks)
+    again = repeated(turns, marks)
+    return marks + [wider for mark in again for wider in stretched(turns[mark.turn], [mark])]
 
 
 def _marks_of_turn(

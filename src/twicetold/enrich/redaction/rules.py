@@ -295,7 +295,7 @@ class Decider:
             return "reference"
         hyphened = all(re.fullmatch(r"\d(-\d){2,}", token.norm) for token in said)
         few = 3 if hyphened else 4
-        one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
+        one_by_one = hyphened or (run.spelled_out and run.last - run.first + 2 >= run.digits)
         if one_by_one and run.digits >= few and not run.letters:
             return "number"
         dictated = dictated or run.digits >= (9 if self._turn.is_answer else 12)
