@@ -20,7 +20,10 @@ _JOINS = words(
 _QUESTIONS = words(
     "what which who where when why how whose can could would do does did is are have"
 )
+_CLAUSES = words("you i it it's its that's thats and if which where we on the with near by")
+_NO_PLACES = words("aye driver doctor please me two-way uk usa england america")
 _OTHER_ANSWER = words(
+    "past quarter half tomorrow today tonight noon midnight morning afternoon am pm minutes "
     "let find hold remember know moved move changed change same different wrong right correct "
     "not open closed closes records show still just called calling think yet already mine "
     "between"
@@ -63,10 +66,19 @@ def _marks(turn: Turn, spans: list[Span]) -> list[Mark]:
         if last <= end or last < first:
             continue
         start = max(first, end + 1)
+        if all(_names_a_part(turn, at) for at in range(start, last + 1)):
+            continue
         text = text_between(turn.tokens, start, last)
         marks.append(Mark(turn.index, start, last, "address", text))
         end = last
     return marks
+
+
+def _names_a_part(turn: Turn, at: int) -> bool:
+    """ "Floor", "which plot": what is asked for, and no address."""
+    token = turn.tokens[at]
+    part = token.norm in SUFFIXES | UNITS | STOP | _NO_PLACES
+    return not run_at(turn, at) and (part or is_glue(token))
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -161,7 +173,7 @@ def _is_shaped(turn: Turn, span: Span) -> bool:
 
 
 def _asked_for(turn: Turn, context: Context) -> list[Span]:
-    expected = context.expects("address")
+    expected = context.expects(*_KINDS)
     asked = expected is not None and (expected.request or expected.mine)
     if expected is None or not asked or not expected.may_answer(turn.party):
         return []
@@ -186,13 +198,24 @@ def _answer(turn: Turn) -> list[Span]:
     if at >= len(tokens) or not _goes_with(turn, at):
         return []
     first, last = _with_tail(turn, (at, at), asked=True)
-    rest = [t for t in tokens[last + 1 :] if not (is_glue(t) or t.norm in STOP)]
+    rest = [
+        t
+        for at, t in enumerate(tokens[last + 1 :], last + 1)
+        if not (is_glue(t) or t.norm in STOP or _is_code(turn, at))
+    ]
     if tokens[last].ends:
         rest = []
     numbered = any(run_at(turn, place) for place in range(first, last + 1))
-    if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) else 0):
+    clause = last + 1 < len(tokens) and tokens[last + 1].norm in _CLAUSES and last - first < 4
+    if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) or clause else 0):
         return []
     return [(first - 1 if first and tokens[first - 1].norm == "the" else first, last)]
+
+
+def _is_code(turn: Turn, at: int) -> bool:
+    """Whether a postcode can stand there."""
+    run = run_at(turn, at)
+    return run is not None and run.size >= 5
 
 
 def _lead(turn: Turn) -> int:
@@ -201,7 +224,9 @@ def _lead(turn: Turn) -> int:
     led = [
         p for p, t in enumerate(tokens[:12]) if t.norm in ("it's", "its", "that's", "at", "from")
     ]
-    if led and not any(run_at(turn, p) for p in range(led[-1])):
+    said = tokens[: led[-1]] if led else []
+    spoken = all(is_glue(t) or t.norm in STOP - {"and"} for t in said[-3:])
+    if led and spoken and not any(run_at(turn, p) for p in range(led[-1])):
         at = led[-1] + 1
     while at < len(tokens) and not run_at(turn, at):
         token = tokens[at]

@@ -14,8 +14,9 @@ from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 _KINDS = ("password", "security_answer", "username")
 _MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
 _COPULAS = words("is was be it's its that's thats as equals called named are were")
+_AGES = words("child kid boy girl baby student teenager youngster")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
-_INSIDE = words("of the and at in to for my me you i a")
+_INSIDE = words("of the and at in to for from my me you i a")
 # Letters, digits and a sign among them: nothing that is spoken of but a password.
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*\d)([\w]+[#@!$%&*^][\w]+|[A-Z][a-z]{3,}\d{2,}!)[.,!?]?")
 _ONE_WORD = words("all one word lowercase it's its so")
@@ -27,6 +28,7 @@ _NO_ANSWER = words(
     "sensitive still blocked hacked missing too long unknown gone being rejected compromised "
     "set sure going hold bear forgot remember"
 )
+_OF_WRITING = words("characters letters digits")
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
 _TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
@@ -43,7 +45,8 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
     together = asked is not None and bool(strong) and strong[0].fresh == asked.fresh
     if asked is None or not together or turn.is_backchannel:
         return []
-    if asked.found and not (turn.corrects or (turn.is_answer and context.open)):
+    again = turn.corrects or context.rejected or (turn.is_answer and context.open)
+    if asked.found and not again:
         return []
     if _is_question(turn) or any(
         cue.strong and cue.kind not in ("", asked.kind, "any") for cue in turn.cues
@@ -53,7 +56,11 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if not asked.may_answer(turn.party):
         return []
-    span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind)
+    span = (
+        _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
+    )
+    if asked.kind == "security_answer" or (asked.kind == "username" and span and not asked.fresh):
+        span = _whole(turn, span)
     return [_mark(turn, each, asked.kind) for each in _and_others(turn, span, asked.kind)]
 
 
@@ -162,6 +169,8 @@ def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
     if tokens[end - 1].norm in _COPULAS | {"with", "under", "to"}:
         return end
     for at in range(end, min(end + 7, len(tokens))):
+        if tokens[at].norm == "as" and {t.norm for t in tokens[at + 1 : at + 3]} & _AGES:
+            return None  # the street you lived on as a child
         if tokens[at].norm in _COPULAS:
             placed = at + 1 < len(tokens) and tokens[at + 1].norm in ("on", "in", "at", "under")
             return None if placed else at + 1
@@ -192,6 +201,8 @@ def _value(turn: Turn, start: int, kind: str) -> tuple[int, int] | None:
         last -= 1
     if last < start or tokens[start].norm in _NO_ANSWER:
         return None
+    if {token.norm for token in tokens[start : last + 1]} & _OF_WRITING:
+        return None  # at least eight characters, the third and fifth letters
     return (start, last)
 
 
@@ -248,6 +259,40 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
         if not (is_glue(t) or t.norm in STOP or t.sort in _DATED or _in_run(turn, at))
     ]
     return span if start in led or len(rest) <= 2 else None
+
+
+_HESITATING = words("um uh er erm oh ah well so yeah yes yep it's its that's thats is was")
+_SPEAKING = words(
+    "i i'm i'll i've i'd we we're you you're he she they don't can't didn't haven't let what which "
+    "who where why how do did can could would will"
+)
+
+
+def _in_front(turn: Turn, kind: str) -> tuple[int, int] | None:
+    """``barry from accounts i swear``: what begins the turn, before somebody speaks of it."""
+    if kind != "security_answer":
+        return None
+    start = _skipped(turn, 0)
+    value = _value(turn, start, kind)
+    if value is None or turn.tokens[start].norm in _SPEAKING | STOP or value[1] - value[0] > 4:
+        return None
+    return value
+
+
+def _whole(turn: Turn, span: tuple[int, int] | None) -> tuple[int, int] | None:
+    """All of a short turn in which nobody says "I" or asks: "the good the bad and the ugly"."""
+    tokens, start, end = turn.tokens, 0, len(turn.tokens)
+    while start < end and (tokens[start].norm in _HESITATING):
+        start += 1
+    said = tokens[start:end]
+    speaks = any(t.norm in _SPEAKING | _NO_ANSWER for t in said)
+    short = 2 <= len(said) <= 7 and not any(token.ends for token in said[:-1])
+    if not short or speaks or (span is None and all(t.norm in STOP for t in said)):
+        return span
+    names = [t for t in said if t.norm not in STOP and not is_glue(t)]
+    while end > start and tokens[end - 1].norm in _TRAILING:
+        end -= 1
+    return (start, end - 1) if names and end > start else span
 
 
 def _begins(turn: Turn, start: int, kind: str) -> bool:

@@ -18,6 +18,9 @@ _NOBODYS = words(
     "number's page chapter how much many long often far level pressure weight"
 )
 _LASTING = words("lapses lapse lapsed lasts valid expire expires expiry expiration thru")
+_REJECTING = words(
+    "not no isn't wasn't doesn't didn't wrong incorrect different invalid nope another else expired"
+)
 _MOST_ASKED = 6
 _DIVERTED = 5  # turns by which another question sets a datum back
 
@@ -86,6 +89,8 @@ class Asked:
             return run.size >= 2
         if self.kind == SPELLING:
             return run.letters >= 2 and run.letters > run.digits
+        if self.kind == "ip_address" and run.letters:
+            return not set(run.value) - set("ABCDEF0123456789O")
         return run.size <= _MOST_SIZE.get(self.kind, 40)
 
 
@@ -101,6 +106,8 @@ class Context:
     open: bool = False
     requested: bool = False  # the last turn wanted something, and no amount
     lasting: bool = False  # the last turn asked how long something holds
+    card: int = 99  # turns since a card's number
+    rejected: bool = False  # the last turn said that an answer was not right
     parties: list[str] = field(default_factory=list)
 
     def meet(self, party: str) -> None:
@@ -116,6 +123,7 @@ class Context:
             asked.fresh += 1
         self.asked = [a for a in self.asked if a.age <= (STRONG_TURNS if a.strong else WEAK_TURNS)]
         self.quiet += 1
+        self.card += 1
 
     def ask(
         self, kind: str, strong: bool, party: str, request: bool = False, mine: bool = False
@@ -133,9 +141,13 @@ class Context:
         otherwise = asks_otherwise or any(t.norm in _NOBODYS for t in turn.tokens)
         self.lasting = any(t.norm in _LASTING for t in turn.tokens)
         self.requested = turn.requests and not otherwise
+        self.rejected = any(t.norm in _REJECTING for t in turn.tokens) and len(turn.tokens) <= 12
         secret = self.asked and self.asked[0].kind == "security_answer"
         if secret and self.asked[0].fresh <= 1 and not turn.counts:
             return  # one security question is asked after another
+        if self.kind == "date_of_birth" and any(t.norm == "year" for t in turn.tokens):
+            self.requested = True
+            return  # the rest of it is asked for
         if asks_otherwise:
             self.quiet = max(self.quiet, _DIVERTED)
             for asked in self.asked:
@@ -143,6 +155,8 @@ class Context:
 
     def found(self, kind: str, size: int, party: str) -> None:
         self.kind, self.party, self.quiet, self.open = kind, party, 0, True
+        if kind == "card_number":
+            self.card = 0
         for asked in self.asked:
             if asked.kind in (kind, ANY, TAIL):
                 asked.found += size
@@ -173,17 +187,19 @@ class Context:
             [a.kind, a.strong, a.party, a.age, a.found, a.fresh, a.stale, a.request, a.mine]
             for a in self.asked
         ]
+        last = [self.kind, self.party, self.quiet, self.open]
         return {
             "asked": asked,
-            "last": [self.kind, self.party, self.quiet, self.open, self.requested, self.lasting],
+            "last": [*last, self.requested, self.lasting, self.card, self.rejected],
             "parties": self.parties,
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
-        kind, party, quiet, is_open, requested, lasting = body["last"]
         asked = [Asked(*each) for each in body["asked"]]
-        return cls(asked, kind, party, quiet, is_open, requested, lasting, list(body["parties"]))
+        *last, card, rejected = body["last"]
+        parties = list(body["parties"])
+        return cls(asked, *last, parties=parties, card=card, rejected=rejected)
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

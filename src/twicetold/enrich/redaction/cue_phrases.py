@@ -105,7 +105,9 @@ STRONG: dict[str, tuple[str, ...]] = {
         "shipping|coming|going|come|pick)",
         "(what|which) (suburb|area|district|borough|neighborhood|neighbourhood)",
         "(service|good|job|site) address", "pickup location", "(street|road|house) and number",
-        "(flat|house|apartment|door) (number|no)", "(i|we) live (at|on|in)", "live at", "living at",
+        "(flat|house|apartment|door) (number|no)",
+        "(number|name) of (the|your) (house|flat|door|building|apartment|street|road|town|village)",
+        "nearest (town|city|village)", "(i|we) live (at|on|in)", "live at", "living at",
         "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
         "(apartment|flat|unit) number", "(city|town) and state",
@@ -218,7 +220,7 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
         "what name do you (use|go by|log in)", "name on (your|the) profile",
         "(online|web|portal|profile|account) (id|name|i d)",
-        "what do you (sign|log) in (with|as)",
+        "what do you (sign|log) in (with|as)", "unknown user", "(on there|on here|down|up) as",
         "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
         "under)",
         "(sign in|sign-in|signin|login)", "(set|sign|put) (me|him|her|us) up as", "known as",
@@ -265,7 +267,7 @@ WEAK: dict[str, tuple[str, ...]] = {
                     "(visa|mastercard|amex|american express)"),
     "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) back"),
     "reference": (
-        "(order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
+        "(customer|client|order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
         "shipment|complaint|docket|receipt|rma|account|reference|ref)",
     ),
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
@@ -291,7 +293,7 @@ WEAK: dict[str, tuple[str, ...]] = {
 OF_NOBODY = (
     "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|"
     "warranty|contract|visa)",
-    "(error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
+    "(tax|engine|exhaust|fault|error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
     "r|color|"
     "colour|status|fault|offer|reason|department|dial|response|exit|stop|trouble|diagnostic) "
     "(code|number|codes)",
@@ -318,7 +320,7 @@ OF_NOBODY = (
     "on|ends in)",
     "(month|week|year|day|quarter) (ending|ends)", "(weekend|end) (up|date)", "ends up",
     "happy birthday", "(birthday|anniversary) (party|present|gift|cake|card|dinner|sale)",
-    "(press|dial|push|hit|choose|select|say)", "code of conduct", "zip (file|it|up|tie)",
+    "(press|dial|push|hit|choose|select)", "(or|please|just|to) say", "code of conduct", "zip (file|it|up|tie)",
     "sign in problem", "(check|cross) reference", "in reference to", "with reference to",
     "born and raised", "(first|new|newly|still|air|foreign) born", "new born",
     "first name terms", "address the", "(to|can|will|we'll) address",
@@ -327,5 +329,5 @@ OF_NOBODY = (
     "(state|city) (of|tax|law|hall|center|centre)", "case (you|i|it|of|we|there|that)", "in case",
     "in (that|this|any|which) case", "the case",
     "(phone|video|conference|sales|missed) (call|calls)",
-    "pin (badge|it|them|point|down)", "(my|the|your) (car|vehicle) (has|is)",
+    "pin (badge|point|down)", "(my|the|your) (car|vehicle) (has|is)",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from functools import cache
 from twicetold.enrich.redaction.cue_kinds import ANY, NOTHING, SPELLING, TAIL
 from twicetold.enrich.redaction.cue_phrases import OF_NOBODY, STRONG, WEAK
 from twicetold.enrich.redaction.phrases import Phrases
+from twicetold.enrich.redaction.questions import kinds_asked
 from twicetold.enrich.redaction.tokens import Token
 from twicetold.enrich.redaction.vocabulary import words
 
@@ -46,7 +47,18 @@ def cues_of(tokens: Sequence[Token]) -> list[Cue]:
     cues = [Cue(kind, strong, first, end) for first, end, (kind, strong) in _phrases().find(said)]
     if _is_security_question(said) and not any(c.kind == "security_answer" for c in cues):
         cues.append(Cue("security_answer", True, len(said), len(said)))
+    cues += _by_stems(said, cues)
     return cues
+
+
+def _by_stems(said: Sequence[str], cues: Sequence[Cue]) -> list[Cue]:
+    """Questions in other words, where no phrase names a kind or says what else it is about."""
+    if any(cue.strong and cue.kind not in (ANY, TAIL, SPELLING) for cue in cues):
+        return []
+    kinds = kinds_asked(said)[:1]
+    if kinds == [NOTHING] and cues:
+        return []
+    return [Cue(kind, True, len(said), len(said)) for kind in kinds]
 
 
 _ABOUT_YOU = words(

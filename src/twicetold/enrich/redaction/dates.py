@@ -13,7 +13,7 @@ from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.numbers import value_of
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, TENS, words
 
 _JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
@@ -25,6 +25,7 @@ _ORDINARY = words(
 )
 _NAMING = frozenset({"is", "for", "as", "on"})
 _MOST_JOINED = 4
+_SHORT_DATE = re.compile(r"\d{1,2}([/.\-])\d{1,2}\1(3[2-9]|[4-9]\d)")  # 4-17-81
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
         for run in turn.runs
         for piece in _halves(tokens, run)
         if not run.letters
+        and not (run.first == run.last and tokens[run.first].sort is Sort.DATE)
         and run.digits <= 8
         and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
     ]
@@ -72,7 +74,10 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
     for at, token in enumerate(tokens):
         if at in covered:
             continue
-        if token.sort is Sort.MONTH:
+        if _is_feast(tokens, at):
+            pieces.append((at, at + 1, "m12"))
+            covered.add(at + 1)
+        elif token.sort is Sort.MONTH:
             pieces.append((at, at, "m" + MONTHS[token.norm]))
         elif token.norm in TENS and token.sort is Sort.ORDINAL:
             pieces.append((at, at + 1, str(int(token.value) + int(tokens[at + 1].value))))
@@ -82,6 +87,15 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
         elif token.norm in ("thirtieth", "twentieth"):
             pieces.append((at, at, value_of([token])))
     return sorted(pieces)
+
+
+_FEASTS = words("christmas boxing valentine's new year's halloween patrick's")
+
+
+def _is_feast(tokens: Sequence[Token], at: int) -> bool:
+    """ "Christmas day", "boxing day": a day and its month in one."""
+    following = tokens[at + 1].norm if at + 1 < len(tokens) else ""
+    return tokens[at].norm in _FEASTS and following in ("day", "eve")
 
 
 def _halves(tokens: Sequence[Token], run: Run) -> list[tuple[int, int, str]]:
@@ -104,9 +118,13 @@ def _is_time(tokens: Sequence[Token], at: int) -> bool:
 
 def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
     between = tokens[last + 1 : first]
+    if any(token.ends for token in tokens[last:first]):
+        return False
+    if {"and", "the"} <= {token.norm for token in between}:
+        return False  # "april twenty eight and the three are …"
     if Sort.DATE in (tokens[last].sort, tokens[first].sort):
         return False
-    if any(token.norm in ("it's", "that's", "its", "no", "sorry") for token in between):
+    if any(token.norm in ("it's", "that's", "its", "no", "sorry", "on") for token in between):
         return False
     return len(between) <= _MOST_JOINED and all(
         token.norm in _JOINERS or token.sort is Sort.FILLER for token in between
@@ -210,11 +228,14 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
         return after
     if _is_of_card(turn, context, span):
         return "card_expiry"
-    if _is_birth(turn, span):
+    if _is_birth(turn, span) or _is_turning(turn, span) or _is_year_of(turn, context, span):
         return "date_of_birth"
     asked = context.expects(*_KINDS)
     strong = [a for a in context.asked if a.strong]
     if asked is not None and asked.fresh == 0 and not asked.found and turn.is_answer:
+        return asked.kind
+    early = glue_only(turn.tokens, 0, span.first) and asked is not None and asked.fresh == 0
+    if early and asked is not None and asked.kind == "card_expiry" and _is_expiry(span):
         return asked.kind
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
@@ -230,14 +251,14 @@ def _is_of_card(turn: Turn, context: Context, span: Span) -> bool:
     if context.quiet <= 6:
         spoken_of.append(context.kind)
     lasting = any(token.norm in _LASTING for token in turn.tokens) or context.lasting
-    card = lasting or any(kind in _OF_CARDS for kind in spoken_of)
+    card = lasting or any(kind in _OF_CARDS for kind in spoken_of) or context.card <= 6
     if not card or not _is_expiry(span) or _is_of_else(turn, context):
         return False
     slashed = any(t.norm in ("slash", "stroke") for t in turn.tokens[span.first : span.last + 1])
     return (
         slashed
         or turn.is_answer
-        or (lasting and span.month)
+        or (span.month and (lasting or context.card <= 6))
         or _numbered_of(turn, span)
         or _word_before(turn, span) in _ENDING
     )
@@ -260,7 +281,10 @@ def _word_before(turn: Turn, span: Span) -> str:
 def _is_birth(turn: Turn, span: Span) -> bool:
     """A whole date so long ago that it is hardly anything but a birth."""
     year = next((p for p in span.parts if re.fullmatch(r"(19[2-9]\d|200\d|201[0-2])", p)), "")
-    written = any(re.search(r"(19[2-9]\d|200\d|201[0-2])", p) for p in span.parts if len(p) > 7)
+    written = any(
+        re.search(r"(19[2-9]\d|200\d|201[0-2])", p) if len(p) > 7 else _SHORT_DATE.fullmatch(p)
+        for p in span.parts
+    )
     short = re.fullmatch(r"[3-9]\d", span.parts[-1]) and int(span.parts[-1]) > 31
     last = span.parts[-1]
     closed = bool(last == year or short)  # the year stands behind the day
@@ -268,6 +292,19 @@ def _is_birth(turn: Turn, span: Span) -> bool:
     ordinal = sum(word in ORDINALS for word in said) >= 2 and "of" in said
     whole = (span.month or ordinal) and len(span.parts) == 3 and closed
     return (whole or written) and _word_before(turn, span) not in _ORDINARY
+
+
+def _is_turning(turn: Turn, span: Span) -> bool:
+    """ "Turned fifty on the nineteenth of may"."""
+    before = [token.norm for token in turn.tokens[max(0, span.first - 7) : span.first]]
+    return span.month and bool({"turned", "turning"} & set(before)) and "on" in before
+
+
+def _is_year_of(turn: Turn, context: Context, span: Span) -> bool:
+    """The year alone, behind the day and month of a birth."""
+    year = len(span.parts) == 1 and re.fullmatch(r"(19|20)?\d\d", span.parts[0])
+    asked = context.kind == "date_of_birth" and context.quiet <= 2
+    return bool(year) and asked and turn.is_answer and context.requested
 
 
 def _is_expiry(span: Span) -> bool:
@@ -306,7 +343,7 @@ def _belongs(turn: Turn, end: int, span: Span, kind: str) -> bool:
     if len(gap) > 14 or (span.parts[0] in ("1", "2") and len(span.parts) == 1 and gap):
         return False
     if kind == "card_expiry":
-        usual = all(t.norm in STOP or is_glue(t) for t in gap)
+        usual = all(t.norm in STOP or is_glue(t) or t.norm in ("end", "of") for t in gap)
         return usual and (span.full or len(span.parts[0]) >= 3 or span.month)
     near = all(t.norm in STOP or is_glue(t) for t in gap) and len(gap) <= 8
     return near or span.full

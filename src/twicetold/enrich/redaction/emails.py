@@ -52,7 +52,7 @@ def emails_in(turn: Turn, context: Context) -> list[Mark]:
     for at, token in enumerate(tokens):
         if token.norm not in ("at", "@"):
             continue
-        last = _domain(tokens, at + 1)
+        last = _domain(tokens, at + _behind_at(tokens, at))
         if last is None and not (cued is not None or expected):
             continue
         first = _local(turn, at, cued, expected)
@@ -121,7 +121,7 @@ def _domain(tokens: Sequence[Token], at: int) -> int | None:
 
 
 def _in_domain(token: Token) -> bool:
-    return token.norm not in STOP or token.norm in ("my", "the", "at", "our", "me")
+    return token.norm not in STOP or token.norm in ("my", "the", "at", "our", "me", "and")
 
 
 def _ending(tokens: Sequence[Token], at: int) -> int:
@@ -157,6 +157,14 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
     while first > floor and not tokens[first - 1].ends:
         before = tokens[first - 1]
         begun = first < at
+        greets = before.norm in ("hello", "hi", "hey", "me", "us") and not begun
+        if greets and (cued is not None or expected):
+            return first - 1
+        if cued is not None or expected:
+            skipped = _aside(tokens, first)
+            if skipped < first:
+                first = skipped
+                continue
         signed = begun and tokens[first].norm in _JOINERS
         if not (_in_run(turn, first - 1) or before.norm in _JOINERS or before.norm == "under"):
             if is_glue(before) or before.norm in STOP or before.sort is Sort.REDACTED:
@@ -170,6 +178,25 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
         first -= 1
     while first < at and (tokens[first].norm in FILLERS or tokens[first].norm in STOP):
         first += 1
+    return first
+
+
+def _behind_at(tokens: Sequence[Token], at: int) -> int:
+    """How many tokens the sign takes: "at the rate of" is how India says it."""
+    said = [token.norm for token in tokens[at + 1 : at + 4]]
+    for rate in (["the", "rate", "of"], ["the", "rate"], ["rate"], ["sign"], ["symbol"]):
+        if said[: len(rate)] == rate:
+            return len(rate) + 1
+    return 1
+
+
+def _aside(tokens: Sequence[Token], first: int) -> int:
+    """Before "all one word", "all lower case", where it stands inside of an address."""
+    for aside in (("all", "one", "word"), ("one", "word"), ("all", "lowercase"),
+                  ("all", "lower", "case"), ("no", "spaces"), ("no", "space")):  # fmt: skip
+        start = first - len(aside)
+        if start > 0 and tuple(t.norm for t in tokens[start:first]) == aside:
+            return start
     return first
 
 

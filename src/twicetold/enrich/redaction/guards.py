@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from twicetold.enrich.redaction.runs import Run
@@ -30,7 +31,7 @@ _BEFORE = words(
     "category about around approximately approx roughly nearly almost over under than least "
     "most maybe another every within costs cost costing paid pay paying worth charged charge "
     "price priced owe owes refund refunded spend spent save saved aged age top android ios "
-    "area's figure scored terminal window aisle row bay floor act unit's paragraph clause "
+    "area's figure scored terminal window aisle row bay space floor act unit's paragraph clause "
     "question line lane track round stage formula bus train motorway interstate exit junction "
     "playstation xbox core dial size scale dozen increments batches groups teams plus minus "
     "times total totals"
@@ -55,6 +56,12 @@ _MODELS = words("model version part sku windows firmware form channel flight bui
 _DIALLED = frozenset({"press", "dial", "option", "push", "hit", "extension's"})
 
 
+# Codes of engines' faults, sizes of tyres, forms of tax offices.
+_THINGS = re.compile(
+    r"A?[PBCU]0[0-3]\d{2}|\d{5}R\d{2}|A?P(45|60|11D)|SA\d{3}|CT600|W[29]|10(99|95)[A-Z]+|SP\d0"
+)
+
+
 def guard_of(tokens: Sequence[Token], run: Run) -> str:
     """Why a run is a quantity and no personal datum, or "". Runs that are dictated digit by
     digit are quantities only with a unit behind them."""
@@ -69,6 +76,8 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
         return "model"
     if before == "and" and run.first > 1 and tokens[run.first - 2].sort is Sort.SCALE:
         return "amount"
+    if _THINGS.fullmatch(run.value):
+        return "model"
     numbered = near & _MODELS_NEAR and "code" not in near and run.digits <= 4
     if run.size < 10 and (before in _MODELS or numbered):
         return "model"
@@ -109,12 +118,30 @@ def _is_price(tokens: Sequence[Token], run: Run) -> bool:
 
 def is_counting(value: str) -> bool:
     """ "One two three four five", or backwards."""
-    return len(value) >= 4 and ("12345678910111213".startswith(value) or value in "10987654321")
+    if len(value) >= 4 and ("12345678910111213".startswith(value) or value in "10987654321"):
+        return True
+    return value.isdigit() and any(_is_progression(value, first) for first in (1, 2))
+
+
+def _is_progression(value: str, first: int) -> bool:
+    """ "Seven fourteen twenty one": equal steps, four numbers at least of which the last has two
+    digits."""
+    start = int(value[:first] or 0)
+    for size in (1, 2):
+        second = value[first : first + size]
+        step = int(second or 0) - start
+        terms = "".join(str(start + step * place) for place in range(4))
+        whole = "".join(str(start + step * place) for place in range(12))
+        if step > 0 and len(terms) > 4 and len(value) >= len(terms) and whole.startswith(value):
+            return True
+    return False
 
 
 def _has_unit(tokens: Sequence[Token], run: Run, after: str) -> bool:
     if run.letters or (after in _LOOSE_UNITS and not run.cardinal):
         return False
+    if run.size > 2 and run.value[0] == "0":
+        return False  # "0417 pound": a key, and no sum
     two = _word(tokens, run.last + 2)
     if after in ("a", "p") and two == "m":
         return True

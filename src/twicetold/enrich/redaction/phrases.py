@@ -50,7 +50,7 @@ class Phrases:
         node: dict[str, Any] | None = self._root
         end, meaning, worth = 0, None, 0
         for place in range(at, len(words)):
-            node = node.get(words[place]) if node else None
+            node = node.get(words[place]) if node and words[place] else None
             if node is None:
                 break
             if "" in node:

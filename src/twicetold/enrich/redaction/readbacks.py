@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from twicetold.enrich.redaction.dates import Span, spans_of
 from twicetold.enrich.redaction.guards import guard_of
+from twicetold.enrich.redaction.places import SUFFIXES, UNITS
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn
@@ -28,6 +29,8 @@ _COMMON = (
     | FILLERS
     | BACKCHANNEL
     | set(MONTHS)
+    | UNITS
+    | SUFFIXES
     | words(
         "dot at dash underscore com org net street road avenue drive lane city town north south "
         "east west gmail yahoo hotmail outlook example mail email blue red green black white "
@@ -76,6 +79,9 @@ def _numbers(marks: Iterable[Mark]) -> list[_Value]:
     joined: dict[str, _Value] = {}
     for mark in sorted(marks, key=lambda m: (m.turn, m.first)):
         if mark.kind in _WORDED and mark.kind != "name":
+            if mark.kind != "address":
+                parts = re.findall(r"\d{4,}", mark.value)
+                values += [_Value(mark.kind, part, [mark.turn]) for part in parts]
             continue
         value = re.sub(r"[^A-Z0-9]", "", mark.value.upper())
         before = joined.get(mark.kind)
@@ -229,10 +235,14 @@ def _same_words(turn: Turn, told: dict[str, str]) -> Iterator[Mark]:
 
 
 def _dates(marks: Iterable[Mark]) -> list[frozenset[str]]:
-    """Day, month and year of each date of birth, as far as they are known."""
+    """Day, month and year of each date of birth or of a card, as far as they are known."""
     found: list[frozenset[str]] = []
     parts: set[str] = set()
+    card: set[str] = set()
     for mark in marks:
+        if mark.kind == "card_expiry":
+            card |= set(_parts(mark.value.split()))
+            found.append(frozenset(card))
         if mark.kind == "date_of_birth":
             parts |= set(_parts(mark.value.split()))
             found.append(frozenset(parts))

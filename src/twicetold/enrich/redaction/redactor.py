@@ -13,9 +13,11 @@ from twicetold.enrich.redaction.dates import dates_in, spans_of
 from twicetold.enrich.redaction.deciding import Runs
 from twicetold.enrich.redaction.emails import emails_in, handles_in
 from twicetold.enrich.redaction.kinds import LANGUAGES
+from twicetold.enrich.redaction.passwords import secrets_in
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
+from twicetold.enrich.redaction.stretching import stretched
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, turn_of, words_of
 from twicetold.errors import SettingError
@@ -83,7 +85,8 @@ def marks_of(turns: Sequence[Turn], context: Context, finders: Sequence[Finder] 
     runs, marks = Runs(context), []
     for turn in turns:
         marks += _marks_of_turn(turn, context, runs, finders)
-    return marks + repeated(turns, marks)
+    again = repeated(turns, marks)
+    return marks + [wider for mark in again for wider in stretched(turns[mark.turn], [mark])]
 
 
 def _marks_of_turn(
@@ -96,6 +99,7 @@ def _marks_of_turn(
         _written(turn, context),
         dates_in(turn, context, spans_of(turn)),
         addresses_in(turn, context),
+        secrets_in(turn),
         answers_in(turn, context),
         handles_in(turn),
         *(finder(turn, words_of(turn)) for finder in finders),
@@ -105,7 +109,7 @@ def _marks_of_turn(
             if not places & taken:
                 found.append(mark)
                 taken |= places
-    return runs.turn(turn, found)
+    return stretched(turn, runs.turn(turn, found))
 
 
 def _written(turn: Turn, context: Context) -> list[Mark]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import WORDED, Asked, Context, newest
@@ -24,9 +25,15 @@ _BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect l
 _BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
+_NAMING = words("is as was for that's thats it's its")
+_STRESS = words("really definitely honestly still")
+_AGAIN = frozenset({"one_time_code", "pin"})  # another one is sent, or chosen
+_CARD_NEAR = 6  # turns in which a card's date and code follow its number
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
+_LONGER = 10  # even where the number of a thing was asked for
+_EMERGENCY = words("911 999 112 101 111 000 311 811")
 _LONG = 7  # digits in a row that nobody dictates but of something
 
 
@@ -44,7 +51,7 @@ class Decider:
         if not (weaker and cue.first - self._cue.end <= 4):  # type: ignore[union-attr]
             self._cue = cue
         last = self._tokens[cue.end - 1].norm
-        if cue.kind != NOTHING or last in ("code", "codes", "number"):
+        if cue.kind != NOTHING or cue.first == cue.end or last in ("code", "codes", "number"):
             ends = glue_only(self._tokens, cue.end, len(self._tokens))
             before = {t.norm for t in self._tokens[max(0, cue.first - 2) : cue.first + 1]}
             mine = bool(_OWN & before) and ends
@@ -71,7 +78,18 @@ class Decider:
         )
         if kind == "number" and is_counting(run.value):
             return ""
-        return "" if kind in _DATED else kind
+        if kind == "phone" and run.value in _EMERGENCY:
+            return ""
+        if kind in _DATED or not kind:
+            return "cvv" if self._is_beside_card(run) else ""
+        return kind
+
+    def _is_beside_card(self, run: Run) -> bool:
+        """Three digits, dictated one by one, while a card is being read out."""
+        said = run.spelled_out or run.written
+        plain = said and run.size == 3 and not (run.letters or self.guard)
+        led = self._last_said(run.first) in _COPULAS or run.first == 0 or self._turn.is_answer
+        return plain and led and self._context.card <= _CARD_NEAR
 
     def _is_named_otherwise(self, run: Run) -> bool:
         cue = self._cue
@@ -127,8 +145,8 @@ class Decider:
             if not 0 <= gap <= 4 or not cue.strong or cue.kind in (NOTHING, SPELLING, TAIL):
                 continue
             between = [token.norm for token in self._tokens[run.last + 1 : cue.first]]
-            said = {"is", "as", "was", "for"} & set(between)
-            if said and all(word in STOP or word in FILLERS for word in between):
+            said = _NAMING & set(between)
+            if said and all(w in STOP or w in FILLERS or w in _STRESS for w in between):
                 fits = Asked(cue.kind, True, "").fits(run) and run.size >= 3
                 return self._resolved(cue.kind, run) if fits and cue.kind not in WORDED else ""
         return ""
@@ -235,7 +253,8 @@ class Decider:
             long = run.size >= 5 or (run.spelled_out and run.size >= 4)
             return (whole or long) and not (asked.done or asked.stale or is_year(run))
         if asked.done:
-            return answer and run.spelled_out and not asked.stale
+            again = asked.kind in _AGAIN and run.size >= 4 and (not run.cardinal or run.written)
+            return (answer and run.spelled_out and not asked.stale) or again
         if asked.stale:
             return run.spelled_out or (run.size >= 6 and not run.cardinal)
         if not (answer or run.spelled_out) and self._follows_word(run):
@@ -248,6 +267,8 @@ class Decider:
 
     def _by_form(self, run: Run) -> str:
         if (self.guard and run.size < _LONG) or is_counting(run.value):
+            return ""
+        if self._is_of_a_thing() and run.size < _LONGER:
             return ""
         if run.digits == 0:
             return "name" if self._is_spelled(run) else ""
@@ -272,12 +293,18 @@ class Decider:
         asked = self._context.requested and self._turn.is_answer
         if asked and run.letters and run.digits and run.size >= 4:
             return "reference"
-        few = 4
-        one_by_one = run.spelled_out and run.last - run.first + 2 >= run.digits
+        hyphened = all(re.fullmatch(r"\d(-\d){2,}", token.norm) for token in said)
+        few = 3 if hyphened else 4
+        one_by_one = hyphened or (run.spelled_out and run.last - run.first + 2 >= run.digits)
         if one_by_one and run.digits >= few and not run.letters:
             return "number"
-        dictated = dictated or run.digits >= 12
+        dictated = dictated or run.digits >= (9 if self._turn.is_answer else 12)
         return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
+
+    def _is_of_a_thing(self) -> bool:
+        """Whether the number of a thing was asked for: a meter's, an error's."""
+        asked = self._context.asked
+        return bool(asked) and asked[0].kind == NOTHING and asked[0].fresh <= 2
 
     def _is_spelled(self, run: Run) -> bool:
         """A name, where no other letters are spelled but by who asks for them."""
@@ -285,7 +312,7 @@ class Decider:
         if self._tokens[run.first].norm in ("a", "i"):
             letters -= 1
         named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
-        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz":
+        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz" or self._is_acronyms(run):
             return False
         if any(t.norm == run.value.lower() for t in self._tokens):
             return True  # jo, that's j o
@@ -327,7 +354,8 @@ class Decider:
         if kind == ANY:
             return self._context.resolved(kind) or by_form or "number"
         if kind == TAIL:
-            return self._context.resolved(kind) or "card_number"
+            resolved = self._context.resolved(kind) or "card_number"
+            return "cvv" if resolved == "card_expiry" and run.size in (3, 4) else resolved
         return self._context.resolved(kind)
 
     def _last_said(self, at: int) -> str:

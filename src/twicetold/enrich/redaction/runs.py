@@ -13,6 +13,7 @@ from twicetold.enrich.redaction.vocabulary import (
     LETTER_NAMES,
     MONTHS,
     PHONETIC,
+    STOP,
     SURELY_PHONETIC,
     TIGHT_FILLERS,
     words,
@@ -108,7 +109,8 @@ def _is_acronym(tokens: Sequence[Token], run: Run) -> bool:
 def _joined(tokens: Sequence[Token], last: int, at: int) -> bool:
     """Whether nothing but signs and hesitation lies between two parts of a run."""
     if at == last + 1:
-        return not tokens[last].ends
+        dated = last > 0 and tokens[last].pauses and tokens[last - 1].sort is Sort.MONTH
+        return not (tokens[last].ends or dated)
     between = tokens[last + 1 : at]
     if tokens[last].sort is Sort.SCALE and [t.norm for t in between] == ["and"]:
         return tokens[at].sort is Sort.NUMBER
@@ -132,7 +134,7 @@ def _mark_spelling(tokens: Sequence[Token]) -> None:
         if token.sort is Sort.LETTER or token.norm in ("o", "oh"):
             _mark_explained(tokens, at)
         if token.norm in _CASES and at + 1 < len(tokens):
-            if tokens[at + 1].sort is Sort.LETTER:
+            if tokens[at + 1].sort is Sort.LETTER or tokens[at + 1].norm == "o":
                 token.sort = Sort.PART
         elif token.norm == "ray" and at and tokens[at - 1].norm == "x":
             token.sort, tokens[at - 1].value = Sort.PART, "X"
@@ -242,7 +244,8 @@ def _is_letter_word(tokens: Sequence[Token], inside: Sequence[bool], at: int) ->
     )
     if sure and tokens[at].norm not in MONTHS:
         near_kin = any(t.norm in PHONETIC for t in next_to)
-        return near_kin or letters or any(_is_digit(t) for t in next_to)
+        weighed = tokens[at].norm == "kilo"  # "twenty five kilo"
+        return near_kin or letters or (not weighed and any(_is_digit(t) for t in next_to))
     if len(next_to) == 2 and all(t.sort is Sort.LETTER for t in next_to):
         return True
     return (kin >= 2 and any(t.norm in PHONETIC for t in next_to)) or (
@@ -270,7 +273,10 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm in ("star", "hash", "asterisk"):
         return before and _one_by_one(tokens[at - 1]) and _digits_around(tokens, inside, at) >= 4
     if token.norm in LETTER_NAMES:
-        return before and after
+        around = tokens[at - 1 : at + 2]
+        spelled = any(t.sort is Sort.LETTER for t in around) or token.norm not in STOP
+        ends = before and at + 1 == len(tokens) and token.norm in ("zed", "zee")
+        return (before and after and spelled) or ends
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:
@@ -321,6 +327,10 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
         return False
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
         return True
+    if next_to and at and tokens[at].raw[:1] == "A" and not tokens[at - 1].ends:
+        return True  # written with a capital, and no sentence begins there
+    if at + 4 < len(tokens) and all(_one_by_one(token) for token in tokens[at + 1 : at + 5]):
+        return True  # "a two five eight one"
     if _behind_sign(tokens, inside, at) and not next_to:
         return True
     return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))

@@ -62,7 +62,7 @@ _PAN = re.compile(r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]")
 _IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}")
 # British, French and others, Indian, Irish; what has letters on both sides of its digits, mostly.
 _PLATE = re.compile(
-    r"[A-Z]{2}\d{2}[A-Z]{3}|(?=.{5,8}$)[A-Z]{1,3}\d{2,4}[A-Z]{1,3}"
+    r"[A-Z]{2}\d{2}[A-Z]{3}|[A-Z]\d{1,3}[A-Z]{3}|(?=.{5,8}$)[A-Z]{1,3}\d{2,4}[A-Z]{1,3}"
     r"|[A-Z]{2}\d{1,2}[A-Z]{1,3}\d{4}|\d{2,3}[A-Z]{1,2}\d{3,5}"
 )
 

@@ -13,7 +13,7 @@ from twicetold.enrich.redaction.places import (
 )
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort
-from twicetold.enrich.redaction.turns import Turn, is_glue
+from twicetold.enrich.redaction.turns import Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import STOP, words
 
 _MOST_NAME = 4
@@ -68,7 +68,8 @@ def _at_suffix(turn: Turn, at: int, named: bool) -> Span | None:
     before = range(max(0, at - 4), at)
     housed = norm in SUFFIXES and any(turn.tokens[place].norm in BUILDINGS for place in before)
     named = named or (housed and norm not in VAGUE_SUFFIXES) or _has_pairs(turn)
-    if (norm in VAGUE_SUFFIXES or norm in BUILDINGS) and not numbered:
+    opens = named and norm in BUILDINGS and glue_only(turn.tokens, 0, max(0, at - 2))
+    if (norm in VAGUE_SUFFIXES or norm in BUILDINGS) and not (numbered or opens):
         return None
     first = _start(turn, at, named)
     return None if first is None else (first, _end(turn, at))

@@ -75,7 +75,7 @@ _LEADING = re.compile(rf"^[{re.escape(_ROUND)}¿¡,.;:!?\-–—]+")
 _TRAILING = re.compile(rf"[{re.escape(_ROUND)},.;:!?\-–—]+$")
 _STAND_IN = re.compile(r"\[[A-Z][A-Z_]+(-[0-9a-f]{6})?\]|\*{3,}")
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(\.[\w\-]+)*", re.ASCII)
-_IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){4,7}")
+_IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){4,7}|(?=.*::)[0-9a-f:]{4,}(/\d+)?")
 _MONEY = re.compile(r"[$£€₹¥]|%$")
 _TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([ap]m)?")
 _LISTED = re.compile(r"\d(,\d)+|\d{4}(,\d{4})+")  # read out one by one, written with commas
@@ -86,6 +86,7 @@ _WITH_UNIT = re.compile(
     r"hrs?|h|mins?|secs?|hz|khz|mhz|ghz|w|kw|kwh|v|mph|kph)"
 )
 _ORDINAL = re.compile(r"(\d{1,3})(st|nd|rd|th)")
+_DOTTED_NUMBER = re.compile(r"\+?(\d{1,2}\.)?\d{3}\.\d{3}\.\d{4}|0\d(\.\d\d){4}")  # telephones
 _DATE = re.compile(
     r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{4}[/.\-]\d{1,2}[/.\-]\d{1,2}|\d{1,2}/\d{2,4}"
     r"|(0?[1-9]|[12]\d|3[01])-(0?[1-9]|1[0-2])-(\d{4}|\d\d)"
@@ -104,6 +105,7 @@ def tokens_of(words: list[str]) -> list[Token]:
         for piece in raw.split() or [""]:
             tokens += _tokens_of_word(index, piece)
     _mark_times(tokens)
+    _mark_plurals(tokens)
     for token, after in itertools.pairwise(tokens):
         if token.norm in TENS and after.sort is Sort.ORDINAL and int(after.value or 0) < 10:
             token.sort = Sort.ORDINAL  # twenty first
@@ -116,6 +118,16 @@ def _mark_times(tokens: list[Token]) -> None:
         half = tokens[at + 1].norm in ("a", "p") and tokens[at + 2].norm == "m"
         if half and tokens[at].sort in (Sort.NUMBER, Sort.DIGITS, Sort.AMOUNT):
             tokens[at + 1].sort = tokens[at + 2].sort = Sort.AMOUNT
+
+
+def _mark_plurals(tokens: list[Token]) -> None:
+    """ "Four zeros": one digit, so many times."""
+    for count, digit in itertools.pairwise(tokens):
+        if digit.norm not in _PLURALS or len(count.value) != 1 or count.value in "01":
+            continue
+        if count.sort in (Sort.NUMBER, Sort.DIGITS):
+            count.sort = Sort.REPEAT
+            digit.sort, digit.value = Sort.NUMBER, _PLURALS[digit.norm]
 
 
 def _tokens_of_word(index: int, raw: str) -> list[Token]:
@@ -149,6 +161,9 @@ def _pieces(norm: str) -> list[str]:
     return [norm]
 
 
+_PLURALS = {"zeros": "0", "zeroes": "0", "noughts": "0", "ohs": "0", "os": "0"} | {
+    f"{word}s": value for word, value in UNITS.items() if len(word) > 2 and word != "zero"
+}
 _SPOKEN = {*UNITS, *TEENS, *TENS, *SCALES, *REPEATS, *ORDINALS, "and"}
 
 
@@ -197,6 +212,7 @@ def _sort_of_written(norm: str) -> tuple[Sort, str]:
 
 
 _WRITTEN = (
+    (_DOTTED_NUMBER, Sort.DIGITS),
     (_EMAIL, Sort.EMAIL),
     (_HANDLE, Sort.HANDLE),
     (_IP, Sort.IP),

@@ -65,7 +65,11 @@ LETTER_NAMES = {
     "be": "B", "pea": "P", "pee": "P", "tea": "T", "eye": "I",
 }  # fmt: skip
 PHONETIC = {word: word[0].upper() for word in f"{NATO} {OTHER_ALPHABETS}".split()}
-SURELY_PHONETIC = frozenset(NATO.split()) - {"november", "hotel", "india"}
+SURELY_PHONETIC = frozenset(f"{NATO} x-ray alfa juliett whisky".split()) - {
+    "november",
+    "hotel",
+    "india",
+}
 
 # Between two digits of one number they change nothing.
 TIGHT_FILLERS = words("um uh er erm ehm eh ah hmm hm mm mhm uhm umm uhh okay ok comma space")
@@ -94,6 +98,9 @@ ACRONYMS = words(
     "usps fbi cia dmv hdmi lcd ssd ram cpu gpu wifi sms mms sim esim tfn bsb ifsc pan ni nino "
     "ein itin vin po ok faqs html api sql aws isp dns http https www com tlc diy asap fyi "
     "rsvp bmw kia suv mri ct er icu gp ppo hmo hsa fsa ira aprs apr vat gst pst est cst mst "
+    "hmrc dvla dvsa hvac dwp dhl cctv aarp fema osha nasa nato ofgem ofcom rac rspca uefa "
+    "pdq pcp ccj mot ofsted gdpr cvs wwf faa epa ssa va dhs uscis ftc sec fdic bupa "
+    "anz bnz rbc bmo cibc abn bpay asb nab usps mot nct "
     "am pm bc ad ps ds abc cnn nbc cbs mtv hbo otp mfa sso crm pos qr roi kpi sla ola uat ev "
     "rv ra nsa dna hiv std xl xxl xs ab dj mc phd mba ba ma md rn cpa llc ltd plc rbs tsb bt "
     "ee att bp ge gm ford ny la dc sf"

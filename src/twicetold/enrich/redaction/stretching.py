@@ -1,0 +1,119 @@
+"""What belongs to a value that was found, and stands beside it: signs, an article, "extension"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.turns import Mark, Turn, text_between
+from twicetold.enrich.redaction.vocabulary import STOP, words
+
+_SIGNED = frozenset({"email", "username", "password", "pin", "reference", "member_number"})
+_NO_TOWNS = words("i i'm i've i'd i'll it's its yes no so and but that's the we we're you my")
+_CODES = frozenset({"reference", "member_number", "document_number", "bank_account", "national_id"})
+_JOINING = words("dot dash hyphen underscore slash")
+_CLOSING = words("hash pound star asterisk exclamation dollar ampersand sign mark")
+_EXTENSIONS = words("extension ext x")
+_KEYED = frozenset({"pin", "password", "security_answer", "one_time_code"})
+
+
+def stretched(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
+    """The marks of a turn, each with what goes with it; never into one another."""
+    taken = {at for mark in marks for at in range(mark.first, mark.last + 1)}
+    wider: list[Mark] = []
+    for mark in marks:
+        first, last = _first(turn, mark, taken), _last(turn, mark, taken)
+        if (first, last) != (mark.first, mark.last):
+            # What is read back is compared by the value: that of digits stays as it was.
+            same = mark.value.replace(" ", "").isalnum() and mark.value.isupper()
+            value = mark.value if same else text_between(turn.tokens, first, last)
+            value = mark.value if mark.kind in ("phone", "pin") else value
+            mark = Mark(mark.turn, first, last, mark.kind, value)
+            taken |= set(range(first, last + 1))
+        wider.append(mark)
+        if mark.kind == "phone":
+            wider += _extension(turn, mark, taken)
+    return wider
+
+
+def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
+    tokens, first = turn.tokens, mark.first
+    if mark.kind in _SIGNED:
+        while first > 1 and tokens[first - 1].norm in _JOINING and first - 1 not in taken:
+            if not _is_plain(tokens[first - 2]) or first - 2 in taken:
+                break
+            first -= 2
+        if first == 1 and tokens[0].norm in _JOINING and 0 not in taken:
+            first = 0
+    if mark.kind in _CODES and first and first - 1 not in taken:
+        first -= _is_capitals(tokens[first - 1])
+    if mark.kind == "card_expiry" and first and tokens[first - 1].norm == "next":
+        first -= 1
+    if mark.kind == "security_answer" and first and tokens[first - 1].norm in ("a", "an", "the"):
+        first -= 1
+    return first
+
+
+def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
+    tokens, last = turn.tokens, mark.last
+    if mark.kind in _KEYED:
+        while last + 1 < len(tokens) and tokens[last + 1].norm in _CLOSING:
+            if last + 1 in taken or tokens[last].ends:
+                break
+            last += 1
+    if mark.kind in ("email", "username") and not tokens[last].ends:
+        while last + 2 < len(tokens) and tokens[last + 1].norm in _JOINING:
+            if not _is_plain(tokens[last + 1]) and not _is_word(tokens[last + 2]):
+                break
+            last += 2
+    if mark.kind in _CODES and last + 1 < len(tokens) and not tokens[last].ends:
+        last += _is_capitals(tokens[last + 1]) and last + 1 not in taken
+    if mark.kind == "card_expiry" and [t.norm for t in tokens[last + 1 : last + 3]] in _YEARS:
+        last += 2
+    if mark.kind == "address":
+        return _town(turn, last, taken)
+    return last
+
+
+def _town(turn: Turn, last: int, taken: set[int]) -> int:
+    """Capitals behind a street, with a comma between or none: ", Great Yeldham"."""
+    tokens = turn.tokens
+    while last + 1 < len(tokens) and not tokens[last].ends and last + 1 not in taken:
+        following = tokens[last + 1]
+        named = following.raw[:1].isupper() and following.norm not in _NO_TOWNS
+        if not named or following.sort not in (Sort.WORD, Sort.SYMBOL):
+            break
+        last += 1
+    return last
+
+
+def _extension(turn: Turn, mark: Mark, taken: set[int]) -> Iterator[Mark]:
+    """ "Extension two two", behind a telephone number."""
+    tokens = turn.tokens
+    for at in range(mark.last + 1, min(len(tokens), mark.last + 4)):
+        if tokens[at].norm in _EXTENSIONS:
+            run = next((run for run in turn.runs if run.first in (at, at + 1)), None)
+            if run is not None and run.size <= 6 and run.last not in taken:
+                first = at if tokens[at].norm == "ext" else run.first
+                yield Mark(mark.turn, first, run.last, "phone", run.value)
+            return
+
+
+_YEARS = [["next", "year"], ["this", "year"]]
+
+
+def _is_capitals(token: Token) -> bool:
+    """ "EX", "PCN": letters of a code, as they are written before its digits."""
+    bare = token.raw.strip(".,;:!?")
+    return 1 < len(bare) <= 4 and bare.isalpha() and bare.isupper() and token.norm not in _NAMES
+
+
+_NAMES = words("id ip pin ssn dob nhs iban bsb pan tfn sin no ref po ok usa uk")
+
+
+def _is_word(token: Token) -> bool:
+    return token.sort in (Sort.WORD, Sort.LETTER) and token.norm not in STOP
+
+
+def _is_plain(token: Token) -> bool:
+    return token.sort in (Sort.WORD, Sort.LETTER) and token.norm not in STOP and not token.ends
