@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -84,6 +85,9 @@ def _root(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 an error (said on stderr), 2 wrong usage,
     130 stopped by Ctrl-C."""
+    # Several threads for small matrices cost 2.6 times the CPU, and live calls are beside them.
+    # NumPy reads it as it is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except KeyboardInterrupt:

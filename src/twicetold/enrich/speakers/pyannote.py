@@ -28,8 +28,8 @@ class PyannoteDiarizer:
     def __init__(self, pipeline: str, *, device: str = "cpu") -> None:
         """``pipeline``: the folder. Raises MissingExtra, SettingError."""
         try:
-            import torch  # type: ignore[import-not-found]
-            from pyannote.audio import Pipeline  # type: ignore[import-not-found]
+            import torch
+            from pyannote.audio import Pipeline
         except ImportError as error:
             raise MissingExtra(
                 "Diarizer pyannote needs pyannote.audio 4 and torch.",
