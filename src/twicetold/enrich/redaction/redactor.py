@@ -12,6 +12,7 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.dates import dates_in, spans_of
 from twicetold.enrich.redaction.deciding import Runs
 from twicetold.enrich.redaction.emails import emails_in, handles_in
+from twicetold.enrich.redaction.fallback import answer_to
 from twicetold.enrich.redaction.kinds import LANGUAGES
 from twicetold.enrich.redaction.passwords import secrets_in
 from twicetold.enrich.redaction.policy import Policy
@@ -109,7 +110,12 @@ def _marks_of_turn(
             if not places & taken:
                 found.append(mark)
                 taken |= places
-    return stretched(turn, runs.turn(turn, found))
+    marks = runs.turn(turn, found)
+    if not marks:
+        marks = answer_to(turn, context)
+        for mark in marks:
+            context.found(mark.kind, len(mark.value), turn.party)
+    return stretched(turn, marks)
 
 
 def _written(turn: Turn, context: Context) -> list[Mark]:

@@ -10,7 +10,9 @@ from twicetold.enrich.redaction.vocabulary import STOP, words
 
 _SIGNED = frozenset({"email", "username", "password", "pin", "reference", "member_number"})
 _NO_TOWNS = words("i i'm i've i'd i'll it's its yes no so and but that's the we we're you my")
-_CODES = frozenset({"reference", "member_number", "document_number", "bank_account", "national_id"})
+_CODES = frozenset(
+    ["reference", "member_number", "document_number", "bank_account", "national_id", "number", "licence_plate"]
+)
 _JOINING = words("dot dash hyphen underscore slash")
 _CLOSING = words("hash pound star asterisk exclamation dollar ampersand sign mark")
 _EXTENSIONS = words("extension ext x")
@@ -19,9 +21,10 @@ _KEYED = frozenset({"pin", "password", "security_answer", "one_time_code"})
 
 def stretched(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
     """The marks of a turn, each with what goes with it; never into one another."""
-    taken = {at for mark in marks for at in range(mark.first, mark.last + 1)}
-    wider: list[Mark] = []
-    for mark in marks:
+    own = [mark for mark in marks if mark.turn == turn.index]
+    taken = {at for mark in own for at in range(mark.first, mark.last + 1)}
+    wider = [mark for mark in marks if mark.turn != turn.index]
+    for mark in own:
         first, last = _first(turn, mark, taken), _last(turn, mark, taken)
         if (first, last) != (mark.first, mark.last):
             # What is read back is compared by the value: that of digits stays as it was.
@@ -49,6 +52,8 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
         first -= _is_capitals(tokens[first - 1])
     if mark.kind == "card_expiry" and first and tokens[first - 1].norm == "next":
         first -= 1
+    if mark.kind == "card_expiry" and [t.norm for t in tokens[first - 2 : first]] == ["end", "of"]:
+        first -= 2
     if mark.kind == "security_answer" and first and tokens[first - 1].norm in ("a", "an", "the"):
         first -= 1
     return first

@@ -1,0 +1,84 @@
+"""The last resort: a short turn behind a question for a kind, of which nothing was found.
+
+It is taken for the answer if it holds what such a kind is made of and nobody speaks of anything
+else in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twicetold.enrich.redaction.context import Asked, Context
+from twicetold.enrich.redaction.cues import ANY, NOTHING, SPELLING, TAIL
+from twicetold.enrich.redaction.guards import guard_of
+from twicetold.enrich.redaction.tokens import Sort, Token
+from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
+from twicetold.enrich.redaction.vocabulary import HOMOPHONES, STOP, UNITS, words
+
+_WORDED = frozenset({"username", "security_answer", "password", "address"})
+_DATED = frozenset({"date_of_birth", "card_expiry"})
+_MOST = 6
+_SPEAKING = words(
+    "i i'm i'll i've i'd he she they you you're we we're let what which who where why how don't "
+    "can't haven't hasn't didn't won't isn't not none nothing same already another never yes no "
+    "nope sure maybe both neither either depends whichever anything"
+)
+_NO_VALUES = words(
+    "hold bear checking looking ready remember forgot forgotten sec second moment minute seconds "
+    "minutes card phone email number name address code password birthday work home online later "
+    "tomorrow today yesterday morning nothing mine old new one two letters correct right wrong"
+)
+
+
+def answer_to(turn: Turn, context: Context) -> list[Mark]:
+    """The turn, if all of it is what the newest question wants."""
+    asked = _question(turn, context)
+    if asked is None or turn.is_backchannel or turn.tokens[-1].raw.endswith("?"):
+        return []
+    content = [at for at, token in enumerate(turn.tokens) if _is_content(turn, at, token)]
+    if not content or content[-1] - content[0] >= _MOST or _speaks(turn, asked):
+        return []
+    if not any(_is_made_of(asked.kind, turn, at) for at in content):
+        return []
+    first, last = content[0], content[-1]
+    text = text_between(turn.tokens, first, last)
+    return [Mark(turn.index, first, last, asked.kind, text)]
+
+
+def _question(turn: Turn, context: Context) -> Asked | None:
+    if not context.asked or any(cue.strong for cue in turn.cues):
+        return None
+    newest = context.asked[0]
+    plain = newest.kind not in (NOTHING, ANY, TAIL, SPELLING, "email", "name")
+    fits = newest.strong and newest.request and newest.fresh == 1 and not newest.stale
+    return newest if plain and fits and newest.may_answer(turn.party) else None
+
+
+def _is_content(turn: Turn, at: int, token: Token) -> bool:
+    if any(run.first <= at <= run.last for run in turn.runs):
+        return True
+    return token.norm in HOMOPHONES or not (is_glue(token) or token.norm in STOP)
+
+
+def _speaks(turn: Turn, asked: Asked) -> bool:
+    said = {token.norm for token in turn.tokens}
+    if asked.kind in _WORDED:
+        return bool(said & _SPEAKING) or bool(said & _NO_VALUES)
+    return bool(said & _SPEAKING - {"yes", "no"})
+
+
+def _is_made_of(kind: str, turn: Turn, at: int) -> bool:
+    token = turn.tokens[at]
+    run = next((run for run in turn.runs if run.first <= at <= run.last), None)
+    if kind in _WORDED:
+        return token.sort is Sort.WORD or run is not None
+    if kind in _DATED:
+        return token.sort in (Sort.MONTH, Sort.DATE) or (run is not None and run.digits == 4)
+    return len(list(_digits(turn))) >= 3 and (run is None or not guard_of(turn.tokens, run))
+
+
+def _digits(turn: Turn) -> Iterator[Token]:
+    """What can be a digit, one by one."""
+    for token in turn.tokens:
+        if token.norm in UNITS or token.norm in HOMOPHONES or token.sort is Sort.DIGITS:
+            yield token
