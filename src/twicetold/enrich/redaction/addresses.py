@@ -5,7 +5,13 @@ from __future__ import annotations
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of, is_noun
 from twicetold.enrich.redaction.places import STATES, SUFFIXES, UNITS
-from twicetold.enrich.redaction.streets import Span, cased_in, run_at, streets_in
+from twicetold.enrich.redaction.streets import (
+    Span,
+    cased_in,
+    one_word_streets,
+    run_at,
+    streets_in,
+)
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
@@ -41,6 +47,7 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     spans = [_with_tail(turn, span, named) for span in streets_in(turn, named)]
     asks = bool(turn.tokens) and turn.tokens[0].norm in _QUESTIONS
     spans = _joined(spans + [_with_tail(turn, span, named) for span in cased_in(turn, named)])
+    spans = _joined(spans + one_word_streets(turn))
     if not spans and cued and not asks:
         spans = [span for end in cued for span in _after_cue(turn, end)]
     if near and not turn.is_backchannel:

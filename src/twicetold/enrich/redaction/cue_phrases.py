@@ -20,7 +20,7 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(reach|call|text|ring|contact|phone|get) (you|me|him|her|them|us|back|)",
         "(reach|call|text|ring|contact|phone) (me|him|her|them|you|us) (|back )(at|on)",
         "(call|ring) (back |)(at|on)",
-        "area code", "country code", "(my|your|his|her) (cell|mobile|landline|telephone|whatsapp)",
+        "area code", "country code", "(the|your|a|my) (fax|pager|beeper)", "(my|your|his|her) (cell|mobile|landline|telephone|whatsapp)",
         "(my|your|the|at) extension", "extension number", "(what|which) number",
         "(his|her|their|wife|husband) number",
         "text (you|me) (on|at)", "(reached|contacted) (at|on)", "phone number on file",

@@ -28,6 +28,7 @@ _ON = words("then it's its that's thats is the i mean my")
 _NAMING = words("is as was for that's thats it's its")
 _STRESS = words("really definitely honestly still")
 _AGAIN = frozenset({"one_time_code", "pin"})  # another one is sent, or chosen
+_CARD_READ = 2  # turns between two groups of it
 _CARD_NEAR = 6  # turns in which a card's date and code follow its number
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = words("confirm repeat said say check verify correct right readback heard read")
@@ -81,8 +82,15 @@ class Decider:
         if kind == "phone" and run.value in _EMERGENCY:
             return ""
         if kind in _DATED or not kind:
+            if self._is_rest_of_card(run):
+                return "card_number"
             return "cvv" if self._is_beside_card(run) else ""
         return kind
+
+    def _is_rest_of_card(self, run: Run) -> bool:
+        """Four digits in a turn of their own, while a card's number is being read out."""
+        plain = run.size == 4 and not (run.letters or run.cardinal or self.guard or is_year(run))
+        return plain and self._context.card <= _CARD_READ and self._turn.is_answer
 
     def _is_beside_card(self, run: Run) -> bool:
         """Three digits, dictated one by one, while a card is being read out."""

@@ -322,7 +322,11 @@ def _coded(token: Token) -> bool:
 def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
     """``a`` and ``i`` are letters next to letters, or between digits."""
     next_to = [near for near in (at - 1, at + 1) if 0 <= near < len(tokens) and inside[near]]
-    letters = [near for near in next_to if tokens[near].sort in (Sort.LETTER, Sort.PART)]
+    letters = [
+        near
+        for near in next_to
+        if tokens[near].sort in (Sort.LETTER, Sort.PART) or _is_letter_o(tokens, inside, near)
+    ]
     if tokens[at].norm == "i" and _speaks(tokens, inside, at):
         return False
     if letters or any(tokens[near].sort is Sort.REPEAT for near in next_to):
@@ -334,6 +338,12 @@ def _soft_letter(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if _behind_sign(tokens, inside, at) and not next_to:
         return True
     return len(next_to) == 2 or (bool(next_to) and _has_letters(tokens, inside, at))
+
+
+def _is_letter_o(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """ "A o i": whether an "o" stands before a letter."""
+    follows = at + 1 < len(tokens) and inside[at + 1] and tokens[at + 1].sort is Sort.LETTER
+    return tokens[at].norm == "o" and follows
 
 
 _AFTER_I = words(

@@ -71,6 +71,9 @@ def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
             if not _is_plain(tokens[last + 1]) and not _is_word(tokens[last + 2]):
                 break
             last += 2
+        run = next((run for run in turn.runs if run.first == last + 1), None)
+        if last > mark.last and run is not None and not tokens[last].ends:
+            last = run.last
     if mark.kind in _CODES and last + 1 < len(tokens) and not tokens[last].ends:
         last += _is_capitals(tokens[last + 1]) and last + 1 not in taken
     if mark.kind == "card_expiry" and [t.norm for t in tokens[last + 1 : last + 3]] in _YEARS:
