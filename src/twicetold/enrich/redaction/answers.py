@@ -56,9 +56,7 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if not asked.may_answer(turn.party):
         return []
-    span = (
-        _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
-    )
+    span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
     if asked.kind == "security_answer" or (asked.kind == "username" and span and not asked.fresh):
         span = _whole(turn, span)
     return [_mark(turn, each, asked.kind) for each in _and_others(turn, span, asked.kind)]

@@ -220,7 +220,7 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
         "what name do you (use|go by|log in)", "name on (your|the) profile",
         "(online|web|portal|profile|account) (id|name|i d)",
-        "what do you (sign|log) in (with|as)", "unknown user", "(on there|on here|down|up) as",
+        "what do you (sign|log) in (with|as)", "unknown user", "(i|he|she) (go|goes) by", "(on there|on here|down|up) as",
         "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
         "under)",
         "(sign in|sign-in|signin|login)", "(set|sign|put) (me|him|her|us) up as", "known as",

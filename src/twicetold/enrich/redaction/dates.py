@@ -297,7 +297,14 @@ def _is_birth(turn: Turn, span: Span) -> bool:
 def _is_turning(turn: Turn, span: Span) -> bool:
     """ "Turned fifty on the nineteenth of may"."""
     before = [token.norm for token in turn.tokens[max(0, span.first - 7) : span.first]]
-    return span.month and bool({"turned", "turning"} & set(before)) and "on" in before
+    ages = {"turned", "turning", "turns", "turn"} & set(before)
+    ages |= {"be", "she'll", "he'll"} & set(before) if _is_aged(turn, span) else set()
+    return span.month and bool(ages) and "on" in before
+
+
+def _is_aged(turn: Turn, span: Span) -> bool:
+    """Whether an age stands a little before a date."""
+    return any(0 < span.first - run.last <= 4 and 1 <= run.digits <= 2 for run in turn.runs)
 
 
 def _is_year_of(turn: Turn, context: Context, span: Span) -> bool:

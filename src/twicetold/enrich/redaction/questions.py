@@ -30,7 +30,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
                  r"nick|gamertag|leaderboard|portal)\b"),
     ("username", r"\b(what|what's|which|name)\b.*\b(on|for) (the |your |our )?(app|website|site|online account|"
                  r"platform|server)$"),
-    ("address", rf"\b{_WHERE}\b.*\b{_MOVES}\b"),
+    ("address", rf"\b{_WHERE}\b.*\b{_MOVES}\b|\b{_MOVES}\b.*\b(to|and|at) {_WHERE}\b"),
     ("address", r"\bwhereabouts (are|is|was|about)\b|\bwhere (should|will|would) (it|that|they|this) be\b"),
     ("address", r"\b(which|what|what's|name of the|whose)\b.*\b(road|street|town|village|estate|suburb|city|"
                 r"flat|house|door|building|floor|block|avenue|county|parish)\b"),
@@ -39,6 +39,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("pin", rf"\b(what|how)\b.*\b(get|gets|let|lets|open|opens|buzz)\b.*\b(in|into|{_ROOMS[1:-1]})\b"),
     ("security_answer", r"\b(word|phrase|answer|hint)\b.*\b(set|chose|picked|gave|agreed|account|file|up)\b"),
     ("security_answer", r"\b(question|prompt)\b.*\b(set|chose|picked|is|was|says|asks)\b"),
+    ("security_answer", r"\b(who|where|what|which|what's)\b.*\b(taught|teacher|primary school|go to (primary|school)|"
+                        r"grow up|grew up|honeymoon|maiden|mascot|childhood|first (motor|car|job|pet|dog|cat|boss|"
+                        r"concert|kiss|phone|house)|favou?rite (film|movie|band|team|food|book|singer|teacher|"
+                        r"colou?r|place|player))\b"),
     ("cvv", r"\b(three|four|little|tiny|small|last|short)\b.*\b(back|reverse|strip|signature|front|flip)\b"),
     ("cvv", r"\b(number|numbers|digits|code|figures)\b.*\b(back|reverse|strip|flip side|signature)\b"),
     ("card_expiry", r"\b(when|what|until|till|and|how long)\b.*\b(expire|expires|expiry|expiring|valid|lapse|lapses|"

@@ -11,7 +11,15 @@ from twicetold.enrich.redaction.vocabulary import STOP, words
 _SIGNED = frozenset({"email", "username", "password", "pin", "reference", "member_number"})
 _NO_TOWNS = words("i i'm i've i'd i'll it's its yes no so and but that's the we we're you my")
 _CODES = frozenset(
-    ["reference", "member_number", "document_number", "bank_account", "national_id", "number", "licence_plate"]
+    [
+        "reference",
+        "member_number",
+        "document_number",
+        "bank_account",
+        "national_id",
+        "number",
+        "licence_plate",
+    ]
 )
 _JOINING = words("dot dash hyphen underscore slash")
 _CLOSING = words("hash pound star asterisk exclamation dollar ampersand sign mark")
