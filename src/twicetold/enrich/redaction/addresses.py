@@ -47,7 +47,7 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     spans = [_with_tail(turn, span, named) for span in streets_in(turn, named)]
     asks = bool(turn.tokens) and turn.tokens[0].norm in _QUESTIONS
     spans = _joined(spans + [_with_tail(turn, span, named) for span in cased_in(turn, named)])
-    spans = _joined(spans + one_word_streets(turn))
+    spans = _joined(spans + [_with_tail(turn, span, named) for span in one_word_streets(turn)])
     if not spans and cued and not asks:
         spans = [span for end in cued for span in _after_cue(turn, end)]
     if near and not turn.is_backchannel:
@@ -181,6 +181,8 @@ def _is_shaped(turn: Turn, span: Span) -> bool:
 
 def _asked_for(turn: Turn, context: Context) -> list[Span]:
     expected = context.expects(*_KINDS)
+    if expected is not None and expected.kind == "postcode" and expected.fresh:
+        expected = context.expects("address")
     asked = expected is not None and (expected.request or expected.mine)
     if expected is None or not asked or not expected.may_answer(turn.party):
         return []
@@ -204,6 +206,8 @@ def _answer(turn: Turn) -> list[Span]:
     at = _lead(turn)
     if at >= len(tokens) or not _goes_with(turn, at):
         return []
+    if at and tokens[at - 1].norm in ("i", "we", "you") and not run_at(turn, at):
+        return []  # "i bought …"
     first, last = _with_tail(turn, (at, at), asked=True)
     rest = [
         t

@@ -351,7 +351,12 @@ def _belongs(turn: Turn, end: int, span: Span, kind: str) -> bool:
         return False
     if kind == "card_expiry":
         usual = all(t.norm in STOP or is_glue(t) or t.norm in ("end", "of") for t in gap)
-        return usual and (span.full or len(span.parts[0]) >= 3 or span.month)
+        ended = any(t.norm == "end" for t in gap)
+        return (
+            usual
+            and (span.full or not ended)
+            and (span.full or len(span.parts[0]) >= 3 or span.month)
+        )
     near = all(t.norm in STOP or is_glue(t) for t in gap) and len(gap) <= 8
     return near or span.full
 

@@ -24,6 +24,11 @@ _SPEAKING = words(
     "nope sure maybe both neither either depends whichever anything"
 )
 _NO_VALUES = words(
+    "it them that this try trying tried clear cleared click clicked press pressed expire expired "
+    "odd weird strange funny mate pal love dear bought sold done working worked cheers lovely "
+    "great fine good bad open opened close closed come came put gone went using used start stop "
+    "wait really ha wow loading error says said showing free busy ideal perfect brilliant is was "
+    "because when before after until since about please thanks "
     "hold bear checking looking ready remember forgot forgotten sec second moment minute seconds "
     "minutes card phone email number name address code password birthday work home online later "
     "tomorrow today yesterday morning nothing mine old new one two letters correct right wrong"
@@ -39,7 +44,7 @@ def answer_to(turn: Turn, context: Context) -> list[Mark]:
     content = [at for at in range(end) if _is_content(turn, at, turn.tokens[at])]
     if not content or content[-1] - content[0] >= _MOST or _speaks(turn, asked, end):
         return []
-    if any(guard_of(turn.tokens, run) in ("unit", "price") for run in turn.runs):
+    if any(guard_of(turn.tokens, run) not in ("", "count") for run in turn.runs):
         return []
     if asked.kind not in _WORDED and sum(_is_plain(turn, at) for at in content) > 1:
         return []
@@ -91,9 +96,15 @@ def _is_made_of(kind: str, turn: Turn, at: int) -> bool:
     token = turn.tokens[at]
     run = next((run for run in turn.runs if run.first <= at <= run.last), None)
     if kind in _WORDED:
-        return token.sort is Sort.WORD or run is not None
+        return token.sort is Sort.WORD
     if kind in _DATED:
-        return token.sort in (Sort.MONTH, Sort.DATE) or (run is not None and run.digits == 4)
+        relative = any(t.norm in ("next", "this") for t in turn.tokens)
+        dated = (
+            relative
+            + sum(t.sort in (Sort.MONTH, Sort.ORDINAL) for t in turn.tokens)
+            + len(turn.runs)
+        )
+        return token.sort is Sort.DATE or (token.sort is Sort.MONTH and dated > 1)
     return len(list(_digits(turn))) >= 3 and (run is None or not guard_of(turn.tokens, run))
 
 
