@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from twicetold.enrich.redaction.addresses import addresses_in
 from twicetold.enrich.redaction.answers import answers_in
 from twicetold.enrich.redaction.context import Context
-from twicetold.enrich.redaction.dates import dates_in, spans_of
+from twicetold.enrich.redaction.dates import dates_in
+from twicetold.enrich.redaction.datespans import spans_of
 from twicetold.enrich.redaction.deciding import Runs
 from twicetold.enrich.redaction.emails import emails_in, handles_in
 from twicetold.enrich.redaction.fallback import answer_to
