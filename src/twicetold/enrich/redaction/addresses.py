@@ -29,7 +29,8 @@ _QUESTIONS = words(
 _CLAUSES = words("you i it it's its that's thats and if which where we on the with near by")
 _NO_PLACES = words("aye driver doctor please me two-way uk usa england america")
 _OTHER_ANSWER = words(
-    "before usual past quarter half tomorrow today tonight noon midnight morning afternoon am pm minutes "
+    "before usual past quarter half tomorrow today tonight noon midnight morning afternoon am "
+    "pm minutes "
     "let find hold remember know moved move changed change same different wrong right correct "
     "not open closed closes records show still just called calling think yet already mine "
     "between"

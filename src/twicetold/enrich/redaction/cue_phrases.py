@@ -20,7 +20,8 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(reach|call|text|ring|contact|phone|get) (you|me|him|her|them|us|back|)",
         "(reach|call|text|ring|contact|phone) (me|him|her|them|you|us) (|back )(at|on)",
         "(call|ring) (back |)(at|on)",
-        "area code", "country code", "(the|your|a|my) (fax|pager|beeper)", "(my|your|his|her) (cell|mobile|landline|telephone|whatsapp)",
+        "area code", "country code", "(the|your|a|my) (fax|pager|beeper)", "(my|your|his|her) "
+        "(cell|mobile|landline|telephone|whatsapp)",
         "(my|your|the|at) extension", "extension number", "(what|which) number",
         "(his|her|their|wife|husband) number",
         "text (you|me) (on|at)", "(reached|contacted) (at|on)", "phone number on file",
@@ -66,7 +67,8 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(spell|spelled|spelt|spelling) (that|it|your|the|the name|your name|your last name|"
         "your first name|your surname|out|for me|as|)",
         "(last|first|full|middle|family|given|sur|maiden) (name|names)", "surname", "my name is",
-        "(your|the|my) (full |)name", "name on the (account|card|booking|policy|order)", "initials",
+        "(your|the|my) (full |)name", "name on the (account|card|booking|policy|order)",
+        "initials",
         "letter by letter", "how do you (spell|write)",
     ),
     "national_id": (
@@ -106,7 +108,8 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(what|which) (suburb|area|district|borough|neighborhood|neighbourhood)",
         "(service|good|job|site) address", "pickup location", "(street|road|house) and number",
         "(flat|house|apartment|door) (number|no)",
-        "(number|name) of (the|your) (house|flat|door|building|apartment|street|road|town|village)",
+        "(number|name) of (the|your) (house|flat|door|building|apartment|street|road|town|"
+        "village)",
         "nearest (town|city|village)", "(i|we) live (at|on|in)", "live at", "living at",
         "address (is|on file|for|we have)",
         "(reside|resides|residing) at", "address",
@@ -220,7 +223,8 @@ STRONG: dict[str, tuple[str, ...]] = {
         "(ssh|admin|windows|root|db|linux|sql|vpn|wifi|ftp) user",
         "what name do you (use|go by|log in)", "name on (your|the) profile",
         "(online|web|portal|profile|account) (id|name|i d)",
-        "what do you (sign|log) in (with|as)", "unknown user", "(i|he|she) (go|goes) by", "(on there|on here|down|up) as",
+        "what do you (sign|log) in (with|as)", "unknown user", "(i|he|she) (go|goes) by", "(on "
+        "there|on here|down|up) as",
         "(sign|log|signing|logging|signed|logged) (me |us |you |him |her |)(in|on|up) (as|with|"
         "under)",
         "(sign in|sign-in|signin|login)", "(set|sign|put) (me|him|her|us) up as", "known as",

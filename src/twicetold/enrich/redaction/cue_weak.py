@@ -6,9 +6,11 @@ from __future__ import annotations
 WEAK: dict[str, tuple[str, ...]] = {
     "card_number": ("(credit |debit |bank |my |your |the |different |new |another |)card",
                     "(visa|mastercard|amex|american express)"),
-    "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) back"),
+    "phone": ("(phone|telephone|mobile|cell|landline|cellphone)", "(call|ring|text) (me|you) "
+    "back"),
     "reference": (
-        "(customer|client|order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|quote|quotation|"
+        "(customer|client|order|booking|claim|case|ticket|invoice|tracking|reservation|parcel|"
+        "quote|quotation|"
         "shipment|complaint|docket|receipt|rma|account|reference|ref)",
     ),
     "bank_account": ("(bank|checking|savings|bank account|current account|account)",),
@@ -34,7 +36,8 @@ WEAK: dict[str, tuple[str, ...]] = {
 OF_NOBODY = (
     "(expiry|expiration) (date |)(of|on|for) (the|your|my) (passport|licence|license|policy|"
     "warranty|contract|visa)",
-    "(tax|engine|exhaust|fault|error|promo|promotion|promotional|discount|coupon|voucher|product|source|dress|bar|qr|q "
+    "(tax|engine|exhaust|fault|error|promo|promotion|promotional|discount|coupon|voucher|"
+    "product|source|dress|bar|qr|q "
     "r|color|"
     "colour|status|fault|offer|reason|department|dial|response|exit|stop|trouble|diagnostic) "
     "(code|number|codes)",
@@ -61,7 +64,8 @@ OF_NOBODY = (
     "on|ends in)",
     "(month|week|year|day|quarter) (ending|ends)", "(weekend|end) (up|date)", "ends up",
     "happy birthday", "(birthday|anniversary) (party|present|gift|cake|card|dinner|sale)",
-    "(press|dial|push|hit|choose|select)", "(or|please|just|to) say", "code of conduct", "zip (file|it|up|tie)",
+    "(press|dial|push|hit|choose|select)", "(or|please|just|to) say", "code of conduct", "zip "
+    "(file|it|up|tie)",
     "sign in problem", "(check|cross) reference", "in reference to", "with reference to",
     "born and raised", "(first|new|newly|still|air|foreign) born", "new born",
     "first name terms", "address the", "(to|can|will|we'll) address",

@@ -189,7 +189,8 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
 
 
 _STREETS_OF_ONE_WORD = re.compile(
-    r"[a-zäöüß]{3,}(strasse|straße|strase|gasse|platz|weg|allee|ufer|straat|laan|plein|gatan|gata|vej|veien)"
+    r"[a-zäöüß]{3,}(strasse|straße|strase|gasse|platz|weg|allee|ufer|straat|laan|plein|gatan|"
+    r"gata|vej|veien)"
 )
 
 

@@ -39,6 +39,8 @@ def value_at(turn: Turn, start: int, kind: str) -> tuple[int, int] | None:
         last -= 1
     if last < start or tokens[start].norm in NO_ANSWER:
         return None
+    if last == start and last + 1 < len(tokens) and tokens[last + 1].norm in ("it", "again"):
+        return None  # "try it", "clear it"
     if {token.norm for token in tokens[start : last + 1]} & _OF_WRITING:
         return None  # at least eight characters, the third and fifth letters
     return (start, last)
