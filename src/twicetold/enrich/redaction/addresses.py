@@ -5,7 +5,13 @@ from __future__ import annotations
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of, is_noun
 from twicetold.enrich.redaction.places import STATES, SUFFIXES, UNITS
-from twicetold.enrich.redaction.streets import Span, cased_in, run_at, streets_in
+from twicetold.enrich.redaction.streets import (
+    Span,
+    cased_in,
+    one_word_streets,
+    run_at,
+    streets_in,
+)
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, is_glue, text_between
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
@@ -23,7 +29,8 @@ _QUESTIONS = words(
 _CLAUSES = words("you i it it's its that's thats and if which where we on the with near by")
 _NO_PLACES = words("aye driver doctor please me two-way uk usa england america")
 _OTHER_ANSWER = words(
-    "past quarter half tomorrow today tonight noon midnight morning afternoon am pm minutes "
+    "before usual past quarter half tomorrow today tonight noon midnight morning afternoon am "
+    "pm minutes "
     "let find hold remember know moved move changed change same different wrong right correct "
     "not open closed closes records show still just called calling think yet already mine "
     "between"
@@ -41,6 +48,7 @@ def addresses_in(turn: Turn, context: Context) -> list[Mark]:
     spans = [_with_tail(turn, span, named) for span in streets_in(turn, named)]
     asks = bool(turn.tokens) and turn.tokens[0].norm in _QUESTIONS
     spans = _joined(spans + [_with_tail(turn, span, named) for span in cased_in(turn, named)])
+    spans = _joined(spans + [_with_tail(turn, span, named) for span in one_word_streets(turn)])
     if not spans and cued and not asks:
         spans = [span for end in cued for span in _after_cue(turn, end)]
     if near and not turn.is_backchannel:
@@ -174,6 +182,8 @@ def _is_shaped(turn: Turn, span: Span) -> bool:
 
 def _asked_for(turn: Turn, context: Context) -> list[Span]:
     expected = context.expects(*_KINDS)
+    if expected is not None and expected.kind == "postcode" and expected.fresh:
+        expected = context.expects("address")
     asked = expected is not None and (expected.request or expected.mine)
     if expected is None or not asked or not expected.may_answer(turn.party):
         return []
@@ -197,6 +207,8 @@ def _answer(turn: Turn) -> list[Span]:
     at = _lead(turn)
     if at >= len(tokens) or not _goes_with(turn, at):
         return []
+    if at and tokens[at - 1].norm in ("i", "we", "you") and not run_at(turn, at):
+        return []  # "i bought …"
     first, last = _with_tail(turn, (at, at), asked=True)
     rest = [
         t

@@ -9,28 +9,26 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL, Cue
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue, text_between
+from twicetold.enrich.redaction.values import (
+    COPULAS,
+    DATED,
+    NO_ANSWER,
+    TRAILING,
+    in_cue,
+    in_run,
+    leads,
+    value_at,
+)
 from twicetold.enrich.redaction.vocabulary import FILLERS, STOP, words
 
 _KINDS = ("password", "security_answer", "username")
-_MOST_WORDS = {"password": 16, "security_answer": 9, "username": 12}
-_COPULAS = words("is was be it's its that's thats as equals called named are were")
 _AGES = words("child kid boy girl baby student teenager youngster")
 _QUESTIONS = words("what which who where when why how whose can could would do does did is are")
-_INSIDE = words("of the and at in to for from my me you i a")
 # Letters, digits and a sign among them: nothing that is spoken of but a password.
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*\d)([\w]+[#@!$%&*^][\w]+|[A-Z][a-z]{3,}\d{2,}!)[.,!?]?")
 _ONE_WORD = words("all one word lowercase it's its so")
-_DATED = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL)
 _LEADING = words("is was be it's its that's thats called named were to")
-_NO_ANSWER = words(
-    "name number code question answer working work wrong incorrect expired locked forgotten "
-    "reset required protected correct right not invalid changed needed different case "
-    "sensitive still blocked hacked missing too long unknown gone being rejected compromised "
-    "set sure going hold bear forgot remember"
-)
-_OF_WRITING = words("characters letters digits")
 _QUESTIONED = frozenset({"reset", "change", "changed", "forgot", "forgotten", "update", "new"})
-_TRAILING = FILLERS | words("please thanks thank lowercase uppercase now")
 
 
 def answers_in(turn: Turn, context: Context) -> list[Mark]:
@@ -56,9 +54,7 @@ def answers_in(turn: Turn, context: Context) -> list[Mark]:
         return []
     if not asked.may_answer(turn.party):
         return []
-    span = (
-        _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
-    )
+    span = _answer(turn, asked.kind) or _at_the_end(turn, asked.kind) or _in_front(turn, asked.kind)
     if asked.kind == "security_answer" or (asked.kind == "username" and span and not asked.fresh):
         span = _whole(turn, span)
     return [_mark(turn, each, asked.kind) for each in _and_others(turn, span, asked.kind)]
@@ -71,7 +67,7 @@ def _and_others(turn: Turn, span: tuple[int, int] | None, kind: str) -> Iterator
         at = span[1] + 1
         if at >= len(turn.tokens) or turn.tokens[at].norm not in ("or", "not", "instead"):
             return
-        span = _value(turn, at + (2 if turn.tokens[at].norm == "instead" else 1), kind)
+        span = value_at(turn, at + (2 if turn.tokens[at].norm == "instead" else 1), kind)
 
 
 def _handles(turn: Turn, context: Context) -> list[Mark]:
@@ -112,7 +108,7 @@ def _announced(turn: Turn) -> list[Mark]:
         if cue.kind not in _KINDS or not cue.strong:
             continue
         start = _after_copula(turn.tokens, cue.end, cue.first)
-        span = _bare(turn, cue) if start is None else _value(turn, start, cue.kind)
+        span = _bare(turn, cue) if start is None else value_at(turn, start, cue.kind)
         if span is None and not _is_question(turn) and cue.end < len(turn.tokens):
             span = _at_the_end(turn, cue.kind)
             span = span if span and span[0] > cue.end else None
@@ -128,14 +124,14 @@ def _named_after(turn: Turn) -> list[Mark]:
     )
     if cue is not None and said_last and turn.tokens[cue.first - 2].norm in ("that's", "is"):
         start = 0
-        while start < cue.first and (_leads(turn, start) or turn.tokens[start].norm in _ONE_WORD):
+        while start < cue.first and (leads(turn, start) or turn.tokens[start].norm in _ONE_WORD):
             start += 1
-        value = _value(turn, start, cue.kind)
+        value = value_at(turn, start, cue.kind)
         if value and value[1] < cue.first - 1:
             return [_mark(turn, value, cue.kind)]
     put = [at for at, t in enumerate(turn.tokens[:8]) if t.norm in ("put", "used", "chose")]
     if cue is not None and put and cue.first > put[0]:
-        value = _value(turn, put[0] + 1, cue.kind)
+        value = value_at(turn, put[0] + 1, cue.kind)
         behind = turn.tokens[value[1] + 1 : cue.first] if value else []
         if value and behind and behind[0].norm in ("for", "as"):
             return [_mark(turn, value, cue.kind)]
@@ -153,7 +149,7 @@ def _named_after(turn: Turn) -> list[Mark]:
 
 def _bare(turn: Turn, cue: Cue) -> tuple[int, int] | None:
     """``username jay dot kay 3 3``: right behind the word, with a digit or a sign in it."""
-    span = _value(turn, cue.end, cue.kind)
+    span = value_at(turn, cue.end, cue.kind)
     if span is None or span[0] != cue.end or span[1] - span[0] > 6:
         return None
     said = turn.tokens[span[0] : span[1] + 1]
@@ -166,12 +162,12 @@ def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
         return None  # a question: what is your password
     if tokens[end - 1].norm.endswith("'s") or tokens[end - 1].raw.endswith(":"):
         return end
-    if tokens[end - 1].norm in _COPULAS | {"with", "under", "to"}:
+    if tokens[end - 1].norm in COPULAS | {"with", "under", "to"}:
         return end
     for at in range(end, min(end + 7, len(tokens))):
         if tokens[at].norm == "as" and {t.norm for t in tokens[at + 1 : at + 3]} & _AGES:
             return None  # the street you lived on as a child
-        if tokens[at].norm in _COPULAS:
+        if tokens[at].norm in COPULAS:
             placed = at + 1 < len(tokens) and tokens[at + 1].norm in ("on", "in", "at", "under")
             return None if placed else at + 1
         if tokens[at].ends or not (
@@ -182,62 +178,6 @@ def _after_copula(tokens: Sequence[Token], end: int, first: int) -> int | None:
     return end if follows in (Sort.CODE, Sort.LETTER) else None
 
 
-def _value(turn: Turn, start: int, kind: str) -> tuple[int, int] | None:
-    """From there to where the value ends."""
-    tokens = turn.tokens
-    while start < len(tokens) and _leads(turn, start):
-        start += 1
-    last = start - 1
-    for at in range(start, min(len(tokens), start + _MOST_WORDS[kind])):
-        if not _goes_on(turn, at, start):
-            break
-        last = at
-        ended = tokens[at].ends or (tokens[at].pauses and not _in_run(turn, at + 1))
-        if ended and not _in_run(turn, at):
-            break
-        if tokens[at].ends:
-            break
-    while last >= start and tokens[last].norm in _TRAILING | _INSIDE and not _in_run(turn, last):
-        last -= 1
-    if last < start or tokens[start].norm in _NO_ANSWER:
-        return None
-    if {token.norm for token in tokens[start : last + 1]} & _OF_WRITING:
-        return None  # at least eight characters, the third and fifth letters
-    return (start, last)
-
-
-def _leads(turn: Turn, at: int) -> bool:
-    """What stands before a value and is no part of it."""
-    token = turn.tokens[at]
-    if _in_run(turn, at):
-        return False
-    return (
-        token.norm in FILLERS
-        or token.norm in _COPULAS
-        or token.norm in ("the", "a", "just", "all", "probably")
-    )
-
-
-def _goes_on(turn: Turn, at: int, start: int) -> bool:
-    token = turn.tokens[at]
-    if at > start and _in_cue(turn, at) and not _in_run(turn, at):
-        return False
-    if _in_run(turn, at) or token.sort is Sort.SYMBOL or token.sort is Sort.PART:
-        return True
-    if token.sort in _DATED and turn.tokens[start].sort not in _DATED:
-        return False
-    if token.sort is Sort.REDACTED or token.norm in _TRAILING - {"and"}:
-        return token.norm in ("um", "uh", "er")
-    if token.norm in STOP:
-        inside = token.norm in _INSIDE and at > start and at + 1 < len(turn.tokens)
-        return inside and turn.tokens[at + 1].norm not in STOP
-    return True
-
-
-def _in_run(turn: Turn, at: int) -> bool:
-    return any(run.first <= at <= run.last for run in turn.runs)
-
-
 def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     """What a turn answers, where all of it is the answer or a copula leads to it."""
     tokens = turn.tokens
@@ -245,9 +185,9 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     start = next((s for s in reversed(led) if _begins(turn, s, kind)), None)
     if start is None:
         start = _skipped(turn, 0)
-    if start < len(tokens) and tokens[start].norm in STOP and not _in_run(turn, start):
+    if start < len(tokens) and tokens[start].norm in STOP and not in_run(turn, start):
         return None
-    span = _value(turn, start, kind)
+    span = value_at(turn, start, kind)
     if span is None:
         return None
     end = list(_and_others(turn, span, kind))[-1][1]
@@ -256,7 +196,7 @@ def _answer(turn: Turn, kind: str) -> tuple[int, int] | None:
     rest = [
         t
         for at, t in enumerate(tokens[end + 1 :], end + 1)
-        if not (is_glue(t) or t.norm in STOP or t.sort in _DATED or _in_run(turn, at))
+        if not (is_glue(t) or t.norm in STOP or t.sort in DATED or in_run(turn, at))
     ]
     return span if start in led or len(rest) <= 2 else None
 
@@ -273,7 +213,7 @@ def _in_front(turn: Turn, kind: str) -> tuple[int, int] | None:
     if kind != "security_answer":
         return None
     start = _skipped(turn, 0)
-    value = _value(turn, start, kind)
+    value = value_at(turn, start, kind)
     if value is None or turn.tokens[start].norm in _SPEAKING | STOP or value[1] - value[0] > 4:
         return None
     return value
@@ -285,12 +225,12 @@ def _whole(turn: Turn, span: tuple[int, int] | None) -> tuple[int, int] | None:
     while start < end and (tokens[start].norm in _HESITATING):
         start += 1
     said = tokens[start:end]
-    speaks = any(t.norm in _SPEAKING | _NO_ANSWER for t in said)
+    speaks = any(t.norm in _SPEAKING | NO_ANSWER for t in said)
     short = 2 <= len(said) <= 7 and not any(token.ends for token in said[:-1])
     if not short or speaks or (span is None and all(t.norm in STOP for t in said)):
         return span
     names = [t for t in said if t.norm not in STOP and not is_glue(t)]
-    while end > start and tokens[end - 1].norm in _TRAILING:
+    while end > start and tokens[end - 1].norm in TRAILING:
         end -= 1
     return (start, end - 1) if names and end > start else span
 
@@ -298,16 +238,16 @@ def _whole(turn: Turn, span: tuple[int, int] | None) -> tuple[int, int] | None:
 def _begins(turn: Turn, start: int, kind: str) -> bool:
     """Whether a value can begin behind a copula."""
     at = _skipped(turn, start)
-    if at >= len(turn.tokens) or (turn.tokens[at].norm in STOP and not _in_run(turn, at)):
+    if at >= len(turn.tokens) or (turn.tokens[at].norm in STOP and not in_run(turn, at)):
         return False
-    return _value(turn, at, kind) is not None
+    return value_at(turn, at, kind) is not None
 
 
 def _skipped(turn: Turn, start: int) -> int:
     """Past what leads to a value: "um", "my", "i think", the words of the question."""
     tokens = turn.tokens
-    while start < len(tokens) and not _in_run(turn, start):
-        leads = is_glue(tokens[start]) or _in_cue(turn, start)
+    while start < len(tokens) and not in_run(turn, start):
+        leads = is_glue(tokens[start]) or in_cue(turn, start)
         if not (leads or tokens[start].norm in ("my", "the", "a", "i", "think")):
             break
         start += 1
@@ -321,15 +261,11 @@ def _at_the_end(turn: Turn, kind: str) -> tuple[int, int] | None:
             turn.tokens[at - 1].norm in ("it's", "its", "is", "was", "that's", "that'd", "be")
             or [t.norm for t in turn.tokens[max(0, at - 2) : at]] == ["is", "it"]
         ) and not (turn.tokens[at - 1].ends):
-            if turn.tokens[at].norm in STOP or turn.tokens[at].norm in _NO_ANSWER:
+            if turn.tokens[at].norm in STOP or turn.tokens[at].norm in NO_ANSWER:
                 return None
-            span = _value(turn, at, kind)
+            span = value_at(turn, at, kind)
             return span if span and glue_only(turn.tokens, span[1] + 1, len(turn.tokens)) else None
     return None
-
-
-def _in_cue(turn: Turn, at: int) -> bool:
-    return any(cue.first <= at < cue.end and cue.kind for cue in turn.cues)
 
 
 def _is_question(turn: Turn) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,7 +146,7 @@ class Context:
         secret = self.asked and self.asked[0].kind == "security_answer"
         if secret and self.asked[0].fresh <= 1 and not turn.counts:
             return  # one security question is asked after another
-        if self.kind == "date_of_birth" and any(t.norm == "year" for t in turn.tokens):
+        if self.kind == "date_of_birth" and _asks_for_year(turn):
             self.requested = True
             return  # the rest of it is asked for
         if asks_otherwise:
@@ -199,10 +200,17 @@ class Context:
         asked = [Asked(*each) for each in body["asked"]]
         *last, card, rejected = body["last"]
         parties = list(body["parties"])
-        return cls(asked, *last, parties=parties, card=card, rejected=rejected)
+        kind, party, quiet, is_open, requested, lasting = last
+        said = (kind, party, quiet, is_open, requested, lasting)
+        return cls(asked, *said, card=card, rejected=rejected, parties=parties)
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())
+
+
+def _asks_for_year(turn: Turn) -> bool:
+    pairs = itertools.pairwise(token.norm for token in turn.tokens)
+    return any(a in ("what", "which", "the") and b == "year" for a, b in pairs)
 
 
 def newest(asked: Iterable[Asked], run: Run) -> Iterable[Asked]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from twicetold.enrich.redaction.cue_kinds import ANY, NOTHING, SPELLING, TAIL
-from twicetold.enrich.redaction.cue_phrases import OF_NOBODY, STRONG, WEAK
+from twicetold.enrich.redaction.cue_phrases import STRONG
+from twicetold.enrich.redaction.cue_weak import OF_NOBODY, WEAK
 from twicetold.enrich.redaction.phrases import Phrases
 from twicetold.enrich.redaction.questions import kinds_asked
 from twicetold.enrich.redaction.tokens import Token

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.cues import ANY, NOTHING, TAIL
-from twicetold.enrich.redaction.guards import guard_of
-from twicetold.enrich.redaction.numbers import value_of
-from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.datespans import Span, spans_of
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
-from twicetold.enrich.redaction.vocabulary import FILLERS, MONTHS, ORDINALS, STOP, TENS, words
+from twicetold.enrich.redaction.vocabulary import ORDINALS, STOP, words
 
-_JOINERS = words("of the in year day month was slash dash stroke dot and") | FILLERS
 _UNSURE = frozenset({"may", "march", "mar", "second", "first", "third"})
 _ORDINARY = words(
     "on since until till by before after from during through next last this every each "
@@ -24,118 +19,7 @@ _ORDINARY = words(
     "called scheduled shipped starting starts started ends"
 )
 _NAMING = frozenset({"is", "for", "as", "on"})
-_MOST_JOINED = 4
 _SHORT_DATE = re.compile(r"\d{1,2}([/.\-])\d{1,2}\1(3[2-9]|[4-9]\d)")  # 4-17-81
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A date, or a part of one. ``parts``: months as ``m3``, other numbers as they are."""
-
-    first: int
-    last: int
-    parts: tuple[str, ...]
-    month: bool
-    numbers: int
-
-    @property
-    def full(self) -> bool:
-        """Whether it says more than one of day, month and year."""
-        return len(self.parts) > 1 or any(len(part) > 4 for part in self.parts)
-
-
-def spans_of(turn: Turn) -> list[Span]:
-    """Everything in a turn that can be a date or part of one."""
-    tokens, pieces = turn.tokens, _pieces(turn)
-    spans: list[Span] = []
-    group: list[tuple[int, int, str]] = []
-    for piece in pieces:
-        if group and not _joined(tokens, group[-1][1], piece[0]):
-            spans.append(_span(tokens, group))
-            group = []
-        group.append(piece)
-    if group:
-        spans.append(_span(tokens, group))
-    return spans
-
-
-def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
-    tokens = turn.tokens
-    pieces = [
-        piece
-        for run in turn.runs
-        for piece in _halves(tokens, run)
-        if not run.letters
-        and not (run.first == run.last and tokens[run.first].sort is Sort.DATE)
-        and run.digits <= 8
-        and guard_of(tokens, run) not in ("unit", "decimal", "counted", "count")
-    ]
-    covered = {at for first, last, _ in pieces for at in range(first, last + 1)}
-    for at, token in enumerate(tokens):
-        if at in covered:
-            continue
-        if _is_feast(tokens, at):
-            pieces.append((at, at + 1, "m12"))
-            covered.add(at + 1)
-        elif token.sort is Sort.MONTH:
-            pieces.append((at, at, "m" + MONTHS[token.norm]))
-        elif token.norm in TENS and token.sort is Sort.ORDINAL:
-            pieces.append((at, at + 1, str(int(token.value) + int(tokens[at + 1].value))))
-            covered.add(at + 1)
-        elif token.sort is Sort.DATE or (token.sort is Sort.ORDINAL and not _is_time(tokens, at)):
-            pieces.append((at, at, ORDINALS.get(token.norm, token.norm.rstrip("stndrh"))))
-        elif token.norm in ("thirtieth", "twentieth"):
-            pieces.append((at, at, value_of([token])))
-    return sorted(pieces)
-
-
-_FEASTS = words("christmas boxing valentine's new year's halloween patrick's")
-
-
-def _is_feast(tokens: Sequence[Token], at: int) -> bool:
-    """ "Christmas day", "boxing day": a day and its month in one."""
-    following = tokens[at + 1].norm if at + 1 < len(tokens) else ""
-    return tokens[at].norm in _FEASTS and following in ("day", "eve")
-
-
-def _halves(tokens: Sequence[Token], run: Run) -> list[tuple[int, int, str]]:
-    """A run, cut where a slash is spoken: "four slash twenty nine"."""
-    cuts = [at for at in range(run.first, run.last) if tokens[at].value == "/"]
-    if not cuts:
-        return [(run.first, run.last, run.value)]
-    edges = [run.first - 1, *cuts, run.last + 1]
-    return [
-        (a + 1, b - 1, value_of(tokens[a + 1 : b]))
-        for a, b in itertools.pairwise(edges)
-        if b > a + 1
-    ]
-
-
-def _is_time(tokens: Sequence[Token], at: int) -> bool:
-    """ "One second": no day."""
-    return tokens[at].norm == "second" and at > 0 and tokens[at - 1].norm in ("a", "one", "per")
-
-
-def _joined(tokens: Sequence[Token], last: int, first: int) -> bool:
-    between = tokens[last + 1 : first]
-    if any(token.ends for token in tokens[last:first]):
-        return False
-    if {"and", "the"} <= {token.norm for token in between}:
-        return False  # "april twenty eight and the three are …"
-    if Sort.DATE in (tokens[last].sort, tokens[first].sort):
-        return False
-    if any(token.norm in ("it's", "that's", "its", "no", "sorry", "on") for token in between):
-        return False
-    return len(between) <= _MOST_JOINED and all(
-        token.norm in _JOINERS or token.sort is Sort.FILLER for token in between
-    )
-
-
-def _span(tokens: Sequence[Token], group: list[tuple[int, int, str]]) -> Span:
-    parts = tuple(value for _, _, value in group)
-    month = any(part.startswith("m") for part in parts)
-    numbers = sum(not part.startswith("m") for part in parts)
-    return Span(group[0][0], group[-1][1], parts, month, numbers)
 
 
 def dates_in(turn: Turn, context: Context, spans: Sequence[Span]) -> list[Mark]:
@@ -297,7 +181,14 @@ def _is_birth(turn: Turn, span: Span) -> bool:
 def _is_turning(turn: Turn, span: Span) -> bool:
     """ "Turned fifty on the nineteenth of may"."""
     before = [token.norm for token in turn.tokens[max(0, span.first - 7) : span.first]]
-    return span.month and bool({"turned", "turning"} & set(before)) and "on" in before
+    ages = {"turned", "turning", "turns", "turn"} & set(before)
+    ages |= {"be", "she'll", "he'll"} & set(before) if _is_aged(turn, span) else set()
+    return span.month and bool(ages) and "on" in before
+
+
+def _is_aged(turn: Turn, span: Span) -> bool:
+    """Whether an age stands a little before a date."""
+    return any(0 < span.first - run.last <= 4 and 1 <= run.digits <= 2 for run in turn.runs)
 
 
 def _is_year_of(turn: Turn, context: Context, span: Span) -> bool:
@@ -344,7 +235,12 @@ def _belongs(turn: Turn, end: int, span: Span, kind: str) -> bool:
         return False
     if kind == "card_expiry":
         usual = all(t.norm in STOP or is_glue(t) or t.norm in ("end", "of") for t in gap)
-        return usual and (span.full or len(span.parts[0]) >= 3 or span.month)
+        ended = any(t.norm == "end" for t in gap)
+        return (
+            usual
+            and (span.full or not ended)
+            and (span.full or len(span.parts[0]) >= 3 or span.month)
+        )
     near = all(t.norm in STOP or is_glue(t) for t in gap) and len(gap) <= 8
     return near or span.full
 

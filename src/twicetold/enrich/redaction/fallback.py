@@ -17,13 +17,18 @@ from twicetold.enrich.redaction.vocabulary import HOMOPHONES, STOP, UNITS, words
 
 _WORDED = frozenset({"username", "security_answer", "password", "address"})
 _DATED = frozenset({"date_of_birth", "card_expiry"})
-_MOST = 6
+_MOST = 10
 _SPEAKING = words(
     "i i'm i'll i've i'd he she they you you're we we're let what which who where why how don't "
     "can't haven't hasn't didn't won't isn't not none nothing same already another never yes no "
     "nope sure maybe both neither either depends whichever anything"
 )
 _NO_VALUES = words(
+    "it them that this try trying tried clear cleared click clicked press pressed expire expired "
+    "odd weird strange funny mate pal love dear bought sold done working worked cheers lovely "
+    "great fine good bad open opened close closed come came put gone went using used start stop "
+    "wait really ha wow loading error says said showing free busy ideal perfect brilliant is was "
+    "because when before after until since about please thanks "
     "hold bear checking looking ready remember forgot forgotten sec second moment minute seconds "
     "minutes card phone email number name address code password birthday work home online later "
     "tomorrow today yesterday morning nothing mine old new one two letters correct right wrong"
@@ -35,8 +40,13 @@ def answer_to(turn: Turn, context: Context) -> list[Mark]:
     asked = _question(turn, context)
     if asked is None or turn.is_backchannel or turn.tokens[-1].raw.endswith("?"):
         return []
-    content = [at for at, token in enumerate(turn.tokens) if _is_content(turn, at, token)]
-    if not content or content[-1] - content[0] >= _MOST or _speaks(turn, asked):
+    end = _end(turn) if asked.kind in _WORDED else len(turn.tokens)
+    content = [at for at in range(end) if _is_content(turn, at, turn.tokens[at])]
+    if not content or content[-1] - content[0] >= _MOST or _speaks(turn, asked, end):
+        return []
+    if any(guard_of(turn.tokens, run) not in ("", "count") for run in turn.runs):
+        return []
+    if asked.kind not in _WORDED and sum(_is_plain(turn, at) for at in content) > 1:
         return []
     if not any(_is_made_of(asked.kind, turn, at) for at in content):
         return []
@@ -60,20 +70,41 @@ def _is_content(turn: Turn, at: int, token: Token) -> bool:
     return token.norm in HOMOPHONES or not (is_glue(token) or token.norm in STOP)
 
 
-def _speaks(turn: Turn, asked: Asked) -> bool:
-    said = {token.norm for token in turn.tokens}
+def _end(turn: Turn) -> int:
+    """Where the answer ends and talk about it begins: "barry from accounts | i swear"."""
+    for at in range(2, len(turn.tokens)):
+        if turn.tokens[at].norm in _SPEAKING or turn.tokens[at - 1].ends:
+            return at
+    return len(turn.tokens)
+
+
+def _speaks(turn: Turn, asked: Asked, end: int) -> bool:
+    said = {token.norm for token in turn.tokens[:end]}
     if asked.kind in _WORDED:
         return bool(said & _SPEAKING) or bool(said & _NO_VALUES)
     return bool(said & _SPEAKING - {"yes", "no"})
+
+
+def _is_plain(turn: Turn, at: int) -> bool:
+    """Whether a word stands there that dictates nothing."""
+    token = turn.tokens[at]
+    inside = any(run.first <= at <= run.last for run in turn.runs)
+    return token.sort is Sort.WORD and not inside and token.norm not in HOMOPHONES
 
 
 def _is_made_of(kind: str, turn: Turn, at: int) -> bool:
     token = turn.tokens[at]
     run = next((run for run in turn.runs if run.first <= at <= run.last), None)
     if kind in _WORDED:
-        return token.sort is Sort.WORD or run is not None
+        return token.sort is Sort.WORD
     if kind in _DATED:
-        return token.sort in (Sort.MONTH, Sort.DATE) or (run is not None and run.digits == 4)
+        relative = any(t.norm in ("next", "this") for t in turn.tokens)
+        dated = (
+            relative
+            + sum(t.sort in (Sort.MONTH, Sort.ORDINAL) for t in turn.tokens)
+            + len(turn.runs)
+        )
+        return token.sort is Sort.DATE or (token.sort is Sort.MONTH and dated > 1)
     return len(list(_digits(turn))) >= 3 and (run is None or not guard_of(turn.tokens, run))
 
 

@@ -19,7 +19,7 @@ _SIGNS = {
 }
 _ALONE = words("exclamation ampersand asterisk")
 _BETWEEN = words("then a and with capital the one word all lowercase uppercase small big")
-_MOST = 8
+_MOST = 12
 
 
 def secrets_in(turn: Turn) -> list[Mark]:
@@ -42,7 +42,8 @@ def _sign(turn: Turn, at: int) -> int | None:
     following = turn.tokens[at + 1].norm if at + 1 < len(turn.tokens) else ""
     if following in _SIGNS[norm]:
         return at + 1
-    return at if norm in _ALONE else None
+    counted = turn.tokens[at - 1].norm == "a" and turn.tokens[at - 2].norm in ("then", "and")
+    return at if norm in _ALONE or (counted and norm != "at" and at > 2) else None
 
 
 def _start(turn: Turn, sign: int) -> int | None:

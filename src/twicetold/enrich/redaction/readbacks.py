@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from twicetold.enrich.redaction.dates import Span, spans_of
+from twicetold.enrich.redaction.datespans import Span, spans_of
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.places import SUFFIXES, UNITS
 from twicetold.enrich.redaction.runs import Run

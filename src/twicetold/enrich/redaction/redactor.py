@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from twicetold.enrich.redaction.addresses import addresses_in
 from twicetold.enrich.redaction.answers import answers_in
 from twicetold.enrich.redaction.context import Context
-from twicetold.enrich.redaction.dates import dates_in, spans_of
+from twicetold.enrich.redaction.dates import dates_in
+from twicetold.enrich.redaction.datespans import spans_of
 from twicetold.enrich.redaction.deciding import Runs
 from twicetold.enrich.redaction.emails import emails_in, handles_in
 from twicetold.enrich.redaction.fallback import answer_to
@@ -20,7 +21,7 @@ from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
 from twicetold.enrich.redaction.stretching import stretched
 from twicetold.enrich.redaction.tokens import Sort
-from twicetold.enrich.redaction.turns import Mark, Turn, turn_of, words_of
+from twicetold.enrich.redaction.turns import Mark, Turn, text_between, turn_of, words_of
 from twicetold.errors import SettingError
 from twicetold.speech.transcript import Segment
 
@@ -129,6 +130,7 @@ def _written(turn: Turn, context: Context) -> list[Mark]:
     for at, token in enumerate(turn.tokens):
         if bank and re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?[.,?]?", token.raw):
             marks.append(Mark(turn.index, at, at, "bank_account", token.norm.upper()))
+    marks += _dotted(turn)
     for run in turn.runs:
         first = run.first
         if first > 1 and re.fullmatch(r"\d+(\.\d+)+", turn.tokens[first - 2].norm):
@@ -138,3 +140,22 @@ def _written(turn: Turn, context: Context) -> list[Mark]:
         if dots == 3 and run.digits <= 12 and not run.letters:
             marks.append(Mark(turn.index, first, run.last, "ip_address", run.value))
     return marks
+
+
+def _dotted(turn: Turn) -> list[Mark]:
+    """Four numbers as they are counted, three dots between: "a hundred and ninety point …"."""
+    marks, first, dots = [], 0, 0
+    for at in range(len(turn.tokens) + 1):
+        token = turn.tokens[at] if at < len(turn.tokens) else None
+        if token is not None and (token.sort in _COUNTED or token.norm in _IN_COUNTED):
+            dots += token.norm in ("dot", "point")
+            continue
+        if dots == 3 and at - first >= 7:
+            text = text_between(turn.tokens, first, at - 1)
+            marks.append(Mark(turn.index, first, at - 1, "ip_address", text))
+        first, dots = at + 1, 0
+    return marks
+
+
+_COUNTED = (Sort.NUMBER, Sort.SCALE, Sort.DIGITS, Sort.REPEAT)
+_IN_COUNTED = ("dot", "point", "a", "and")

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from twicetold.enrich.redaction.context import WORDED, Asked, Context, newest
 from twicetold.enrich.redaction.cues import ANY, NOTHING, SPELLING, TAIL, Cue
+from twicetold.enrich.redaction.forms import COPULAS, Forms
 from twicetold.enrich.redaction.guards import guard_of, is_counting, is_noun, is_year
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
-from twicetold.enrich.redaction.vocabulary import ACRONYMS, CORRECTIONS, FILLERS, STOP, words
+from twicetold.enrich.redaction.vocabulary import CORRECTIONS, FILLERS, STOP, words
 
-_COPULAS = words(
-    "says say reads shows said is was be are it's its that's thats as number it number's "
-    "equals were code's pin's"
-)
 # Guards that no question overrules.
 _ALWAYS = frozenset({"unit", "decimal", "dialled", "model", "price"})
 _NARRATING = words("i my we our i'm i've he she they")
 _BROKEN = words("wrong forgot forgotten reset change changed invalid incorrect lost")
-_BACK = words("back strip reverse signature security")
 _OWN = words("my our his her i we it's")
 _ON = words("then it's its that's thats is the i mean my")
 _NAMING = words("is as was for that's thats it's its")
 _STRESS = words("really definitely honestly still")
 _AGAIN = frozenset({"one_time_code", "pin"})  # another one is sent, or chosen
-_CARD_NEAR = 6  # turns in which a card's date and code follow its number
 _RECENT = 4  # turns after a datum in which it is repeated and mended
 _REPEATING = words("confirm repeat said say check verify correct right readback heard read")
 _DATED = frozenset({"date_of_birth", "card_expiry"})  # have a finder of their own
-_LONGER = 10  # even where the number of a thing was asked for
 _EMERGENCY = words("911 999 112 101 111 000 311 811")
-_LONG = 7  # digits in a row that nobody dictates but of something
 
 
-class Decider:
+class Decider(Forms):
     """One turn's rules, in the order in which they hold."""
 
     def __init__(self, turn: Turn, context: Context) -> None:
-        self._turn, self._context = turn, context
-        self._tokens: Sequence[Token] = turn.tokens
+        super().__init__(turn, context)
         self._cue: Cue | None = None
-        self.guard = ""
 
     def hear(self, cue: Cue) -> None:
         weaker = self._cue is not None and self._cue.strong and self._cue.kind and not cue.strong
@@ -74,22 +64,17 @@ class Decider:
             or self._continued(run, last)
             or self._corrected(run)
             or self._asked_for(run)
-            or self._by_form(run)
+            or self.by_form(run)
         )
         if kind == "number" and is_counting(run.value):
             return ""
         if kind == "phone" and run.value in _EMERGENCY:
             return ""
         if kind in _DATED or not kind:
-            return "cvv" if self._is_beside_card(run) else ""
+            if self.is_rest_of_card(run):
+                return "card_number"
+            return "cvv" if self.is_beside_card(run) else ""
         return kind
-
-    def _is_beside_card(self, run: Run) -> bool:
-        """Three digits, dictated one by one, while a card is being read out."""
-        said = run.spelled_out or run.written
-        plain = said and run.size == 3 and not (run.letters or self.guard)
-        led = self._last_said(run.first) in _COPULAS or run.first == 0 or self._turn.is_answer
-        return plain and led and self._context.card <= _CARD_NEAR
 
     def _is_named_otherwise(self, run: Run) -> bool:
         cue = self._cue
@@ -105,8 +90,8 @@ class Decider:
         gap = self._tokens[cue.end : run.first]
         if any(token.ends for token in gap[:-1]) and len(gap) > 4:
             return ""
-        before = self._last_said(run.first)
-        direct = run.first - cue.end <= 1 or before in _COPULAS
+        before = self.last_said(run.first)
+        direct = run.first - cue.end <= 1 or before in COPULAS
         if not direct and (
             self.guard or len(gap) > 6 or not glue_only(self._tokens, cue.end, run.first)
         ):
@@ -116,7 +101,7 @@ class Decider:
         if len(gap) > 12 or (
             self.guard in ("count", "time", "range", "counted")
             and len(gap) > 0
-            and before not in _COPULAS
+            and before not in COPULAS
         ):
             return ""
         asked = Asked(cue.kind, cue.strong, "")
@@ -126,7 +111,7 @@ class Decider:
 
     def _is_enough(self, cue: Cue, run: Run) -> bool:
         if run.letters and run.size < 4 and run.first > cue.end:
-            return self._last_said(run.first) in _COPULAS
+            return self.last_said(run.first) in COPULAS
         if run.size < 3 and run.first - cue.end > 1 and not self._turn.is_answer:
             return run.spelled_out
         if run.size < 2:
@@ -243,7 +228,7 @@ class Decider:
         wanted = asked.strong and (asked.request or asked.mine) and not asked.stale
         if asked.kind == "address":
             return answer and wanted and run.size <= 6 and not run.is_pair
-        led = asked.fresh == 0 and self._last_said(run.first) in _COPULAS
+        led = asked.fresh == 0 and self.last_said(run.first) in COPULAS
         if run.is_pair and not (answer or led):
             return False
         if asked.kind in WORDED:
@@ -265,79 +250,6 @@ class Decider:
             return answer
         return answer or run.size >= 3 or run.spelled_out
 
-    def _by_form(self, run: Run) -> str:
-        if (self.guard and run.size < _LONG) or is_counting(run.value):
-            return ""
-        if self._is_of_a_thing() and run.size < _LONGER:
-            return ""
-        if run.digits == 0:
-            return "name" if self._is_spelled(run) else ""
-        said = self._tokens[run.first : run.last + 1]
-        kind = kind_by_shape(run.value)
-        if kind == "phone" and not (run.spelled_out or any(t.written_digits > 2 for t in said)):
-            return ""
-        if kind == "postcode" and not self._is_postcode(run):
-            return ""
-        if kind and (run.size >= 9 or run.letters >= 3 or kind == "licence_plate"):
-            return kind
-        if run.size in (3, 4) and not run.letters and self._is_on_the_back(run):
-            return "cvv"
-        spelled = sum(token.sort is Sort.LETTER for token in said)
-        if spelled >= 2 and run.digits >= 3 and run.size >= 6:
-            return "reference"
-        if spelled >= 3 and run.digits and run.size >= 5:
-            return "licence_plate"
-        if run.letters and run.digits >= 5 and any("-" in token.norm for token in said):
-            return "reference"
-        dictated = run.spelled_out or any(token.written_digits >= 4 for token in said)
-        asked = self._context.requested and self._turn.is_answer
-        if asked and run.letters and run.digits and run.size >= 4:
-            return "reference"
-        hyphened = all(re.fullmatch(r"\d(-\d){2,}", token.norm) for token in said)
-        few = 3 if hyphened else 4
-        one_by_one = hyphened or (run.spelled_out and run.last - run.first + 2 >= run.digits)
-        if one_by_one and run.digits >= few and not run.letters:
-            return "number"
-        dictated = dictated or run.digits >= (9 if self._turn.is_answer else 12)
-        return "number" if run.digits >= _LONG and dictated and not run.cardinal else ""
-
-    def _is_of_a_thing(self) -> bool:
-        """Whether the number of a thing was asked for: a meter's, an error's."""
-        asked = self._context.asked
-        return bool(asked) and asked[0].kind == NOTHING and asked[0].fresh <= 2
-
-    def _is_spelled(self, run: Run) -> bool:
-        """A name, where no other letters are spelled but by who asks for them."""
-        letters = run.letters
-        if self._tokens[run.first].norm in ("a", "i"):
-            letters -= 1
-        named = any(a.kind == SPELLING for a in self._context.asked) or self._context.kind == "name"
-        if run.value.lower() in "abcdefghijklmnopqrstuvwxyz" or self._is_acronyms(run):
-            return False
-        if any(t.norm == run.value.lower() for t in self._tokens):
-            return True  # jo, that's j o
-        if any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1]):
-            return letters >= 2
-        return letters >= (3 if named else 4) and not self._is_acronyms(run)
-
-    def _is_on_the_back(self, run: Run) -> bool:
-        """ "The back is four four one": of a card, if it is dictated."""
-        before = {token.norm for token in self._tokens[max(0, run.first - 4) : run.first]}
-        after = [token.norm for token in self._tokens[run.last + 1 : run.last + 4]]
-        if after == ["on", "the", "back"]:
-            return True
-        said = run.spelled_out or run.written
-        return said and bool(before & _BACK) and not is_year(run) and not self.guard
-
-    def _is_postcode(self, run: Run) -> bool:
-        """Whether its two halves are written apart, or all of it in one, or letter by letter."""
-        last = self._tokens[run.last]
-        return len(last.value) in (1, 3, run.size)
-
-    def _is_acronyms(self, run: Run) -> bool:
-        spelled = any(t.sort is Sort.PART for t in self._tokens[run.first : run.last + 1])
-        return not spelled and run.value.lower() in ACRONYMS
-
     def _follows_word(self, run: Run) -> bool:
         """Whether a word stands right before a run that says what else it is: "Sprinter 316"."""
         if not run.first:
@@ -357,11 +269,3 @@ class Decider:
             resolved = self._context.resolved(kind) or "card_number"
             return "cvv" if resolved == "card_expiry" and run.size in (3, 4) else resolved
         return self._context.resolved(kind)
-
-    def _last_said(self, at: int) -> str:
-        while at > 0 and self._tokens[at - 1].sort in (Sort.FILLER, Sort.SYMBOL):
-            if self._tokens[at - 1].norm in _COPULAS:
-                break
-            at -= 1
-        norm = self._tokens[at - 1].norm if at else ""
-        return "is" if norm.endswith("'s") else norm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.places import (
     BUILDINGS,
@@ -184,6 +186,23 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     before = tokens[run.first - 1].norm if run.first else ""
     led = named and before in _LEADS and not names[0].endswith("s") and len(names[0]) > 3
     return (run.first, _end(turn, end - 1)) if unit or directed or led else None
+
+
+_STREETS_OF_ONE_WORD = re.compile(
+    r"[a-zäöüß]{3,}(strasse|straße|strase|gasse|platz|weg|allee|ufer|straat|laan|plein|gatan|"
+    r"gata|vej|veien)"
+)
+
+
+def one_word_streets(turn: Turn) -> list[Span]:
+    """``lindenstrasse 48``: the number behind, letters that spell it between them or not."""
+    found = []
+    for at, token in enumerate(turn.tokens):
+        if _STREETS_OF_ONE_WORD.fullmatch(token.norm):
+            run = run_at(turn, at + 1)
+            numbered = run is not None and run.digits <= 4 and not run.letters > 1
+            found.append((at, run.last if run is not None and numbered else at))
+    return found
 
 
 def _has_pairs(turn: Turn) -> bool:

@@ -11,7 +11,15 @@ from twicetold.enrich.redaction.vocabulary import STOP, words
 _SIGNED = frozenset({"email", "username", "password", "pin", "reference", "member_number"})
 _NO_TOWNS = words("i i'm i've i'd i'll it's its yes no so and but that's the we we're you my")
 _CODES = frozenset(
-    ["reference", "member_number", "document_number", "bank_account", "national_id", "number", "licence_plate"]
+    [
+        "reference",
+        "member_number",
+        "document_number",
+        "bank_account",
+        "national_id",
+        "number",
+        "licence_plate",
+    ]
 )
 _JOINING = words("dot dash hyphen underscore slash")
 _CLOSING = words("hash pound star asterisk exclamation dollar ampersand sign mark")
@@ -71,6 +79,9 @@ def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
             if not _is_plain(tokens[last + 1]) and not _is_word(tokens[last + 2]):
                 break
             last += 2
+        run = next((run for run in turn.runs if run.first == last + 1), None)
+        if last > mark.last and run is not None and not tokens[last].ends:
+            last = run.last
     if mark.kind in _CODES and last + 1 < len(tokens) and not tokens[last].ends:
         last += _is_capitals(tokens[last + 1]) and last + 1 not in taken
     if mark.kind == "card_expiry" and [t.norm for t in tokens[last + 1 : last + 3]] in _YEARS:

@@ -75,7 +75,9 @@ _LEADING = re.compile(rf"^[{re.escape(_ROUND)}¿¡,.;:!?\-–—]+")
 _TRAILING = re.compile(rf"[{re.escape(_ROUND)},.;:!?\-–—]+$")
 _STAND_IN = re.compile(r"\[[A-Z][A-Z_]+(-[0-9a-f]{6})?\]|\*{3,}")
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(\.[\w\-]+)*", re.ASCII)
-_IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){4,7}|(?=.*::)[0-9a-f:]{4,}(/\d+)?")
+_IP = re.compile(
+    r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){4,7}|(?=.*::)[0-9a-f:]{4,}(/\d+)?"
+)
 _MONEY = re.compile(r"[$£€₹¥]|%$")
 _TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([ap]m)?")
 _LISTED = re.compile(r"\d(,\d)+|\d{4}(,\d{4})+")  # read out one by one, written with commas

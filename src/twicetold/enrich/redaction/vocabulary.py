@@ -61,7 +61,8 @@ OTHER_ALPHABETS = (
 LETTER_NAMES = {
     "zee": "Z", "zed": "Z", "bee": "B", "cee": "C", "dee": "D", "gee": "G", "jay": "J", "kay": "K",
     "cue": "Q", "queue": "Q", "tee": "T", "vee": "V", "why": "Y", "ex": "X", "em": "M", "en": "N",
-    "ell": "L", "el": "L", "ess": "S", "eff": "F", "aitch": "H", "are": "R", "you": "U", "see": "C",
+    "ell": "L", "el": "L", "ess": "S", "eff": "F", "aitch": "H", "are": "R", "you": "U",
+    "see": "C",
     "be": "B", "pea": "P", "pee": "P", "tea": "T", "eye": "I",
 }  # fmt: skip
 PHONETIC = {word: word[0].upper() for word in f"{NATO} {OTHER_ALPHABETS}".split()}
