@@ -8,6 +8,7 @@ from typing import Any
 
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL
 from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.tagger.told import Told
 from twicetold.enrich.redaction.turns import Turn
 from twicetold.enrich.redaction.vocabulary import words
 
@@ -102,6 +103,7 @@ class Context:
     requested: bool = False  # the last turn wanted something, and no amount
     lasting: bool = False  # the last turn asked how long something holds
     parties: list[str] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)  # by the last turns, newest first
 
     def meet(self, party: str) -> None:
         """Somebody speaks in this call."""
@@ -177,13 +179,16 @@ class Context:
             "asked": asked,
             "last": [self.kind, self.party, self.quiet, self.open, self.requested, self.lasting],
             "parties": self.parties,
+            "told": [[t.party, t.question, list(t.words), t.marked] for t in self.told],
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
         kind, party, quiet, is_open, requested, lasting = body["last"]
         asked = [Asked(*each) for each in body["asked"]]
-        return cls(asked, kind, party, quiet, is_open, requested, lasting, list(body["parties"]))
+        told = [Told(p, q, tuple(words), m) for p, q, words, m in body.get("told", ())]
+        known = list(body["parties"])
+        return cls(asked, kind, party, quiet, is_open, requested, lasting, known, told)
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())
