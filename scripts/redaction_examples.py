@@ -146,12 +146,13 @@ def examples_of(calls: Sequence[Call], known: Counter[str]) -> Examples:
                 return known[word] - (word in own) >= LEAST_CALLS
 
             if labels:
-                examples.words.append(features_of(turn, context, before, is_common))
+                rows = features_of(turn, context, before, is_common)
+                examples.words.append(rows.all())
                 examples.labels.append(labels)
             for index, first, last, kind in call.spans:
                 if index == turn.index:
-                    rows = kind_features(turn, first, last, context, before)
-                    examples.kinds.append((rows, groups.index(kind)))
+                    told_of = kind_features(turn, first, last, context, before)
+                    examples.kinds.append((told_of, groups.index(kind)))
             if not turn.is_backchannel:
                 gone = [at for mark in found for at in range(mark.first, mark.last + 1)]
                 told = told_by(turn, is_common, gone, found[-1].kind if found else "")

@@ -6,6 +6,8 @@ Lafferty, McCallum, Pereira (2001), Conditional Random Fields. Out scores nothin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,21 +61,20 @@ def _sum(scores: Floats, axis: int) -> Floats:
     return np.asarray(top + np.log(np.exp(scores - np.expand_dims(top, axis)).sum(axis)))
 
 
-def best_path(scores: Floats, joined: Floats) -> list[bool]:
+def best_path(scores: Sequence[float], joined: Sequence[Sequence[float]]) -> list[bool]:
     """The likeliest labels (Viterbi 1967); out where both are as likely."""
     out, inside = 0.0, 0.0
     came: list[tuple[bool, bool]] = []
-    steps = joined.tolist()
-    for at, score in enumerate(scores.tolist()):
+    for at, score in enumerate(scores):
         if not at:
             out, inside = 0.0, score
             continue
-        from_in = inside + steps[1][0] > out + steps[0][0]
-        into_in = inside + steps[1][1] >= out + steps[0][1]
+        from_in = inside + joined[1][0] > out + joined[0][0]
+        into_in = inside + joined[1][1] >= out + joined[0][1]
         came.append((from_in, into_in))
         out, inside = (
-            max(inside + steps[1][0], out + steps[0][0]),
-            max(inside + steps[1][1], out + steps[0][1]) + score,
+            max(inside + joined[1][0], out + joined[0][0]),
+            max(inside + joined[1][1], out + joined[0][1]) + score,
         )
     if not len(scores):
         return []

@@ -11,6 +11,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from twicetold.enrich.redaction.context import WORDED, Context
@@ -32,7 +33,7 @@ from twicetold.enrich.redaction.vocabulary import (
 BITS = 17
 _EDGE = "#"
 _TOLD_WORDS = 12  # of what was said before, the last so many are seen
-_OWN_WORDS = 10
+_OWN_WORDS = 8
 _STREETS = words(
     "street road avenue drive lane court close crescent way place terrace boulevard square row "
     "gardens grove hill park mews parade walk rise highway parkway circle apartment flat unit "
@@ -61,12 +62,35 @@ def told_by(turn: Turn, is_common: IsCommon, gone: Iterable[int] = (), marked: s
     return Told(turn.party, question, tuple(said[-_TOLD_WORDS:]), marked)
 
 
-def features_of(
-    turn: Turn, context: Context, before: Sequence[Told], is_common: IsCommon
-) -> list[list[int]]:
-    """The rows of each token's features. ``context`` as it was before the turn; ``before``: the
-    last turns that said something, newest first."""
-    return _Turn(turn, context, before, is_common).all()
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a turn's tokens: each has its ``own``, and those that its group has in common
+    (``shared``; ``groups`` names the group of each token)."""
+
+    own: list[list[int]]
+    groups: list[str]
+    shared: dict[str, list[int]]
+
+    def scores(self, weights: Sequence[float]) -> list[float]:
+        """The sum of each token's weights."""
+        take = weights.__getitem__
+        common = {group: sum(map(take, rows)) for group, rows in self.shared.items()}
+        return [
+            sum(map(take, rows)) + common[group]
+            for rows, group in zip(self.own, self.groups, strict=True)
+        ]
+
+    def all(self) -> list[list[int]]:
+        """Per token, all its rows."""
+        return [
+            rows + self.shared[group] for rows, group in zip(self.own, self.groups, strict=True)
+        ]
+
+
+def features_of(turn: Turn, context: Context, before: Sequence[Told], is_common: IsCommon) -> Rows:
+    """What is seen of a turn. ``context`` as it was before the turn; ``before``: the last turns
+    that said something, newest first."""
+    return _Turn(turn, context, before, is_common).rows()
 
 
 class _Turn:
@@ -88,15 +112,14 @@ class _Turn:
         self._asked = self._asked_said()
         self._around = self._turn_said()
 
-    def all(self) -> list[list[int]]:
-        shared: dict[str, list[int]] = {}
-        rows = []
-        for at in range(self._size):
-            group = _GROUPS.get(self._coarse[at], "w")
-            if group not in shared:
-                shared[group] = [hashed(f"{said}&{group}") for said in self._around]
-            rows.append([hashed(said) for said in self._own(at, group)] + shared[group])
-        return rows
+    def rows(self) -> Rows:
+        groups = [_GROUPS.get(coarse, "w") for coarse in self._coarse]
+        shared = {
+            group: [hashed(f"{said}&{group}") for said in self._around]
+            for group in dict.fromkeys(groups)
+        }
+        own = [list(map(hashed, self._own(at, group))) for at, group in enumerate(groups)]
+        return Rows(own, groups, shared)
 
     def _own(self, at: int, group: str) -> list[str]:
         c, f = self._at, self._fine_at
@@ -110,9 +133,9 @@ class _Turn:
             f"v3{v3}", f"v1{v1}&{k0}", f"w1{w1}&{k0}", f"v2{v2}&{k0}", f"w2{w2}&{k0}",
             f"v3{v3}&{k0}", f"vv{v2} {v1}&{group}", f"ww{w1} {w2}&{group}",
             f"vw{v1} {w0}", f"wv{w0} {w1}", f"kk{p1}{k0}{k1}", f"k5{p2}{p1}{k0}{k1}{k2}",
-            f"kp{p2}{p1}{k0}", f"kn{k0}{k1}{k2}", f"r{run}", f"r{run}&{v1}", f"r{run}&{w1}",
+            f"r{run}", f"r{run}&{v1}", f"r{run}&{w1}",
             f"p{min(at, 3)}&{group}", f"q{min(self._size - at - 1, 3)}&{group}",
-            f"e{token.ends}{token.pauses}&{k0}",
+            f"e{token.ends}{token.pauses}{k0}",
         ]  # fmt: skip
         if k0 == "?":
             said += [f"s{token.norm[-3:]}", f"s{token.norm[-2:]}", f"cap{_cap(token)}{p1}{k1}"]
@@ -183,7 +206,7 @@ class _Turn:
             said.append(f"bq{age}{other}{told.question}")
             if told.marked:
                 said.append(f"bm{age}{other}{told.marked}")
-            if age < 2:
+            if not age:
                 said += [f"bw{age}{word}" for word in dict.fromkeys(told.words)]
                 said += [f"bx{age}{' '.join(p)}" for p in itertools.pairwise(told.words)]
         return said
@@ -199,12 +222,11 @@ _SORTS = {
 }  # fmt: skip
 # Words that what was said before bears on alike.
 _GROUPS = {
-    **dict.fromkeys("dnhrcoPDI", "n"),
+    **dict.fromkeys("dnhrcoPDIm", "n"),
     **dict.fromkeys("lp", "l"),
     **dict.fromkeys("@Hs", "s"),
     **dict.fromkeys("gf", "g"),
     "?": "?",
-    "m": "m",
     "S": "S",
 }
 

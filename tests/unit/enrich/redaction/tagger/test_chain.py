@@ -28,7 +28,7 @@ def _paths(scores):
 
 @given(_SCORES, _JOINED)
 def test_no_path_is_worth_more_than_the_best_one(scores, joined):
-    best = best_path(np.array(scores), joined)
+    best = best_path(scores, joined.tolist())
     most = max(_worth(path, scores, joined) for path in _paths(scores))
     assert _worth(best, scores, joined) == pytest.approx(most)
 
@@ -57,5 +57,5 @@ def test_turns_in_a_batch_do_not_touch_each_other(turns, joined):
 
 
 def test_nothing_has_an_empty_path():
-    assert best_path(np.zeros(0), np.zeros((2, 2))) == []
+    assert best_path([], [[0.0, 0.0], [0.0, 0.0]]) == []
     assert not len(marginals(np.zeros(0), np.zeros((2, 2))))
