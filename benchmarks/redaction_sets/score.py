@@ -219,7 +219,7 @@ def _count_items(dialogue: Dialogue, removed: Removed, tally: _Tally) -> None:
 
 
 def _count_removed(dialogue: Dialogue, removed: Removed, tally: _Tally) -> None:
-    marked, neutral, free = _allowed(dialogue)
+    marked, neutral, free = allowed(dialogue)
     for number, (turn, gone) in enumerate(zip(dialogue.turns, removed, strict=True)):
         for run in _runs(gone):
             places = [(number, index) for index in run]
@@ -232,7 +232,7 @@ def _count_removed(dialogue: Dialogue, removed: Removed, tally: _Tally) -> None:
                     tally.false_alarms.append(_false_alarm(dialogue, turn, gone, run))
 
 
-def _allowed(
+def allowed(
     dialogue: Dialogue,
 ) -> tuple[set[tuple[int, int]], set[tuple[int, int]], set[tuple[int, int]]]:
     """Places (turn, word) that are marked, that lie between pieces, and that are free."""

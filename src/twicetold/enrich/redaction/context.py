@@ -9,6 +9,7 @@ from typing import Any
 
 from twicetold.enrich.redaction.cues import ANY, SPELLING, TAIL
 from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.tagger.told import Told
 from twicetold.enrich.redaction.turns import Turn
 from twicetold.enrich.redaction.vocabulary import words
 
@@ -110,6 +111,7 @@ class Context:
     card: int = 99  # turns since a card's number
     rejected: bool = False  # the last turn said that an answer was not right
     parties: list[str] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)  # by the last turns, newest first
 
     def meet(self, party: str) -> None:
         """Somebody speaks in this call."""
@@ -193,16 +195,27 @@ class Context:
             "asked": asked,
             "last": [*last, self.requested, self.lasting, self.card, self.rejected],
             "parties": self.parties,
+            "told": [[t.party, t.question, list(t.words), t.marked] for t in self.told],
         }
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Context:
         asked = [Asked(*each) for each in body["asked"]]
-        *last, card, rejected = body["last"]
-        parties = list(body["parties"])
-        kind, party, quiet, is_open, requested, lasting = last
-        said = (kind, party, quiet, is_open, requested, lasting)
-        return cls(asked, *said, card=card, rejected=rejected, parties=parties)
+        kind, party, quiet, is_open, requested, lasting, card, rejected = body["last"]
+        told = [Told(p, q, tuple(words), m) for p, q, words, m in body.get("told", ())]
+        return cls(
+            asked,
+            kind,
+            party,
+            quiet,
+            is_open,
+            requested,
+            lasting,
+            card,
+            rejected,
+            list(body["parties"]),
+            told,
+        )
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -28,7 +28,9 @@ def undecided_from(segment: Segment, context: Context) -> int | None:
     """
     known = context.copy()
     turn = _turn(segment, known)
-    removed = {at for m in marks_of([turn], known) for at in range(m.first, m.last + 1)}
+    # The rules alone: what the tagger takes of a beginning is not all that there will be.
+    marks = marks_of([turn], known, tagger=None)
+    removed = {at for m in marks for at in range(m.first, m.last + 1)}
     places = [_open_run(turn, removed), _open_sign(turn, removed)]
     open_at = [place for place in places if place is not None]
     return turn.tokens[min(open_at)].word if open_at else None

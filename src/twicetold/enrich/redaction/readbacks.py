@@ -281,7 +281,7 @@ def _dictated(known: frozenset[str]) -> set[str]:
     """Day, month and year one behind the other, with zeros or without."""
     if len(known) != 3:
         return set()
-    years = [part for part in known if len(part) == 2 and int(part) > 31] or list(known)
+    years = [part for part in known if _is_year(part)] or list(known)
     told = set()
     for year in years:
         one, two = [*(known - {year}), "", ""][:2]
@@ -290,3 +290,8 @@ def _dictated(known: frozenset[str]) -> set[str]:
                 told.add(f"{first}{second}{century}{year.zfill(2)}")
                 told.add(f"{first.zfill(2)}{second.zfill(2)}{century}{year.zfill(2)}")
     return told
+
+
+def _is_year(part: str) -> bool:
+    """Two digits that are no day and no month. A tagged date may hold words as well."""
+    return len(part) == 2 and part.isdigit() and int(part) > 31

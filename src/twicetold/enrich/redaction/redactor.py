@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import EllipsisType
 
 from twicetold.enrich.redaction.addresses import addresses_in
 from twicetold.enrich.redaction.answers import answers_in
@@ -20,6 +21,7 @@ from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
 from twicetold.enrich.redaction.stretching import stretched
+from twicetold.enrich.redaction.tagger.tagger import Tagger, shipped
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, text_between, turn_of, words_of
 from twicetold.errors import SettingError
@@ -41,7 +43,8 @@ class Redacted:
 class Redactor:
     """Takes personal data out of segments. Pure: one may serve all threads.
 
-    ``finders`` add to what is found here: `presidio.written_in`, `people.Names`.
+    ``finders`` add to what is found here: `presidio.written_in`, `people.Names`. ``tagger`` is the
+    trained one that comes with the package, unless another is given; with None, rules alone.
     Raises SettingError for a language without recognisers (``LANGUAGES`` has them).
     """
 
@@ -50,22 +53,29 @@ class Redactor:
         language: str = "en",
         policy: Policy | None = None,
         finders: Sequence[Finder] = (),
+        tagger: Tagger | EllipsisType | None = ...,
     ) -> None:
         if language.split("-")[0].lower() not in LANGUAGES:
             raise SettingError(f"There is no redaction for the language {language!r}.")
         self.policy = policy or Policy()
         self._finders = tuple(finders)
+        self._tagger = tagger
 
     def redact(self, segments: Sequence[Segment], context: Context | None = None) -> Redacted:
         """The segments of a call, or those that follow on ``context``, in the order of time."""
         known = context.copy() if context is not None else Context()
-        for segment in segments:
-            known.meet(_name_of(segment))
-        turns = [_turn(index, segment, known) for index, segment in enumerate(segments)]
-        marks = marks_of(turns, known, self._finders)
+        turns = turns_of(segments, known)
+        marks = marks_of(turns, known, self._finders, self._tagger)
         wanted = [mark for mark in marks if mark.kind in self.policy.kinds]
         new, removed = rewritten(segments, turns, wanted, self.policy)
         return Redacted(new, removed, known)
+
+
+def turns_of(segments: Sequence[Segment], context: Context) -> list[Turn]:
+    """The turns of a call; ``context`` gets to know who speaks in it."""
+    for segment in segments:
+        context.meet(_name_of(segment))
+    return [_turn(index, segment, context) for index, segment in enumerate(segments)]
 
 
 def _turn(index: int, segment: Segment, context: Context) -> Turn:
@@ -82,18 +92,30 @@ def _name_of(segment: Segment) -> str:
     return f"{segment.channel}/{segment.speaker or ''}"
 
 
-def marks_of(turns: Sequence[Turn], context: Context, finders: Sequence[Finder] = ()) -> list[Mark]:
-    """All that is personal in a call's turns; moves ``context`` on to their end."""
+def marks_of(
+    turns: Sequence[Turn],
+    context: Context,
+    finders: Sequence[Finder] = (),
+    tagger: Tagger | EllipsisType | None = ...,
+) -> list[Mark]:
+    """All that is personal in a call's turns; moves ``context`` on to their end. ``tagger``: the
+    one that comes with the package, unless another is given, or None."""
     runs, marks = Runs(context), []
+    tagger = shipped() if isinstance(tagger, EllipsisType) else tagger
     for turn in turns:
-        marks += _marks_of_turn(turn, context, runs, finders)
+        seen = tagger.see(turn, context) if tagger else None
+        found = rule_marks(turn, context, runs, finders)
+        marks += found
+        if tagger and seen:
+            marks += tagger.added(seen, found, context)
     again = repeated(turns, marks)
     return marks + [wider for mark in again for wider in stretched(turns[mark.turn], [mark])]
 
 
-def _marks_of_turn(
+def rule_marks(
     turn: Turn, context: Context, runs: Runs, finders: Sequence[Finder] = ()
 ) -> list[Mark]:
+    """What the rules and other finders find in a turn; ``runs`` are those of its call."""
     found: list[Mark] = []
     taken: set[int] = set()
     for marks in (

@@ -1,0 +1,162 @@
+"""The marked calls of ``benchmarks/redaction_sets`` as examples for the tagger."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.redaction import segments_of
+from benchmarks.redaction_sets.read import HERE, Dialogue, parse
+from benchmarks.redaction_sets.score import allowed
+
+from twicetold.enrich.redaction.context import Context
+from twicetold.enrich.redaction.deciding import Runs
+from twicetold.enrich.redaction.redactor import rule_marks, turns_of
+from twicetold.enrich.redaction.tagger.features import features_of, told_by
+from twicetold.enrich.redaction.tagger.kinding import GROUPS, kind_features
+from twicetold.enrich.redaction.tagger.tagger import word_hash
+from twicetold.enrich.redaction.tagger.told import Told
+from twicetold.enrich.redaction.tokens import Sort
+from twicetold.enrich.redaction.turns import Mark, Turn
+from twicetold.enrich.redaction.vocabulary import UNITS
+
+# ``held_out`` too: what is shipped learns from all there is, and what that is worth on unseen texts
+# is measured without it, by --leave-out.
+SETS = ("dev", "more", "third", "held_out")
+LEAST_CALLS = 3  # a word is common if so many other calls have it, unmarked
+FREE, OUT, IN = -1, 0, 1
+_REMEMBERED = 3
+
+_DIGITS = {value: word for word, value in reversed(UNITS.items())}  # zero, not "oh"
+
+
+@dataclass(slots=True)
+class Call:
+    """A dialogue as the tagger would meet it: per turn, the context before it, what the rules
+    found, and for each token whether it is in (`FREE`: either will do)."""
+
+    turns: list[Turn]
+    contexts: list[Context]
+    found: list[list[Mark]]
+    labels: list[list[int]]
+    spans: list[tuple[int, int, int, str]]  # turn, first and last token, kind of the sets
+    unmarked: set[str]
+
+
+@dataclass(slots=True)
+class Examples:
+    """``words``: per turn, each token's rows, and ``labels``; ``kinds``: rows and the kind."""
+
+    words: list[list[list[int]]]
+    labels: list[list[int]]
+    kinds: list[tuple[list[int], int]]
+
+
+def dialogues_of(names: Iterable[str]) -> list[Dialogue]:
+    """The sets' dialogues, those with punctuation also as recognisers without any write them."""
+    found: list[Dialogue] = []
+    for name in names:
+        for line in (HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            found += parse([line])
+            body = json.loads(line)
+            if body["style"] != "plain":
+                body["turns"] = [
+                    {"who": turn["who"], "text": plain(turn["text"])} for turn in body["turns"]
+                ]
+                found += parse([json.dumps(body)])
+    return found
+
+
+_NUMBER = re.compile(r"(?<!\S)[(+]?\d[\d\-/().]*\d[).]?(?!\w)|(?<!\S)\d(?=[ .,?!])")
+_MARK = re.compile(r"(\{[a-z_]+\+?:\s)")
+
+
+def plain(text: str) -> str:
+    """A marked text in small letters, without punctuation, digits one by one."""
+
+    def said(part: str) -> str:
+        part = re.sub(r"[\w.]+@[\w.]+\b", _spoken_address, part.lower())
+        part = _NUMBER.sub(_spoken_number, part)
+        return re.sub(r"[.,?!;:](?=\s|$)|\"", " ", part)
+
+    parts = [part if part.startswith("{") else said(part) for part in _MARK.split(text)]
+    return " ".join("".join(parts).split()).replace(" }", "}")
+
+
+def _spoken_address(found: re.Match[str]) -> str:
+    return found.group().replace("@", " at ").replace(".", " dot ")
+
+
+def _spoken_number(found: re.Match[str]) -> str:
+    return " ".join(["", *(_DIGITS[c] for c in found.group() if c in _DIGITS), ""])
+
+
+def call_of(dialogue: Dialogue) -> Call:
+    """Runs the rules over a dialogue."""
+    context = Context()
+    turns = turns_of(segments_of(dialogue.turns), context)
+    runs = Runs(context)
+    call = Call(turns, [], [], [], [], set())
+    marked, neutral, free = allowed(dialogue)
+    either = marked | neutral | free
+    for turn, given in zip(turns, dialogue.turns, strict=True):
+        call.contexts.append(context.copy())
+        call.found.append(rule_marks(turn, context, runs))
+        needed = {at for mark in given.marks if not mark.free for at in mark.required}
+        call.labels.append(
+            [
+                IN if t.word in needed else FREE if (turn.index, t.word) in either else OUT
+                for t in turn.tokens
+            ]
+        )
+        for mark in given.marks:
+            inside = [at for at, t in enumerate(turn.tokens) if mark.first <= t.word < mark.end]
+            if not mark.free and inside:
+                call.spans.append((turn.index, inside[0], inside[-1], mark.kind))
+        call.unmarked |= {
+            t.norm
+            for t in turn.tokens
+            if t.sort is Sort.WORD and (turn.index, t.word) not in marked
+        }
+    return call
+
+
+def common_in(calls: Sequence[Call]) -> Counter[str]:
+    """In how many calls each word stands unmarked."""
+    return Counter(word for call in calls for word in call.unmarked)
+
+
+def common_hashes(known: Counter[str]) -> frozenset[int]:
+    return frozenset(word_hash(word) for word, calls in known.items() if calls >= LEAST_CALLS)
+
+
+def examples_of(calls: Sequence[Call], known: Counter[str]) -> Examples:
+    """Examples to learn from. A word of the call itself does not count as common, so that as
+    many are unknown here as in a call that was never seen."""
+    examples = Examples([], [], [])
+    groups = list(GROUPS)
+    for call in calls:
+        before: list[Told] = []
+        for turn, context, found, labels in zip(
+            call.turns, call.contexts, call.found, call.labels, strict=True
+        ):
+
+            def is_common(word: str, own: set[str] = call.unmarked) -> bool:
+                return known[word] - (word in own) >= LEAST_CALLS
+
+            if labels:
+                rows = features_of(turn, context, before, is_common)
+                examples.words.append(rows.all())
+                examples.labels.append(labels)
+            for index, first, last, kind in call.spans:
+                if index == turn.index:
+                    told_of = kind_features(turn, first, last, context, before)
+                    examples.kinds.append((told_of, groups.index(kind)))
+            if not turn.is_backchannel:
+                gone = [at for mark in found for at in range(mark.first, mark.last + 1)]
+                told = told_by(turn, is_common, gone, found[-1].kind if found else "")
+                before = [told, *before][:_REMEMBERED]
+    return examples

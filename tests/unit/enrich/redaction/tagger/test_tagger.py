@@ -1,0 +1,126 @@
+"""The tagger beside the rules: what it adds, and what happens without it."""
+
+import json
+
+import numpy as np
+import pytest
+from scripts.train_redaction_tagger import trained_on
+from tests.unit.enrich.redaction.calls import segment
+
+from twicetold.enrich.redaction import Context, Redactor, masked
+from twicetold.enrich.redaction.kinds import KINDS
+from twicetold.enrich.redaction.policy import Policy
+from twicetold.enrich.redaction.tagger import tagger as module
+from twicetold.enrich.redaction.tagger.features import BITS
+from twicetold.enrich.redaction.tagger.kinding import GROUPS
+from twicetold.enrich.redaction.tagger.tagger import Tagger, Weights, shipped
+
+pytestmark = pytest.mark.unit
+
+
+def _weights(leaning=0.0):
+    return Weights(
+        np.full(1 << BITS, leaning, np.float32),
+        np.zeros((2, 2)),
+        np.zeros((1 << 12, len(GROUPS)), np.float32),
+        frozenset(),
+    )
+
+
+@pytest.fixture
+def fresh():
+    shipped.cache_clear()
+    yield
+    shipped.cache_clear()
+
+
+def test_the_package_comes_with_weights_of_less_than_a_megabyte():
+    assert shipped() is not None
+    assert module.WEIGHTS.stat().st_size < 1 << 20
+
+
+def test_every_kind_that_it_gives_is_one_of_the_policys():
+    assert all(kind in KINDS for kinds in GROUPS.values() for kind in kinds)
+
+
+def test_without_weights_the_rules_stand_alone(fresh, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "WEIGHTS", tmp_path / "none.npz")
+    call = [segment("my pin is four four two one")]
+    assert Redactor().redact(call).removed == Redactor(tagger=None).redact(call).removed != []
+
+
+@pytest.mark.parametrize("body", [b"", b"no weights", b"PK\x03\x04 half a file"])
+def test_weights_that_cannot_be_read_are_told_of_and_left(
+    fresh, monkeypatch, tmp_path, caplog, body
+):
+    monkeypatch.setattr(module, "WEIGHTS", tmp_path / "weights.npz")
+    module.WEIGHTS.write_bytes(body)
+    assert shipped() is None
+    assert "rules alone" in caplog.text
+
+
+def test_weights_of_another_format_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FORMAT", 2)
+    _weights().save(tmp_path / "weights.npz")
+    monkeypatch.setattr(module, "FORMAT", 1)
+    with pytest.raises(ValueError, match="format 2"):
+        Weights.load(tmp_path / "weights.npz")
+
+
+def test_it_adds_to_the_rules_and_takes_nothing_back():
+    call = [segment("hello there friend my pin is four four two one thanks")]
+    nothing = Redactor(tagger=Tagger(_weights(-1.0), leaning=0.0)).redact(call)
+    assert nothing.removed == Redactor(tagger=None).redact(call).removed
+    everything = Redactor(tagger=Tagger(_weights(1.0))).redact(call)
+    assert everything.segments[0].text == "[PHONE] is [PIN]"  # "is" alone is a filler
+    assert [removed.words for removed in everything.removed if removed.kind == "pin"] != []
+
+
+def test_what_a_guard_calls_a_quantity_stays():
+    call = [segment("forty dollars please")]
+    assert "forty" in Redactor(tagger=Tagger(_weights(1.0))).redact(call).segments[0].text
+
+
+def test_kinds_that_the_policy_leaves_stay():
+    call = [segment("the blue shed over there")]
+    everything = Tagger(_weights(1.0))
+    assert not Redactor(policy=Policy(frozenset()), tagger=everything).redact(call).removed
+
+
+def test_the_same_call_gives_the_same_every_time_and_the_context_travels():
+    call = [segment(text, channel=at % 2, at=10.0 * at) for at, text in enumerate(_CALL)]
+    whole = Redactor().redact(call)
+    assert whole == Redactor().redact(call)
+    body = json.loads(json.dumps(whole.context.to_dict()))
+    assert Context.from_dict(body) == whole.context
+    assert "4421" not in json.dumps(body)
+    assert "four" not in json.dumps(body["told"])
+
+
+_CALL = ("could you confirm your pin please", "it's four four two one", "thank you what else")
+
+
+def test_a_context_of_before_there_was_a_tagger_is_read():
+    body = Context().to_dict()
+    del body["told"]
+    assert Context.from_dict(body) == Context()
+
+
+def test_unsettled_text_is_read_by_it_too(fresh, monkeypatch):
+    text = segment("the blue shed over there")
+    monkeypatch.setattr("twicetold.enrich.redaction.redactor.shipped", lambda: None)
+    assert masked(text, Context()).text == text.text
+    everything = Tagger(_weights(1.0))
+    monkeypatch.setattr("twicetold.enrich.redaction.redactor.shipped", lambda: everything)
+    assert masked(text, Context()).text == "**** **** **** **** ****"
+
+
+def test_training_gives_the_same_file_every_time_and_it_reads_as_it_was(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        trained_on(["dev"], most=4, rounds=5).save(tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    made, read = trained_on(["dev"], most=4, rounds=5), Weights.load(tmp_path / "a.npz")
+    assert made.words == pytest.approx(read.words, abs=1e-2)
+    assert made.common == read.common
+    assert read.words.any()
+    assert read.kinds.any()
