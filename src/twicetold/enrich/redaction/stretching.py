@@ -58,6 +58,8 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
             first = 0
     if mark.kind in _CODES and first and first - 1 not in taken:
         first -= _is_capitals(tokens[first - 1])
+    if mark.kind == "address" and first > 1 and tokens[first - 2].norm in ("number", "no"):
+        first -= tokens[first - 1].sort in (Sort.NUMBER, Sort.DIGITS) and not tokens[first - 1].ends
     if mark.kind == "card_expiry" and first and tokens[first - 1].norm == "next":
         first -= 1
     if mark.kind == "card_expiry" and [t.norm for t in tokens[first - 2 : first]] == ["end", "of"]:
