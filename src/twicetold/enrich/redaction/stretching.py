@@ -96,6 +96,9 @@ def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
 def _town(turn: Turn, last: int, taken: set[int]) -> int:
     """Capitals behind a street, with a comma between or none: ", Great Yeldham"."""
     tokens = turn.tokens
+    floor = [token.norm for token in tokens[last + 2 : last + 3]] == ["floor"]
+    if floor and tokens[last + 1].sort is Sort.ORDINAL and not tokens[last].ends:
+        last += 2
     while last + 1 < len(tokens) and not tokens[last].ends and last + 1 not in taken:
         following = tokens[last + 1]
         named = following.raw[:1].isupper() and following.norm not in _NO_TOWNS
