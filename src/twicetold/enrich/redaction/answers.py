@@ -272,4 +272,5 @@ def _is_question(turn: Turn) -> bool:
     words = [t.norm for t in turn.tokens if t.norm not in FILLERS]
     if len(words) > 3 and "?" in turn.tokens[-1].raw and not turn.corrects:
         return True
-    return bool(words) and words[0] in _QUESTIONS and len(words) > 2
+    unsure = words[:2] in (["would", "be"], ["could", "be"], ["might", "be"])  # "it" is a filler
+    return bool(words) and words[0] in _QUESTIONS and len(words) > 2 and not unsure

@@ -119,8 +119,10 @@ def _kind_of(turn: Turn, context: Context, span: Span, marks: Sequence[Mark]) ->
     if asked is not None and asked.fresh == 0 and not asked.found and turn.is_answer:
         return asked.kind
     early = glue_only(turn.tokens, 0, span.first) and asked is not None and asked.fresh == 0
-    if early and asked is not None and asked.kind == "card_expiry" and _is_expiry(span):
-        return asked.kind
+    if early and asked is not None:
+        expiry = asked.kind == "card_expiry" and _is_expiry(span)
+        if expiry or (asked.kind == "date_of_birth" and len(span.parts) > 2):
+            return asked.kind
     if asked is not None and (asked is strong[0] or turn.is_answer or span.month):
         fits = _answers(turn, span, asked.kind, asked.found >= 5)
         return asked.kind if fits else ""

@@ -64,7 +64,8 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
         if at in covered:
             continue
         if _is_feast(tokens, at):
-            pieces.append((at, at + 1, "m12"))
+            new = at > 0 and tokens[at - 1].norm == "new"
+            pieces.append((at - new, at + 1, "m12"))
             covered.add(at + 1)
         elif token.sort is Sort.MONTH:
             pieces.append((at, at, "m" + MONTHS[token.norm]))
@@ -78,7 +79,7 @@ def _pieces(turn: Turn) -> list[tuple[int, int, str]]:
     return sorted(pieces)
 
 
-_FEASTS = words("christmas boxing valentine's new year's halloween patrick's")
+_FEASTS = words("christmas boxing valentine's year's halloween patrick's")
 
 
 def _is_feast(tokens: Sequence[Token], at: int) -> bool:

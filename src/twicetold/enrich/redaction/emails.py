@@ -93,8 +93,10 @@ def _is_handle_sign(turn: Turn, at: int) -> bool:
         for t in tokens[at + 2 : at + 3] + tokens[max(0, at - 3) : at]
     ):
         return False
-    plain = [t.sort is Sort.WORD and t.norm not in STOP for t in (tokens[at - 1], tokens[at + 1])]
-    return all(plain) and tokens[at + 1].norm not in _ENDINGS
+    before, after = tokens[at - 1], tokens[at + 1]
+    plain = [t.sort is Sort.WORD and t.norm not in STOP for t in (before, after)]
+    initial = dotted and before.sort is Sort.LETTER and plain[1] and len(after.norm) > 3
+    return (all(plain) or initial) and tokens[at + 1].norm not in _ENDINGS
 
 
 def _mark(turn: Turn, first: int, last: int) -> Mark:
@@ -158,7 +160,7 @@ def _local(turn: Turn, at: int, cued: int | None, expected: bool) -> int:
         before = tokens[first - 1]
         begun = first < at
         greets = before.norm in ("hello", "hi", "hey", "me", "us") and not begun
-        if greets and (cued is not None or expected):
+        if greets:
             return first - 1
         if cued is not None or expected:
             skipped = _aside(tokens, first)

@@ -79,6 +79,7 @@ def guard_of(tokens: Sequence[Token], run: Run) -> str:
     if _THINGS.fullmatch(run.value):
         return "model"
     numbered = near & _MODELS_NEAR and "code" not in near and run.digits <= 4
+    numbered = numbered and not ("gate" in near and run.spelled_out and run.size == 4)
     if run.size < 10 and (before in _MODELS or numbered):
         return "model"
     if any(token.sort is Sort.DATE for token in tokens[run.first : run.last + 1]):

@@ -240,6 +240,8 @@ def _box(turn: Turn, at: int) -> Span | None:
         if said[-len(lead) :] == lead:
             return at - len(lead), run.last
     before = run_at(turn, at - 1) if at else None
+    if before is not None and before.value.startswith("RR") and before.digits:
+        return before.first, run.last
     if before is not None and said[: before.first][-1:] in (["route"], ["rr"]):
         rural = before.first - 2 if said[before.first - 2 :][:1] == ["rural"] else before.first - 1
         return rural, run.last

@@ -58,6 +58,8 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
             first = 0
     if mark.kind in _CODES and first and first - 1 not in taken:
         first -= _is_capitals(tokens[first - 1])
+    if mark.kind == "address" and first > 1 and tokens[first - 2].norm in ("number", "no"):
+        first -= tokens[first - 1].sort in (Sort.NUMBER, Sort.DIGITS) and not tokens[first - 1].ends
     if mark.kind == "card_expiry" and first and tokens[first - 1].norm == "next":
         first -= 1
     if mark.kind == "card_expiry" and [t.norm for t in tokens[first - 2 : first]] == ["end", "of"]:
@@ -94,6 +96,9 @@ def _last(turn: Turn, mark: Mark, taken: set[int]) -> int:
 def _town(turn: Turn, last: int, taken: set[int]) -> int:
     """Capitals behind a street, with a comma between or none: ", Great Yeldham"."""
     tokens = turn.tokens
+    floor = [token.norm for token in tokens[last + 2 : last + 3]] == ["floor"]
+    if floor and tokens[last + 1].sort is Sort.ORDINAL and not tokens[last].ends:
+        last += 2
     while last + 1 < len(tokens) and not tokens[last].ends and last + 1 not in taken:
         following = tokens[last + 1]
         named = following.raw[:1].isupper() and following.norm not in _NO_TOWNS

@@ -11,6 +11,7 @@ COPULAS = words("is was be it's its that's thats as equals called named are were
 _INSIDE = words("of the and at in to for from my me you i a")
 DATED = (Sort.ORDINAL, Sort.MONTH, Sort.DATE, Sort.EMAIL)
 NO_ANSWER = words(
+    "stuck "
     "name number code question answer working work wrong incorrect expired locked forgotten "
     "reset required protected correct right not invalid changed needed different case "
     "sensitive still blocked hacked missing too long unknown gone being rejected compromised "
