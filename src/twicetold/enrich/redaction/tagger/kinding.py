@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from twicetold.enrich.redaction.context import Context
+from twicetold.enrich.redaction.dates import spans_of
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tagger.features import hashed
 from twicetold.enrich.redaction.tagger.told import Told
@@ -59,6 +60,16 @@ def value_of(turn: Turn, first: int, last: int) -> str:
     if all(token.value or token.sort is Sort.PART for token in tokens):
         return "".join(token.value for token in tokens)
     return " ".join(token.norm for token in tokens)
+
+
+def date_value(turn: Turn, first: int, last: int) -> str:
+    """The parts of a date, as `dates` gives them, for `readbacks` reads them; of other numbers
+    their digits."""
+    inside = [s for s in spans_of(turn) if s.first >= first and s.last <= last]
+    if inside:
+        return " ".join(part for span in inside for part in span.parts)
+    values = (token.value for token in turn.tokens[first : last + 1])
+    return " ".join(value for value in values if value.isdecimal() and value.isascii())
 
 
 def beside(marks: Iterable[Mark], first: int, last: int) -> str:
