@@ -47,7 +47,8 @@ def test_every_kind_that_it_gives_is_one_of_the_policys():
 
 _SAID = (
     "twenty", "9th", "may", "is", "two", "04/27", "oh", "b", "4421", "um", "born", "1982", "dot",
-    "at", "christmas", "nineteen", "password", "…x", "street", "03/14/1982", "thousand", "JN-4", "٤٢",
+    "at", "christmas", "nineteen", "password", "…x", "street", "03/14/1982", "thousand",
+    "JN-4", "٤٢",
 )  # fmt: skip
 
 
