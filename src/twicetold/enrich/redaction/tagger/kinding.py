@@ -36,7 +36,7 @@ def kind_features(
     sorts = "".join(dict.fromkeys(str(token.sort.value) + "." for token in tokens))
     digits, letters = sum(c.isdigit() for c in value), sum(c.isalpha() for c in value)
     said = ["b", f"s{sorts}", f"d{min(digits, 17)}", f"l{min(letters, 6)}&{bool(digits)}"]
-    said += [f"t{sort}" for sort in {token.sort.value for token in tokens}]
+    said += [f"t{sort}" for sort in dict.fromkeys(t.sort.value for t in tokens)]
     said.append(f"f{kind_by_shape(value.upper()) or ''}")
     said += [f"m{t.norm}" for t in tokens if t.sort in (Sort.SYMBOL, Sort.MONTH)]
     cues = [cue for cue in turn.cues if cue.end <= first][-2:]
@@ -48,7 +48,7 @@ def kind_features(
     if context.quiet <= _NEAR:
         said.append(f"q{context.kind}{context.open}")
     for told in before[:2]:
-        said += [f"w{word}" for word in set(told.words)]
+        said += [f"w{word}" for word in dict.fromkeys(told.words)]
         said.append(f"p{told.marked}")
     said += [f"o{t.norm}" for t in turn.tokens[max(0, first - 6) : first] if t.sort is Sort.WORD]
     return [hashed(f"K{each}") & ((1 << BITS) - 1) for each in said]
