@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from twicetold.enrich.redaction.context import Context
+from twicetold.enrich.redaction.dates import spans_of
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tagger.features import hashed
 from twicetold.enrich.redaction.tagger.told import Told
@@ -35,7 +36,7 @@ def kind_features(
     sorts = "".join(dict.fromkeys(str(token.sort.value) + "." for token in tokens))
     digits, letters = sum(c.isdigit() for c in value), sum(c.isalpha() for c in value)
     said = ["b", f"s{sorts}", f"d{min(digits, 17)}", f"l{min(letters, 6)}&{bool(digits)}"]
-    said += [f"t{sort}" for sort in {token.sort.value for token in tokens}]
+    said += [f"t{sort}" for sort in dict.fromkeys(t.sort.value for t in tokens)]
     said.append(f"f{kind_by_shape(value.upper()) or ''}")
     said += [f"m{t.norm}" for t in tokens if t.sort in (Sort.SYMBOL, Sort.MONTH)]
     cues = [cue for cue in turn.cues if cue.end <= first][-2:]
@@ -47,7 +48,7 @@ def kind_features(
     if context.quiet <= _NEAR:
         said.append(f"q{context.kind}{context.open}")
     for told in before[:2]:
-        said += [f"w{word}" for word in set(told.words)]
+        said += [f"w{word}" for word in dict.fromkeys(told.words)]
         said.append(f"p{told.marked}")
     said += [f"o{t.norm}" for t in turn.tokens[max(0, first - 6) : first] if t.sort is Sort.WORD]
     return [hashed(f"K{each}") & ((1 << BITS) - 1) for each in said]
@@ -59,6 +60,16 @@ def value_of(turn: Turn, first: int, last: int) -> str:
     if all(token.value or token.sort is Sort.PART for token in tokens):
         return "".join(token.value for token in tokens)
     return " ".join(token.norm for token in tokens)
+
+
+def date_value(turn: Turn, first: int, last: int) -> str:
+    """The parts of a date, as `dates` gives them, for `readbacks` reads them; of other numbers
+    their digits."""
+    inside = [s for s in spans_of(turn) if s.first >= first and s.last <= last]
+    if inside:
+        return " ".join(part for span in inside for part in span.parts)
+    values = (token.value for token in turn.tokens[first : last + 1])
+    return " ".join(value for value in values if value.isdecimal() and value.isascii())
 
 
 def beside(marks: Iterable[Mark], first: int, last: int) -> str:

@@ -133,6 +133,8 @@ class Tagger:
             rows = kinding.kind_features(turn, first, last, seen.before, told)
             best = int(self._weights.kinds[rows].sum(0).argmax())
             kind = kinding.kind_of_group(self._groups[best], value, turn, seen.before)
+        if kind == "date_of_birth":
+            value = kinding.date_value(turn, first, last)
         return Mark(turn.index, first, last, kind, value)
 
 

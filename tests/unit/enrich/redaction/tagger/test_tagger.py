@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scripts.train_redaction_tagger import trained_on
 from tests.unit.enrich.redaction.calls import segment
 
@@ -41,6 +43,33 @@ def test_the_package_comes_with_weights_of_less_than_a_megabyte():
 
 def test_every_kind_that_it_gives_is_one_of_the_policys():
     assert all(kind in KINDS for kinds in GROUPS.values() for kind in kinds)
+
+
+_SAID = (
+    "twenty", "9th", "may", "is", "two", "04/27", "oh", "b", "4421", "um", "born", "1982", "dot",
+    "at", "christmas", "nineteen", "password", "…x", "street", "03/14/1982", "thousand",
+    "JN-4", "٤٢",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("group", range(len(GROUPS)))
+@settings(max_examples=25)
+@given(said=st.lists(st.lists(st.sampled_from(_SAID), max_size=6), max_size=3))
+def test_whatever_it_takes_can_be_looked_for_again(group, said):
+    """What it finds of any kind is a value that readbacks can read."""
+    weights = _weights(1.0)
+    weights.kinds[:, group] = 1.0
+    call = [segment(" ".join(words), at=9.0 * at) for at, words in enumerate(said) if words]
+    found = Redactor(tagger=Tagger(weights)).redact(call)
+    assert all(removed.kind in KINDS for removed in found.removed)
+
+
+def test_a_date_in_words_is_kept_as_numbers_only():
+    weights = _weights(1.0)
+    weights.kinds[:, list(GROUPS).index("date_of_birth")] = 1.0
+    call = [segment("so christmas it is 19"), segment("and 19821225 then", at=9.0)]
+    found = Redactor(tagger=Tagger(weights)).redact(call)
+    assert {removed.kind for removed in found.removed} == {"date_of_birth"}
 
 
 def test_without_weights_the_rules_stand_alone(fresh, monkeypatch, tmp_path):
