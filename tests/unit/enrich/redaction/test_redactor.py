@@ -179,9 +179,10 @@ def test_no_card_survives(
 
 
 WORDS = (
-    "twenty", "9th", "second", "at", "dot", "_", "#", "box", "rue", "12/", "/", "…", "’", "", "-", "½", "٤٢",
-    "oh", "a", "i", "b", "for", "bravo", "double", "hundred", "and", "march", "04/27", "$5", "x@y.zz", "no",
-    "password", "is", "it's", "street", "flat", "my", "4421", "QX4471", "J-A-N-E", "um", "card", "ending",
+    "twenty", "9th", "second", "at", "dot", "_", "#", "box", "rue", "12/", "/", "…", "’", "",
+    "-", "½", "٤٢", "oh", "a", "i", "b", "for", "bravo", "double", "hundred", "and", "march",
+    "04/27", "$5", "x@y.zz", "no", "password", "is", "it's", "street", "flat", "my", "4421",
+    "QX4471", "J-A-N-E", "um", "card", "ending",
 )  # fmt: skip
 
 

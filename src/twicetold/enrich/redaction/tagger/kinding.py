@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from twicetold.enrich.redaction.context import Context
-from twicetold.enrich.redaction.dates import spans_of
+from twicetold.enrich.redaction.datespans import spans_of
 from twicetold.enrich.redaction.shapes import kind_by_shape
 from twicetold.enrich.redaction.tagger.features import hashed
 from twicetold.enrich.redaction.tagger.told import Told
