@@ -34,7 +34,7 @@ from twicetold.engines.registry import (
     require_pass,
 )
 from twicetold.engines.remote import Remotes
-from twicetold.enrich.wishes import ENRICHMENT_NAMES, Enrichment
+from twicetold.enrich.wishes import ENRICHMENT_NAMES, Enrichment, checked_enrichment
 from twicetold.errors import MissingExtra, SettingError
 from twicetold.installation import known_installation
 from twicetold.media import Decoder
@@ -120,9 +120,11 @@ def wishes_of(settings: Settings) -> Wishes:
 
 
 def enrichment_of(settings: Settings) -> Enrichment:
-    """What the server makes of calls."""
+    """What the server makes of calls. Raises SettingError."""
     told = {name: getattr(settings, name) for name in ENRICHMENT_NAMES}
-    return Enrichment(**{n: None if v is None else str(v) for n, v in told.items()})
+    return checked_enrichment(
+        {name: str(value) for name, value in told.items() if value is not None}, "the settings"
+    )
 
 
 def enrichment_by(settings: Settings, tenants: Tenants) -> Callable[[str], Enrichment]:

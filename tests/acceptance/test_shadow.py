@@ -17,7 +17,7 @@ from tests.models.parakeet import Shape, make_model
 from twicetold.client import ApiClient
 from twicetold.errors import NotFound
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "calls" / "hello.flac"
 CALL = "hello"

@@ -23,7 +23,7 @@ from twicetold.engines.counter import render
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.attributing import NameSpeakers
 from twicetold.enrich.steps import Facts, Known, Packed, Step, apply_packed
-from twicetold.errors import EnrichmentFailed, RedactionUnavailable
+from twicetold.errors import EnrichmentFailed, RedactionUnavailable, SettingError
 from twicetold.queue import Job, JobState
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Word
@@ -259,7 +259,9 @@ async def test_an_original_goes_when_its_tenant_wants_it(world, apart, keep_s, g
     await world.queue.submit(job)
     async with world.worker(enriching=lambda tenant, language: enriching):
         await world.job(JobState.DONE)
-    originals = Originals(world.store, world.transcripts, lambda tenant: keep_s, 3600.0)
+    originals = Originals(
+        world.store, world.transcripts, world.queue, lambda tenant: keep_s, 3600.0
+    )
     assert await originals.sweep() == (1 if goes else 0)
     assert local_path(world.store, job.recording).exists() is not goes
     call = await world.transcripts.call(KEY)
@@ -275,7 +277,7 @@ async def test_an_original_stays_until_its_words_are_published(world):
     covered = local_path(world.store, redacted_key(KEY))
     covered.parent.mkdir(parents=True)
     covered.write_bytes(b"written by an attempt that was killed before it published")
-    originals = Originals(world.store, world.transcripts, lambda tenant: 0.0, 3600.0)
+    originals = Originals(world.store, world.transcripts, world.queue, lambda tenant: 0.0, 3600.0)
     assert await originals.sweep() == 0
     assert local_path(world.store, job.recording).exists()
 
@@ -410,3 +412,65 @@ async def test_a_diarizer_that_fails_costs_the_words_nothing(world):
     segments, insights = await spoken_by(world, render(0, 30, RATE), 1, broken)
     assert insights["failed_stages"] == [{"stage": "speakers", "code": "internal_error"}]
     assert [int(word.text) for each in segments for word in each.words] == list(range(30))
+
+
+async def test_an_original_stays_while_a_job_is_to_read_it(world, apart):
+    """Of a job that is done again; or that was cut short between its switch and its end."""
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    await world.queue.submit(job)
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    originals = Originals(world.store, world.transcripts, world.queue, lambda tenant: 0.0, 3600.0)
+    await world.queue.again(KEY)
+    assert await originals.sweep() == 0
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    newer = local_path(world.store, job.recording).with_suffix(".mp3")
+    newer.write_bytes(b"dropped since")
+    os.utime(newer, (time.time() + 60, time.time() + 60))
+    assert await originals.sweep() == 1
+    assert not local_path(world.store, job.recording).exists()
+    assert newer.exists()
+
+
+async def test_what_stands_needs_no_recording_to_come_to_its_end(world, apart):
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    await world.queue.submit(job)
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    await world.queue.again(KEY)
+    local_path(world.store, job.recording).unlink()
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    call = await world.transcripts.call(KEY)
+    assert call is not None
+    assert call.status is Status.DONE
+
+
+async def test_a_job_that_fails_for_good_leaves_no_words_that_nobody_may_read(world, apart):
+    refusal = RedactionUnavailable("No recognisers for tlh.")
+    enriching = Enriching((TakesSevens(error=refusal),), apart.apply, cover="beep")
+    await world.begin()
+    await world.queue.submit(world.record(wav(render(0, 20, RATE))))
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.FAILED)
+        async with asyncio.timeout(20):
+            while world.checkpoints():
+                await asyncio.sleep(0.02)
+
+
+async def test_settings_of_no_use_fail_the_job_where_people_see_it(world):
+    def refused(tenant: str, language: str) -> Enriching:
+        raise SettingError("redact got 'phnoe'.")
+
+    await world.begin()
+    await world.queue.submit(world.record(wav(render(0, 20, RATE))))
+    async with world.worker(enriching=refused):
+        await world.job(JobState.FAILED)
+    call = await world.transcripts.call(KEY)
+    assert call is not None
+    assert call.error_code == "bad_setting"

@@ -588,7 +588,7 @@ async def test_damaged_files_are_left_alone(tmp_path: Path) -> None:
             client.cut()
     log = max(data_dir.glob("log/**/*"), key=lambda path: path.stat().st_size)
     databases = sorted(data_dir.glob("*.sqlite3"))
-    assert len(databases) == 4
+    assert len(databases) == 5
     for path, kind in [(log, CorruptLog), *((database, CorruptDatabase) for database in databases)]:
         whole = path.read_bytes()
         path.write_bytes(_damaged(whole))

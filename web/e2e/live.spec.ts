@@ -14,10 +14,12 @@ test.use({
   },
 });
 
+const SPEAKER = /^(Channel \d|Agent|Customer|Speaker \d)\s*/;
+
 /** The words on screen in reading order, in the hand they are written in. */
 async function written(page: Page, hand: string): Promise<string[]> {
   const lines = page.locator(`.line.${hand} .said`);
-  return (await lines.allInnerTexts()).map((text) => text.replace(/^Channel \d\s*/, "").trim());
+  return (await lines.allInnerTexts()).map((text) => text.replace(SPEAKER, "").trim());
 }
 
 function texts(transcript: TranscriptBody): string[] {

@@ -101,11 +101,12 @@ class Attempt:
 
     async def _run(self) -> None:
         await self._allowed()
-        identity = await identify(self._path)
-        if identity.content != self._job.content:
-            raise RecordingReplaced
-        call = await self._begin()
-        if not self._published(call):
+        # Of what stands already the recording may be gone, where only the redacted one is kept.
+        if not self._published(await self._carriers.transcripts.call(self._key)):
+            identity = await identify(self._path)
+            if identity.content != self._job.content:
+                raise RecordingReplaced
+            await self._begin()
             await self._transcribe(identity)
         await self._finish()
 
@@ -133,11 +134,16 @@ class Attempt:
         """Remove the call's checkpoints."""
         await self._checkpoints.clear()
 
+    @property
+    def redacts(self) -> bool:
+        """Whether its checkpoints hold what nobody may read."""
+        return bool(self._enriching.cover)
+
     async def _allowed(self) -> None:
         if await self._carriers.transcripts.buried(self._key):
             raise CallDeleted(f"The call {self._key.call_id} was deleted.")
 
-    async def _begin(self) -> Call | None:
+    async def _begin(self) -> None:
         transcripts = self._carriers.transcripts
         call = await transcripts.call(self._key)
         if call is None:  # a job that nobody announced still gets a row that shows it
@@ -145,7 +151,6 @@ class Attempt:
             await transcripts.begin_call(row)
         await transcripts.set_status(self._key, Status.TRANSCRIBING)
         await self.tell(Status.TRANSCRIBING)
-        return call
 
     def _published(self, call: Call | None) -> bool:
         """Whether an attempt before this one came to its end, but not to the queue."""

@@ -42,7 +42,7 @@ class CoverSound:
         assert known is not None, "redaction comes first"
         assert facts is not None
         segments = () if facts.word_times else tuple(known.segments())
-        spans = spans_to_cover(known.insights.get("removed", ()), segments, facts)
+        spans = spans_to_cover(known.insights["removed"], segments, facts)
         decoding = await self._decoder.open_file(transcript.path)
         try:
             info = decoding.info

@@ -67,7 +67,7 @@ class Enrich:
             self._info.word_times,
             transcript.turns,
         )
-        trail = ""
+        trail = hashlib.sha256(repr((facts, transcript.failed_stages)).encode()).hexdigest()
         for step in self._enriching.steps:
             # What a step makes of it depends on all that came before.
             trail = hashlib.sha256(f"{trail}/{step.name}/{step.settings}".encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.errors import BadIdentifier, TwicetoldError
+from twicetold.queue import JobState, Queue
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path, recording_key, redacted_key
 from twicetold.transcripts import Call, Transcripts
@@ -25,6 +26,7 @@ class Originals:
         self,
         store: LocalStore,
         transcripts: Transcripts,
+        queue: Queue,
         keep_s: Callable[[str], float | None],
         every_s: float,
         clock: Callable[[], float] = time.time,
@@ -32,6 +34,7 @@ class Originals:
         """``keep_s``: of a tenant, how long after its redacted one a recording is kept; None: for
         good. ``every_s``: how often all are looked at."""
         self._store, self._transcripts, self._keep_s = store, transcripts, keep_s
+        self._queue = queue
         self._every_s, self._clock = every_s, clock
 
     async def run(self) -> None:
@@ -46,19 +49,22 @@ class Originals:
         for key in await asyncio.to_thread(_redacted, self._store):
             try:
                 removed += await self.settle(key)
-            except TwicetoldError as error:
-                log.warning("original_not_removed", call=str(key), code=error.code)
+            except (TwicetoldError, OSError) as error:  # one call's trouble stays its own
+                log.warning("original_not_removed", call=str(key), error=type(error).__name__)
         return removed
 
     async def settle(self, key: CallKey) -> bool:
-        """Remove the call's original if it is due: its words are published, by the engine that is
-        wanted, and without what is not in its redacted recording."""
+        """Remove the call's original if it is due: its words are published, without what is not in
+        its redacted recording, and no job is to read it any more."""
         keep_s = self._keep_s(key.tenant)
         if keep_s is None:
             return False
         call = await self._transcripts.call(key)
         covered = redacted_key(key)
-        if call is None or call.canonical_revision is None or call.provisional:
+        if call is None or call.canonical_revision is None:
+            return False
+        job = await self._queue.job_of(key)
+        if job is not None and job.state is not JobState.DONE:
             return False
         age_s = await asyncio.to_thread(_age_s, self._store, covered, self._clock())
         if age_s is None or age_s < keep_s:
@@ -91,9 +97,17 @@ def _age_s(store: LocalStore, object_key: str, now: float) -> float | None:
 
 
 def _unlink(store: LocalStore, call: Call) -> bool:
-    """In whatever container it came."""
+    """In whatever container it came; not what was put there after its redacted one was made, and
+    no link's target."""
     folder = local_path(store, recording_key(call.key)).parent
-    originals = [path for path in folder.glob("*") if path.stem == call.key.call_id]
-    for path in originals:
-        path.unlink(missing_ok=True)
-    return bool(originals)
+    made_at = local_path(store, redacted_key(call.key)).stat().st_mtime
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    removed = False
+    for path in folder.iterdir():
+        if path.stem != call.key.call_id or (path.is_dir() and not path.is_symlink()):
+            continue
+        if path.lstat().st_mtime <= made_at:
+            path.unlink(missing_ok=True)
+            removed = True
+    return removed

@@ -122,7 +122,11 @@ class BatchWorker:
             member = chain.first
         while True:
             provisional = not chain.is_first(member)
-            attempt = self._attempt(lease, member, provisional=provisional)
+            try:
+                attempt = self._attempt(lease, member, provisional=provisional)
+            except TwicetoldError as refusal:  # a setting of the tenant's is of no use
+                await self._conclude(lease, None, refusal)
+                return
             error = await self._run_noted(lease, attempt, member)
             other = await self._stand_in(lease, chain, member) if _of_engine(error) else None
             if other is None:
@@ -292,6 +296,8 @@ class BatchWorker:
             await self._announcer.failed(key, name, *told)
             await lease.fail(failure.code, failure.message, failure.hint)
             self._done.failed += 1
+            if attempt is not None and attempt.redacts:  # words that nobody may read
+                await attempt.clear()
         if attempt is not None:
             await attempt.tell(status)
 

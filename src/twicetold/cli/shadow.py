@@ -12,9 +12,10 @@ import typer
 
 from twicetold.cli.console import note, out, run, say, show
 from twicetold.cli.options import ConfigOption, DataDirOption, settings_of
-from twicetold.errors import NotFound
+from twicetold.errors import NotFound, RedactionUnavailable
 
 if TYPE_CHECKING:
+    from twicetold.config import Settings
     from twicetold.parts import ShadowsKept
     from twicetold.queue import JobStatus
     from twicetold.transcripts import Shadow
@@ -50,9 +51,10 @@ def show_(
     """Show how far the shadow engine is from the canonical transcripts: over the tenant's last
     calls, and the calls that differ most. Read from the data directory itself.
     """
-    directory = settings_of(data_dir=data_dir, config=config).settings.data_dir
+    settings = settings_of(data_dir=data_dir, config=config).settings
+    directory = settings.data_dir
     if call is not None:
-        run(_one(directory, tenant, call, pass_.value, as_json))
+        run(_one(settings, tenant, call, pass_.value, as_json))
     else:
         run(_all(directory, tenant, last, worst, as_json))
 
@@ -114,14 +116,14 @@ def _tell_orders(waiting: int, failed: list[JobStatus]) -> None:
         note(f"  {job.job.key.call_id}  {job.error_code}: {job.error} {job.hint or ''}".rstrip())
 
 
-async def _one(directory: Path, tenant: str, call_id: str, pass_: str, as_json: bool) -> None:
+async def _one(settings: Settings, tenant: str, call_id: str, pass_: str, as_json: bool) -> None:
     from twicetold.cli.comparison import rows, table_of
     from twicetold.parts import shadows_kept
     from twicetold.speech.identity import CallKey
     from twicetold.transcripts import Version
 
     key = CallKey.checked(tenant, call_id)
-    async with shadows_kept(directory) as kept:
+    async with shadows_kept(settings.data_dir) as kept:
         shadow = await kept.transcripts.shadow(key, pass_)
         if shadow is None:
             why = _why(await kept.orders.job_of(key))
@@ -131,6 +133,10 @@ async def _one(directory: Path, tenant: str, call_id: str, pass_: str, as_json: 
     if as_json:
         say(json.dumps(_figures(shadow), indent=2, ensure_ascii=False))
         return
+    if not all(each.safe for each in (*canonical, *heard)) and _redacts(settings, tenant):
+        raise RedactionUnavailable(
+            f"Words of call {call_id} are not redacted, and are not shown; --json has the figures."
+        )
     titles = (f"canonical: {shadow.canonical_engine}", f"shadow: {shadow.engine}")
     several = len({each.channel for each in (*canonical, *heard)}) > 1
     names = {each.channel: f"Channel {each.channel + 1}" for each in (*canonical, *heard)}
@@ -144,6 +150,13 @@ async def _one(directory: Path, tenant: str, call_id: str, pass_: str, as_json: 
     )
     if shadow.stale:
         note("The canonical transcript was replaced since they were counted.")
+
+
+def _redacts(settings: Settings, tenant: str) -> bool:
+    from twicetold.parts import enrichment_by
+    from twicetold.tenants import Tenants
+
+    return enrichment_by(settings, Tenants.load(settings.tenants_path))(tenant).redacts
 
 
 def _why(order: JobStatus | None) -> str:

@@ -51,11 +51,12 @@ class Redact:
 
     def apply(self, known: Known, facts: Facts) -> Known:
         """Raises RedactionUnavailable for a language that it does not know."""
-        if not knows(facts.language):
+        if known.segments and not knows(facts.language):
             spoken = {"mul": "several languages", "auto": "a language that nobody found out"}
             told = spoken.get(facts.language, f"language {facts.language}")
             raise RedactionUnavailable(f"The call is in {told}; redaction knows {_known()}.")
-        redacted = _redactor(facts.language, self.policy).redact(known.segments)
+        language = facts.language if knows(facts.language) else "en"  # of silence
+        redacted = _redactor(language, self.policy).redact(known.segments)
         removed = [
             {
                 "kind": each.kind,
@@ -96,14 +97,19 @@ def choose(
     redactor = _redactor(language, policy)
     together = redactor.redact([*before, *held])
     context = redactor.redact(before).context
-    choices = []
-    for index, raw in enumerate(held):
-        safe = replace(together.segments[len(before) + index], safe=True)
-        later = any(each.channel == raw.channel for each in held[index + 1 :])
-        first = None if later else undecided_from(raw, context)
+    firsts: list[int | None] = []
+    for raw in held:
+        firsts.append(undecided_from(raw, context))
         context = redactor.redact([raw], context).context
+    goes_on: dict[int, bool] = {}  # channels of which all that comes later is open as well
+    choices: list[Choice] = []
+    for index in reversed(range(len(held))):
+        raw, first = held[index], firsts[index]
+        safe = replace(together.segments[len(before) + index], safe=True)
+        undecided = first is not None and goes_on.get(raw.channel, True)
+        goes_on[raw.channel] = undecided and first == 0
         masked = safe if first is None else _without_end(raw, safe, first)
-        choices.append(Choice(safe, masked, undecided=first is not None))
+        choices.insert(0, Choice(safe, masked, undecided=undecided))
     return choices, together.context
 
 
@@ -127,7 +133,7 @@ def withheld(segment: Segment) -> Choice:
 def _without_end(raw: Segment, safe: Segment, first: int) -> Segment:
     """The utterance up to what is undecided, and one word that stands for that."""
     begins = raw.words[first].start
-    kept = [word for word in safe.words if word.end <= begins]
+    kept = [word for word in safe.words if word.start < begins and word.end <= begins]
     label = f"[{UNDECIDED.upper()}]"
     words = (*kept, Word(begins, raw.words[-1].end, label, redacted=UNDECIDED))
     return replace(safe, words=words, text=text_of(words))

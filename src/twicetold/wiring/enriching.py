@@ -28,6 +28,8 @@ from twicetold.enrich.judging import (
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
+from twicetold.enrich.redaction.tagger.tagger import shipped
+from twicetold.enrich.speakers import Diarizer
 from twicetold.enrich.steps import Facts, Known, Packed, Step
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
@@ -45,6 +47,7 @@ log = structlog.get_logger()
 LLM = "llm"
 
 _SECRET = "pseudonym.key"
+_DECIDED_WITHIN_S = 8.0  # what is held back is told within ten
 _NO_MODEL = "sentiment got llm, but llm_url and llm_model say of none."
 
 By = Callable[[str], Enrichment]  # a tenant's, by its name
@@ -76,10 +79,15 @@ class Enrichers:
         """What a job makes of a tenant's words, as things are now."""
         wanted = self.by(tenant)
         steps: list[Step] = []
-        diarizer = self.voices.of(wanted.speakers or AUTO)
-        if wanted.speakers != NONE:
-            method = diarizer.name if diarizer is not None else "channels"
-            steps.append(NameSpeakers(method, wanted.roles))
+        diarizer: Diarizer | None = None
+        try:
+            diarizer = self.voices.of(wanted.speakers or AUTO)
+        except TwicetoldError as error:
+            steps.append(Unusable("speakers", error))
+        else:
+            if wanted.speakers != NONE:
+                method = diarizer.name if diarizer is not None else "channels"
+                steps.append(NameSpeakers(method, wanted.roles))
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
         steps.append(Measure(wanted.roles))
@@ -120,10 +128,13 @@ class Enrichers:
             nonlocal known
             found: list[Choice]
             try:
-                found, known = await self.apart.call(
-                    "redact", choose, language, policy, before, held
-                )
+                async with asyncio.timeout(_DECIDED_WITHIN_S):
+                    found, known = await self.apart.call(
+                        "redact", choose, language, policy, before, held
+                    )
             except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
+                if isinstance(error, TimeoutError):
+                    self.apart.close()  # it may be stuck; another begins with the next one
                 # Without its traceback, which may quote what was said.
                 told = {"error": type(error).__name__, "tenant": tenant}
                 log.error("utterances_withheld", **told)  # noqa: TRY400
@@ -131,7 +142,12 @@ class Enrichers:
             return [Decided(each.shown, each.masked, each.undecided) for each in found]
 
         def masked(words: Sequence[Word], channel: int) -> tuple[Word, ...]:
-            return mask(language, words, known, channel)
+            try:
+                return mask(language, words, known, channel)
+            except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
+                told = {"error": type(error).__name__, "tenant": tenant}
+                log.error("partial_withheld", **told)  # noqa: TRY400
+                return ()
 
         return LiveRedactor(decide, masked)
 
@@ -139,7 +155,11 @@ class Enrichers:
         """Make the process that redacts, where anybody wants it, so that no call waits for it."""
         if not any(self.by(tenant).redacts for tenant in (DEFAULT_TENANT, *self.tenants())):
             return None
-        return asyncio.create_task(self.apart.call("redact", choose, "en", Policy(), (), ()))
+        return asyncio.create_task(self._warm())
+
+    async def _warm(self) -> object:
+        await asyncio.to_thread(shipped)  # here for partials, there for all else
+        return await self.apart.call("redact", choose, "en", Policy(), (), ())
 
     async def redacted(
         self, tenant: str, language: str, segments: Sequence[Segment]

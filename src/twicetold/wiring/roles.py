@@ -216,6 +216,7 @@ async def originals(carriers: BatchCarriers, enrichers: Enrichers, settings: Set
     sweeping = Originals(
         carriers.store,
         carriers.transcripts,
+        carriers.queue,
         lambda tenant: enrichers.by(tenant).keep_original_s,
         min(_ORIGINALS_EVERY_S, settings.reconcile_every_s),
     )

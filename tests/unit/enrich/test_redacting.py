@@ -112,3 +112,24 @@ def test_in_another_language_nothing_is_shown():
     assert (choice.shown.text, choice.undecided) == ("[WITHHELD]", False)
     [empty], _ = choose("de", Policy(), [], [Segment(1, 0, 0.0, 1.0, "", ())])
     assert empty.shown.text == ""
+
+
+def test_silence_in_no_known_language_is_no_trouble():
+    known = Redact(Policy()).apply(Known(()), Facts("auto", 12.0, 1))
+    assert known.insights["removed"] == []
+
+
+def test_an_utterance_waits_while_the_next_is_open_from_its_beginning():
+    held = [said("four one", 2), said("five five", 3), said("oh one", 4)]
+    choices, _ = choose("en", Policy(), [], held)
+    assert [choice.undecided for choice in choices] in ([True] * 3, [False] * 3)
+    assert all(choice.undecided or "[" in choice.shown.text for choice in choices)
+
+
+def test_words_without_length_are_masked_with_the_end_that_they_belong_to():
+    times = [(2.0, 2.4), (2.5, 2.5), (2.5, 2.5), (2.5, 2.5)]
+    words = tuple(
+        Word(*at, text) for at, text in zip(times, ["bit", "four", "one", "five"], strict=True)
+    )
+    [choice], _ = choose("en", Policy(), [], [Segment(1, 1, 2.0, 2.5, "bit four one five", words)])
+    assert not {"four", "one", "five"} & set(choice.masked.text.split())

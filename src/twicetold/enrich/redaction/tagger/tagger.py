@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -12,6 +11,7 @@ from zipfile import BadZipFile
 from zlib import crc32
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from twicetold.enrich.redaction.context import Context
@@ -32,7 +32,7 @@ _REMEMBERED = 3
 _QUANTITIES = frozenset({"unit", "price", "decimal", "dialled", "model"})  # no data, says a guard
 _NEVER = (Sort.REDACTED, Sort.AMOUNT)
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,5 +174,6 @@ def shipped() -> Tagger | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        _log.warning("The redaction tagger's weights cannot be read (%s): rules alone.", error)
+        told = {"error": type(error).__name__, "hint": "The rules stand alone; install it anew."}
+        log.warning("redaction_tagger_unreadable", **told)
         return None
