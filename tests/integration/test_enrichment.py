@@ -133,6 +133,21 @@ async def test_closing_ends_it_in_the_middle_of_a_step(apart):
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_whoever_waits_behind_a_step_that_is_given_up_is_served_all_the_same(apart):
+    """As of two calls, one of which has waited too long for its words."""
+    await apart.apply(Tells(), NOTHING_SAID, FACTS)
+    stuck = asyncio.create_task(apart.apply(Tells(sleep_s=30.0), NOTHING_SAID, FACTS))
+    await asyncio.sleep(0.2)
+    waiting = [asyncio.create_task(apart.apply(Tells(), NOTHING_SAID, FACTS)) for _ in range(4)]
+    await asyncio.sleep(0.2)
+    stuck.cancel()
+    apart.close()
+    async with asyncio.timeout(40):
+        served = await asyncio.gather(*waiting)
+    assert all("process" in packed.insights for packed in served)
+    await asyncio.gather(stuck, return_exceptions=True)
+
+
 async def test_it_does_not_outlive_a_killed_server(tmp_path):
     script = tmp_path / "server.py"
     script.write_text(

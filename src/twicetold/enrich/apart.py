@@ -50,7 +50,10 @@ class Apart:
             pool = self._pool or self._begin()
             try:
                 return await loop.run_in_executor(pool, work, *arguments)
-            except BrokenProcessPool:
+            except (BrokenProcessPool, asyncio.CancelledError) as error:
+                # What waits in a pool that another call has closed is cancelled, and not its task.
+                if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                    raise
                 log.warning("enrichment_process_died", stage=name, attempt=attempt)
                 if pool is self._pool:
                     self.close()
@@ -69,6 +72,11 @@ class Apart:
         theirs, self._stop = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(1, context, _prepare, (theirs,))
         return self._pool
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _prepare(stop: Connection) -> None:

@@ -32,7 +32,7 @@ def knows(language: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _redactor(language: str, policy: Policy) -> Redactor:
-    """Kept in the process that redacts: making one takes a second."""
+    """One for all calls of a tenant."""
     return Redactor(language, policy)
 
 
