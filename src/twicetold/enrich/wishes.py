@@ -132,8 +132,15 @@ def checked_enrichment(told: Mapping[str, object], where: str) -> Enrichment:
                 raise ValueError(type(value).__name__)  # noqa: TRY004 - one kind for all wrong values
             parse(value)
         except ValueError:
+            shape = _kinds_there_are() if name == "redact" else shape
             raise SettingError(f"{where}: {name} got {value!r}; it takes {shape}.") from None
     return Enrichment(**told)  # type: ignore[arg-type]
+
+
+def _kinds_there_are() -> str:
+    from twicetold.enrich.redaction.kinds import KINDS
+
+    return f"{ALL}, {NONE}, or some of: {', '.join(KINDS)}"
 
 
 _SHAPES: Mapping[str, tuple[Callable[[str], object], str]] = {
@@ -141,8 +148,7 @@ _SHAPES: Mapping[str, tuple[Callable[[str], object], str]] = {
     "channel_roles": (parse_roles, "who speaks on each channel, such as: agent,customer"),
     "redact": (
         parse_kinds,
-        "kinds of personal data that 'twicetold redact --help' lists, such as: all, or phone, "
-        "card_number; or none",
+        "kinds of personal data, such as: all, or phone, card_number; or none",
     ),
     "redact_style": (_one_of(*STYLES), ", ".join(STYLES)),
     "redact_sound": (_one_of(*SOUNDS), " or ".join(SOUNDS)),
