@@ -328,7 +328,9 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     world, apart, tmp_path, stage
 ):
     tenants = Tenants(tmp_path / "tenants.toml")
-    settings = Settings(data_dir=tmp_path, redact="all", rules="default", lead_rubric="default")
+    settings = Settings(
+        data_dir=tmp_path, batch_niceness=0, redact="all", rules="default", lead_rubric="default"
+    )
     sound = wav(render(0, 30, RATE))
     async with enrichers(settings, tenants) as found:
         enriching = found.batch(KEY.tenant, "en")

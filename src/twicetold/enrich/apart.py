@@ -24,16 +24,17 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _TRIES = 2  # of a step whose process dies under it
-_NICENESS = 5  # live calls come first
 
 
 class Apart:
     """One process, made when it is first needed; steps of several calls wait for each other.
 
-    It ends with us, however we end: a process that waits for work from nobody would stay.
+    It ends with us, however we end: a process that waits for work from nobody would stay. It gives
+    way to live calls by ``niceness``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = 5) -> None:
+        self._niceness = niceness
         self._pool: ProcessPoolExecutor | None = None
         self._stop: Connection | None = None
 
@@ -70,7 +71,7 @@ class Apart:
     def _begin(self) -> ProcessPoolExecutor:
         context: Any = multiprocessing.get_context("spawn")
         theirs, self._stop = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(1, context, _prepare, (theirs,))
+        self._pool = ProcessPoolExecutor(1, context, _prepare, (theirs, self._niceness))
         return self._pool
 
 
@@ -79,11 +80,11 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _prepare(stop: Connection) -> None:
+def _prepare(stop: Connection, niceness: int) -> None:
     """In the new process: Ctrl-C is for those who made it, and it does not outlive them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
+        os.nice(niceness)
     threading.Thread(target=_end_with, args=(stop,), daemon=True).start()
 
 
