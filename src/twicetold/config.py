@@ -164,6 +164,14 @@ class Settings:
             "all, or kinds such as phone, card_number",
         ),
     )
+    redact_with: str | None = field(
+        default=None,
+        metadata=_about(
+            "What finds personal data besides our own rules and tagger; unset: nothing.",
+            r"\s*(presidio|(spacy|gliner):[^\s,]+)(\s*,\s*(presidio|(spacy|gliner):[^\s,]+))*\s*",
+            "presidio, and a model for names: spacy:NAME or gliner:NAME",
+        ),
+    )
     redact_style: str = field(
         default="label",
         metadata=_about(
@@ -263,6 +271,12 @@ class Settings:
     )
     batch_hosts: int = field(
         default=0, metadata=_range("Processes for the batch engine; 0: one a core.", 0, 256)
+    )
+    batch_niceness: int = field(
+        default=19,
+        metadata=_range(
+            "How far recordings give way to live calls, and to all else that wants a core.", 0, 19
+        ),
     )
     min_silence_ms: int = field(
         default=500, metadata=_range("Silence that ends an utterance.", 100, 5000)
