@@ -29,7 +29,7 @@ from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
 from twicetold.enrich.redaction.tagger.tagger import shipped
-from twicetold.enrich.speakers import Diarizer
+from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.steps import Facts, Known, Packed, Step
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
@@ -79,7 +79,7 @@ class Enrichers:
         """What a job makes of a tenant's words, as things are now."""
         wanted = self.by(tenant)
         steps: list[Step] = []
-        diarizer: Diarizer | None = None
+        diarizer: DiarizerElsewhere | None = None
         try:
             diarizer = self.voices.of(wanted.speakers or AUTO)
         except TwicetoldError as error:
@@ -157,6 +157,11 @@ class Enrichers:
             return None
         return asyncio.create_task(self._warm())
 
+    async def prove(self, tenant: str) -> None:
+        """Raises SettingError, or what else is wrong with the model that tells a tenant's voices
+        apart."""
+        await self.voices.prove(self.by(tenant).speakers or AUTO)
+
     async def _warm(self) -> object:
         await asyncio.to_thread(shipped)  # here for partials, there for all else
         return await self.apart.call("redact", choose, "en", Policy(), (), ())
@@ -231,10 +236,26 @@ def _llm(settings: Settings) -> Llm | None:
     )
 
 
+async def _check_all(made: Enrichers, live: bool) -> None:
+    """Raises for the server's settings; what is wrong with a tenant's is told in the log."""
+    for name in (DEFAULT_TENANT, *made.tenants()):
+        try:
+            made.check(name)
+            if not live:
+                await made.prove(name)
+        except TwicetoldError as error:
+            if name == DEFAULT_TENANT:
+                raise
+            log.warning("enrichment_of_tenant_refused", tenant=name, reason=error.message)
+
+
 @asynccontextmanager
-async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enrichers]:
-    """What enriches calls, ready. Raises SettingError for settings of the server's that are of no
-    use; a tenant's are told in the log and cost nobody else anything."""
+async def enrichers(
+    settings: Settings, tenants: Tenants, *, live: bool = False
+) -> AsyncIterator[Enrichers]:
+    """What enriches calls, ready. ``live``: while they are spoken, when nobody tells voices apart.
+    Raises SettingError for settings of the server's that are of no use; a tenant's are told in the
+    log and cost nobody else anything."""
     secret = await asyncio.to_thread(ticket_secret, settings.data_dir / _SECRET)
     apart = Apart()
     by = enrichment_by(settings, tenants)
@@ -248,17 +269,14 @@ async def enrichers(settings: Settings, tenants: Tenants) -> AsyncIterator[Enric
         Voices(),
         llm,
     )
-    made.check(DEFAULT_TENANT)
-    for name in made.tenants():
-        try:
-            made.check(name)
-        except TwicetoldError as error:
-            log.warning("enrichment_of_tenant_refused", tenant=name, reason=error.message)
-    warming = made.warm()
+    warming: asyncio.Task[object] | None = None
     try:
+        await _check_all(made, live)
+        warming = made.warm()
         yield made
     finally:
         apart.close()
+        made.voices.close()
         if llm is not None:
             await llm.client.aclose()
             await llm.refusing.aclose()

@@ -23,7 +23,8 @@ from twicetold.enrich.speakers.gmm.features import (
 from twicetold.enrich.speakers.gmm.gaussians import Doubles, Moments
 from twicetold.enrich.speakers.gmm.stitching import Voices
 from twicetold.enrich.speakers.naming import named
-from twicetold.errors import MissingExtra, UnsupportedRate
+from twicetold.enrich.speakers.needs import missing
+from twicetold.errors import UnsupportedRate
 from twicetold.speech.turns import Turn
 
 _RATES = (8_000, 16_000)
@@ -47,9 +48,7 @@ class GmmDiarizer:
         try:
             import scipy  # noqa: F401
         except ImportError as error:
-            raise MissingExtra(
-                "Diarization needs scipy.", "pip install 'twicetold[speakers]'"
-            ) from error
+            raise missing(self.name) from error
 
     def start(self, rate: int) -> GmmDiarization:
         if rate not in _RATES:
