@@ -29,7 +29,9 @@ class Record:
     ``cuts``: each channel's boundary once more, where speech was cut there; else 0. A worker that
     knows nothing of cuts moves the boundary alone, and then it is none. ``heard_ms``: when the
     last sound that ``next_sample`` counts was taken, in Unix milliseconds (0: not known).
-    ``gateway``: which one holds the lease; empty once it has left, and all it took is counted.
+    ``redaction``: what the last words asked for, by which redaction goes on, in its own form; no
+    word of an answer. ``gateway``: which one holds the lease; empty once it has left, and all it
+    took is counted.
     """
 
     key: CallKey
@@ -52,6 +54,7 @@ class Record:
     utterances: tuple[int, ...] = ()
     adaptation: tuple[str | None, ...] = ()
     cuts: tuple[int, ...] = ()
+    redaction: str = ""
     event: int = 0
     finals: tuple[Final, ...] = field(default=())
     recorded: bool = False
@@ -84,6 +87,7 @@ class Changes(TypedDict, total=False):
     utterances: tuple[int, ...]
     adaptation: tuple[str | None, ...]
     cuts: tuple[int, ...]
+    redaction: str
     event: int
     recorded: bool
     lease_s: float  # the gateway's lease runs this long from now, by the store's clock; 0 ends it
