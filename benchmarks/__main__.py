@@ -36,6 +36,7 @@ NAMES = (
     "silence",
     "sentiment",
     "insight",
+    "live_redaction",
     "transducer",
     "parakeet_differences",
     "whisper",
