@@ -16,7 +16,7 @@ AGENT, CUSTOMER = "agent", "customer"
 
 _OPENING_S = 60.0  # of the call: who greets later, greets somebody else
 _OPENING_SEGMENTS = 4  # of each speaker
-_MOST_KEPT = 256  # segments of a live call, for as long as only one of its sides has spoken
+_MOST_KEPT = 128  # segments of a live call, for as long as only one of its sides has spoken
 
 # What is said by whoever takes calls for a living. What both sides say (hello, good morning, my
 # name is) tells nothing.
