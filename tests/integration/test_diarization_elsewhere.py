@@ -249,7 +249,8 @@ async def test_killed_again_the_words_stand_alone_and_the_next_call_has_speakers
 async def test_one_that_hangs_is_ended_and_costs_no_other_call_its_speakers(
     world: World, apart: Apart, tmp_path: Path
 ):
-    enriching = alternating(apart, tmp_path, "hang", within_s=4.0)
+    enriching = alternating(apart, tmp_path, "hang", within_s=6.0)
+    await enriching.diarizer.prove()  # it begins, however busy the machine is
     async with world.worker(enriching=lambda tenant, language: enriching):
         await submit(world, KEY)
         await until(lambda: any(trouble_of(tmp_path)))
