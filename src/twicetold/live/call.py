@@ -95,6 +95,7 @@ class LiveCall:
                 on_hypothesis=self._partial,
                 on_end=self._end,
                 on_room=self._room.set,
+                on_compute=ledger.computed.add,
             )
             for channel in range(record.channels)
         ]
