@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections.abc import AsyncIterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from twicetold.enrich.timing import timed
 from twicetold.speech.transcript import Segment
 from twicetold.speech.turns import Turn
 
@@ -139,9 +139,8 @@ class _Packing:
 
 def apply_packed(step: Step, packed: Packed, facts: Facts) -> Packed:
     """As ``Step.apply``, for a process to which all of it is sent."""
-    began = time.perf_counter()
-    made = Packed.of(step.apply(packed.unpack(), facts))
-    return replace(made, compute_s=time.perf_counter() - began)
+    made, compute_s = timed(lambda: Packed.of(step.apply(packed.unpack(), facts)))
+    return replace(made, compute_s=compute_s)
 
 
 class Step(Protocol):

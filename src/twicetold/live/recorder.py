@@ -24,6 +24,7 @@ from twicetold.live.dispatch import Dispatcher, Fate
 from twicetold.live.drafted import Drafted
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import persist, persist_value
+from twicetold.live.redacting import REDACTION
 from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
@@ -235,11 +236,14 @@ class Recorder:
         main = (call.draft_engine or ended.engine).split(",")[0].strip()
         computed = dict(ended.computed)
         used = Usage(key, "live", "", length_s, computed.pop(main, 0.0), at=call.started_at)
-        rows = [used.by(main, self._device_of(main))]
+        rows = [used.by(main, self._device(main))]
         for label, compute_s in computed.items():
             part = replace(used.part(label), compute_s=compute_s)
-            rows.append(part.by(label, self._device_of(label)))
+            rows.append(part.by(label, self._device(label)))
         await self._to.transcripts.record_usage(*rows)
+
+    def _device(self, label: str) -> str:
+        return "cpu" if label == REDACTION else self._device_of(label)
 
     async def _settle_wer(self, key: CallKey) -> None:
         """Beside the drafts: comparing two long texts takes a while."""
