@@ -14,7 +14,7 @@ export default defineConfig({
   timeout: 240_000, // generous: other tests keep the cores busy
   expect: { timeout: 20_000 },
   fullyParallel: true,
-  workers: 3, // more than cores: most of the time people speak
+  workers: 2, // the other tests run beside them
   reporter: [["list"]],
   use: {
     headless: true,

@@ -298,6 +298,20 @@ async def test_questions_are_answered_with_their_places(
     assert len(server.asked) == 1
 
 
+async def test_of_a_call_too_long_to_be_read_whole_a_no_says_nothing(
+    server: ChatServer, client: LlmClient
+) -> None:
+    server.reply = answering(
+        [
+            {"question": 1, "yes": True, "utterances": [2]},
+            {"question": 2, "yes": False, "utterances": []},
+        ]
+    )
+    long = [*SAID, *[Utterance("agent", "on and on " * 40)] * 200]
+    found = await answers(client, Spending(LlmBudget()), ["Is it bad?", "Is it sold?"], long)
+    assert found == [LlmAnswer(True, (1,)), None]
+
+
 @pytest.mark.parametrize(
     "told",
     [

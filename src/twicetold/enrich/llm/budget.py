@@ -16,7 +16,7 @@ _BYTES_A_TOKEN = 2.5
 class LlmBudget:
     """Of one call. ``money`` in the currency of the endpoint's prices; None: not limited by it."""
 
-    requests: int = 20
+    requests: int = 500  # of 50 utterances each: tokens are spent before, unless none are counted
     tokens: int = 100_000
     money: float | None = None
 
