@@ -31,6 +31,7 @@ from twicetold.enrich.redaction import Context, Policy, checked_policy
 from twicetold.enrich.redaction.tagger.tagger import shipped
 from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.steps import Facts, Known, Packed, Step
+from twicetold.enrich.timing import timed
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
@@ -128,10 +129,11 @@ class Enrichers:
         async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
             nonlocal known
             found: list[Choice]
+            compute_s = 0.0
             try:
                 async with asyncio.timeout(_DECIDED_WITHIN_S):
-                    found, known = await self.apart.call(
-                        "redact", choose, language, policy, before, held
+                    (found, known), compute_s = await self.apart.call(
+                        "redact", timed, choose, language, policy, before, held
                     )
             except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
                 if isinstance(error, TimeoutError):
@@ -140,7 +142,8 @@ class Enrichers:
                 told = {"error": type(error).__name__, "tenant": tenant}
                 log.error("utterances_withheld", **told)  # noqa: TRY400
                 found = [withheld(each) for each in held]
-            return [Decided(each.shown, each.masked, each.undecided) for each in found]
+            each_s = compute_s / max(1, len(found))
+            return [Decided(each.shown, each.masked, each.undecided, each_s) for each in found]
 
         def masked(words: Sequence[Word], channel: int) -> tuple[Word, ...]:
             try:
