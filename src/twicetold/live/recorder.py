@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -23,6 +24,7 @@ from twicetold.live.dispatch import Dispatcher, Fate
 from twicetold.live.drafted import Drafted
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import persist, persist_value
+from twicetold.live.redacting import REDACTION
 from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
@@ -228,13 +230,22 @@ class Recorder:
         await self._forget_log_when_over(key)
 
     async def _count(self, key: CallKey, ended: Ended, length_s: float) -> None:
-        """What the live pass used: the call's audio. Workers do not tell what they computed."""
+        """What the live pass used: the call's audio, and what each engine computed for it. All the
+        workers that heard it are one attempt, whose sum the last one tells."""
         call = await self._to.transcripts.call(key)
         if call is None:
             return
-        label = call.draft_engine or ended.engine
-        used = Usage(key, "live", "", length_s, 0.0, at=call.started_at)
-        await self._to.transcripts.record_usage(used.by(label, self._device_of(label)))
+        main = (call.draft_engine or ended.engine).split(",")[0].strip()
+        computed = dict(ended.computed)
+        used = Usage(key, "live", "", length_s, computed.pop(main, 0.0), at=call.started_at)
+        rows = [used.by(main, self._device(main))]
+        for label, compute_s in computed.items():
+            part = replace(used.part(label), compute_s=compute_s)
+            rows.append(part.by(label, self._device(label)))
+        await self._to.transcripts.record_usage(*rows)
+
+    def _device(self, label: str) -> str:
+        return "cpu" if label == REDACTION else self._device_of(label)
 
     async def _settle_wer(self, key: CallKey) -> None:
         """Beside the drafts: comparing two long texts takes a while."""
