@@ -79,6 +79,7 @@ class SessionsContract:
             adaptation=(None, "41.00,-5.29 é"),
             cuts=(0, 2**40),
             redaction='{"asked":["é"]}',
+            computed='{"naïve": 1.5}',
             event=2,
             finals=(final(1), final(2)),
             recorded=True,
@@ -134,6 +135,7 @@ class SessionsContract:
             ("cuts", (16_000, 0)),
             ("redaction", "x" * 3000),
             ("event", 5),
+            ("computed", '{"counter": 0.25}'),
             ("recorded", True),
         ],
     )

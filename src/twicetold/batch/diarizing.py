@@ -39,7 +39,8 @@ class TellsVoicesApart(Protocol):
     @property
     def name(self) -> str: ...
 
-    def start(self, rate: int) -> Hearing: ...
+    def start(self, rate: int, sure: bool) -> Hearing:
+        """``sure``: whether all that will be heard is wanted."""
 
 
 class ByVoice:
@@ -55,11 +56,11 @@ class ByVoice:
         self.lost = False
         self.failed = ""  # the code of an error
 
-    def start(self, rate: int, frame_s: float) -> None:
+    def start(self, rate: int, frame_s: float, channels: int) -> None:
         """A recording begins, or begins again, whose detector judges frames of ``frame_s``."""
         self.lost = False
         self._gives_speech = abs(frame_s - FRAME_S) < 1e-6
-        self._hearing = self._diarizer.start(rate)
+        self._hearing = self._diarizer.start(rate, channels == 1)
 
     def hear(self, pcm: bytes, probabilities: Sequence[float]) -> None:
         """More of the channel; it may be called in a thread."""

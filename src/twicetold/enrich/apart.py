@@ -26,6 +26,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _TRIES = 2  # of a step whose process dies under it
+_STARTS_WITHIN_S = 60.0
 
 
 class Died(Exception):
@@ -53,6 +54,7 @@ class Process:
         self._lock = threading.Lock()  # on it, and on:
         self._answered = 0.0  # when the last answer came, or the first of these was asked
         self._broke_under: Future[Any] | None = None
+        self._grace_s = _STARTS_WITHIN_S  # none once it has answered at all
         self.ended = False
 
     async def ask(
@@ -63,7 +65,7 @@ class Process:
 
         Raises Died where the process is gone before it has answered; and EnrichmentFailed where it
         has been at work on this for longer than ``within_s``: then it hangs, and is ended. The
-        wait for what others have asked before does not count.
+        wait for what others have asked before does not count, nor does its start, for a minute.
         """
         future, answered = self._submit(work, *arguments), asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -115,13 +117,14 @@ class Process:
                 first = next(iter(self._asked), None)
                 self._broke_under = first if first is future else None
             self._asked.pop(future, None)
-            self._answered = time.monotonic()
+            self._answered, self._grace_s = time.monotonic(), 0.0
 
     def _at_work_s(self, future: Future[Any]) -> float:
         """For how long, on this; 0 while others' turns come first."""
         with self._lock:
             first = next(iter(self._asked), None)
-            return time.monotonic() - self._answered if first is future else 0.0
+            began = self._answered + self._grace_s
+            return max(0.0, time.monotonic() - began) if first is future else 0.0
 
 
 class Apart:

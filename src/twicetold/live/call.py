@@ -69,7 +69,7 @@ class LiveCall:
         if redactor is not None:
             # Of calls whose worker kept nothing to go on by: the questions stand in what is here.
             before = () if record.redaction else record.finals
-            self._redaction = Redaction(redactor, self._store, before)
+            self._redaction = Redaction(redactor, self._store, before, ledger.computed.add)
             self._masking = Masking(redactor.mask, self._tell_masked, record.channels)
         self._record, self.ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
         self._detector, self._settings = detector, settings
@@ -99,6 +99,7 @@ class LiveCall:
                 on_hypothesis=self._partial,
                 on_end=self._end,
                 on_room=self._room.set,
+                on_compute=ledger.computed.add,
             )
             for channel in range(record.channels)
         ]

@@ -24,6 +24,7 @@ from twicetold.speech.transcript import Final, Segment, Word
 
 log = structlog.get_logger()
 
+REDACTION = "enrichment:redact"  # what it is called among engines that computed for a call
 LONGEST_HOLD_S = 10.0
 _MOST_REMEMBERED = 40  # utterances that are the context of the next
 _MOST_HELD = 64
@@ -116,11 +117,16 @@ class Redaction:
     does the work; ``flush`` tells what is still held when nothing more will come."""
 
     def __init__(
-        self, redactor: LiveRedactor, settle: Settle, before: Iterable[Final] = ()
+        self,
+        redactor: LiveRedactor,
+        settle: Settle,
+        before: Iterable[Final] = (),
+        on_compute: Callable[[str, float], None] = lambda label, seconds: None,
     ) -> None:
         """``settle`` stores a final with the words that it may have, and what a successor goes on
-        by where that is known; ``before``: finals of the worker before us, as context."""
-        self._redactor, self._settle = redactor, settle
+        by where that is known; ``before``: finals of the worker before us, as context;
+        ``on_compute`` is told how long deciding took."""
+        self._redactor, self._settle, self._on_compute = redactor, settle, on_compute
         # With all their words: it never leaves this machine's memory.
         self._said: deque[Segment] = deque(map(Segment.from_final, before), _MOST_REMEMBERED)
         self._numbers = itertools.count(1 + max((each.number for each in self._said), default=0))
@@ -211,6 +217,7 @@ class Redaction:
             self._said = deque(kept, _MOST_REMEMBERED)
             return
         decision = task.result()
+        self._on_compute(REDACTION, decision.compute_s)
         for held, choice in zip(about, decision.choices, strict=True):
             held.choice = choice
         self._known = _Known(decision.known, decision.known_all)

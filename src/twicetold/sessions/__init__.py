@@ -31,7 +31,8 @@ class Record:
     last sound that ``next_sample`` counts was taken, in Unix milliseconds (0: not known).
     ``redaction``: what the last words asked for, by which redaction goes on, in its own form; no
     word of an answer. ``gateway``: which one holds the lease; empty once it has left, and all it
-    took is counted.
+    took is counted. ``computed``: how long engines were at work for the finals so far, as the live
+    worker notes it.
     """
 
     key: CallKey
@@ -56,6 +57,7 @@ class Record:
     cuts: tuple[int, ...] = ()
     redaction: str = ""
     event: int = 0
+    computed: str = ""
     finals: tuple[Final, ...] = field(default=())
     recorded: bool = False
 
@@ -89,6 +91,7 @@ class Changes(TypedDict, total=False):
     cuts: tuple[int, ...]
     redaction: str
     event: int
+    computed: str
     recorded: bool
     lease_s: float  # the gateway's lease runs this long from now, by the store's clock; 0 ends it
     add_final: Final  # appended to finals

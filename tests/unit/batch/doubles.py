@@ -126,7 +126,7 @@ class Here:
         self.name, self._diarizer = diarizer.name, diarizer
         self.started = 0
 
-    def start(self, rate: int) -> HearingHere:
+    def start(self, rate: int, sure: bool) -> HearingHere:
         self.started += 1
         return HearingHere(self._diarizer.start(rate))
 

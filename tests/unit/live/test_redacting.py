@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +14,7 @@ from twicetold.enrich.redaction import Choice, Decision
 from twicetold.live import redacting
 from twicetold.live.endpointing import End
 from twicetold.live.redacting import Ended, Redaction, Withholding
+from twicetold.speech.computed import Computed
 from twicetold.speech.transcript import Final, Segment, Word
 
 pytestmark = pytest.mark.unit
@@ -66,7 +68,8 @@ class Told(Withholding):
         self.finals: list[tuple[int, int, str]] = []
         self.known: list[str | None] = []
         self.decide = decides  # type: ignore[method-assign]
-        self.redaction = Redaction(self, self._settle, before)
+        self.computed = Computed()
+        self.redaction = Redaction(self, self._settle, before, self.computed.add)
 
     async def _settle(self, ended: Ended, words: tuple[Word, ...], known: str | None) -> None:
         text = " ".join(word.text for word in words)
@@ -275,3 +278,17 @@ async def test_an_utterance_that_failed_goes_its_way():
         await told.redaction.put(failed)
         await until(told, 1)
     assert told.finals == [(0, 1, "")]
+
+
+async def test_each_time_that_an_utterance_is_decided_counts():
+    async def slow(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
+        return replace(await decide(said, held), compute_s=1.0 * len(held))
+
+    async with running(Told(decides=slow)) as told:
+        await told.redaction.put(ended(1, "call 5 5"))  # undecided: once more with the next
+        async with asyncio.timeout(5):
+            while told.computed.seconds != {"enrichment:redact": 1.0}:
+                await asyncio.sleep(0)
+        await told.redaction.put(ended(2, "that is all"))
+        await until(told, 2)
+    assert told.computed.seconds == {"enrichment:redact": 3.0}

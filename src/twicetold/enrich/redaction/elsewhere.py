@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -16,6 +16,7 @@ from twicetold.enrich.redaction.finders import finders_of, know_people
 from twicetold.enrich.redaction.following import Decision, Following
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.tagger.tagger import shipped
+from twicetold.enrich.timing import timed
 from twicetold.speech.transcript import Segment, Word
 
 log = structlog.get_logger()
@@ -164,7 +165,8 @@ def _begin(number: int, call: LiveWords, said: Sequence[Segment]) -> None:
 
 
 def _decide(number: int, said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
-    return _calls[number].decide(said, held)
+    decision, compute_s = timed(_calls[number].decide, said, held)
+    return replace(decision, compute_s=compute_s)
 
 
 def _mask(number: int, words: Sequence[Word], channel: int) -> tuple[Word, ...]:

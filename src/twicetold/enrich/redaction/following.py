@@ -37,12 +37,13 @@ class Decision:
     """``choices`` are of the utterances that were held. ``known`` is what the call has asked for
     by the end of those that are decided, ``known_all`` by the end of all, as `Context.to_text`:
     kinds, ages and common words, nothing of what was removed. What is numbered up to ``through``
-    need not come again."""
+    need not come again. ``compute_s``: what deciding took."""
 
     choices: tuple[Choice, ...]
     known: str
     known_all: str
     through: int = 0
+    compute_s: float = 0.0
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from twicetold.enrich.apart import Apart, Process
+from twicetold.enrich.apart import Apart, Died, Process
 from twicetold.speech.turns import Turn
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PIECE_S = 10.0  # of sound that is worth a message
-MOST_S = 60.0  # that may wait here while a message is on its way
+PIECE_S = 10.0  # of sound that make a message
+MOST_S = 30.0  # that may wait here while one is on its way
 _HANGS_AFTER_S = 120.0
 
 _numbers = itertools.count(1)  # of diarizations, whatever the process
@@ -35,9 +35,10 @@ class DiarizerElsewhere:
     apart: Apart
     within_s: float = _HANGS_AFTER_S
 
-    def start(self, rate: int) -> DiarizationElsewhere:
-        """Begins nothing there before there is sound for it."""
-        return DiarizationElsewhere(self, rate)
+    def start(self, rate: int, sure: bool = True) -> DiarizationElsewhere:
+        """Begins nothing there before there is sound for it: the first of it, where it is ``sure``
+        that voices are to be told apart; else a piece."""
+        return DiarizationElsewhere(self, rate, sure)
 
     async def prove(self) -> None:
         """Have it opened there. Raises what ``open`` raises, and EnrichmentFailed."""
@@ -45,11 +46,12 @@ class DiarizerElsewhere:
 
 
 class DiarizationElsewhere:
-    """One channel of one recording. At most ``MOST_S`` of its sound wait here, and as much is on
-    its way. ``accept`` may be called in a thread, while nobody calls another verb."""
+    """One channel of one recording. At most ``MOST_S`` of its sound wait here, and ``PIECE_S`` are
+    on their way. ``accept`` may be called in a thread, while nobody calls another verb."""
 
-    def __init__(self, diarizer: DiarizerElsewhere, rate: int) -> None:
+    def __init__(self, diarizer: DiarizerElsewhere, rate: int, sure: bool) -> None:
         self._diarizer, self._rate = diarizer, rate
+        self._enough_s = 0.0 if sure else PIECE_S  # to send something
         self._number = next(_numbers)
         self._process: Process | None = None
         self._sound = bytearray()
@@ -64,15 +66,17 @@ class DiarizationElsewhere:
     async def hand_on(self) -> None:
         """Send what was gathered once it is enough; returns when there is room for more. Raises
         what the diarizer raises, and Died."""
-        if self._sending is not None and (self._sending.done() or self._waiting_s >= MOST_S):
-            await self._sent()
-        if self._sending is None and self._waiting_s >= PIECE_S:
+        while self._sound and self._waiting_s >= self._enough_s:
+            if self._sending is not None:
+                if not self._sending.done() and self._waiting_s < MOST_S:
+                    return
+                await self._sent()
             self._send()
 
     async def finish(self) -> list[Turn]:
         """As of a Diarization, of all that was gathered. Raises as ``hand_on``."""
         await self._sent()
-        if self._process is None or self._sound:
+        while self._process is None or self._sound:
             self._send()
             await self._sent()
         assert self._process is not None
@@ -103,17 +107,26 @@ class DiarizationElsewhere:
             self._sending = None
 
     def _send(self) -> None:
-        pcm, speech = bytes(self._sound), self._speech.tobytes()
-        self._sound.clear()
+        size = int(PIECE_S * self._rate) * 2
+        self._enough_s = PIECE_S
+        pcm, speech = bytes(self._sound[:size]), self._speech.tobytes()
+        del self._sound[:size]
         del self._speech[:]
         self._sending = asyncio.create_task(self._over(pcm, speech))
 
     async def _over(self, pcm: bytes, speech: bytes) -> None:
-        made = self._diarizer
         if self._process is None:
-            self._process = made.apart.process()
-            await self._ask(self._process, _start, self._number, made.key, made.open, self._rate)
+            try:
+                await self._begin()
+            except Died:  # before or while it began, with nothing of ours
+                await self._begin()
+        assert self._process is not None
         await self._ask(self._process, _accept, self._number, pcm, speech)
+
+    async def _begin(self) -> None:
+        made = self._diarizer
+        self._process = made.apart.process()
+        await self._ask(self._process, _start, self._number, made.key, made.open, self._rate)
 
     async def _ask(self, process: Process, work: Callable[..., T], *arguments: object) -> T:
         return await process.ask(work, *arguments, within_s=self._diarizer.within_s)

@@ -31,7 +31,7 @@ from twicetold.speech.turns import Turn
 
 _RATES = (8_000, 16_000)
 _STRETCH_S = 600.0
-_BLOCK_S = 2.0  # of sound that features are taken from at once
+_BLOCK_S = 10.0  # of sound that features are taken from at once
 _SHORTEST = 10  # frames of a turn
 _QUIETEST = 15  # per cent of speech that say too little of a voice: breath, and ends of words
 
