@@ -2,10 +2,11 @@
 
 ``python -m benchmarks live_redaction``: calls made of the sample calls' utterances. First the CPU
 of one utterance behind calls of several lengths, read here; then calls at once through the live
-pass's own way, with the process in which it is computed: each of two speakers says an utterance,
-two and a half words a second, pauses for a second, and the other one answers; a partial comes
-four times a second. Counted is the time from an utterance's end to its final, of those that did
-not have to wait for the next one, from a partial to its masked text, and the process's CPU time.
+pass's own way, with the process in which it is computed, each with forty utterances behind it: one
+speaker says an utterance, two and a half words a second, pauses for a second, and the other one
+answers; a partial comes four times a second, or when the last one is there. Counted is the time
+from an utterance's end to its final, of those that did not have to wait for the next one, from a
+partial to its masked text, and the process's CPU time.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from twicetold.enrich.redaction.elsewhere import LiveElsewhere, LiveWords, Place
 from twicetold.enrich.redaction.tagger.tagger import shipped
 from twicetold.live.endpointing import End
 from twicetold.live.redacting import Ended, Redaction
-from twicetold.speech.transcript import Segment, Word
+from twicetold.speech.transcript import Final, Segment, Word
 
 _LENGTHS = (10, 40, 200, 600)  # utterances before
 _COUNTED = 40  # of them at each length
 _CALLS = (10, 50, 100, 200)
 _RUN_S = 30.0
 _WORDS_A_S, _PAUSE_S, _PARTIAL_S = 2.5, 1.0, 0.25
-_HELD_S = 1.5  # who waits so long waits for the next utterance
+_BEFORE = 40  # utterances that each call has behind it
+_HELD_S = 0.9  # who waits so long waits for the next utterance
 
 
 def run() -> dict[str, Any]:
@@ -66,7 +68,7 @@ async def at_once(segments: list[Segment], calls: int) -> dict[str, Any]:
     partials: list[float] = []
     try:
         made = [_Speaking(segments, number, places, finals, partials) for number in range(calls)]
-        await asyncio.gather(*(one.redactor.begin() for one in made))
+        await asyncio.gather(*(one.begin() for one in made))
         before_s = await apart.call("benchmark", time.process_time)
         async with asyncio.timeout(_RUN_S + 30):
             await asyncio.gather(*(one.run() for one in made))
@@ -95,17 +97,27 @@ class _Speaking:
     ) -> None:
         self._random = random.Random(number)
         start = self._random.randrange(len(segments))
-        self._said = [*segments[start:], *segments[:start]]
+        said = [*segments[start:], *segments[:start]]
+        self._before, self._said = said[:_BEFORE], said[_BEFORE:]
         self._finals, self._partials = finals, partials
         self.redactor = LiveElsewhere(LiveWords("en", Policy(), 2), places)
-        self._redaction = Redaction(self.redactor, self._settle)
+        said_before = [
+            Final(number, each.channel, number, each.start, each.end, each.text, each.words)
+            for number, each in enumerate(self._before, 1)
+        ]
+        self._redaction = Redaction(self.redactor, self._settle, said_before)
         self._loop = asyncio.get_running_loop()
+
+    async def begin(self) -> None:
+        await self.redactor.begin()
+        said = [replace(each, number=number) for number, each in enumerate(self._before, 1)]
+        await self.redactor.decide(said, ())
 
     async def run(self) -> None:
         redacting = asyncio.create_task(self._redaction.run())
         until = self._loop.time() + _RUN_S
         await asyncio.sleep(4 * self._random.random())
-        for number, segment in enumerate(self._said, 1):
+        for number, segment in enumerate(self._said, 1 + _BEFORE):
             if self._loop.time() > until:
                 break
             await self._speak(segment.channel, segment.words)
