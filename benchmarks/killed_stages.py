@@ -36,7 +36,7 @@ _SETTINGS = {
     "rules": "default",
     "lead_rubric": "default",
 }
-_PATIENCE_S = 150.0
+_PATIENCE_S = 300.0
 _LOOK_S = 0.1
 
 
