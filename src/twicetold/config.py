@@ -65,8 +65,8 @@ _TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the dat
 # What AWS's own figures come to; see docs/how-to/usage-and-cost.md.
 _AWS_PRICES = "parakeet=0.00011/audio_min, whisper=0.006/audio_min"
 _PRICES = _about(
-    "What engines cost: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price per audio_min or "
-    "compute_s; unset: nothing.",
+    "What engines cost, and enrichment: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price "
+    "per audio_min or compute_s; unset: nothing.",
     shape="prices such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s",
 )
 _MODELS_DIR = _about("Where models lie; unset: twicetold/models in the user's cache directory.")
@@ -151,7 +151,7 @@ class Settings:
     channel_roles: str | None = field(
         default=None,
         metadata=_about(
-            "Who speaks on each channel; unset: who greets first is the agent.",
+            "Who speaks on each channel; unset: the agent is who greets like one, or speaks first.",
             r"[a-z_]+(\s*,\s*[a-z_]+)*",
             "roles such as agent,customer",
         ),
@@ -162,6 +162,14 @@ class Settings:
             "Personal data that is removed from words and sound; unset: none.",
             r"\s*[a-z][a-z0-9_]*(\s*,\s*[a-z][a-z0-9_]*)*\s*",
             "all, or kinds such as phone, card_number",
+        ),
+    )
+    redact_with: str | None = field(
+        default=None,
+        metadata=_about(
+            "What finds personal data besides our own rules and tagger; unset: nothing.",
+            r"\s*(presidio|(spacy|gliner):[^\s,]+)(\s*,\s*(presidio|(spacy|gliner):[^\s,]+))*\s*",
+            "presidio, and a model for names: spacy:NAME or gliner:NAME",
         ),
     )
     redact_style: str = field(
@@ -263,6 +271,12 @@ class Settings:
     )
     batch_hosts: int = field(
         default=0, metadata=_range("Processes for the batch engine; 0: one a core.", 0, 256)
+    )
+    batch_niceness: int = field(
+        default=19,
+        metadata=_range(
+            "How far recordings give way to live calls, and to all else that wants a core.", 0, 19
+        ),
     )
     min_silence_ms: int = field(
         default=500, metadata=_range("Silence that ends an utterance.", 100, 5000)

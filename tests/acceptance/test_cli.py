@@ -38,7 +38,8 @@ COMMAND = [sys.executable, "-m", "twicetold"]
 def environ() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TWICETOLD_")}
     engines = {"TWICETOLD_LIVE_ENGINE": "counter", "TWICETOLD_BATCH_ENGINE": "counter"}
-    return kept | engines | {"COLUMNS": "160"}
+    # Other tests keep the cores busy.
+    return kept | engines | {"TWICETOLD_BATCH_NICENESS": "0", "COLUMNS": "160"}
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def here(environ: dict[str, str], *arguments: str, code: int = 0) -> Any:
 
 async def canonical_of(url: str, call_id: str) -> dict[str, Any]:
     """The call once its canonical transcript stands and the draft is compared with it."""
-    async with asyncio.timeout(30), ApiClient(url) as api:
+    async with asyncio.timeout(50), ApiClient(url) as api:
         async for event in api.events(call_id):
             assert event.get("status") != "failed"
         for _ in range(50):  # the comparison follows the transcript by a moment

@@ -28,7 +28,7 @@ NO_SHADOW = (404, "transcript_not_found")
 def environ() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TWICETOLD_")}
     few = {"TWICETOLD_LIVE_HOSTS": "1", "TWICETOLD_BATCH_HOSTS": "1"}
-    return {**kept, **few, "COLUMNS": "160"}
+    return {**kept, **few, "TWICETOLD_BATCH_NICENESS": "0", "COLUMNS": "160"}
 
 
 def client_of(url: str, key: str) -> httpx.AsyncClient:
@@ -42,7 +42,7 @@ async def refusal(api: httpx.AsyncClient, path: str) -> tuple[int, str]:
 
 async def shadow_of(api: httpx.AsyncClient, mode: str = "batch") -> dict[str, Any]:
     """The call's shadow, once it is there."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             answer = await api.get(f"/v1/calls/{CALL}/shadow", params={"mode": mode})
             if answer.status_code == 200:

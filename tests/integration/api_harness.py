@@ -78,7 +78,7 @@ async def running_api(
         stack.push_async_callback(outbox.aclose)
         decoder = PyAvDecoder()
         stack.push_async_callback(decoder.aclose)
-        used = replace(Settings(data_dir=directory), **settings)
+        used = replace(Settings(data_dir=directory, batch_niceness=0), **settings)
         platform = Platform(
             settings=used,
             enrichment=enrichment_by(used, known),

@@ -65,6 +65,7 @@ def serving(data_dir: Path, **settings: Any) -> Iterator[Served]:
         "live_engine": "counter",
         "batch_engine": "counter",
         "settle_s": 0.2,
+        "batch_niceness": 0,  # other tests keep the cores busy
     }
     server = _Thread(Settings(**(chosen | settings)))
     server.start()

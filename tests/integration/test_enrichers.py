@@ -14,7 +14,7 @@ from tests.servers.speaking import KEY
 
 from twicetold.config import Settings
 from twicetold.enrich.steps import Facts, Known, Packed
-from twicetold.errors import SettingError
+from twicetold.errors import MissingExtra, RedactionUnavailable, SettingError
 from twicetold.speech.transcript import Segment, Word
 from twicetold.tenants import Tenants
 from twicetold.wiring.enriching import Enrichers, enrichers
@@ -49,7 +49,7 @@ async def made(folder: Path, told: dict[str, str], **settings: object) -> AsyncI
     tenants = Tenants(folder / "tenants.toml")
     tenants.add("acme")
     tenants.wish("acme", dict(told))
-    used = replace(Settings(data_dir=folder), **settings)  # type: ignore[arg-type]
+    used = replace(Settings(data_dir=folder, batch_niceness=0), **settings)  # type: ignore[arg-type]
     async with enrichers(used, tenants) as found:
         yield found
 
@@ -204,3 +204,38 @@ async def test_a_model_that_answers_prose_leaves_the_lead_score_without_its_answ
             known = await enriched(found)
     lead = known.insights["lead"]
     assert (lead["score"], lead["unanswered"]) == (25, "llm_failed")
+
+
+@pytest.mark.timeout(180)  # spaCy takes its time to be imported
+async def test_names_go_where_a_model_finds_them(tmp_path):
+    import spacy
+
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "calling how"}])
+    pipeline.to_disk(tmp_path / "names")
+    told = {"redact": "all", "redact_with": f"presidio, spacy:{tmp_path / 'names'}"}
+    async with made(tmp_path, told) as found:
+        known = await enriched(found)
+        live = found.live("acme", "en")
+        assert live is not None
+        [decided] = await live.decide([], [CALL.segments[0]])
+        assert live.mask(CALL.segments[0].words, 0) == ()
+    assert 0.0 < decided.compute_s < 60.0
+    for segment in (known.segments[0], decided.shown):
+        assert segment.text == "thank you for [NAME] can i help you"
+    assert known.insights["removed_counts"] == {"name": 1, "phone": 1}
+
+
+async def test_a_model_for_names_that_is_missing(tmp_path):
+    """The server's is told to who starts it; a tenant's redaction is not whole, so nothing of its
+    calls is kept."""
+    missing = {"redact": "all", "redact_with": "gliner:nowhere"}
+    with pytest.raises(MissingExtra, match="GLiNER is not installed"):
+        async with made(tmp_path, {}, **missing):
+            pass
+    with capture_logs() as logs:
+        async with made(tmp_path / "other", missing) as found:
+            with pytest.raises(RedactionUnavailable, match="GLiNER is not installed"):
+                await enriched(found)
+            assert (await enriched(found, "globex")).segments[0].text == CALL.segments[0].text
+    assert "GLiNER is not installed." in {line.get("reason") for line in logs}

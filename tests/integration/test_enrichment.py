@@ -323,12 +323,27 @@ async def found_of(world: World, job: Job) -> tuple[object, ...]:
     return segments, await world.transcripts.insights(job.key), covered, audio
 
 
+async def computed_by_stage(world: World, key: CallKey) -> dict[str, float]:
+    """Of the stages that computed for a call. They are no passes, and no attempts."""
+    by = [UsageGroup.CALL, UsageGroup.PASS, UsageGroup.ENGINE, UsageGroup.MODEL]
+    found = {}
+    for line in (await world.transcripts.usage(UsageFilter(key.tenant), by)).lines:
+        call, pass_, engine, model = line.group.values()
+        if (call, engine) == (key.call_id, "enrichment"):
+            assert (pass_, line.passes, line.attempts, line.audio_s) == ("batch", 0, 0, 0.0)
+            found[model] = line.compute_s
+    assert set(found) == set(STAGES)
+    return found
+
+
 @pytest.mark.parametrize("stage", STAGES)
 async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     world, apart, tmp_path, stage
 ):
     tenants = Tenants(tmp_path / "tenants.toml")
-    settings = Settings(data_dir=tmp_path, redact="all", rules="default", lead_rubric="default")
+    settings = Settings(
+        data_dir=tmp_path, batch_niceness=0, redact="all", rules="default", lead_rubric="default"
+    )
     sound = wav(render(0, 30, RATE))
     async with enrichers(settings, tenants) as found:
         enriching = found.batch(KEY.tenant, "en")
@@ -343,7 +358,7 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
                 reached.set()
                 await asyncio.Event().wait()
             assert enriching.apply is not None
-            return await enriching.apply(step, packed, facts)
+            return replace(await enriching.apply(step, packed, facts), compute_s=1.0)
 
         job = world.record(sound, CallKey("acme", "call-2"))
         await world.begin(job.key)
@@ -356,6 +371,9 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     assert names == [*STAGES[: STAGES.index(stage) + 1], *STAGES[STAGES.index(stage) :]]
     assert await found_of(world, job) == undisturbed
     assert undisturbed[3] == [(1, round(len(render(0, 30, RATE)) / 2 / RATE, 3))]
+    assert all(0.0 < seconds < 60.0 for seconds in (await computed_by_stage(world, KEY)).values())
+    # By both attempts together, each stage as often as it came to something.
+    assert await computed_by_stage(world, job.key) == dict.fromkeys(STAGES, 1.0)
 
 
 # --- who speaks -----------------------------------------------------------------------------

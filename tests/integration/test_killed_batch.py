@@ -59,7 +59,9 @@ async def test_after_two_kills_a_recording_has_the_words_it_would_have_had(tmp_p
 
 
 async def _undisturbed(directory: Path, engine: str, recording: Path) -> FileTranscript:
-    settings = Settings(data_dir=directory, batch_engine=engine, batch_chunk_s=CHUNK_S)
+    settings = Settings(
+        data_dir=directory, batch_engine=engine, batch_chunk_s=CHUNK_S, batch_niceness=0
+    )
     async with batch_tools(settings) as tools:
         chunking = batch_settings(settings).chunking
         return await transcribe_file(recording, tools, language="en", settings=chunking)

@@ -128,7 +128,7 @@ async def test_what_the_guards_did_in_hosts_is_in_the_metrics(tmp_path: Path) ->
     """Of the batch pass as the product opens it; no text is among the figures."""
     model = make_model(tmp_path / "reader.en", Shape(seed=1))
     name = f"whisper:{model}?compute=float32&threads=1&tick_s=1"
-    settings = Settings(data_dir=tmp_path, batch_engine=name, batch_hosts=2)
+    settings = Settings(data_dir=tmp_path, batch_engine=name, batch_hosts=2, batch_niceness=0)
     tenants, metrics = Tenants.load(None), Metrics()
     opening = batch_engines(settings, tenants, policy_of(settings, tenants), FakeDecoder(b"", RATE))
     async with opening as engines:

@@ -94,7 +94,7 @@ async function moments(page: Page, server: Server): Promise<string[]> {
   await page.getByLabel("Recording to play").setInputFiles(sampleWav("hello"));
   await expect(page.locator(".line").first()).toBeVisible({ timeout: 20_000 });
   await look("a running call");
-  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 120_000 });
   await look("a call told twice");
   await server.addTenant("acme");
   await page.reload();

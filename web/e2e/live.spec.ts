@@ -49,7 +49,7 @@ test("a call with two broken connections is told twice, word for word", async ({
   await expect(page.getByText("Transcribing again…")).toBeVisible({ timeout: 20_000 });
   const draftOnScreen = await written(page, "draft");
 
-  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 120_000 });
   const [call] = (await server.get<{ calls: Call[] }>("calls")).calls;
   if (!call) throw new Error("there is no call");
   const path = `calls/${call.call_id}/transcript`;

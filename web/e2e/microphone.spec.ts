@@ -74,7 +74,7 @@ test("a call that is ended while the server is away is sent whole when it is bac
   await page.getByRole("button", { name: "Save the sound that was not sent" }).click();
   expect((await saving).suggestedFilename()).toMatch(/-rest\.wav$/);
   server = await Server.start({ port, folder: server.folder, settings: COUNTING });
-  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 120_000 });
   const heard = await numbers(page);
   expect(heard).toEqual(upTo(heard.length));
   expect(heard.length).toBeGreaterThan(8);

@@ -22,7 +22,7 @@ test("a recording that is dropped is transcribed, heard, read, searched and dele
   await page.dispatchEvent(".target", "drop", { dataTransfer: dropped });
   await expect(page.getByText("not sound in any format")).toBeVisible();
   const row = page.locator(".call-line", { hasText: "Gesprach-No-1" });
-  await expect(row.locator(".badge", { hasText: "transcribed" })).toBeVisible({ timeout: 90_000 });
+  await expect(row.locator(".badge", { hasText: "transcribed" })).toBeVisible({ timeout: 120_000 });
 
   const busy = { code: "unavailable", message: "Busy.", hint: "", retryable: true };
   const refusal = { status: 503, json: { error: busy } };

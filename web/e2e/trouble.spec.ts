@@ -44,5 +44,5 @@ test("refuses to play what is no sound, and plays what is", async ({ page, serve
   await expect(page.getByRole("alert")).toContainText("cannot play this file");
   await picker.setInputFiles(sampleWav("hello"));
   await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
-  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 120_000 });
 });

@@ -91,6 +91,7 @@ class Enrich:
             log.warning("stage_left_out", stage=step.name, code=code, error=type(error).__name__)
             failed = [*known.insights.get(FAILED, ()), {"stage": step.name, "code": code}]
             return await asyncio.to_thread(known.with_insight, FAILED, failed)
+        transcript.enriched.add(step.name, made.compute_s)
         await transcript.checkpoints.save_stage(step.name, trail, made)
         return made
 

@@ -39,15 +39,25 @@ def redact(
         str, typer.Option(metavar="STYLE", help="label, mask or pseudonym.")
     ] = "label",
     language: Annotated[str, typer.Option(metavar="CODE", help="Language of the text.")] = "en",
+    finders: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="FINDERS",
+            help="What finds more: presidio, and a model for names, spacy:NAME or gliner:NAME.",
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Also what was removed: kind, line, words; no values.")
     ] = False,
 ) -> None:
     """Show a text without its personal data: what redaction would make of it, on this machine."""
     from twicetold.enrich.redaction import Redactor, checked_policy
+    from twicetold.enrich.redaction.finders import finders_of
 
     wanted = [name.strip() for name in kinds.split(",") if name.strip()]
-    redactor = Redactor(language, checked_policy(wanted, style, _KEY))
+    more = finders_of(_finders(finders))
+    redactor = Redactor(language, checked_policy(wanted, style, _KEY), more)
     text = file.read_text(encoding="utf-8") if file is not None else sys.stdin.read()
     segments, names = _segments(text)
     found = redactor.redact(segments)
@@ -57,6 +67,15 @@ def redact(
     for name, segment in zip(names, found.segments, strict=True):
         say(f"{name}{segment.text}")
     note(_summary(found))
+
+
+def _finders(text: str) -> tuple[str, ...]:
+    from twicetold.enrich.redaction.finders import SHAPE, parse_finders
+
+    try:
+        return parse_finders(text)
+    except ValueError as error:
+        raise BadParameter(f"--with got {str(error)!r}; it takes {SHAPE}.") from error
 
 
 def _segments(text: str) -> tuple[list[Segment], list[str]]:

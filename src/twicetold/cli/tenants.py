@@ -94,9 +94,9 @@ def set_(
             "allow_remote: the remote ones its sound may go to; languages: those that its calls "
             "may be in, such as de|en; shadow_engine, shadow_live_engine: those whose text is only "
             "compared, shadow_share: for which share of the calls, 0 to 1; speakers, "
-            "channel_roles, redact, redact_style, redact_sound, keep_original_h, sentiment, "
-            "lead_rubric, rules: what is made of its calls, as the settings of these names. "
-            "Without a value: as the server.",
+            "channel_roles, redact, redact_with, redact_style, redact_sound, keep_original_h, "
+            "sentiment, lead_rubric, rules: what is made of its calls, as the settings of these "
+            "names. Without a value: as the server.",
         ),
     ] = None,
     vocabulary: Annotated[

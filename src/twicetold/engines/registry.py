@@ -39,7 +39,6 @@ if TYPE_CHECKING:  # brings a WebSocket client along
 _EXAMPLES = {"openai": "gpt-4o-transcribe", "realtime": "gpt-4o-transcribe"}
 # Numbers beyond these would take the machine's memory, or make no start at all.
 _COUNTS = {"threads": up_to(1024), "together": up_to(256)}
-BATCH_NICENESS = 19  # on a machine that does both passes, live goes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +219,11 @@ async def open_batch(
     *,
     hosts: int,
     timeout_s: float,
-    niceness: int = BATCH_NICENESS,
+    niceness: int = 0,
     models_dir: Path | None = None,
     remotes: Remotes | None = None,
 ) -> Transcriber:
-    """The engine for recordings, giving way to live work.
+    """The engine for recordings, giving way to live work by ``niceness``.
 
     ``hosts``, ``models_dir``, ``remotes`` and what is raised: as with ``open_live``.
     """

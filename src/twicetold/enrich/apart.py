@@ -26,7 +26,6 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _TRIES = 2  # of a step whose process dies under it
-_NICENESS = 5  # live calls come first
 _STARTS_WITHIN_S = 60.0
 
 
@@ -38,12 +37,13 @@ class Process:
     """One process, begun with the first work for it; it does one thing after the other, in the
     order in which it is asked.
 
-    It ends with us, however we end: a process that waits for work from nobody would stay.
+    It ends with us, however we end: a process that waits for work from nobody would stay. It gives
+    way to live calls by ``niceness``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = 5) -> None:
         self._context = _Remembering()
-        self._pool = ProcessPoolExecutor(1, self._context, _prepare)
+        self._pool = ProcessPoolExecutor(1, self._context, _prepare, (niceness,))
         self._asked: dict[Future[Any], None] = {}  # what has no answer yet, in order
         self._lock = threading.Lock()  # on it, and on:
         self._answered = 0.0  # when the last answer came, or the first of these was asked
@@ -119,13 +119,14 @@ class Apart:
     """A process that is made when it is first needed, and made again where it has died; what
     several calls want of it is done one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = 5) -> None:
+        self._niceness = niceness
         self._process: Process | None = None
 
     def process(self) -> Process:
         """The one that runs, or another; it begins with what it is asked for."""
         if self._process is None or self._process.ended:
-            self._process = Process()
+            self._process = Process(self._niceness)
         return self._process
 
     async def apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
@@ -172,11 +173,11 @@ def _tell(loop: asyncio.AbstractEventLoop, answered: asyncio.Event) -> None:
         loop.call_soon_threadsafe(answered.set)
 
 
-def _prepare() -> None:
+def _prepare(niceness: int) -> None:
     """In the new process: Ctrl-C is for those who made it, and it does not outlive them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
+        os.nice(niceness)
     # Before numpy comes: on matrices as small as these, more threads than one take longer.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     threading.Thread(target=_end_with_parent, daemon=True).start()

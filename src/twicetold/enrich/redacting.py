@@ -16,8 +16,10 @@ from twicetold.enrich.redaction import (
     mask_partial,
     undecided_from,
 )
+from twicetold.enrich.redaction.finders import finders_of, know_people
+from twicetold.enrich.redaction.tagger.tagger import shipped
 from twicetold.enrich.steps import Facts, Known
-from twicetold.errors import RedactionUnavailable
+from twicetold.errors import MissingExtra, ModelMissing, RedactionUnavailable
 from twicetold.speech.transcript import Segment, Word, text_of
 
 WITHHELD = Word(0.0, 0.0, "[WITHHELD]", redacted="withheld")
@@ -33,7 +35,14 @@ def knows(language: str) -> bool:
 @lru_cache(maxsize=16)
 def _redactor(language: str, policy: Policy) -> Redactor:
     """One for all calls of a tenant."""
-    return Redactor(language, policy)
+    return Redactor(language, policy, finders_of(policy.finders))
+
+
+def load(policies: Sequence[Policy]) -> None:
+    """What they need, before the first call does. Raises MissingExtra, ModelMissing."""
+    shipped()
+    for policy in policies:
+        finders_of(policy.finders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +56,22 @@ class Redact:
     @property
     def settings(self) -> str:
         secret = hashlib.sha256(self.policy.key).hexdigest()[:16]
-        return f"{VERSION} {sorted(self.policy.kinds)} {self.policy.style} {secret}"
+        finders = "".join(f" {name}" for name in self.policy.finders)
+        return f"{VERSION} {sorted(self.policy.kinds)} {self.policy.style} {secret}{finders}"
 
     def apply(self, known: Known, facts: Facts) -> Known:
-        """Raises RedactionUnavailable for a language that it does not know."""
+        """Raises RedactionUnavailable for a language that it does not know, and where a finder is
+        missing."""
         if known.segments and not knows(facts.language):
             spoken = {"mul": "several languages", "auto": "a language that nobody found out"}
             told = spoken.get(facts.language, f"language {facts.language}")
             raise RedactionUnavailable(f"The call is in {told}; redaction knows {_known()}.")
         language = facts.language if knows(facts.language) else "en"  # of silence
-        redacted = _redactor(language, self.policy).redact(known.segments)
+        try:
+            redactor = _redactor(language, self.policy)
+        except (MissingExtra, ModelMissing) as error:
+            raise RedactionUnavailable(f"Redaction is not whole: {error.message}") from error
+        redacted = redactor.redact(known.segments)
         removed = [
             {
                 "kind": each.kind,
@@ -114,10 +129,13 @@ def choose(
 
 
 def mask(
-    language: str, words: Sequence[Word], context: Context, channel: int = 0
+    language: str, policy: Policy, words: Sequence[Word], context: Context, channel: int = 0
 ) -> tuple[Word, ...]:
-    """Words that may still change, as they may be shown."""
-    return mask_partial(words, context, channel) if knows(language) else ()
+    """Words that may still change, as they may be shown. Any of them may be a name, and a model
+    for names is too slow for text that changes several times a second: where there is one, none."""
+    if not knows(language) or know_people(policy.finders):
+        return ()
+    return mask_partial(words, context, channel)
 
 
 def withheld(segment: Segment) -> Choice:

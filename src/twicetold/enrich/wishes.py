@@ -29,6 +29,12 @@ def parse_kinds(text: str) -> frozenset[str]:
     return names
 
 
+def _finders(text: str) -> tuple[str, ...]:
+    from twicetold.enrich.redaction.finders import parse_finders  # as above
+
+    return parse_finders(text)
+
+
 def parse_roles(text: str) -> tuple[str, ...]:
     """Who speaks on which channel, the first one first: ``agent,customer``. Raises ValueError."""
     roles = tuple(role.strip() for role in text.split(",") if role.strip())
@@ -76,6 +82,7 @@ class Enrichment:
     speakers: str | None = None
     channel_roles: str | None = None
     redact: str | None = None
+    redact_with: str | None = None
     redact_style: str | None = None
     redact_sound: str | None = None
     keep_original_h: str | None = None
@@ -99,6 +106,11 @@ class Enrichment:
     @property
     def redacts(self) -> bool:
         return bool(self.kinds)
+
+    @property
+    def finders(self) -> tuple[str, ...]:
+        """Of personal data, besides our own."""
+        return _finders(self.redact_with or "")
 
     @property
     def style(self) -> str:
@@ -149,6 +161,10 @@ _SHAPES: Mapping[str, tuple[Callable[[str], object], str]] = {
     "redact": (
         parse_kinds,
         "kinds of personal data, such as: all, or phone, card_number; or none",
+    ),
+    "redact_with": (
+        _finders,
+        "presidio, and a model for names: spacy:NAME or gliner:NAME",
     ),
     "redact_style": (_one_of(*STYLES), ", ".join(STYLES)),
     "redact_sound": (_one_of(*SOUNDS), " or ".join(SOUNDS)),

@@ -26,11 +26,12 @@ from twicetold.enrich.judging import (
     rules_of,
 )
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
-from twicetold.enrich.redacting import Choice, Redact, choose, mask, withheld
+from twicetold.enrich.redacting import Choice, Redact, choose, load, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
 from twicetold.enrich.redaction.tagger.tagger import shipped
 from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.steps import Facts, Known, Packed, Step
+from twicetold.enrich.timing import timed
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 
 LLM = "llm"
 
+_MOST_NICENESS = 5  # every job passes through this one process
 _SECRET = "pseudonym.key"
 _DECIDED_WITHIN_S = 8.0  # what is held back is told within ten
 _NO_MODEL = "sentiment got llm, but llm_url and llm_model say of none."
@@ -127,10 +129,11 @@ class Enrichers:
         async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
             nonlocal known
             found: list[Choice]
+            compute_s = 0.0
             try:
                 async with asyncio.timeout(_DECIDED_WITHIN_S):
-                    found, known = await self.apart.call(
-                        "redact", choose, language, policy, before, held
+                    (found, known), compute_s = await self.apart.call(
+                        "redact", timed, choose, language, policy, before, held
                     )
             except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
                 if isinstance(error, TimeoutError):
@@ -139,11 +142,12 @@ class Enrichers:
                 told = {"error": type(error).__name__, "tenant": tenant}
                 log.error("utterances_withheld", **told)  # noqa: TRY400
                 found = [withheld(each) for each in held]
-            return [Decided(each.shown, each.masked, each.undecided) for each in found]
+            each_s = compute_s / max(1, len(found))
+            return [Decided(each.shown, each.masked, each.undecided, each_s) for each in found]
 
         def masked(words: Sequence[Word], channel: int) -> tuple[Word, ...]:
             try:
-                return mask(language, words, known, channel)
+                return mask(language, policy, words, known, channel)
             except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
                 told = {"error": type(error).__name__, "tenant": tenant}
                 log.error("partial_withheld", **told)  # noqa: TRY400
@@ -151,20 +155,26 @@ class Enrichers:
 
         return LiveRedactor(decide, masked)
 
-    def warm(self) -> asyncio.Task[object] | None:
-        """Make the process that redacts, where anybody wants it, so that no call waits for it."""
-        if not any(self.by(tenant).redacts for tenant in (DEFAULT_TENANT, *self.tenants())):
-            return None
-        return asyncio.create_task(self._warm())
+    async def load(self, tenant: str) -> None:
+        """What the tenant's redaction needs, in the process that redacts, so that no call waits for
+        it. Raises MissingExtra, ModelMissing, SettingError."""
+        if self.by(tenant).redacts:
+            await self.apart.call("redact", load, [self.policy(tenant)])
 
     async def prove(self, tenant: str) -> None:
         """Raises SettingError, or what else is wrong with the model that tells a tenant's voices
         apart."""
         await self.voices.prove(self.by(tenant).speakers or AUTO)
 
-    async def _warm(self) -> object:
-        await asyncio.to_thread(shipped)  # here for partials, there for all else
-        return await self.apart.call("redact", choose, "en", Policy(), (), ())
+    async def warm(self) -> None:
+        """What ``load`` does, for all tenants; what is of no use is told in the log."""
+        if any(self.by(tenant).redacts for tenant in (DEFAULT_TENANT, *self.tenants())):
+            await asyncio.to_thread(shipped)  # here for partials, there for all else
+        for tenant in (DEFAULT_TENANT, *self.tenants()):
+            try:
+                await self.load(tenant)
+            except TwicetoldError as error:
+                _refused(tenant, error)
 
     async def redacted(
         self, tenant: str, language: str, segments: Sequence[Segment]
@@ -193,7 +203,11 @@ class Enrichers:
         """Raises SettingError for a kind that there is not."""
         wanted = self.by(tenant)
         key = hmac.digest(self.secret, f"pseudonyms of {tenant}".encode(), hashlib.sha256)
-        return checked_policy(wanted.kinds, wanted.style, key)
+        return checked_policy(wanted.kinds, wanted.style, key, wanted.finders)
+
+
+def _refused(tenant: str, error: TwicetoldError) -> None:
+    log.warning("enrichment_of_tenant_refused", tenant=tenant, reason=error.message)
 
 
 def _rules(wanted: Enrichment) -> list[Step]:
@@ -246,18 +260,18 @@ async def _check_all(made: Enrichers, live: bool) -> None:
         except TwicetoldError as error:
             if name == DEFAULT_TENANT:
                 raise
-            log.warning("enrichment_of_tenant_refused", tenant=name, reason=error.message)
+            _refused(name, error)
 
 
 @asynccontextmanager
 async def enrichers(
     settings: Settings, tenants: Tenants, *, live: bool = False
 ) -> AsyncIterator[Enrichers]:
-    """What enriches calls, ready. ``live``: while they are spoken, when nobody tells voices apart.
-    Raises SettingError for settings of the server's that are of no use; a tenant's are told in the
-    log and cost nobody else anything."""
+    """What enriches calls, ready. ``live``: while they are spoken, when words wait for it, and
+    nobody tells voices apart. Raises SettingError, MissingExtra or ModelMissing for settings of the
+    server's that are of no use; a tenant's are told in the log and cost nobody else anything."""
     secret = await asyncio.to_thread(ticket_secret, settings.data_dir / _SECRET)
-    apart = Apart()
+    apart = Apart(0 if live else min(settings.batch_niceness, _MOST_NICENESS))
     by = enrichment_by(settings, tenants)
     wishes, llm = wishes_of(settings), _llm(settings)
     made = Enrichers(
@@ -269,17 +283,20 @@ async def enrichers(
         Voices(),
         llm,
     )
-    warming: asyncio.Task[object] | None = None
+    warming: asyncio.Task[None] | None = None
     try:
         await _check_all(made, live)
-        warming = made.warm()
+        if by(DEFAULT_TENANT).finders:  # what takes a moment, and may be missing
+            await made.load(DEFAULT_TENANT)
+        warming = asyncio.create_task(made.warm())
         yield made
     finally:
-        apart.close()
+        if warming is not None:
+            warming.cancel()
+        apart.close()  # which ends what it waits for
+        if warming is not None:
+            await asyncio.gather(warming, return_exceptions=True)
         made.voices.close()
         if llm is not None:
             await llm.client.aclose()
             await llm.refusing.aclose()
-        if warming is not None:
-            warming.cancel()
-            await asyncio.gather(warming, return_exceptions=True)

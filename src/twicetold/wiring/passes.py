@@ -79,6 +79,7 @@ async def tools_with(settings: Settings, decoder: Decoder) -> AsyncIterator[Tool
         name,
         hosts=settings.batch_hosts,
         timeout_s=timeout_s,
+        niceness=settings.batch_niceness,
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )
@@ -99,6 +100,7 @@ async def batch_engines(
         open_batch,
         hosts=settings.batch_hosts,
         timeout_s=timeout_s,
+        niceness=settings.batch_niceness,
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )

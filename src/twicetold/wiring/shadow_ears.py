@@ -15,7 +15,7 @@ from twicetold.choice.chain import Chain
 from twicetold.choice.wishes import Use
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo, Expected, StreamingTranscriber
-from twicetold.engines.registry import BATCH_NICENESS, open_activity, open_batch, open_live
+from twicetold.engines.registry import open_activity, open_batch, open_live
 from twicetold.live.detection import Detector
 from twicetold.live.endpointing import EndpointSettings
 from twicetold.live.engines import Engines
@@ -45,6 +45,7 @@ async def _open_batch(
         name,
         hosts=1,
         timeout_s=settings.engine_timeout_s + 10 * settings.batch_chunk_s,
+        niceness=settings.batch_niceness,
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )
@@ -60,7 +61,7 @@ async def _open_live(
         name,
         hosts=1,
         timeout_s=settings.engine_timeout_s,
-        niceness=BATCH_NICENESS,
+        niceness=settings.batch_niceness,
         models_dir=settings.models_path,
         remotes=remotes_of(settings),
     )

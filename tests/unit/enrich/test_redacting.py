@@ -101,10 +101,18 @@ def test_what_is_no_number_is_shown_at_once():
 def test_partials_show_no_digit_and_none_in_another_language():
     words = said("it is four one five", 2).words
     _, context = choose("en", Policy(), [], [ASKED])
-    shown = mask("en", words, context, 1)
+    shown = mask("en", Policy(), words, context, 1)
     assert [word.text for word in shown][:2] == ["it", "is"]
     assert not {"four", "one", "five"} & {word.text for word in shown}
-    assert mask("de", words, context, 1) == ()
+    assert mask("de", Policy(), words, context, 1) == ()
+
+
+def test_where_names_are_found_nothing_unsettled_is_shown():
+    policy = Policy(finders=("spacy:names",))
+    assert (
+        mask("en", policy, said("it is robert", 2).words, choose("en", Policy(), [], [ASKED])[1], 1)
+        == ()
+    )
 
 
 def test_in_another_language_nothing_is_shown():

@@ -19,11 +19,13 @@ _TAG_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``kinds`` go; ``style`` says what for. ``key`` is the tenant's, for pseudonyms."""
+    """``kinds`` go; ``style`` says what for. ``key`` is the tenant's, for pseudonyms. ``finders``
+    are those that others made (`finders.finders_of`)."""
 
     kinds: frozenset[str] = frozenset(name for name, kind in KINDS.items() if kind.default)
     style: str = "label"
     key: bytes = b""
+    finders: tuple[str, ...] = ()
 
     def stand_in(self, kind: str, value: str) -> str:
         """``[PHONE]``, ``****`` or ``[PHONE-3f9a2c]``: the first 24 bits of HMAC-SHA-256 over kind
@@ -46,7 +48,10 @@ def normal(value: str) -> str:
 
 
 def checked_policy(
-    kinds: Iterable[str] = (_ALL,), style: str = "label", key: bytes = b""
+    kinds: Iterable[str] = (_ALL,),
+    style: str = "label",
+    key: bytes = b"",
+    finders: tuple[str, ...] = (),
 ) -> Policy:
     """A policy from settings; ``all`` stands for every kind.
 
@@ -62,4 +67,4 @@ def checked_policy(
         raise SettingError(f"redact_style got {style!r}; it takes {', '.join(STYLES)}.")
     if style == "pseudonym" and not key:
         raise SettingError("redact_style pseudonym needs a key, and there is none.")
-    return Policy(frozenset(KINDS) if _ALL in names else names, style, key)
+    return Policy(frozenset(KINDS) if _ALL in names else names, style, key, finders)

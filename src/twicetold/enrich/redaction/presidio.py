@@ -33,6 +33,12 @@ _LEAST_SCORE = 0.5
 _WRITTEN = re.compile(r"@|\d{3}|[A-Z]{2}\d")  # without any of these there is nothing to find
 
 
+def load() -> None:
+    """What takes a moment. Raises MissingExtra."""
+    _recognizers()
+    _pipeline()
+
+
 def written_in(turn: Turn, words: Sequence[str]) -> list[Mark]:
     """What Presidio finds in a turn's words. Raises MissingExtra."""
     text = " ".join(words)
