@@ -14,7 +14,7 @@ from twicetold.errors import EnrichmentFailed, SettingError, TwicetoldError
 
 AUTO, EMBEDDED = "auto", "gmm"
 # Ten minutes of sound take it 3 s of a core; a model, without a GPU, minutes.
-_ANSWERS_WITHIN_S, _MODEL_ANSWERS_WITHIN_S = {EMBEDDED: 180.0}, 1800.0
+_ANSWERS_WITHIN_S, _MODEL_ANSWERS_WITHIN_S = 180.0, 1800.0
 _BY_NOBODY = (NONE, "channels", "engine")
 
 
@@ -37,7 +37,7 @@ class Voices:
             options = _options(name, told)
             check_needs(name, options)
             opened = partial(open_diarizer, name, **options)
-            within_s = _ANSWERS_WITHIN_S.get(name, _MODEL_ANSWERS_WITHIN_S)
+            within_s = _ANSWERS_WITHIN_S if name == EMBEDDED else _MODEL_ANSWERS_WITHIN_S
             self._found[wanted] = DiarizerElsewhere(name, wanted, opened, self._apart, within_s)
         return self._found[wanted]
 
