@@ -151,7 +151,7 @@ class Settings:
     channel_roles: str | None = field(
         default=None,
         metadata=_about(
-            "Who speaks on each channel; unset: who greets first is the agent.",
+            "Who speaks on each channel; unset: the agent is who greets like one, or speaks first.",
             r"[a-z_]+(\s*,\s*[a-z_]+)*",
             "roles such as agent,customer",
         ),

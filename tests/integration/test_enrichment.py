@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.integration.batch_world import KEY, RATE, World, a_world, wav
-from tests.unit.batch.doubles import interleaved
+from tests.unit.batch.doubles import Here, interleaved
 
 from twicetold.batch.enriching import Enriching
 from twicetold.batch.originals import Originals
@@ -406,7 +406,7 @@ async def spoken_by(world: World, sound: bytes, channels: int, diarizer: Alterna
     async def here(step: Step, packed: Packed, facts: Facts) -> Packed:
         return apply_packed(step, packed, facts)
 
-    enriching = Enriching((NameSpeakers("alternates"),), here, diarizer=diarizer)
+    enriching = Enriching((NameSpeakers("alternates"),), here, diarizer=Here(diarizer))
     await world.begin()
     await world.queue.submit(world.record(wav(sound, channels)))
     async with world.worker(enriching=lambda tenant, language: enriching):

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from twicetold.batch.diarizing import TellsVoicesApart
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
-from twicetold.enrich.speakers import Diarizer
 from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import TwicetoldError
 
@@ -35,7 +35,7 @@ class Enriching:
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
-    diarizer: Diarizer | None = None
+    diarizer: TellsVoicesApart | None = None
 
     @property
     def name(self) -> str:

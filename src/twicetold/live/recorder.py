@@ -54,7 +54,8 @@ class Recorder:
         announcer: Announcer = NOBODY,
     ) -> None:
         """``device_of`` gives what the live engine of a label runs on; "" where nobody knows.
-        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice;
+        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice, and
+        again where it raises what may pass;
         ``announcer`` of calls that cannot be recorded."""
         self._told, self._announcer = drafted, announcer
         self._to, self._device_of = carriers, device_of
@@ -187,11 +188,12 @@ class Recorder:
                 await self._end(key, message)
 
     async def _tell(self, key: CallKey, finals: Sequence[Final]) -> None:
-        """Whatever goes wrong there, the draft does not notice."""
-        if self._told is None:
+        """Before the record lets go of them; the draft does not notice what cannot be mended."""
+        told = self._told
+        if told is None:
             return
         try:
-            await self._told(key, finals)
+            await persist(lambda: told(key, finals))
         except TwicetoldError as error:
             log.warning("finals_not_told", call=str(key), code=error.code)
 
