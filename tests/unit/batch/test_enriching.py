@@ -142,3 +142,9 @@ def test_its_name_differs_with_its_steps():
         for steps in ((), (Marks("a"),), (Marks("a", "x"),), (Marks("a"), Marks("b")))
     }
     assert len(names) == 4
+
+
+def test_its_name_differs_with_what_is_heard_in_place_of_what_was_removed():
+    steps = (Marks("redact"),)
+    names = {Enriching(steps, cover=cover).name for cover in ("", "beep", "silence")}
+    assert len(names) == 3
