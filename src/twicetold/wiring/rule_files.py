@@ -72,15 +72,20 @@ def rules_by(
     by: Callable[[str], Enrichment],
 ) -> Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]:
     """A tenant's rules and the roles of its channels. Rules that are of no use are none, and that
-    is in the log: a call does not wait for who mends them."""
+    is in the log, once: a call does not wait for who mends them."""
+    refused: dict[str, str] = {}  # by tenant: what is told already
 
     def rules(tenant: str) -> tuple[RuleSet, tuple[str, ...]] | None:
         wanted = by(tenant)
         try:
             found = rules_text(wanted)
-            return None if found is None else (rules_of(*found), wanted.roles)
+            read = None if found is None else rules_of(*found)
         except SettingError as error:
-            log.warning("rules_refused", tenant=tenant, reason=error.message)
+            if refused.get(tenant) != error.message:
+                refused[tenant] = error.message
+                log.warning("rules_refused", tenant=tenant, reason=error.message)
             return None
+        refused.pop(tenant, None)
+        return None if read is None else (read, wanted.roles)
 
     return rules
