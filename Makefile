@@ -7,6 +7,8 @@ RUN := .venv/bin
 # Our Python is the machine's own: uv is not to fetch another one from somewhere else.
 export UV_PYTHON_DOWNLOADS = never
 export UV_PYTHON ?= $(shell command -v $(PYTHON))
+# Kept bytecode halves the time in which a process starts, and a server is several.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo page test test-python test-page lint format bench dist clean
 

@@ -26,6 +26,7 @@ NAMES = (
     "batch",
     "memory",
     "resumed",
+    "killed_stages",
     "long_recordings",
     "whole_job",
     "interference",

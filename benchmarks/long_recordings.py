@@ -37,7 +37,13 @@ _AT_WORK_S = 0.1
 _MOST_RATIO = 1.05
 _VOICE_RMS, _NOISE_RMS = 0.1, 0.06
 _ENGINES = ("parakeet", "whisper")
-_ROLES = {"engines.host": "host", "media.child": "decoder", "forkserver": "decoder"}
+_ROLES = {
+    "engines.host": "host",
+    "media.child": "decoder",
+    "forkserver": "decoder",
+    "multiprocessing": "enrichment",
+}
+_SEVERAL = ("enrichment",)  # of whose processes none takes the place of another
 
 
 def run(
@@ -143,7 +149,7 @@ def talk(hours: float) -> Iterator[Samples]:
 async def _follow(server: Server) -> tuple[dict[str, float], list[float], int]:
     """Until the canonical transcript stands: the peak of each role, how large the server was on
     the way, and how many words there are."""
-    peaks: Counter[str] = Counter()
+    peaks: Counter[tuple[str, int]] = Counter()
     sizes: list[float] = []
     async with ApiClient(server.url) as api:
         while True:
@@ -156,19 +162,30 @@ async def _follow(server: Server) -> tuple[dict[str, float], list[float], int]:
             if call is not None and call["status"] in ("done", "failed"):
                 assert call["status"] == "done", call
                 words = len((await api.transcript_text("call", "canonical", "txt")).split())
-                return {role: round(peaks[role], 1) for role in peaks}, _some(sizes), words
+                return _by_role(peaks), _some(sizes), words
 
 
-def _note(peaks: Counter[str], server: int, pid: int) -> None:
-    """Of roles that several have one after another, the largest counts."""
+def _note(peaks: Counter[tuple[str, int]], server: int, pid: int) -> None:
     role = "server"
     if pid != server:
         ran = command(pid)
+        if ran in ("", command(server)):  # gone, or not yet what it is to become
+            return
         role = next((name for part, name in _ROLES.items() if part in ran), "other")
     with contextlib.suppress(OSError):
         peak = peak_memory_mb(pid)
         if peak == peak:
-            peaks[role] = max(peaks[role], peak)  # type: ignore[assignment]
+            peaks[role, pid] = max(peaks[role, pid], peak)  # type: ignore[assignment]
+
+
+def _by_role(peaks: Counter[tuple[str, int]]) -> dict[str, float]:
+    """Of a role that several have one after another the largest counts; of one that several have
+    at once, all."""
+    found: dict[str, float] = {}
+    for (role, _), peak in peaks.items():
+        before = found.get(role, 0.0)
+        found[role] = before + peak if role in _SEVERAL else max(before, peak)
+    return {role: round(peak, 1) for role, peak in found.items()}
 
 
 def _some(sizes: list[float]) -> list[float]:

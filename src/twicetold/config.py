@@ -65,8 +65,8 @@ _TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the dat
 # What AWS's own figures come to; see docs/how-to/usage-and-cost.md.
 _AWS_PRICES = "parakeet=0.00011/audio_min, whisper=0.006/audio_min"
 _PRICES = _about(
-    "What engines cost: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price per audio_min or "
-    "compute_s; unset: nothing.",
+    "What engines cost, and enrichment: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price "
+    "per audio_min or compute_s; unset: nothing.",
     shape="prices such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s",
 )
 _MODELS_DIR = _about("Where models lie; unset: twicetold/models in the user's cache directory.")
@@ -151,7 +151,7 @@ class Settings:
     channel_roles: str | None = field(
         default=None,
         metadata=_about(
-            "Who speaks on each channel; unset: who greets first is the agent.",
+            "Who speaks on each channel; unset: the agent is who greets like one, or speaks first.",
             r"[a-z_]+(\s*,\s*[a-z_]+)*",
             "roles such as agent,customer",
         ),

@@ -41,7 +41,7 @@ from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.tenants import Tenants
 from twicetold.transcripts.prices import SHAPE, Prices
-from twicetold.transcripts.usage import UsageFilter, UsageGroup, UsageLine
+from twicetold.transcripts.usage import ENRICHMENT, UsageFilter, UsageGroup, UsageLine
 from twicetold.webhooks.addresses import Allowed
 
 if TYPE_CHECKING:
@@ -169,13 +169,13 @@ def live_devices(settings: Settings, tenants: Tenants) -> Callable[[str], str]:
 
 
 def prices_of(settings: Settings) -> Prices:
-    """What engines cost. Raises SettingError for a table with a mistake, or an engine that there
-    is not."""
-    prices = Prices.parse(settings.prices or "")
+    """What engines and enrichment cost. Raises SettingError for a table with a mistake, or an
+    engine that there is not."""
+    prices, known = Prices.parse(settings.prices or ""), (*ENGINES, ENRICHMENT)
     for name in prices.engines:
-        if name not in ENGINES:
+        if name not in known:
             raise SettingError(
-                f"prices names engine {name!r}; there are {', '.join(ENGINES)}.",
+                f"prices names engine {name!r}; there are {', '.join(known)}.",
                 f"It takes {SHAPE}.",
             )
     return prices

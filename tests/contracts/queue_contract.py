@@ -277,6 +277,18 @@ class QueueContract:
         lease = await queue.claim()
         assert (lease.job, lease.attempt) == (job(), 1)
 
+    async def test_a_lease_says_how_often_its_job_was_begun_again_by_hand(
+        self, queue: Queue
+    ) -> None:
+        await queue.submit(job())
+        for generation in range(3):
+            lease = await queue.claim()
+            await lease.give_back()
+            lease = await queue.claim()
+            assert lease.generation == generation
+            await lease.fail("engine_failed", "No.")
+            await (queue.again if generation else queue.retry_failed)(KEY)
+
     async def test_again_works_on_a_failed_job_as_well(self, queue: Queue) -> None:
         await queue.submit(job())
         await (await queue.claim()).fail("broken", "It broke.", "Mend it.")

@@ -78,6 +78,7 @@ class SessionsContract:
             utterances=(3, 4),
             adaptation=(None, "41.00,-5.29 é"),
             cuts=(0, 2**40),
+            computed='{"naïve": 1.5}',
             event=2,
             finals=(final(1), final(2)),
             recorded=True,
@@ -132,6 +133,7 @@ class SessionsContract:
             ("adaptation", ("x" * 300, None)),
             ("cuts", (16_000, 0)),
             ("event", 5),
+            ("computed", '{"counter": 0.25}'),
             ("recorded", True),
         ],
     )

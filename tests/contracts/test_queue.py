@@ -176,7 +176,9 @@ class TestSqliteQueue(QueueContract):
         await (await older.claim()).fail("not_audio", "It is no sound.")
         await older.aclose()
         with contextlib.closing(sqlite3.connect(tmp_path / "queue.db")) as db:
-            db.executescript("ALTER TABLE jobs DROP COLUMN ended_at; DROP INDEX jobs_that_failed")
+            for column in ("ended_at", "generation"):
+                db.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+            db.execute("DROP INDEX jobs_that_failed")
         queue = SqliteQueue(tmp_path / "queue.db")
         assert (await queue.tally()).failed == 1
         await (await queue.claim()).complete()

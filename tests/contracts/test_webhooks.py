@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -60,6 +62,20 @@ async def test_what_was_queued_is_there_after_reopening(tmp_path: Path) -> None:
     await again.aclose()
     with pytest.raises(Unavailable):
         await again.claim()
+
+
+async def test_a_file_of_an_older_version_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "webhooks.sqlite3"
+    older = SqliteOutbox(path)
+    made = await older.add("acme", URL, [COMPLETED])
+    await older.aclose()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        for column in ("former_secret", "former_until"):
+            db.execute(f"ALTER TABLE endpoints DROP COLUMN {column}")
+    again = SqliteOutbox(path)
+    assert await again.endpoints() == [made]
+    assert (await again.rotate("acme", made.id, 60.0)).former_secret == made.secret
+    await again.aclose()
 
 
 async def test_only_the_owner_may_read_the_secrets(tmp_path: Path) -> None:

@@ -634,6 +634,30 @@ class TranscriptsContract:
             ("2026-11-21", 0.0, 9.0),
         ]
 
+    async def test_a_part_of_an_attempt_has_its_own_row_and_is_no_attempt(
+        self, store: Transcripts
+    ) -> None:
+        used = Usage(KEY, "batch", "careful", 60.0, 4.0, attempt="1", at=DAY_1)
+        part = replace(used.part("redact"), engine="enrichment", model="redact", compute_s=0.5)
+        for _ in range(2):  # told again, it takes the place of what was told
+            await store.record_usage(used, part)
+        [line] = await lines(store, UsageGroup.PASS)
+        assert (line.passes, line.attempts, line.audio_s, line.compute_s) == (1, 1, 60.0, 4.5)
+        by = await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL)
+        told = [(*each.group.values(), each.attempts, each.audio_s, each.compute_s) for each in by]
+        assert told == [("careful", "", 1, 60.0, 4.0), ("enrichment", "redact", 0, 0.0, 0.5)]
+        await store.bury(KEY)
+        assert await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL) == by
+
+    async def test_of_usage_that_is_told_together_all_stands_or_nothing(
+        self, store: Transcripts
+    ) -> None:
+        await store.bury(OTHER)
+        used = Usage(KEY, "batch", "careful", 60.0, 4.0, at=DAY_1)
+        with pytest.raises(CallDeleted):
+            await store.record_usage(used, replace(used, key=OTHER))
+        assert await lines(store, UsageGroup.PASS) == []
+
     async def test_audio_is_of_the_engine_that_heard_it_last(self, store: Transcripts) -> None:
         stand_in = Usage(KEY, "batch", "quick", 60.0, 1.0, attempt="1", at=DAY_1)
         await store.record_usage(stand_in)

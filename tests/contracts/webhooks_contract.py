@@ -249,6 +249,36 @@ class OutboxContract:
         assert await rig.outbox.retry("acme", due.delivery.id) == 1
         assert (await rig.claim()).delivery.attempts == 1
 
+    # --- secrets ----------------------------------------------------------------
+
+    async def test_an_endpoint_gets_another_secret_and_keeps_the_old_one_for_a_while(
+        self, rig: Rig
+    ) -> None:
+        made = await rig.endpoint()
+        other = await rig.endpoint()
+        turned = await rig.outbox.rotate("acme", made.id, 3600.0)
+        assert turned.secret not in ("", made.secret)
+        assert turned.former_secret == made.secret
+        again = await rig.another.rotate("acme", made.id, 3600.0)
+        assert again.former_secret == turned.secret  # and none before it
+        [kept, untouched] = await rig.outbox.endpoints("acme")
+        assert (kept, untouched) == (again, other)
+        rig.pass_time(3600.0)
+        await rig.outbox.prune()
+        [over, _] = await rig.outbox.endpoints("acme")
+        assert (over.secret, over.former_secret, over.former_until) == (again.secret, "", None)
+
+    async def test_a_secret_that_leaked_is_gone_at_once(self, rig: Rig) -> None:
+        made = await rig.endpoint()
+        turned = await rig.outbox.rotate("acme", made.id, 0.0)
+        assert (turned.former_secret, turned.former_until) == ("", None)
+
+    async def test_another_tenants_endpoint_gets_no_other_secret(self, rig: Rig) -> None:
+        made = await rig.endpoint()
+        with pytest.raises(WebhookNotFound):
+            await rig.outbox.rotate("other", made.id, 0.0)
+        assert await rig.outbox.endpoints("acme") == [made]
+
     # --- reading and ending -----------------------------------------------------
 
     async def test_deliveries_come_in_pages_newest_first(self, rig: Rig) -> None:

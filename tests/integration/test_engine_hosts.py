@@ -71,6 +71,22 @@ async def test_a_stream_in_a_host_reads_what_the_audio_carries() -> None:
     await pool.aclose()
 
 
+async def test_an_answer_tells_how_long_the_engine_was_at_work_for_it_and_no_other() -> None:
+    """Slices of two streams come in turn: neither has the other's time in its own."""
+    async with fake_pool(options={"slice_s": 0.05}, streams_per_host=2) as pool:
+        short, long = [await pool.start_stream(16_000, "en") for _ in range(2)]
+        began = time.perf_counter()
+        told = await asyncio.gather(short.accept(bytes(8192)), long.accept(bytes(3 * 8192)))
+        passed_s = time.perf_counter() - began
+        ended = await short.finish()
+        [sound] = await pool.transcribe([Sound(bytes(8192), 16_000)], "en")
+    assert told[0].compute_s >= 0.05
+    assert told[1].compute_s >= 0.15
+    assert told[0].compute_s + told[1].compute_s <= passed_s + 0.01  # with their beginnings
+    assert 0.0 < ended.compute_s < told[0].compute_s
+    assert sound.compute_s >= 0.05
+
+
 async def test_start_leaves_the_loop_free() -> None:
     longest = 0.0
 

@@ -201,6 +201,7 @@ async def test_names_go_where_a_model_finds_them(tmp_path):
         assert live is not None
         [decided] = await live.decide([], [CALL.segments[0]])
         assert live.mask(CALL.segments[0].words, 0) == ()
+    assert 0.0 < decided.compute_s < 60.0
     for segment in (known.segments[0], decided.shown):
         assert segment.text == "thank you for [NAME] can i help you"
     assert known.insights["removed_counts"] == {"name": 1, "phone": 1}

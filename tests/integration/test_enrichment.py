@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.integration.batch_world import KEY, RATE, World, a_world, wav
-from tests.unit.batch.doubles import interleaved
+from tests.unit.batch.doubles import Here, interleaved
 
 from twicetold.batch.enriching import Enriching
 from twicetold.batch.leftovers import Leftovers
@@ -388,6 +388,19 @@ async def found_of(world: World, job: Job) -> tuple[object, ...]:
     return segments, await world.transcripts.insights(job.key), covered, audio
 
 
+async def computed_by_stage(world: World, key: CallKey) -> dict[str, float]:
+    """Of the stages that computed for a call. They are no passes, and no attempts."""
+    by = [UsageGroup.CALL, UsageGroup.PASS, UsageGroup.ENGINE, UsageGroup.MODEL]
+    found = {}
+    for line in (await world.transcripts.usage(UsageFilter(key.tenant), by)).lines:
+        call, pass_, engine, model = line.group.values()
+        if (call, engine) == (key.call_id, "enrichment"):
+            assert (pass_, line.passes, line.attempts, line.audio_s) == ("batch", 0, 0, 0.0)
+            found[model] = line.compute_s
+    assert set(found) == set(STAGES)
+    return found
+
+
 @pytest.mark.parametrize("stage", STAGES)
 async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     world, apart, tmp_path, stage
@@ -410,7 +423,7 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
                 reached.set()
                 await asyncio.Event().wait()
             assert enriching.apply is not None
-            return await enriching.apply(step, packed, facts)
+            return replace(await enriching.apply(step, packed, facts), compute_s=1.0)
 
         job = world.record(sound, CallKey("acme", "call-2"))
         await world.begin(job.key)
@@ -423,6 +436,9 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     assert names == [*STAGES[: STAGES.index(stage) + 1], *STAGES[STAGES.index(stage) :]]
     assert await found_of(world, job) == undisturbed
     assert undisturbed[3] == [(1, round(len(render(0, 30, RATE)) / 2 / RATE, 3))]
+    assert all(0.0 < seconds < 60.0 for seconds in (await computed_by_stage(world, KEY)).values())
+    # By both attempts together, each stage as often as it came to something.
+    assert await computed_by_stage(world, job.key) == dict.fromkeys(STAGES, 1.0)
 
 
 # --- who speaks -----------------------------------------------------------------------------
@@ -455,7 +471,7 @@ async def spoken_by(world: World, sound: bytes, channels: int, diarizer: Alterna
     async def here(step: Step, packed: Packed, facts: Facts) -> Packed:
         return apply_packed(step, packed, facts)
 
-    enriching = Enriching((NameSpeakers("alternates"),), here, diarizer=diarizer)
+    enriching = Enriching((NameSpeakers("alternates"),), here, diarizer=Here(diarizer))
     await world.begin()
     await world.queue.submit(world.record(wav(sound, channels)))
     async with world.worker(enriching=lambda tenant, language: enriching):

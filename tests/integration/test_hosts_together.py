@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from tests.integration.engine_fakes import DIE, RAISE
@@ -42,6 +43,30 @@ async def test_sounds_are_heard_together_too() -> None:
         texts = [each.text for each in await pool.transcribe(sounds, "en")]
     assert [text.split()[0] for text in texts] == ["2", "4", "6", "8", "10", "12"]
     assert max(int(text.split()[-1]) for text in texts) > 1
+
+
+async def test_what_is_done_together_takes_each_its_share() -> None:
+    async with fake_pool("JointFake", streams_per_host=4) as pool:
+        hearing = await streams(pool, 4)
+        began = time.perf_counter()
+        told = await asyncio.gather(*(stream.accept(QUIET) for stream in hearing))
+        passed_s = time.perf_counter() - began
+    company = [int(each.text.split()[-1]) for each in told]
+    assert max(company) > 1
+    assert all(each.compute_s >= 0.1 / count for each, count in zip(told, company, strict=True))
+    assert sum(each.compute_s for each in told) <= passed_s + 0.01  # with their beginnings
+
+
+async def test_a_long_sound_has_the_longer_share_of_a_pass() -> None:
+    async with fake_pool("JointFake", streams_per_host=4) as pool:
+        [busy] = await streams(pool, 1)
+        first = asyncio.create_task(busy.accept(QUIET))
+        await asyncio.sleep(0.03)  # at work: what comes now comes together
+        sounds = [Sound(QUIET * 16_000 * seconds, 16_000) for seconds in (1, 3)]
+        short, long = await pool.transcribe(sounds, "en")
+        await first
+    assert (short.text.split()[-1], long.text.split()[-1]) == ("2", "2")
+    assert 0.025 <= short.compute_s < 2 * short.compute_s < long.compute_s
 
 
 async def test_a_stream_that_fails_costs_its_neighbours_nothing() -> None:

@@ -74,6 +74,26 @@ async def test_a_call_is_told_twice(server: Served) -> None:
     assert await harness.transcript(server, "told", "canonical") == numbers
 
 
+async def test_both_passes_of_a_call_tell_what_they_computed(server: Served) -> None:
+    sound, _ = talk(1, 9)
+    async with call(server, "computed") as client:
+        await client.play(sound)
+        await client.finish()
+    await harness.settled(server, "computed")
+    rows: dict[str, dict[str, Any]] = {}
+    async with server.client() as api, asyncio.timeout(10):
+        while len(rows) < 2:
+            asked = {"group": "call,pass", "limit": "1000"}
+            told = (await api.get("/v1/usage", params=asked)).json()["rows"]
+            rows = {row["pass"]: row for row in told if row["call"] == "computed"}
+            await asyncio.sleep(0.05)
+    length_s = len(sound) / 2 / RATE
+    for row in rows.values():
+        assert row["audio_s"] == pytest.approx(length_s, abs=0.001)
+        assert (row["passes"], row["attempts"]) == (1, 1)
+        assert 0.0 < row["compute_s"] < length_s
+
+
 async def test_words_have_the_times_at_which_they_were_spoken(server: Served) -> None:
     lead_s = 0.65
     sound, numbers = talk(1, 3)

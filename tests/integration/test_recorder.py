@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +261,34 @@ async def test_the_end_of_a_wordless_call_that_comes_before_its_opening_is_noted
         assert [(*line.group.values(), line.audio_s) for line in used] == [
             ("live", "counter", "cpu", 3.0)
         ]
+
+
+async def test_the_record_holds_finals_until_they_are_told_however_often_that_fails(
+    tmp_path: Path,
+) -> None:
+    final = Final(1, 0, 1, 0.0, 1.0, "yes", (Word(0.0, 1.0, "yes"),))
+    told: list[tuple[int, int]] = []  # each time: the final, and how many the record held
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(), 10)
+        await to.sessions.swap(KEY, {}, {"add_final": final, "event": 1})
+
+        async def drafted(key: CallKey, finals: Sequence[Final]) -> None:
+            held = await to.sessions.load(key)
+            assert held is not None
+            told.append((finals[0].event, len(held.finals)))
+            if len(told) < 3:
+                raise Unavailable("busy, says the test")
+
+        recorder = Recorder(to, abandon_after_s=60, drafted=drafted)
+        running = asyncio.create_task(recorder.run())
+        await to.broker.publish(Topic.FINALS, KEY, finals_message(final))
+        async with asyncio.timeout(20):
+            while (held := await to.sessions.load(KEY)) is None or held.finals:
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert [each.text for each in await to.transcripts.draft_finals(KEY)] == ["yes"]
+    assert told == [(1, 1)] * 3
 
 
 async def test_a_call_that_cannot_be_recorded_fails_alone_and_holds_nothing_up(
@@ -552,3 +580,30 @@ async def test_finals_that_come_before_the_opening_are_in_the_draft(tmp_path: Pa
         recorder.cancel()
         await asyncio.gather(recorder, return_exceptions=True)
         assert await to.transcripts.draft_finals(KEY, 0) == [final]
+
+
+async def test_what_each_engine_computed_for_a_call_counts_once(tmp_path: Path) -> None:
+    async with carriers(tmp_path) as to:
+        await to.sessions.create(record(state=State.CLOSED), 10)
+        computed = {"counter": 1.5, "careful:big?device=cuda": 6.0, "enrichment:redact": 0.25}
+        ended = finals_message(Ended(0, 3 * RATE, RATE, "counter", computed))
+        for _ in range(2):  # once more, as after a death
+            await to.broker.publish(Topic.FINALS, KEY, ended)
+        recorder = Recorder(to, abandon_after_s=60, device_of=lambda label: label[:2])
+        running = asyncio.create_task(recorder.run())
+        by = [UsageGroup.ENGINE, UsageGroup.MODEL, UsageGroup.DEVICE]
+        async with asyncio.timeout(20):
+            while len((used := await to.transcripts.usage(UsageFilter(), by)).lines) < 3:
+                await asyncio.sleep(0.02)
+            while (call := await to.transcripts.call(KEY)) is None or call.ended_at is None:
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        used = await to.transcripts.usage(UsageFilter(), by)
+        told = [(*line.group.values(), line.audio_s, line.compute_s) for line in used.lines]
+        assert told == [
+            ("careful", "big", "ca", 0.0, 6.0),
+            ("counter", "", "co", 3.0, 1.5),
+            ("enrichment", "redact", "cpu", 0.0, 0.25),
+        ]
+        assert (used.total.passes, used.total.attempts, used.total.compute_s) == (1, 1, 7.75)

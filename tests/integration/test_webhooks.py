@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from twicetold.webhooks.sqlite import SqliteOutbox
 pytestmark = pytest.mark.integration
 
 HERE = Allowed.parse("127.0.0.1")
-HOUR_S = 3600.0
+HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
 class Clock:
@@ -86,6 +86,15 @@ async def hooks_in(
 async def hooks(tmp_path: Path) -> AsyncIterator[Hooks]:
     async with hooks_in(tmp_path) as made:
         yield made
+
+
+async def tried_to_its_end(hooks: Hooks) -> Delivery:
+    """Make all attempts of the only delivery that waits, each when it is due."""
+    told = await hooks.attempt()
+    while told.next_attempt_at is not None:
+        hooks.clock.now = told.next_attempt_at
+        told = await hooks.attempt()
+    return told
 
 
 async def post(url: str, poster: Poster) -> Outcome:
@@ -143,28 +152,79 @@ async def test_an_endpoint_that_answers_500_for_a_day_gets_the_event_then(hooks:
     assert 10 <= len(moments) <= 16
 
 
+async def test_an_event_that_is_refused_for_three_days_is_given_up_alone(hooks: Hooks) -> None:
+    async with receiving(status(503)) as receiver:
+        await hooks.endpoint(receiver.url)
+        began = hooks.clock.now
+        await hooks.emit()
+        told = await tried_to_its_end(hooks)
+    assert told.state == "failed"
+    assert 2.5 * DAY_S < hooks.clock.now - began <= 3 * DAY_S
+    [endpoint] = await hooks.outbox.endpoints()
+    assert (endpoint.state, endpoint.failing_since) == (EndpointState.ENABLED, began)
+
+
 async def test_an_endpoint_that_fails_for_three_days_is_left_alone(hooks: Hooks) -> None:
     async with receiving(status(503)) as receiver:
         made = await hooks.endpoint(receiver.url)
+        began = hooks.clock.now
         await hooks.emit()
-        told = await hooks.attempt()
-        began = told.created_at
-        while told.next_attempt_at is not None:
-            hooks.clock.now = told.next_attempt_at
-            told = await hooks.attempt()
+        await tried_to_its_end(hooks)
+        hooks.clock.now = began + 7 * DAY_S  # a quiet week
+        await hooks.emit("evt_2")
+        second = hooks.clock.now
+        told = await tried_to_its_end(hooks)
     assert told.state == "failed"
-    assert 2.5 * 24 * HOUR_S < hooks.clock.now - began <= 3 * 24 * HOUR_S
+    assert DAY_S <= hooks.clock.now - second < 1.5 * DAY_S
     [endpoint] = await hooks.outbox.endpoints()
     assert (endpoint.state, endpoint.reason) == (
         EndpointState.DISABLED,
         "It failed for three days.",
     )
-    await hooks.emit("evt_2")
+    await hooks.emit("evt_3")
     assert (await hooks.outbox.endpoints())[0].dropped == 1
     async with receiving(port=receiver.port) as again:
-        assert await hooks.outbox.retry("acme", made.id) == 1
-        assert (await hooks.attempt()).state == "delivered"
-    assert again.requests[0].headers["webhook-id"] == "evt_1"
+        assert await hooks.outbox.retry("acme", made.id) == 2
+        assert [(await hooks.attempt()).state for _ in range(2)] == ["delivered"] * 2
+    assert {each.headers["webhook-id"] for each in again.requests} == {"evt_1", "evt_2"}
+
+
+async def test_an_event_that_is_always_refused_costs_its_endpoint_no_other(hooks: Hooks) -> None:
+    """As one that the receiver's own check of a type turns away."""
+
+    async def post(url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        poison = headers["webhook-id"] == "evt_0"
+        return Outcome(400, "it answered 400") if poison else Outcome(204)
+
+    hooks.sender = Sender(hooks.outbox, post, clock=hooks.clock, chance=random.Random(1))
+    await hooks.endpoint("https://example.com/hooks")
+    await hooks.emit("evt_0")
+    for number in range(1, 4 * 24):  # one more each hour
+        await hooks.emit(f"evt_{number}")
+        for each in (await hooks.outbox.deliveries(limit=200)).deliveries:
+            if each.next_attempt_at is not None and each.next_attempt_at <= hooks.clock.now:
+                await hooks.sender.deliver(await hooks.outbox.claim())
+        hooks.clock.now += HOUR_S
+    [endpoint] = await hooks.outbox.endpoints()
+    assert endpoint.state is EndpointState.ENABLED
+    states = [each.state for each in (await hooks.outbox.deliveries(limit=200)).deliveries]
+    assert states == ["delivered"] * 95 + ["failed"]
+
+
+async def test_a_new_secret_signs_beside_the_old_one_for_as_long_as_was_said(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        made = await hooks.endpoint(receiver.url)
+        turned = await hooks.outbox.rotate("acme", made.id, HOUR_S)
+        for number in range(2):
+            await hooks.emit(f"evt_{number}")
+            await hooks.attempt()
+            hooks.clock.now += HOUR_S
+    for request, secrets in zip(
+        receiver.requests, ([turned.secret, made.secret], [turned.secret]), strict=True
+    ):
+        name, moment = (request.headers[f"webhook-{each}"] for each in ("id", "timestamp"))
+        signed = [signature(each, name, int(moment), request.body) for each in secrets]
+        assert request.headers["webhook-signature"] == " ".join(signed)
 
 
 async def test_one_that_says_it_is_gone_is_not_asked_again(hooks: Hooks) -> None:
@@ -390,12 +450,16 @@ async def test_calls_that_are_done_or_given_up_are_announced_once(
         await world.queue.submit(world.record(wav(render(0, 20, RATE)), ill))
         await world.job(JobState.FAILED, ill)
         assert await events(hooks.outbox) == [(FAILED, "ill"), (COMPLETED, "well")]
-        # Once more, by hand: it is still what it was.
+        # Once more, by hand: that it failed again is news.
         await world.transcripts.set_status(ill, Status.RECORDED)
         await world.queue.retry_failed(ill)
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while len(await events(hooks.outbox)) < 3:
+                await asyncio.sleep(0.02)
         await world.job(JobState.FAILED, ill)
-    assert await events(hooks.outbox) == [(FAILED, "ill"), (COMPLETED, "well")]
+    told = (await hooks.outbox.deliveries()).deliveries
+    assert [each.event.type for each in told] == [FAILED, FAILED, COMPLETED]
+    assert len({each.event.id for each in told}) == 3
 
 
 async def test_receivers_are_told_apart(hooks: Hooks) -> None:

@@ -18,6 +18,7 @@ from twicetold.errors import BadParameter, NotFound, Unavailable, WebhookNotFoun
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants
 from twicetold.webhooks import COMPLETED, FAILED, Endpoint
+from twicetold.webhooks.signing import signature
 
 pytestmark = pytest.mark.integration
 
@@ -128,19 +129,30 @@ def test_an_endpoint_from_its_first_test_to_its_end(tmp_path: Path, receiver: Re
     [told] = json.loads(call("list", "--json", *at))
     assert secret not in call("list", *at) + json.dumps(told)
     assert receiver.url in call("list", "default", *at)
+    new = call("rotate", told["id"], *at).strip().splitlines()[-1]
+    assert new.startswith("whsec_")
+    assert new != secret
+    shown = call("list", "--json", *at)
+    assert new not in shown
+    assert secret not in shown
     with pytest.raises(Unavailable, match="webhook_networks does not allow"):
         call("test", told["id"], *at)
     assert receiver.connections == 0
     allowed = (*at, "--set", "webhook_networks=127.0.0.1")
     call("test", told["id"], *allowed)
     assert receiver.requests[0].event["type"] == "webhook.test"
+    request = receiver.requests[0]
+    name, moment = (request.headers[f"webhook-{each}"] for each in ("id", "timestamp"))
+    signed = [signature(each, name, int(moment), request.body) for each in (new, secret)]
+    assert request.headers["webhook-signature"].split() == signed
     receiver.answer = status(500)
     with pytest.raises(Unavailable, match="it answered 500"):
         call("test", told["id"], *allowed)
     call("remove", told["id"], *at)
     assert json.loads(call("list", "--json", *at)) == []
-    with pytest.raises(WebhookNotFound):
-        call("remove", told["id"], *at)
+    for command in ("remove", "rotate"):
+        with pytest.raises(WebhookNotFound):
+            call(command, told["id"], *at)
 
 
 async def test_deliveries_are_listed_and_retried(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from obstore.store import LocalStore
@@ -29,7 +29,7 @@ from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
 from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts
 from twicetold.transcripts.agreement import settle_draft_wer
-from twicetold.transcripts.usage import Usage
+from twicetold.transcripts.usage import ENRICHMENT, Usage
 from twicetold.webhooks import NOBODY, Announcer
 
 log = structlog.get_logger()
@@ -70,7 +70,8 @@ class Attempt:
         published. ``published`` is told of any other transcript, perhaps twice; ``announcer`` of
         every one."""
         self.progress = Progress()
-        self._id, self._began, self._told_s = secrets.token_hex(8), time.time(), 0.0
+        self._id, self._began = secrets.token_hex(8), time.time()
+        self._counted: dict[str, float] = {}  # seconds by stage; "": of the engine
         self._transcript: Transcript | None = None
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
         self._told, self._announcer = published, announcer
@@ -120,15 +121,29 @@ class Attempt:
 
     async def count(self, audio_s: float = 0.0) -> None:
         """Note what this attempt has used so far. A killed one has used what was noted last."""
-        spent_s = self._transcript.spent_s if self._transcript is not None else 0.0
-        if spent_s == self._told_s and not audio_s:
-            return
-        info = self._kit.info
-        used = Usage(
-            self._key, "batch", "", audio_s, round(spent_s, 3), attempt=self._id, at=self._began
-        )
-        await self._carriers.transcripts.record_usage(used.by(info.label, info.device))
-        self._told_s = spent_s
+        spent = self._spent()
+        rows = [
+            self._usage(stage, seconds, audio_s if not stage else 0.0)
+            for stage, seconds in spent.items()
+            if seconds != self._counted.get(stage, 0.0) or (audio_s and not stage)
+        ]
+        if rows:
+            await self._carriers.transcripts.record_usage(*rows)
+            self._counted = spent
+
+    def _spent(self) -> dict[str, float]:
+        """Seconds of this attempt's own by stage; "": of the engine."""
+        if self._transcript is None:
+            return {"": 0.0}
+        return {"": self._transcript.spent_s, **self._transcript.enriched.seconds}
+
+    def _usage(self, stage: str, seconds: float, audio_s: float) -> Usage:
+        info, compute_s = self._kit.info, round(seconds, 6)
+        used = Usage(self._key, "batch", "", audio_s, compute_s, attempt=self._id, at=self._began)
+        if not stage:
+            return used.by(info.label, info.device)
+        part = used.part(stage)
+        return replace(part, engine=ENRICHMENT, model=stage, device="cpu", compute_s=compute_s)
 
     @property
     def redacts(self) -> bool:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from twicetold.batch.diarizing import TellsVoicesApart
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
 from twicetold.enrich import sound
-from twicetold.enrich.speakers import Diarizer
 from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import TwicetoldError
 
@@ -36,7 +36,7 @@ class Enriching:
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
-    diarizer: Diarizer | None = None
+    diarizer: TellsVoicesApart | None = None
 
     @property
     def redacts(self) -> bool:
@@ -99,6 +99,7 @@ class Enrich:
             log.warning("stage_left_out", stage=step.name, code=code, error=type(error).__name__)
             failed = [*known.insights.get(FAILED, ()), {"stage": step.name, "code": code}]
             return await asyncio.to_thread(known.with_insight, FAILED, failed)
+        transcript.enriched.add(step.name, made.compute_s)
         await transcript.checkpoints.save_stage(step.name, trail, made)
         return made
 

@@ -31,7 +31,7 @@ class Listener:
         UnsupportedRate."""
         self._by_voice = by_voice
         if by_voice is not None:
-            by_voice.start(rate, activity.frame_s)
+            by_voice.start(rate, activity.frame_s, channels)
         self._rate, self._channels, self._activity = rate, channels, activity
         self._frame = activity.frame_samples(rate)
         self._block_bytes = round(rate / self._frame) * self._frame * 2 * channels

@@ -65,12 +65,10 @@ def stages(
     """The pass, in order. A later stage finds what those before it made."""
     by_voice = ByVoice(enriching.diarizer) if enriching.diarizer is not None else None
     chunking = chunking_for(settings, tools.engine.info)
-    steps: list[Stage] = [
-        Decode(tools.decoder, tools.activity, chunking, by_voice),
-        Transcribe(tools.engine, places, expected),
-    ]
+    decode = Decode(tools.decoder, tools.activity, chunking, by_voice)
+    steps: list[Stage] = [decode, Transcribe(tools.engine, places, expected)]
     if by_voice is not None:
-        steps.append(Diarize(by_voice))
+        steps.append(Diarize(by_voice, decode.hear_again))
     if enriching.steps:
         steps.append(Enrich(enriching, tools.engine.info))
     if cover is not None:

@@ -56,7 +56,17 @@ class Decode:
         )
         chunks = self._chunks(transcript, decoding, listener)
         transcript.resources.push_async_callback(chunks.aclose)
+        if self._by_voice is not None:
+            transcript.resources.callback(self._by_voice.close)
         transcript.chunks = chunks
+
+    async def hear_again(self, transcript: Transcript) -> None:
+        """All of it, for ``by_voice`` alone: what the chunks are made of stands. Raises what is
+        wrong with the recording by now."""
+        await self.run(transcript)
+        assert transcript.chunks is not None
+        async for _ in transcript.chunks:
+            pass
 
     async def _chunks(
         self, transcript: Transcript, decoding: FileDecoding, listener: Listener
@@ -65,6 +75,8 @@ class Decode:
             for chunk in await asyncio.to_thread(listener.hear, pcm):
                 yield chunk
             transcript.progress.decoded(listener.held_from_s)
+            if self._by_voice is not None:
+                await self._by_voice.hand_on()
         for chunk in await asyncio.to_thread(listener.finish):
             yield chunk
         if listener.heard_s == 0.0:

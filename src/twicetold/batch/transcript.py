@@ -10,6 +10,7 @@ from pathlib import Path
 from twicetold.batch.checkpoints import Checkpoints, in_time_order
 from twicetold.batch.chunking import Chunk
 from twicetold.enrich.steps import Facts, Packed
+from twicetold.speech.computed import Computed
 from twicetold.speech.transcript import Segment
 from twicetold.speech.turns import Turn
 
@@ -70,6 +71,7 @@ class Transcript:
     length_s: float = 0.0
     compute_s: float = 0.0  # of what the words are made of, whoever computed it
     spent_s: float = 0.0  # by this attempt, also on what came to nothing
+    enriched: Computed = field(default_factory=Computed)  # as spent_s, by the names of stages
     languages: dict[int, str] = field(default_factory=dict)  # by channel, where it was found out
     turns: tuple[Turn, ...] = ()  # who speaks when, where that was to be found by voice
     failed_stages: list[dict[str, str]] = field(default_factory=list)

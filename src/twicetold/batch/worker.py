@@ -293,7 +293,8 @@ class BatchWorker:
             wait_s = wait_before_retry_s(lease.attempt, self._settings.retry_base_s)
             await lease.retry(wait_s, failure.code, failure.message, failure.hint)
         else:
-            name = lease.job.job_id
+            begun = f"/{lease.generation}" if lease.generation else ""  # each time another event
+            name = lease.job.job_id + begun
             told = (failure.code, failure.message, failure.hint)
             await self._announcer.failed(key, name, *told)
             if self._redacts(lease) or (attempt is not None and attempt.redacts):

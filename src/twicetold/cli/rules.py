@@ -94,7 +94,8 @@ def _show_alerts(rules: RuleSet, heard: Heard, *, as_json: bool) -> None:
     from twicetold.enrich.rules.whole import in_order_of_arrival
     from twicetold.speech.transcript import Final
 
-    running, alerts = LiveRules(rules, heard.roles), []
+    channels = 1 + max((segment.channel for segment in heard.segments), default=0)
+    running, alerts = LiveRules(rules, heard.roles, channels), []
     for event, one in enumerate(in_order_of_arrival(heard.segments), 1):
         final = Final(event, one.channel, event, one.start, one.end, one.text, one.words)
         alerts += [(one.end, alert) for alert in running.accept(final)]

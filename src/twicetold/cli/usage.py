@@ -142,7 +142,7 @@ def _tell(told: _Row, names: Sequence[str], *, as_json: bool, as_csv: bool) -> N
         say(_csv(told["rows"], names))
     elif told["rows"]:
         show(_table(told, names))
-        note(f"{told['from']} to {told['to']}, days in UTC. Live calls: computing is not measured.")
+        note(f"{told['from']} to {told['to']}, days in UTC.")
     else:
         note(f"Nothing was used from {told['from']} to {told['to']} (UTC).")
 

@@ -92,6 +92,32 @@ def remove(id_: IdArgument, data_dir: DataDirOption = None, config: ConfigOption
     note(f"Endpoint {id_} of {found.tenant} is removed.")
 
 
+@app.command("rotate")
+def rotate(
+    id_: IdArgument,
+    keep_h: Annotated[
+        float,
+        typer.Option(
+            "--keep-h",
+            metavar="HOURS",
+            min=0,
+            max=720,
+            help="The old secret signs as well for so long; 0 where it has leaked.",
+        ),
+    ] = 24.0,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give an endpoint a new secret, and show it, once. Meanwhile requests carry a signature by
+    the old one too, so that the receiver can change over without losing any."""
+    settings = settings_of(data_dir=data_dir, config=config).settings
+    found = run(_rotated(settings, id_, keep_h * 3600.0))
+    if keep_h:
+        note(f"The old secret of {id_} signs as well until {_moment(found.former_until)}.")
+    note("The new secret is shown only now:")
+    say(found.secret)
+
+
 @app.command("test")
 def try_(
     id_: IdArgument,
@@ -200,6 +226,14 @@ async def _removed(settings: Settings, id_: str) -> Endpoint:
     return found
 
 
+async def _rotated(settings: Settings, id_: str, keep_s: float) -> Endpoint:
+    from twicetold.parts import webhooks_kept
+
+    found = await _found(settings, id_)
+    async with webhooks_kept(settings.data_dir) as outbox:
+        return await outbox.rotate(found.tenant, id_, keep_s)
+
+
 async def _tested(settings: Settings, id_: str) -> tuple[str, int | None]:
     import secrets
 
@@ -236,7 +270,8 @@ async def _retried(settings: Settings, id_: str) -> int:
 
 
 def _without_secret(endpoint: Endpoint) -> dict[str, Any]:
-    return {name: value for name, value in asdict(endpoint).items() if name != "secret"}
+    told = asdict(endpoint)
+    return {name: value for name, value in told.items() if name not in ("secret", "former_secret")}
 
 
 def _endpoint_table(found: Sequence[Endpoint]) -> Table:

@@ -19,7 +19,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import cast
 
 from twicetold.engines.hosted import (
@@ -61,10 +61,12 @@ class Setup:
 
 @dataclass(slots=True)
 class _Request:
-    """A request in its turn; ``done_bytes`` of an ACCEPT's PCM have been heard."""
+    """A request in its turn; ``done_bytes`` of an ACCEPT's PCM have been heard, which took
+    ``compute_s``, without the turns of others."""
 
     message: Message
     done_bytes: int = 0
+    compute_s: float = 0.0
 
 
 class Host:
@@ -119,13 +121,16 @@ class Host:
         if message.stream != self._announced:
             self._announced = message.stream
             self._send(Kind.WORKING, message.stream, b"")
+        began = time.perf_counter()
         try:
             answer = self._work(request)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises ends its stream alone
             self._close(message.stream)
             self._send(Kind.FAILED, message.stream, pack_failure(error))
             return
+        request.compute_s += time.perf_counter() - began
         if answer is not None:
+            answer = replace(answer, compute_s=request.compute_s)
             self._send(Kind.HYPOTHESIS, message.stream, pack_hypothesis(answer))
             return
         self._turns.append(request)

@@ -162,14 +162,15 @@ def pack_hypothesis(hypothesis: Hypothesis) -> bytes:
         hypothesis.guarded,
         hypothesis.settled,
         hypothesis.language,
+        round(hypothesis.compute_s, 6),
     ]
     return json.dumps(told, separators=(",", ":")).encode()
 
 
 def unpack_hypothesis(body: bytes) -> Hypothesis:
-    adaptation, words, guarded, settled, language = json.loads(body)
+    adaptation, words, guarded, settled, language, compute_s = json.loads(body)
     words = tuple([Word(*word) for word in words])
-    return Hypothesis(words, adaptation, tuple(guarded), settled, language)
+    return Hypothesis(words, adaptation, tuple(guarded), settled, language, compute_s)
 
 
 def pack_ready(together: int) -> bytes:

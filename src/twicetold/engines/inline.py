@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ParamSpec
 
 from twicetold.engines import NOTHING_EXPECTED, EngineInfo, Expected, Sound, Stream
 from twicetold.engines.hosted import HostedEngine, HostedStream, started
 from twicetold.errors import EngineFailed, OddByteCount, TwicetoldError
 from twicetold.speech.transcript import Hypothesis
+
+P = ParamSpec("P")
 
 
 class Inline:
@@ -52,7 +57,7 @@ class Inline:
             raise EngineFailed("The engine has been closed.")
         try:
             return await asyncio.to_thread(
-                lambda: [self._engine.transcribe(sound, language) for sound in sounds]
+                lambda: [_timed(self._engine.transcribe, sound, language) for sound in sounds]
             )
         except Exception as error:
             raise _failure(error) from error
@@ -71,7 +76,7 @@ class _InlineStream:
             raise OddByteCount(f"{len(pcm)} bytes are no whole number of 16-bit samples.")
         self._check_open()
         try:
-            return self._stream.accept(pcm)
+            return _timed(self._stream.accept, pcm)
         except Exception as error:
             await self.aclose()
             raise _failure(error) from error
@@ -79,7 +84,7 @@ class _InlineStream:
     async def finish(self) -> Hypothesis:
         self._check_open()
         try:
-            return self._stream.finish()
+            return _timed(self._stream.finish)
         except Exception as error:
             raise _failure(error) from error
         finally:
@@ -93,6 +98,12 @@ class _InlineStream:
     def _check_open(self) -> None:
         if self._over:
             raise EngineFailed("The stream is over: expected an open one but got a finished one.")
+
+
+def _timed(hear: Callable[P, Hypothesis], *args: P.args, **kwargs: P.kwargs) -> Hypothesis:
+    began = time.perf_counter()
+    heard = hear(*args, **kwargs)
+    return replace(heard, compute_s=time.perf_counter() - began)
 
 
 def _failure(error: Exception) -> EngineFailed:

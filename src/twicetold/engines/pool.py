@@ -12,6 +12,7 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import structlog
 
@@ -270,22 +271,26 @@ class _PooledStream:
         self._rate = rate
         self._over = False
         self._busy = False
+        self._untold_s = 0.0  # of computing, which the next hypothesis tells
 
     async def begin(self, language: str, adaptation: str | None, expected: Expected) -> None:
-        await self._ask(Kind.START, pack_start(self._rate, language, adaptation, expected))
+        begun = await self._ask(Kind.START, pack_start(self._rate, language, adaptation, expected))
+        self._untold_s = begun.compute_s
 
     async def accept(self, pcm: bytes) -> Hypothesis:
         if len(pcm) % 2:
             raise OddByteCount(f"{len(pcm)} bytes are no whole number of 16-bit samples.")
         for piece in _pieces(pcm):
             hypothesis = await self._ask(Kind.ACCEPT, piece)
-        return hypothesis
+            self._untold_s += hypothesis.compute_s
+        return self._told(hypothesis)
 
     async def finish(self) -> Hypothesis:
         hypothesis = await self._ask(Kind.FINISH)
         self._pool.guarded.update(hypothesis.guarded)
         self._end()
-        return hypothesis
+        self._untold_s += hypothesis.compute_s
+        return self._told(hypothesis)
 
     async def aclose(self) -> None:
         if not self._over:
@@ -309,6 +314,11 @@ class _PooledStream:
             self._host.outstanding_s -= seconds
         self._busy = False  # stays set after a cancellation: the answer to that is still due
         return hypothesis
+
+    def _told(self, hypothesis: Hypothesis) -> Hypothesis:
+        """With all that was computed since the last one."""
+        untold_s, self._untold_s = self._untold_s, 0.0
+        return replace(hypothesis, compute_s=untold_s)
 
     def _end(self) -> None:
         if not self._over:

@@ -3,12 +3,16 @@
 Continuous batching: whatever has arrived when the model is free goes through it at once, up to
 what the engine takes; nobody waits for a batch to fill. Requests are taken in the order in which
 they came, one of a stream at a time, so that none holds up the others for longer than a turn.
+What a pass through the model takes is shared out among those that went through it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeGuard
 
 from twicetold.engines import Sound
@@ -63,6 +67,7 @@ class _Due:
     streams: dict[int, JointStream] = field(default_factory=dict)
     sounds: dict[int, tuple[Sound, str]] = field(default_factory=dict)
     over: set[int] = field(default_factory=set)  # streams whose last word it is
+    compute_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
 
 
 class Together:
@@ -77,22 +82,32 @@ class Together:
         due, answers = _Due(), dict[int, Answer]()
         for request in requests:
             answer: Answer | None
+            began = time.perf_counter()
             try:
                 answer = self._take(request, due)
             except Exception as error:  # noqa: BLE001 - whatever an engine raises ends its stream alone
                 answer = error
+            due.compute_s[request.stream] += time.perf_counter() - began
             if answer is not None:
                 answers[request.stream] = answer
-        answers |= self._decoded(due.streams) | self._transcribed(due.sounds)
-        for number, answer in answers.items():
-            if isinstance(answer, Exception) or number in due.over:
-                self.close(number)
-        return answers
+        with _shared(due.compute_s, dict.fromkeys(due.streams, 1.0)):
+            answers |= self._decoded(due.streams)
+        # Sounds may differ a hundredfold in length, and what they take with it.
+        with _shared(due.compute_s, {n: sound.seconds for n, (sound, _) in due.sounds.items()}):
+            answers |= self._transcribed(due.sounds)
+        return {number: self._told(number, answer, due) for number, answer in answers.items()}
 
     def close(self, number: int) -> None:
         stream = self._streams.pop(number, None)
         if stream is not None:
             stream.close()
+
+    def _told(self, number: int, answer: Answer, due: _Due) -> Answer:
+        if isinstance(answer, Exception) or number in due.over:
+            self.close(number)
+        if isinstance(answer, Exception):
+            return answer
+        return replace(answer, compute_s=due.compute_s[number])
 
     def _take(self, request: Message, due: _Due) -> Hypothesis | None:
         """The answer to a request that needs no model; else it is noted as due."""
@@ -134,6 +149,16 @@ class Together:
                 return dict.fromkeys(sounds, error)
             return _joined(self._transcribed({number: each}) for number, each in sounds.items())
         return dict(zip(sounds, heard, strict=True))
+
+
+@contextlib.contextmanager
+def _shared(compute_s: dict[int, float], weights: Mapping[int, float]) -> Iterator[None]:
+    """Give each its share, by weight, of the time that passes meanwhile."""
+    began = time.perf_counter()
+    yield
+    whole_s, weight = time.perf_counter() - began, sum(weights.values())
+    for number, its in weights.items():
+        compute_s[number] += whole_s * (its / weight if weight else 1 / len(weights))
 
 
 def _joined(answers: Iterable[dict[int, Answer]]) -> dict[int, Answer]:

@@ -89,7 +89,8 @@ class AskLead:
             known = scored(known, facts, self.rubric, self.roles)
             lead = {**known.insights["lead"], "unanswered": error.code}
             return known.with_insight("lead", lead)
-        return scored(known, facts, self.rubric, self.roles, dict(zip(rules, found, strict=True)))
+        told = {rule: each for rule, each in zip(rules, found, strict=True) if each is not None}
+        return scored(known, facts, self.rubric, self.roles, told)
 
     def apply(self, known: Known, facts: Facts) -> Known:
         """Not from here. Raises RuntimeError."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import AsyncIterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from twicetold.enrich.timing import timed
 from twicetold.speech.transcript import Segment
 from twicetold.speech.turns import Turn
 
@@ -55,10 +56,12 @@ class Packed:
     """What is known, as it travels and is kept: a tenth of the size of its words in memory.
 
     ``body`` is zlib over lines of JSON, the first one the insights, each other one a segment.
+    ``compute_s`` is how long a step has just been at work on it; what was kept took none.
     """
 
     body: bytes = field(repr=False)
     insights: Mapping[str, Any] = field(default_factory=dict)
+    compute_s: float = field(default=0.0, compare=False)
 
     @classmethod
     def of(cls, known: Known) -> Packed:
@@ -136,7 +139,8 @@ class _Packing:
 
 def apply_packed(step: Step, packed: Packed, facts: Facts) -> Packed:
     """As ``Step.apply``, for a process to which all of it is sent."""
-    return Packed.of(step.apply(packed.unpack(), facts))
+    made, compute_s = timed(lambda: Packed.of(step.apply(packed.unpack(), facts)))
+    return replace(made, compute_s=compute_s)
 
 
 class Step(Protocol):

@@ -16,8 +16,9 @@ from twicetold.speech.transcript import Final
 class Alerts:
     """One follower's."""
 
-    def __init__(self, rules: RuleSet, roles: tuple[str, ...]) -> None:
-        self._live = LiveRules(rules, roles)
+    def __init__(self, rules: RuleSet, roles: tuple[str, ...], channels: int) -> None:
+        """``channels``: how many the call has."""
+        self._live = LiveRules(rules, roles, channels)
 
     def catch_up(self, finals: Iterable[Final]) -> None:
         """What was said before is known, and its alerts are given."""
@@ -31,7 +32,7 @@ class Alerts:
             Caption.of(
                 Alert(
                     alert.event,
-                    final.channel,
+                    alert.channel,
                     round(alert.at, 3),
                     alert.category,
                     alert.rule,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 
 from twicetold.errors import CallDeleted, CallNotFound, SessionLost, TwicetoldError, Unavailable
 from twicetold.gateway.alerts import Alerts
@@ -51,8 +52,8 @@ class Delivery:
         alerts: bool = False,
     ) -> None:
         """``alerts``: with those of the tenant's phrase rules, each behind its final."""
-        found = platform.rules(key.tenant) if alerts else None
-        self._alerts = Alerts(*found) if found is not None else None
+        self._rules = platform.rules(key.tenant) if alerts else None
+        self._alerts: Alerts | None = None
         self._sessions, self._transcripts = platform.sessions, platform.transcripts
         self._hub, self._key, self._quiet_s = hub, key, quiet_s
         self._platform = platform
@@ -78,18 +79,28 @@ class Delivery:
         """Take up position. Raises CallNotFound or CallDeleted."""
         self._subscription = await self._hub.subscribe(self._key)
         try:
-            if self._alerts is not None and self._given:
-                await self._catch_up(self._alerts)
+            await self._listen_for_alerts()
             await self._look()
         except BaseException:
             await self.aclose()
             raise
         self._watch_for_silence()
 
-    async def _catch_up(self, alerts: Alerts) -> None:
-        """With the finals that the follower has seen."""
+    async def _listen_for_alerts(self) -> None:
+        if self._rules is None:
+            return
         record = await self._sessions.load(self._key)
-        said = {final.event: final for final in record.finals} if record is not None else {}
+        call = await self._transcripts.call(self._key) if record is None else None
+        told = record or call
+        if told is None:
+            return  # looking for the call says what became of it
+        self._alerts = Alerts(*self._rules, told.channels)
+        if self._given:
+            await self._catch_up(self._alerts, record.finals if record is not None else ())
+
+    async def _catch_up(self, alerts: Alerts, finals: Iterable[Final]) -> None:
+        """With the finals that the follower has seen; the record holds the last ones."""
+        said = {final.event: final for final in finals}
         for drafted in await self._transcripts.draft_finals(self._key):
             said.setdefault(drafted.event, drafted)
         alerts.catch_up(final for event, final in said.items() if event <= self._given)

@@ -19,7 +19,9 @@ _SUMS: dict[str, JsonValue] = {
 
 class UsageSums(BaseModel):
     passes: int = Field(description="Calls whose audio is in it, each once for every pass.")
-    attempts: int = Field(description="Attempts whose computing is in it.")
+    attempts: int = Field(
+        description="Attempts whose engine is in it; stages of enrichment are parts of one."
+    )
     audio_s: float = Field(description="Audio of the calls, however often it was attempted.")
     compute_s: float = Field(description="Of all attempts, also those that failed.")
     cost: float
@@ -32,7 +34,9 @@ class UsageRow(UsageSums):
     tenant: str | None = None
     call: str | None = Field(None, description="Empty for calls that were deleted.")
     pass_: str | None = Field(None, alias="pass")
-    engine: str | None = None
+    engine: str | None = Field(
+        None, description="`enrichment` for stages after the words, each of them as a model."
+    )
     model: str | None = None
     device: str | None = None
 

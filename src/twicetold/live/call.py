@@ -66,7 +66,9 @@ class LiveCall:
         self._redactor = redactor
         self._redaction: Redaction | None = None
         if redactor is not None:
-            self._redaction = Redaction(redactor.decide, self._store, record.finals)
+            self._redaction = Redaction(
+                redactor.decide, self._store, record.finals, ledger.computed.add
+            )
         self._record, self.ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
         self._detector, self._settings = detector, settings
         self._loop = asyncio.get_running_loop()
@@ -95,6 +97,7 @@ class LiveCall:
                 on_hypothesis=self._partial,
                 on_end=self._end,
                 on_room=self._room.set,
+                on_compute=ledger.computed.add,
             )
             for channel in range(record.channels)
         ]

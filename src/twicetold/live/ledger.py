@@ -12,6 +12,7 @@ from twicetold.broker import Broker, Topic
 from twicetold.errors import Conflict, TwicetoldError
 from twicetold.sessions import Changes, Record, Sessions, State
 from twicetold.speech.chunks import Ended, finals_message
+from twicetold.speech.computed import Computed
 from twicetold.speech.events import Caption, Done
 from twicetold.speech.transcript import Final, Word
 
@@ -64,6 +65,8 @@ class Ledger:
         self.cuts = list(record.cuts or (0,) * channels)
         self.utterances = list(record.utterances or (0,) * channels)
         self.adaptation = list(record.adaptation or (None,) * channels)
+        # One sum, however many workers hear the call: each goes on from what the last one stored.
+        self.computed = Computed.from_text(record.computed)
         self._inherited = record.finals
         self._writing = asyncio.Lock()
 
@@ -127,6 +130,7 @@ class Ledger:
                 "utterances": tuple(self.utterances),
                 "adaptation": tuple(self.adaptation),
                 "takeovers": 0,
+                "computed": self.computed.to_text(),
             }
             if final is not None:
                 changes["add_final"] = final
@@ -146,12 +150,14 @@ class Ledger:
         """The last final is stored: mark the call closed, tell the recorder and the followers."""
         # What the engine learnt of the channels has served; a record is kept for good.
         over: Changes = {"state": State.CLOSED, "adaptation": ()}
+        over["computed"] = self.computed.to_text()
         await persist(lambda: self._sessions.swap(self.key, {"owner": self.owner}, over))
         await self.say_ended(sample)
 
     async def say_ended(self, sample: int) -> None:
         """May be repeated: a worker that died after closing has it said again."""
-        ended = finals_message(Ended(self.event, sample, self.rate, self._engine))
+        computed = self.computed.seconds
+        ended = finals_message(Ended(self.event, sample, self.rate, self._engine, computed))
         await persist(lambda: self._broker.publish(Topic.FINALS, self.key, ended))
         self.caption(Caption.of(Done(self.key.call_id, self.event)))
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -23,6 +24,7 @@ from twicetold.live.dispatch import Dispatcher, Fate
 from twicetold.live.drafted import Drafted
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import persist, persist_value
+from twicetold.live.redacting import REDACTION
 from twicetold.sessions import Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
@@ -52,7 +54,8 @@ class Recorder:
         announcer: Announcer = NOBODY,
     ) -> None:
         """``device_of`` gives what the live engine of a label runs on; "" where nobody knows.
-        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice;
+        ``drafted`` is told of finals once they are in the draft, in order, perhaps twice, and
+        again where it raises what may pass;
         ``announcer`` of calls that cannot be recorded."""
         self._told, self._announcer = drafted, announcer
         self._to, self._device_of = carriers, device_of
@@ -185,11 +188,12 @@ class Recorder:
                 await self._end(key, message)
 
     async def _tell(self, key: CallKey, finals: Sequence[Final]) -> None:
-        """Whatever goes wrong there, the draft does not notice."""
-        if self._told is None:
+        """Before the record lets go of them; the draft does not notice what cannot be mended."""
+        told = self._told
+        if told is None:
             return
         try:
-            await self._told(key, finals)
+            await persist(lambda: told(key, finals))
         except TwicetoldError as error:
             log.warning("finals_not_told", call=str(key), code=error.code)
 
@@ -226,13 +230,22 @@ class Recorder:
         await self._forget_log_when_over(key)
 
     async def _count(self, key: CallKey, ended: Ended, length_s: float) -> None:
-        """What the live pass used: the call's audio. Workers do not tell what they computed."""
+        """What the live pass used: the call's audio, and what each engine computed for it. All the
+        workers that heard it are one attempt, whose sum the last one tells."""
         call = await self._to.transcripts.call(key)
         if call is None:
             return
-        label = call.draft_engine or ended.engine
-        used = Usage(key, "live", "", length_s, 0.0, at=call.started_at)
-        await self._to.transcripts.record_usage(used.by(label, self._device_of(label)))
+        main = (call.draft_engine or ended.engine).split(",")[0].strip()
+        computed = dict(ended.computed)
+        used = Usage(key, "live", "", length_s, computed.pop(main, 0.0), at=call.started_at)
+        rows = [used.by(main, self._device(main))]
+        for label, compute_s in computed.items():
+            part = replace(used.part(label), compute_s=compute_s)
+            rows.append(part.by(label, self._device(label)))
+        await self._to.transcripts.record_usage(*rows)
+
+    def _device(self, label: str) -> str:
+        return "cpu" if label == REDACTION else self._device_of(label)
 
     async def _settle_wer(self, key: CallKey) -> None:
         """Beside the drafts: comparing two long texts takes a while."""

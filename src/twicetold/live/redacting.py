@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from twicetold.live.endpointing import End
 from twicetold.speech.transcript import Final, Segment, Word
 
+REDACTION = "enrichment:redact"  # what it is called among engines that computed for a call
 LONGEST_HOLD_S = 10.0
 _MOST_REMEMBERED = 40  # utterances that are the context of the next
 _MOST_HELD = 64
@@ -24,11 +25,13 @@ _MOST_HELD = 64
 @dataclass(frozen=True, slots=True)
 class Decided:
     """One utterance as it may be shown. ``undecided``: its end may yet become personal data;
-    ``masked`` is the utterance without that end."""
+    ``masked`` is the utterance without that end. ``compute_s``: what deciding took, shared out
+    among those that were decided with it."""
 
     shown: Segment
     masked: Segment
     undecided: bool = False
+    compute_s: float = 0.0
 
 
 # Of what was said before, and of utterances that are not told yet.
@@ -73,10 +76,16 @@ class Redaction:
     """One call's utterances on their way to being finals. ``put`` them as they end; ``run``
     does the work; ``flush`` tells what is still held when nothing more will come."""
 
-    def __init__(self, decide: Decide, settle: Settle, before: Iterable[Final] = ()) -> None:
+    def __init__(
+        self,
+        decide: Decide,
+        settle: Settle,
+        before: Iterable[Final] = (),
+        on_compute: Callable[[str, float], None] = lambda label, seconds: None,
+    ) -> None:
         """``settle`` stores a final with the words that it may have; ``before``: finals of the
-        worker before us, as context."""
-        self._decide, self._settle = decide, settle
+        worker before us, as context; ``on_compute`` is told how long deciding took."""
+        self._decide, self._settle, self._on_compute = decide, settle, on_compute
         # With all their words: it never leaves this process.
         self._said: deque[Segment] = deque(map(Segment.from_final, before), _MOST_REMEMBERED)
         self._held: list[Ended] = []
@@ -125,6 +134,7 @@ class Redaction:
     async def _look(self) -> None:
         held = list(self._held)
         decided = await self._decide(list(self._said), [ended.segment() for ended in held])
+        self._on_compute(REDACTION, sum(each.compute_s for each in decided))
         waiting: set[int] = set()  # channels of which an utterance stays held
         for ended, found in zip(held, decided, strict=True):
             if ended.channel in waiting:

@@ -66,6 +66,7 @@ class Utterance:
 
 OnHypothesis = Callable[[int, Utterance, Hypothesis], None]
 OnEnd = Callable[[int, Utterance, End, Hypothesis], Awaitable[None]]
+OnCompute = Callable[[str, float], None]
 
 
 class ChannelRunner:
@@ -82,15 +83,17 @@ class ChannelRunner:
         on_hypothesis: OnHypothesis,
         on_end: OnEnd,
         on_room: Callable[[], None] = lambda: None,
+        on_compute: OnCompute = lambda label, seconds: None,
     ) -> None:
         """``on_hypothesis`` and ``on_end`` are told what is heard; whoever has stored what came at
         an end calls ``settled``. ``on_room`` is told that the backlog has shrunk, whether the
-        engine heard it or failed."""
+        engine heard it or failed; ``on_compute``, how long an engine was at work, by its label."""
         self.channel = channel
         self._rate, self._language, self._engines = rate, language, engines
         self._learnt = Learnt.from_text(adaptation)
         self.fail_before = 0  # the next utterance, if it begins before, has proved deadly
         self._on_hypothesis, self._on_end, self._on_room = on_hypothesis, on_end, on_room
+        self._on_compute = on_compute
         self._actions: deque[Action] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._stream: Stream | None = None
@@ -224,7 +227,7 @@ class ChannelRunner:
                 if self._stream is None:
                     heard = await self._replay(utterance)
                 elif new:
-                    heard = await self._stream.accept(new)
+                    heard = self._counted(await self._stream.accept(new))
                 assert self._stream is not None
                 return await self._last_word(self._stream) if finish else heard
             except (EngineHostDied, EngineFailed) as error:
@@ -237,7 +240,7 @@ class ChannelRunner:
         return None
 
     async def _last_word(self, stream: Stream) -> Hypothesis:
-        heard = await stream.finish()
+        heard = self._counted(await stream.finish())
         assert self._member is not None
         self._member.health.worked()
         return heard
@@ -281,6 +284,7 @@ class ChannelRunner:
             log.warning("not_heard_again", code=error.code, channel=self.channel)
             return None
         member.health.worked()
+        self._on_compute(member.label, heard.compute_s)
         return member.label, heard
 
     async def _replay(self, utterance: Utterance) -> Hypothesis | None:
@@ -294,7 +298,13 @@ class ChannelRunner:
         heard: Hypothesis | None = None
         pcm, most = b"".join(utterance.pieces), self._most_bytes()
         for at in range(0, len(pcm), most):
-            heard = await self._stream.accept(pcm[at : at + most])
+            heard = self._counted(await self._stream.accept(pcm[at : at + most]))
+        return heard
+
+    def _counted(self, heard: Hypothesis) -> Hypothesis:
+        """By whom the stream is: whatever becomes of the utterance, this was computed."""
+        assert self._member is not None
+        self._on_compute(self._member.label, heard.compute_s)
         return heard
 
     def _most_bytes(self) -> int:

@@ -72,6 +72,10 @@ class Lease(Protocol):
     def attempt(self) -> int:
         """1 for the first attempt."""
 
+    @property
+    def generation(self) -> int:
+        """How often the job was begun again by hand (``again``, ``retry_failed``)."""
+
     async def extend(self, done_s: float = 0.0, total_s: float = 0.0) -> None:
         """Keep the lease for another full term and note progress in audio seconds."""
 

@@ -101,8 +101,9 @@ class SqliteQueue:
 
         def work(db: sqlite3.Connection) -> None:
             freed = db.execute(
-                "UPDATE jobs SET state = 'waiting', attempts = 0, free_at = ?, error_code = NULL,"
-                f" error = NULL, hint = NULL WHERE number = ({newest})",
+                "UPDATE jobs SET state = 'waiting', attempts = 0, generation = generation + 1,"
+                " free_at = ?, error_code = NULL, error = NULL, hint = NULL"
+                f" WHERE number = ({newest})",
                 (self._clock(), *key),
             )
             if not freed.rowcount:
@@ -163,7 +164,7 @@ class SqliteQueue:
         """The oldest free job, leased; or None and the seconds until one may come free."""
         now = self._clock()
         row = db.execute(
-            f"SELECT number, attempts, {JOB} FROM jobs INDEXED BY jobs_in_order"
+            f"SELECT number, attempts, generation, {JOB} FROM jobs INDEXED BY jobs_in_order"
             " WHERE free_at IS NOT NULL AND free_at <= ? ORDER BY number LIMIT 1",
             (now,),
         ).fetchone()
@@ -173,7 +174,7 @@ class SqliteQueue:
             ).fetchone()
             wait_s = _LONGEST_WAIT_S if soonest is None else max(soonest - now, 0.0)
             return None, min(wait_s, _LONGEST_WAIT_S)
-        number, attempts, tenant, call_id, content, recording, language = row
+        number, attempts, generation, tenant, call_id, content, recording, language = row
         token = secrets.token_hex(16)
         db.execute(
             "UPDATE jobs SET state = 'leased', attempts = attempts + 1, token = ?, free_at = ?"
@@ -181,7 +182,7 @@ class SqliteQueue:
             (token, now + self._lease_s, number),
         )
         job = Job(CallKey(tenant, call_id), content, recording, language)
-        return SqliteLease(job, attempts + 1, token, self._change_held), 0.0
+        return SqliteLease(job, attempts + 1, generation, token, self._change_held), 0.0
 
     async def _change_held(self, lease: SqliteLease, changes: str, **values: object) -> None:
         """Change the row of a job whose lease still runs. Raises LeaseLost."""
@@ -211,6 +212,7 @@ class SqliteLease:
 
     job: Job
     attempt: int
+    generation: int
     token: str
     _change_held: Callable[..., Any]
 

@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     hint TEXT,
     done_s REAL NOT NULL DEFAULT 0,
     total_s REAL NOT NULL DEFAULT 0,
-    ended_at REAL
+    ended_at REAL,
+    generation INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS jobs_of_call ON jobs (tenant, call_id, number);
 CREATE INDEX IF NOT EXISTS jobs_of_tenant ON jobs (tenant, number);
@@ -40,7 +41,8 @@ CREATE INDEX IF NOT EXISTS jobs_by_moment ON jobs (free_at) WHERE free_at IS NOT
 CREATE INDEX IF NOT EXISTS jobs_that_failed ON jobs (number) WHERE state = 'failed';
 """
 
-LATER = {"jobs": {"ended_at": "REAL"}}  # of a file that was made before: when, nobody knows
+# Of a file that was made before: when its jobs ended and how often they were begun, nobody knows.
+LATER = {"jobs": {"ended_at": "REAL", "generation": "INTEGER NOT NULL DEFAULT 0"}}
 
 JOB = "tenant, call_id, content, recording, language"
 _STATUS = (

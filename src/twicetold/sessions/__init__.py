@@ -30,6 +30,7 @@ class Record:
     knows nothing of cuts moves the boundary alone, and then it is none. ``heard_ms``: when the
     last sound that ``next_sample`` counts was taken, in Unix milliseconds (0: not known).
     ``gateway``: which one holds the lease; empty once it has left, and all it took is counted.
+    ``computed``: how long engines were at work for the finals so far, as the live worker notes it.
     """
 
     key: CallKey
@@ -53,6 +54,7 @@ class Record:
     adaptation: tuple[str | None, ...] = ()
     cuts: tuple[int, ...] = ()
     event: int = 0
+    computed: str = ""
     finals: tuple[Final, ...] = field(default=())
     recorded: bool = False
 
@@ -85,6 +87,7 @@ class Changes(TypedDict, total=False):
     adaptation: tuple[str | None, ...]
     cuts: tuple[int, ...]
     event: int
+    computed: str
     recorded: bool
     lease_s: float  # the gateway's lease runs this long from now, by the store's clock; 0 ends it
     add_final: Final  # appended to finals

@@ -13,7 +13,7 @@ from twicetold.sessions import Changes, Expected, Record, State
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 
-TEXTS = ("language", "encoding", "token_hash", "gateway")
+TEXTS = ("language", "encoding", "token_hash", "gateway", "computed")
 NUMBERS = (
     "rate",
     "channels",
@@ -27,7 +27,8 @@ NUMBERS = (
     "event",
 )
 LISTS = ("boundaries", "utterances", "adaptation", "cuts")
-LATER = {"cuts": "[]", "heard_ms": "0"}  # came later: what a record means that was written before
+# Came later: what a record means that was written before.
+LATER = {"cuts": "[]", "heard_ms": "0", "computed": ""}
 FIELDS = (*TEXTS, *NUMBERS, *LISTS, "started_at", "state", "recorded")
 
 _COMPARED = Expected.__optional_keys__

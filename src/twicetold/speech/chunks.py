@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from twicetold.speech.computed import is_computed
 from twicetold.speech.transcript import Final
 
 _AUDIO = struct.Struct("<BIQIB")  # kind, epoch, first_sample, rate, channels
@@ -158,19 +160,23 @@ def _checked(opening: Open) -> Open:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """In the ``finals`` topic, after the last one: how many finals the call has, where it ended."""
+    """In the ``finals`` topic, after the last one: how many finals the call has, where it ended,
+    and for how many seconds each engine, by its label, was at work for it."""
 
     event: int
     sample: int
     rate: int
     engine: str
+    computed: Mapping[str, float] = field(default_factory=dict)
 
 
 def finals_message(message: Final | Ended) -> bytes:
     """The wire form of the ``finals`` topic."""
     if isinstance(message, Final):
         return json.dumps({"final": message.to_dict()}, ensure_ascii=False).encode()
-    return json.dumps({"ended": asdict(message)}).encode()
+    ended = {name: getattr(message, name) for name in ("event", "sample", "rate", "engine")}
+    # Beside the rest, of which earlier versions take no more than they know.
+    return json.dumps({"ended": ended, "computed": dict(message.computed)}).encode()
 
 
 def parse_finals_message(value: bytes) -> Final | Ended:
@@ -179,7 +185,7 @@ def parse_finals_message(value: bytes) -> Final | Ended:
         body = json.loads(value)
         if "final" in body:
             return _checked_final(Final.from_dict(body["final"]))
-        return _checked_end(Ended(**body["ended"]))
+        return _checked_end(Ended(**body["ended"], computed=body.get("computed", {})))
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise ValueError("damaged message in the finals topic") from None
 
@@ -206,5 +212,7 @@ def _checked_end(ended: Ended) -> Ended:
     if not (type(ended.sample) is int and 0 <= ended.sample <= _LAST_SAMPLE):
         raise ValueError("damaged message in the finals topic")
     if not (type(ended.rate) is int and _LEAST_RATE <= ended.rate <= _MOST_RATE):
+        raise ValueError("damaged message in the finals topic")
+    if not is_computed(ended.computed):
         raise ValueError("damaged message in the finals topic")
     return ended

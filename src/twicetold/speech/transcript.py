@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -66,6 +66,7 @@ class Hypothesis:
     with the last hypothesis of a stretch alone.
     The first ``settled`` words stand: every later hypothesis of the stretch begins with them.
     ``language`` is the one that was heard, from engines that say so where it was to be found out.
+    ``compute_s`` is how long the engine was at work for this one answer, where it works here.
     """
 
     words: tuple[Word, ...] = ()
@@ -73,6 +74,7 @@ class Hypothesis:
     guarded: tuple[str, ...] = ()
     settled: int = 0
     language: str = ""
+    compute_s: float = field(default=0.0, compare=False)  # no part of what was heard
 
     @property
     def text(self) -> str:

@@ -254,9 +254,9 @@ class Transcripts(Protocol):
         ``safe_only`` such as redaction has been over
         ("…" for a phrase, a trailing * for a prefix; anything else is plain text)."""
 
-    async def record_usage(self, usage: Usage) -> None:
-        """Note what an attempt used, at the price of the moment. What is told again of the same
-        attempt takes the place of what it had told, if it is more."""
+    async def record_usage(self, *usage: Usage) -> None:
+        """Note what attempts used, all or nothing, at the price of the moment. What is told again
+        of the same attempt takes the place of what it had told, if it is more."""
 
     async def usage(
         self,

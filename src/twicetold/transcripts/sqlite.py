@@ -198,7 +198,7 @@ class SqliteTranscripts:
             )
         )
 
-    async def record_usage(self, usage: Usage) -> None:
+    async def record_usage(self, *usage: Usage) -> None:
         await self._db.write(partial(writes.record_usage, usage=usage, prices=self._prices))
 
     async def usage(

@@ -1,8 +1,8 @@
 """Usage in the SQLite transcript store; each function runs in one transaction.
 
 Of a call and pass there is one row for its audio (``attempt`` is "") and one for each attempt's
-computing, so that every sum is one over rows. What a deleted call used is added to ``usage_kept``,
-which knows the day and no call.
+computing and each part of it (``ATTEMPT/PART``), so that every sum is one over rows. What a deleted
+call used is added to ``usage_kept``, which knows the day and no call.
 """
 
 from __future__ import annotations
@@ -91,13 +91,14 @@ _COMPUTE = (
     " cost = max(compute_s, excluded.compute_s) * price"
 )
 _DAY = "date(at, 'unixepoch')"
+_IS_ATTEMPT = "(attempt <> '' AND instr(attempt, '/') = 0)"
 _SUMS = "sum(audio_s), sum(compute_s), sum(cost)"
 _FIGURES = ("passes", "attempts", "audio_s", "compute_s", "cost")
 _NAMED = ", ".join(f"sum({name}) AS {name}" for name in _FIGURES)
 _COUNTED = ", ".join(f"coalesce(sum({name}), 0)" for name in _FIGURES)
 _EACH = (
     f"SELECT tenant, {_DAY} AS day, call_id AS call, pass, engine, model, device,"
-    " attempt = '' AS passes, attempt <> '' AS attempts, audio_s, compute_s, cost FROM usage_rows"
+    f" attempt = '' AS passes, {_IS_ATTEMPT} AS attempts, audio_s, compute_s, cost FROM usage_rows"
 )
 _KEPT = (
     "SELECT tenant, day, '' AS call, pass, engine, model, device, passes, attempts, audio_s,"
@@ -120,7 +121,7 @@ def keep_sums(db: sqlite3.Connection, key: CallKey) -> None:
     db.execute(
         "INSERT INTO usage_kept"
         f" SELECT tenant, {_DAY}, pass, engine, model, device, sum(attempt = ''),"
-        f" sum(attempt <> ''), {_SUMS} FROM usage_rows WHERE tenant = ? AND call_id = ?"
+        f" sum{_IS_ATTEMPT}, {_SUMS} FROM usage_rows WHERE tenant = ? AND call_id = ?"
         " GROUP BY 1, 2, 3, 4, 5, 6"
         " ON CONFLICT (tenant, day, pass, engine, model, device) DO UPDATE SET"
         " passes = passes + excluded.passes, attempts = attempts + excluded.attempts,"
@@ -142,7 +143,7 @@ def sums(
     rows, asked = _rows(only)
     if not group:
         [total] = _lines(db.execute(f"SELECT {_COUNTED} FROM ({rows})", asked), ())
-        return UsagePage([total] if total.attempts else [], total)
+        return UsagePage([total] if total.attempts or total.compute_s else [], total)
     columns, kind, width = ", ".join(group), f"usage {'+'.join(group)}", len(group)
     after, place = "", []
     if cursor is not None:

@@ -145,9 +145,10 @@ def drop_revision(db: sqlite3.Connection, key: CallKey, revision: int) -> None:
     )
 
 
-def record_usage(db: sqlite3.Connection, usage: Usage, prices: Prices) -> None:
-    refuse_buried(db, usage.key)
-    using.record(db, usage, prices)
+def record_usage(db: sqlite3.Connection, usage: Iterable[Usage], prices: Prices) -> None:
+    for each in usage:
+        refuse_buried(db, each.key)
+        using.record(db, each, prices)
 
 
 def bury(db: sqlite3.Connection, key: CallKey) -> None:

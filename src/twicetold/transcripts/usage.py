@@ -9,6 +9,8 @@ from typing import Self
 
 from twicetold.speech.identity import CallKey
 
+ENRICHMENT = "enrichment"  # in the place of an engine, where stages after the words computed
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -17,7 +19,7 @@ class Usage:
     ``audio_s`` is the whole call's, once the attempt has heard it to its end, else 0; it counts
     once for the call and pass, however many attempts there are. ``compute_s`` is the attempt's
     own, and may be told again as it grows. ``attempt`` tells it from others; ``at`` is when it
-    began, in Unix seconds.
+    began, in Unix seconds. What else computed for an attempt is a ``part`` of it.
     """
 
     key: CallKey
@@ -29,6 +31,10 @@ class Usage:
     device: str = ""  # where that is known: see EngineInfo
     attempt: str = "only"
     at: float = 0.0
+
+    def part(self, name: str) -> Self:
+        """Computing that has a row of its own, and is no attempt by itself."""
+        return replace(self, attempt=f"{self.attempt}/{name}", audio_s=0.0, compute_s=0.0)
 
     def by(self, label: str, device: str = "") -> Self:
         """The same, by the engine of that label; of several, by the first, which did most."""
@@ -60,7 +66,7 @@ class UsageFilter:
 @dataclass(frozen=True, slots=True)
 class UsageLine:
     """Sums over all that has these values. ``passes``: calls whose audio is in it, each once for
-    every pass; of a call that was deleted the name is ""."""
+    every pass; of a call that was deleted the name is "". ``attempts``: without their parts."""
 
     group: Mapping[UsageGroup, str]
     passes: int

@@ -39,7 +39,8 @@ class DeliveryState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where events go. ``failing_since`` (Unix seconds) is when it last began to fail, ``dropped``
-    how many events were never queued for it, as it was disabled or too many waited."""
+    how many events were never queued for it, as it was disabled or too many waited. Until
+    ``former_until`` the secret before signs as well."""
 
     id: str
     tenant: str
@@ -52,6 +53,8 @@ class Endpoint:
     failing_since: float | None = None
     dropped: int = 0
     pending: int = 0
+    former_secret: str = field(default="", repr=False)
+    former_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,10 @@ class Outbox(Protocol):
 
     async def endpoints(self, tenant: str | None = None) -> list[Endpoint]:
         """By tenant and age, with how much waits for each."""
+
+    async def rotate(self, tenant: str, endpoint: str, keep_s: float) -> Endpoint:
+        """Give it a new secret; the one of now signs as well for ``keep_s`` more, and none before
+        it. Raises WebhookNotFound."""
 
     async def remove(self, tenant: str, endpoint: str) -> None:
         """With all its deliveries. Raises WebhookNotFound."""

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 _AT_ONCE = 512  # of all tenants; the outbox gives out a few to each
 _GONE = 410
+_DAY_S = 86_400.0
 _WAIT_S, _PRUNE_EVERY_S = 5.0, 3600.0
 
 
@@ -79,8 +80,8 @@ class Sender:
         disable = ""
         if outcome.status == _GONE:
             again_at, disable = None, "It answered 410: it is gone."
-        elif again_at is None or now - (endpoint.failing_since or now) >= DAYS_3_S:
-            disable = "It failed for three days."
+        elif _is_away(due, now):
+            again_at, disable = None, "It failed for three days."
         log.info(
             "webhook_failed",
             endpoint=endpoint.id,
@@ -101,8 +102,17 @@ class Sender:
             await asyncio.sleep(_PRUNE_EVERY_S)
 
 
+def _is_away(due: Due, now: float) -> bool:
+    """Nothing has got through for three days, and this event not for one of them: one event that
+    is refused, or the first after a quiet week, says little of its endpoint."""
+    since = due.endpoint.failing_since
+    failing = since is not None and now - since >= DAYS_3_S
+    return failing and now - due.delivery.begun_at >= _DAY_S
+
+
 async def send(post: Post, endpoint: Endpoint, event: Event, now: float) -> Outcome:
     """The event, signed, to the endpoint."""
     body = event.to_bytes()
-    signed = headers(endpoint.secret, event.id, int(now), body)
+    former = endpoint.former_secret if now < (endpoint.former_until or 0.0) else ""
+    signed = headers(endpoint.secret, event.id, int(now), body, former)
     return await post(endpoint.url, body, {**signed, "User-Agent": f"Twicetold/{__version__}"})

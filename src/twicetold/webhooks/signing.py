@@ -30,10 +30,16 @@ def signature(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-def headers(secret: str, event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """What proves to the receiver who sent the body, and when."""
+def headers(
+    secret: str, event_id: str, timestamp: int, body: bytes, former: str = ""
+) -> dict[str, str]:
+    """What proves to the receiver who sent the body, and when. ``former``: the secret before, for
+    receivers that do not know the new one yet; it signs as well."""
+    signing = [secret, former] if former else [secret]
     return {
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature(secret, event_id, timestamp, body),
+        "webhook-signature": " ".join(
+            signature(each, event_id, timestamp, body) for each in signing
+        ),
     }

@@ -54,7 +54,7 @@ class SqliteOutbox:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):  # SQLite gives its log the file's own mode
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        self._database = Database(path, rows.SCHEMA, extra_pragmas=rows.PRAGMAS)
+        self._database = Database(path, rows.SCHEMA, rows.LATER, extra_pragmas=rows.PRAGMAS)
         self._clock = clock
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -85,6 +85,23 @@ class SqliteOutbox:
         where = "1 ORDER BY tenant, number" if tenant is None else "tenant = ? ORDER BY number"
         values = () if tenant is None else (tenant,)
         return await self._database.read(lambda db: rows.endpoints(db, where, *values))
+
+    async def rotate(self, tenant: str, endpoint: str, keep_s: float) -> Endpoint:
+        secret, until = new_secret(), self._clock() + keep_s
+
+        def work(db: sqlite3.Connection) -> Endpoint:
+            db.execute(
+                "UPDATE endpoints SET former_secret = secret, former_until = ?, secret = ?"
+                " WHERE tenant = ? AND id = ?",
+                (until, secret, tenant, endpoint),
+            )
+            rows.forget_secrets(db, self._clock())
+            found = rows.endpoints(db, "tenant = ? AND id = ?", tenant, endpoint)
+            if not found:
+                raise _unknown(endpoint)
+            return found[0]
+
+        return await self._change(work)
 
     async def remove(self, tenant: str, endpoint: str) -> None:
         def work(db: sqlite3.Connection) -> None:
@@ -122,7 +139,11 @@ class SqliteOutbox:
         await self._change(work)
 
     async def prune(self) -> None:
-        await self._database.write(partial(rows.prune, before=self._clock() - _KEPT_S))
+        def work(db: sqlite3.Connection) -> None:
+            rows.prune(db, self._clock() - _KEPT_S)
+            rows.forget_secrets(db, self._clock())
+
+        await self._database.write(work)
 
     # --- deliveries -------------------------------------------------------------
 

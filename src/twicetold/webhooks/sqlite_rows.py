@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS endpoints (
     state TEXT NOT NULL DEFAULT 'enabled',
     reason TEXT NOT NULL DEFAULT '',
     failing_since REAL,
-    dropped INTEGER NOT NULL DEFAULT 0
+    dropped INTEGER NOT NULL DEFAULT 0,
+    former_secret TEXT NOT NULL DEFAULT '',
+    former_until REAL
 );
 CREATE INDEX IF NOT EXISTS endpoints_of_tenant ON endpoints (tenant, number);
 
@@ -75,8 +77,11 @@ CREATE INDEX IF NOT EXISTS deliveries_claimed ON deliveries (tenant, endpoint)
 CREATE INDEX IF NOT EXISTS deliveries_over ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
 """
 
+LATER = {"endpoints": {"former_secret": "TEXT NOT NULL DEFAULT ''", "former_until": "REAL"}}
+
 _ENDPOINT = (
     "id, tenant, url, types, created_at, secret, state, reason, failing_since, dropped,"
+    " former_secret, former_until,"
     " (SELECT count(*) FROM deliveries AS d WHERE d.endpoint = endpoints.id"
     " AND d.due_at IS NOT NULL)"
 )
@@ -187,6 +192,14 @@ def prune(db: sqlite3.Connection, before: float) -> None:
     )
 
 
+def forget_secrets(db: sqlite3.Connection, now: float) -> None:
+    """Those that sign no more."""
+    db.execute(
+        "UPDATE endpoints SET former_secret = '', former_until = NULL WHERE former_until <= ?",
+        (now,),
+    )
+
+
 def _takes(endpoint: Endpoint) -> bool:
     return endpoint.state is EndpointState.ENABLED and endpoint.pending < MOST_PENDING
 
@@ -203,7 +216,9 @@ def _endpoint(row: Sequence[Any]) -> Endpoint:
         reason=row[7],
         failing_since=row[8],
         dropped=row[9],
-        pending=row[10],
+        former_secret=row[10],
+        former_until=row[11],
+        pending=row[12],
     )
 
 

@@ -113,7 +113,7 @@ async def _live(opener: Opener, metrics: Metrics) -> AsyncIterator[Checks]:
         sessions, broker = await opener.running_calls()
         tenants = Tenants.load(settings.tenants_path)
         policy, engines = policy_of(settings, tenants), await loading
-        made = await opener.stack.enter_async_context(enrichers(settings, tenants, True))
+        made = await opener.stack.enter_async_context(enrichers(settings, tenants, live=True))
         worker = live_worker(broker, sessions, engines, policy, settings, made)
         show_engines(metrics, engines)
         metrics.lag("live", worker.lags)

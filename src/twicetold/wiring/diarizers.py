@@ -1,32 +1,56 @@
-"""Diarizers by the setting ``speakers``, each opened once."""
+"""Diarizers by the setting ``speakers``, each opened once, in a process of their own."""
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 
-from twicetold.enrich.speakers import Diarizer, open_diarizer
+from twicetold.enrich.apart import Apart
+from twicetold.enrich.speakers import open_diarizer
+from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
+from twicetold.enrich.speakers.needs import check_needs
 from twicetold.enrich.wishes import NONE
 from twicetold.errors import SettingError
 
 AUTO, EMBEDDED = "auto", "gmm"
+# Ten minutes of sound take it 3 s of a core; a model, without a GPU, minutes.
+_ANSWERS_WITHIN_S, _MODEL_ANSWERS_WITHIN_S = {EMBEDDED: 180.0}, 1800.0
 _BY_NOBODY = (NONE, "channels", "engine")
 
 
 class Voices:
-    """What tells voices apart."""
+    """What tells voices apart: diarizers in one process that all calls share, which begins with the
+    first sound for it, or with a model that is to be proven."""
 
     def __init__(self) -> None:
-        self._opened: dict[str, Diarizer] = {}
+        self._apart = Apart()
+        self._found: dict[str, DiarizerElsewhere] = {}
 
-    def of(self, wanted: str) -> Diarizer | None:
+    def of(self, wanted: str) -> DiarizerElsewhere | None:
         """The diarizer of a setting; None where it wants none, and for ``auto`` where the extra
-        that it takes is not there. Raises SettingError or MissingExtra."""
+        that it takes is not there. Raises SettingError or MissingExtra, as far as can be told
+        without loading it."""
         if wanted in _BY_NOBODY or (wanted == AUTO and find_spec("scipy") is None):
             return None
-        if wanted not in self._opened:
-            name, _, options = (EMBEDDED if wanted == AUTO else wanted).partition(":")
-            self._opened[wanted] = open_diarizer(name, **_options(name, options))
-        return self._opened[wanted]
+        if wanted not in self._found:
+            name, _, told = (EMBEDDED if wanted == AUTO else wanted).partition(":")
+            options = _options(name, told)
+            check_needs(name, options)
+            opened = partial(open_diarizer, name, **options)
+            within_s = _ANSWERS_WITHIN_S.get(name, _MODEL_ANSWERS_WITHIN_S)
+            self._found[wanted] = DiarizerElsewhere(name, wanted, opened, self._apart, within_s)
+        return self._found[wanted]
+
+    async def prove(self, wanted: str) -> None:
+        """Load the model of a setting where it names one; it stays loaded. Raises SettingError for
+        one that is of no use, and whatever the adapter raises."""
+        diarizer = self.of(wanted)
+        if diarizer is not None and diarizer.name != EMBEDDED:
+            await diarizer.prove()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._apart.close()
 
 
 def _options(name: str, told: str) -> dict[str, str]:

@@ -29,8 +29,9 @@ from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Choice, Redact, choose, load, mask, withheld
 from twicetold.enrich.redaction import Context, Policy, checked_policy
 from twicetold.enrich.redaction.tagger.tagger import shipped
-from twicetold.enrich.speakers import Diarizer
+from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.steps import Facts, Known, Packed, Step
+from twicetold.enrich.timing import timed
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
@@ -80,7 +81,7 @@ class Enrichers:
         """What a job makes of a tenant's words, as things are now."""
         wanted = self.by(tenant)
         steps: list[Step] = []
-        diarizer: Diarizer | None = None
+        diarizer: DiarizerElsewhere | None = None
         try:
             diarizer = self.voices.of(wanted.speakers or AUTO)
         except TwicetoldError as error:
@@ -128,10 +129,11 @@ class Enrichers:
         async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
             nonlocal known
             found: list[Choice]
+            compute_s = 0.0
             try:
                 async with asyncio.timeout(_DECIDED_WITHIN_S):
-                    found, known = await self.apart.call(
-                        "redact", choose, language, policy, before, held
+                    (found, known), compute_s = await self.apart.call(
+                        "redact", timed, choose, language, policy, before, held
                     )
             except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
                 if isinstance(error, TimeoutError):
@@ -140,7 +142,8 @@ class Enrichers:
                 told = {"error": type(error).__name__, "tenant": tenant}
                 log.error("utterances_withheld", **told)  # noqa: TRY400
                 found = [withheld(each) for each in held]
-            return [Decided(each.shown, each.masked, each.undecided) for each in found]
+            each_s = compute_s / max(1, len(found))
+            return [Decided(each.shown, each.masked, each.undecided, each_s) for each in found]
 
         def masked(words: Sequence[Word], channel: int) -> tuple[Word, ...]:
             try:
@@ -158,8 +161,13 @@ class Enrichers:
         if self.by(tenant).redacts:
             await self.apart.call("redact", load, [self.policy(tenant)])
 
+    async def prove(self, tenant: str) -> None:
+        """Raises SettingError, or what else is wrong with the model that tells a tenant's voices
+        apart."""
+        await self.voices.prove(self.by(tenant).speakers or AUTO)
+
     async def warm(self) -> None:
-        """The same for all tenants; what is of no use is told in the log."""
+        """What ``load`` does, for all tenants; what is of no use is told in the log."""
         if any(self.by(tenant).redacts for tenant in (DEFAULT_TENANT, *self.tenants())):
             await asyncio.to_thread(shipped)  # here for partials, there for all else
         for tenant in (DEFAULT_TENANT, *self.tenants()):
@@ -242,13 +250,26 @@ def _llm(settings: Settings) -> Llm | None:
     )
 
 
+async def _check_all(made: Enrichers, live: bool) -> None:
+    """Raises for the server's settings; what is wrong with a tenant's is told in the log."""
+    for name in (DEFAULT_TENANT, *made.tenants()):
+        try:
+            made.check(name)
+            if not live:
+                await made.prove(name)
+        except TwicetoldError as error:
+            if name == DEFAULT_TENANT:
+                raise
+            _refused(name, error)
+
+
 @asynccontextmanager
 async def enrichers(
-    settings: Settings, tenants: Tenants, live: bool = False
+    settings: Settings, tenants: Tenants, *, live: bool = False
 ) -> AsyncIterator[Enrichers]:
-    """What enriches calls, ready; ``live``: calls that run, which wait for it. Raises SettingError,
-    MissingExtra or ModelMissing for settings of the server's that are of no use; a tenant's are
-    told in the log and cost nobody else anything."""
+    """What enriches calls, ready. ``live``: while they are spoken, when words wait for it, and
+    nobody tells voices apart. Raises SettingError, MissingExtra or ModelMissing for settings of the
+    server's that are of no use; a tenant's are told in the log and cost nobody else anything."""
     secret = await asyncio.to_thread(ticket_secret, settings.data_dir / _SECRET)
     apart = Apart(0 if live else min(settings.batch_niceness, _MOST_NICENESS))
     by = enrichment_by(settings, tenants)
@@ -262,21 +283,20 @@ async def enrichers(
         Voices(),
         llm,
     )
-    made.check(DEFAULT_TENANT)
-    for name in made.tenants():
-        try:
-            made.check(name)
-        except TwicetoldError as error:
-            _refused(name, error)
-    if by(DEFAULT_TENANT).finders:  # what takes a moment, and may be missing
-        await made.load(DEFAULT_TENANT)
-    warming = asyncio.create_task(made.warm())
+    warming: asyncio.Task[None] | None = None
     try:
+        await _check_all(made, live)
+        if by(DEFAULT_TENANT).finders:  # what takes a moment, and may be missing
+            await made.load(DEFAULT_TENANT)
+        warming = asyncio.create_task(made.warm())
         yield made
     finally:
-        warming.cancel()
+        if warming is not None:
+            warming.cancel()
         apart.close()  # which ends what it waits for
-        await asyncio.gather(warming, return_exceptions=True)
+        if warming is not None:
+            await asyncio.gather(warming, return_exceptions=True)
+        made.voices.close()
         if llm is not None:
             await llm.client.aclose()
             await llm.refusing.aclose()

@@ -50,7 +50,7 @@ from twicetold.webhooks.announcing import CallAnnouncer
 from twicetold.wiring.enriching import Enrichers
 from twicetold.wiring.hooks import tell_endpoints
 from twicetold.wiring.passes import batch_engines, batch_settings, live_settings
-from twicetold.wiring.rule_files import rules_by
+from twicetold.wiring.rule_files import rules_by, tell_what_one_channel_lacks
 from twicetold.wiring.shadow_ears import open_shadow_ear
 
 log = structlog.get_logger()
@@ -119,6 +119,8 @@ def heard_alike(infos: Sequence[EngineInfo]) -> EngineInfo:
 def recorder(carriers: RecordCarriers, settings: Settings, outbox: Outbox) -> Recorder:
     tenants = Tenants.load(settings.tenants_path)
     rules = rules_by(enrichment_by(settings, tenants))
+    known = [each.name for each in tenants.list()]
+    tell_what_one_channel_lacks(rules, [DEFAULT_TENANT] if tenants.open_mode else known)
     return Recorder(
         carriers,
         abandon_after_s=settings.abandon_after_s,

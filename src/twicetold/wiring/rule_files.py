@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from twicetold.enrich.judging import rules_of
 from twicetold.enrich.leads import default_text as default_rubric_text
 from twicetold.enrich.rules import RuleSet, default_text
+from twicetold.enrich.rules.model import ANYBODY, Rule
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError
 
@@ -68,24 +69,49 @@ def rubric_text(wanted: Enrichment) -> tuple[str, str] | None:
     return FILES.read(path), str(path)
 
 
-def rules_by(
-    by: Callable[[str], Enrichment],
-) -> Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]:
+# By a tenant's name.
+RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
+
+
+def rules_by(by: Callable[[str], Enrichment]) -> RulesOf:
     """A tenant's rules and the roles of its channels. Rules that are of no use are none, and that
     is in the log, once: a call does not wait for who mends them."""
-    refused: dict[str, str] = {}  # by tenant: what is told already
+    refused: dict[str, str] = {}  # tenant: why
 
     def rules(tenant: str) -> tuple[RuleSet, tuple[str, ...]] | None:
         wanted = by(tenant)
         try:
             found = rules_text(wanted)
-            read = None if found is None else rules_of(*found)
+            ruled = None if found is None else (rules_of(*found), wanted.roles)
         except SettingError as error:
             if refused.get(tenant) != error.message:
                 refused[tenant] = error.message
                 log.warning("rules_refused", tenant=tenant, reason=error.message)
             return None
         refused.pop(tenant, None)
-        return None if read is None else (read, wanted.roles)
+        return ruled
 
     return rules
+
+
+def tell_what_one_channel_lacks(rules: RulesOf, tenants: Iterable[str]) -> None:
+    """Put in the log, at a start, which alerts need calls of several channels to come."""
+    for tenant in tenants:
+        found = rules(tenant)
+        if found is None or found[1]:  # whose channels have roles
+            continue
+        alerting = [rule for rule in found[0].rules if rule.alert]
+        about_roles = sum(map(_is_about_a_role, alerting))
+        if about_roles:
+            log.info(
+                "alerts_need_channels",
+                tenant=tenant,
+                alerts=len(alerting),
+                about_roles=about_roles,
+                hint="These come in calls with a channel for each speaker. In a call of one "
+                "channel nobody is told apart while people speak; rules with who: any serve there.",
+            )
+
+
+def _is_about_a_role(rule: Rule) -> bool:
+    return rule.spoken.who != ANYBODY and not rule.spoken.who.startswith("channel ")

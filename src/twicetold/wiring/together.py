@@ -82,7 +82,7 @@ async def running(
         await asyncio.to_thread(sweep_spools, settings.data_dir)
         engines, policy = await loading, platform.policy
         # A process for each pass: a caption does not wait for an hour's words.
-        for_live = await stack.enter_async_context(enrichers(settings, platform.tenants, True))
+        for_live = await stack.enter_async_context(enrichers(settings, platform.tenants, live=True))
         live = live_worker(platform.broker, platform.sessions, engines, policy, settings, for_live)
         record = recorder(record_carriers(platform), settings, platform.outbox)
         metrics = metrics or Metrics()

@@ -11,9 +11,11 @@ import numpy as np
 from twicetold.batch.pipeline import Tools
 from twicetold.engines import EngineInfo, Sound
 from twicetold.engines.counter import CounterEngine, ToneActivity
+from twicetold.enrich.speakers import Diarization, Diarizer
 from twicetold.errors import EngineHostDied, TwicetoldError
 from twicetold.media import SoundInfo, StreamDecoding
 from twicetold.speech.transcript import Hypothesis
+from twicetold.speech.turns import Turn
 
 
 class FakeDecoding:
@@ -115,3 +117,35 @@ def interleaved(*channels: bytes) -> bytes:
     for index, one in enumerate(samples):
         table[: len(one), index] = one
     return table.tobytes()
+
+
+class Here:
+    """Has a diarizer's work done at once, in this process."""
+
+    def __init__(self, diarizer: Diarizer) -> None:
+        self.name, self._diarizer = diarizer.name, diarizer
+        self.started = 0
+
+    def start(self, rate: int, sure: bool) -> HearingHere:
+        self.started += 1
+        return HearingHere(self._diarizer.start(rate))
+
+
+class HearingHere:
+    def __init__(self, diarization: Diarization) -> None:
+        self._diarization, self.closed = diarization, False
+        self._waiting: list[tuple[bytes, Sequence[float]]] = []
+
+    def accept(self, pcm: bytes, speech: Sequence[float] = ()) -> None:
+        self._waiting.append((pcm, speech))
+
+    async def hand_on(self) -> None:
+        while self._waiting:
+            self._diarization.accept(*self._waiting.pop(0))
+
+    async def finish(self) -> list[Turn]:
+        await self.hand_on()
+        return self._diarization.finish()
+
+    def close(self) -> None:
+        self.closed = True

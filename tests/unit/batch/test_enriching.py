@@ -148,3 +148,15 @@ def test_its_name_differs_with_what_is_heard_in_place_of_what_was_removed():
     steps = (Marks("redact"),)
     names = {Enriching(steps, cover=cover).name for cover in ("", "beep", "silence")}
     assert len(names) == 3
+
+
+async def test_seconds_of_stages_are_of_who_computed_them():
+    """One that finds a stage's result has not computed it: who did has told that already."""
+    chunks, steps = StageChunks(), (Marks("first"), Marks("second"))
+    first = await a_transcript(chunks)
+    await enriched(first, *steps)
+    assert set(first.enriched.seconds) == {"first", "second"}
+    assert all(0.0 < seconds < 1.0 for seconds in first.enriched.seconds.values())
+    resumed = await a_transcript(chunks)
+    await enriched(resumed, *steps, Marks("third"))
+    assert set(resumed.enriched.seconds) == {"third"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from twicetold.engines import EngineInfo, Sound
@@ -72,3 +74,20 @@ async def test_null_answers_every_message_with_another_word() -> None:
     empty = await engine.start_stream(16_000, "en")
     assert (await empty.finish()).words == ()
     assert await engine.transcribe([Sound(bytes(10), 8_000)], "en") == [Hypothesis()]
+
+
+class Slow(NullEngine):
+    """A fake engine whose batch verb takes a moment."""
+
+    def transcribe(self, sound: Sound, language: str) -> Hypothesis:
+        time.sleep(0.02)
+        return super().transcribe(sound, language)
+
+
+async def test_each_answer_tells_how_long_it_took() -> None:
+    engine = Inline(Slow())
+    heard = await engine.transcribe([Sound(bytes(10), 8_000)] * 2, "en")
+    assert all(each.compute_s >= 0.02 for each in heard)
+    stream = await engine.start_stream(8_000, "en")
+    assert 0.0 < (await stream.accept(bytes(10))).compute_s < 1.0
+    assert 0.0 < (await stream.finish()).compute_s < 1.0

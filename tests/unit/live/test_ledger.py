@@ -11,6 +11,7 @@ import pytest
 from twicetold.broker import Broker, Topic
 from twicetold.live.ledger import Ledger
 from twicetold.sessions import Record, Sessions
+from twicetold.speech.chunks import Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
 
 pytestmark = pytest.mark.unit
@@ -23,11 +24,14 @@ class FakeCarriers:
 
     def __init__(self) -> None:
         self.changes: list[Mapping[str, Any]] = []
+        self.ends: list[Ended] = []
 
     async def swap(self, _key: CallKey, _expected: object, changes: Mapping[str, Any]) -> None:
         self.changes.append(changes)
 
-    def publish(self, _topic: Topic, _key: CallKey, _value: bytes) -> asyncio.Future[None]:
+    def publish(self, topic: Topic, _key: CallKey, value: bytes) -> asyncio.Future[None]:
+        if topic is Topic.FINALS and isinstance(said := parse_finals_message(value), Ended):
+            self.ends.append(said)
         done = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -64,3 +68,27 @@ async def test_who_takes_a_call_over_knows_which_boundaries_are_cuts(
     boundaries: tuple[int, ...], cuts: tuple[int, ...], cut: tuple[bool, ...]
 ) -> None:
     assert ledger(FakeCarriers(), boundaries=boundaries, cuts=cuts).cut == cut
+
+
+async def test_what_engines_computed_goes_on_from_what_the_last_worker_stored() -> None:
+    """What it computed after that, the successor computes again, and it counts as its own."""
+    carriers = FakeCarriers()
+    first = ledger(carriers)
+    first.computed.add("quick", 2.0)
+    await first.settle(0, 1, 5_280, None, ())
+    stored = carriers.changes[-1]["computed"]
+    first.computed.add("quick", 64.0)  # and is killed
+
+    second = ledger(carriers, computed=stored)
+    second.computed.add("quick", 1.0)
+    second.computed.add("careful", 0.5)
+    await second.settle(0, 2, 9_000, None, ())
+    await second.close(16_000)
+    await ledger(carriers, computed=carriers.changes[-1]["computed"]).say_ended(16_000)  # again
+    assert [end.computed for end in carriers.ends] == [{"quick": 3.0, "careful": 0.5}] * 2
+
+
+async def test_a_call_in_which_nothing_was_computed_ends_all_the_same() -> None:
+    carriers = FakeCarriers()
+    await ledger(carriers).close(16_000)
+    assert [end.computed for end in carriers.ends] == [{}]

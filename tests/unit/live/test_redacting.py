@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from twicetold.live import redacting
 from twicetold.live.endpointing import End
 from twicetold.live.redacting import Decided, Ended, Redaction
+from twicetold.speech.computed import Computed
 from twicetold.speech.transcript import Final, Segment, Word
 
 pytestmark = pytest.mark.unit
@@ -53,7 +55,8 @@ class Told:
 
     def __init__(self, before: Sequence[Final] = (), decides: redacting.Decide = decide) -> None:
         self.finals: list[tuple[int, int, str]] = []
-        self.redaction = Redaction(decides, self._settle, before)
+        self.computed = Computed()
+        self.redaction = Redaction(decides, self._settle, before, self.computed.add)
 
     async def _settle(self, ended: Ended, words: tuple[Word, ...]) -> None:
         text = " ".join(word.text for word in words)
@@ -177,3 +180,17 @@ async def test_an_utterance_that_failed_goes_its_way():
         await told.redaction.put(failed)
         await until(told, 1)
     assert told.finals == [(0, 1, "")]
+
+
+async def test_each_time_that_an_utterance_is_decided_counts():
+    async def slow(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
+        return [replace(each, compute_s=1.0) for each in await decide(before, held)]
+
+    async with running(Told(decides=slow)) as told:
+        await told.redaction.put(ended(1, "call 5 5"))  # undecided: once more with the next
+        async with asyncio.timeout(5):
+            while told.computed.seconds != {"enrichment:redact": 1.0}:
+                await asyncio.sleep(0)
+        await told.redaction.put(ended(2, "that is all"))
+        await until(told, 2)
+    assert told.computed.seconds == {"enrichment:redact": 3.0}

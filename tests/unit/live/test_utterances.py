@@ -24,6 +24,7 @@ from twicetold.live.endpointing import Begin, End, Hear, Rest
 from twicetold.live.engines import Engines
 from twicetold.live.learnt import Learnt
 from twicetold.live.utterances import ChannelRunner, Utterance
+from twicetold.speech.computed import Computed
 from twicetold.speech.transcript import Hypothesis, Word
 
 pytestmark = pytest.mark.unit
@@ -45,11 +46,12 @@ class FakeStream:
                 "killed by the test", of_another=self._engine.of_another
             )
         self.heard += pcm
-        return Hypothesis((Word(0.0, 0.1, str(len(self.heard))),))
+        return Hypothesis((Word(0.0, 0.1, str(len(self.heard))),), compute_s=1.0)
 
     async def finish(self) -> Hypothesis:
         self._engine.finished.append(self.heard)
-        return Hypothesis((Word(0.0, 0.1, str(len(self.heard))),), f"after {len(self.heard)}")
+        learnt = f"after {len(self.heard)}"
+        return Hypothesis((Word(0.0, 0.1, str(len(self.heard))),), learnt, compute_s=10.0)
 
     async def aclose(self) -> None:
         self._engine.closed += 1
@@ -91,6 +93,7 @@ class Channel:
         self.partials: list[str] = []
         self.ends: list[tuple[int, bool, str]] = []
         self.engines: list[str] = []
+        self.computed = Computed()
         self.runner = ChannelRunner(
             0,
             16_000,
@@ -99,6 +102,7 @@ class Channel:
             adaptation=None,
             on_hypothesis=self._partial,
             on_end=self._end,
+            on_compute=self.computed.add,
         )
 
     def _partial(self, channel: int, utterance: Utterance, heard: Hypothesis) -> None:
@@ -246,7 +250,8 @@ class NamedEngine(FakeEngine):
         self.expected.append(sound.expected)
         self.heard_before.append(sound.adaptation)
         learnt = f"again after {len(sound.pcm)}" if self.learns else None
-        return [Hypothesis((Word(0.0, 0.1, f"again {len(sound.pcm)}"),), learnt)]
+        words = (Word(0.0, 0.1, f"again {len(sound.pcm)}"),)
+        return [Hypothesis(words, learnt, compute_s=100.0)]
 
 
 @asynccontextmanager
@@ -440,3 +445,28 @@ async def test_an_utterance_is_needed_until_its_final_is_stored() -> None:
         del channel.runner.settled
         channel.runner.settled()
         assert (channel.runner.needed, channel.runner.unfinished_since) == (240, 300)
+
+
+async def test_all_that_was_computed_counts_also_what_came_to_nothing() -> None:
+    live, final = NamedEngine("live"), NamedEngine("final")
+    async with chained(Chain.of(live), Chain.of(final)) as channel:
+        channel.runner.put(Begin(0, 1, 0, 0, 0))
+        channel.runner.put(Hear(0, b"aa"))
+        await channel.runner.drained.wait()
+        live.deaths = 1
+        channel.runner.put(Hear(0, b"bb"))  # dies, and both are heard anew, in one piece
+        channel.runner.put(End(0, 1, 10, 10))
+        await channel.runner.drained.wait()
+    assert live.finished == [b"aabb"]
+    assert channel.computed.seconds == {"live": 1.0 + 1.0 + 10.0, "final": 100.0}
+
+
+async def test_each_engine_of_a_chain_has_its_own_seconds() -> None:
+    first, second = NamedEngine("a"), NamedEngine("b")
+    async with chained(Chain.of(first, second)) as channel:
+        utterance(channel, 1, b"aa")
+        await channel.runner.drained.wait()
+        first.deaths = 100
+        utterance(channel, 2, b"bb")
+        await channel.runner.drained.wait()
+    assert channel.computed.seconds == {"a": 11.0, "b": 11.0}

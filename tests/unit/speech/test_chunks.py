@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -75,8 +76,15 @@ FINAL = Final(1, 0, 2, 0.5, 0.9, "one", (Word(0.5, 0.9, "one", 0.9),))
 
 def test_finals_are_read_as_they_were_written() -> None:
     assert parse_finals_message(finals_message(FINAL)) == FINAL
-    ended = Ended(3, 48_000, 16_000, "counter")
+    ended = Ended(3, 48_000, 16_000, "counter", {"counter": 1.5})
     assert parse_finals_message(finals_message(ended)) == ended
+
+
+def test_an_end_is_understood_by_versions_that_know_of_no_computing_and_theirs_by_us() -> None:
+    known = {"event": 3, "sample": 48_000, "rate": 16_000, "engine": "counter"}
+    told = json.loads(finals_message(Ended(**known, computed={"counter": 1.5})))
+    assert told["ended"] == known
+    assert parse_finals_message(json.dumps({"ended": known}).encode()) == Ended(**known)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +100,8 @@ def test_finals_are_read_as_they_were_written() -> None:
         Ended(1, 1, 0, "counter"),
         Ended(1, 2**60, 16_000, "counter"),
         Ended(-1, 1, 16_000, "counter"),
+        Ended(1, 1, 16_000, "counter", {"counter": float("nan")}),
+        Ended(1, 1, 16_000, "counter", {"counter": "1"}),  # type: ignore[dict-item]
     ],
 )
 def test_what_cannot_be_a_final_is_refused(message: Final | Ended) -> None:

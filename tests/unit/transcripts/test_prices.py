@@ -72,6 +72,12 @@ def test_a_price_of_an_engine_that_there_is_not_is_refused() -> None:
     assert "audio_min" in refused.value.hint
 
 
+def test_enrichment_has_a_price_as_engines_have() -> None:
+    prices = prices_of(Settings(prices="enrichment:redact=.5/compute_s, enrichment=.1/compute_s"))
+    assert prices.of("enrichment", "redact", "cpu").per_compute_s == 0.5
+    assert prices.of("enrichment", "metrics", "cpu").per_compute_s == 0.1
+
+
 def test_the_defaults_are_of_engines_that_there_are() -> None:
     assert prices_of(Settings()).of("parakeet").per_audio_min == 0.00011
 

@@ -1,24 +1,54 @@
-"""Rules that are of no use are told once, and again when they are wrong in another way."""
+"""Rules by tenant: a mistake is told once; at a start, what calls of one channel lack."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from structlog.testing import capture_logs
+import structlog
 
 from twicetold.enrich.wishes import Enrichment
-from twicetold.wiring.rule_files import rules_by
+from twicetold.wiring.rule_files import rules_by, tell_what_one_channel_lacks
 
 pytestmark = pytest.mark.unit
 
+RULES = """
+categories:
+  - name: c
+    rules:
+      - {name: cancels, who: customer, say: cancel, alert: Ask why.}
+      - {name: dear, say: price, alert: Explain.}
+      - {name: quiet, who: agent, say: hello}
+"""
 
-def test_what_is_wrong_with_rules_is_told_once(tmp_path):
+
+def test_rules_of_no_use_are_told_once_for_each_mistake_and_tenant(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     rules = rules_by(lambda tenant: Enrichment(rules=str(file)))
-    with capture_logs() as logs:
-        assert [rules("acme") for _ in range(3)] == [None] * 3
-        file.write_text("categories: 7")
-        assert [rules("acme") for _ in range(3)] == [None] * 3
-        assert rules("other") is None
-    told = [(each["tenant"], each["reason"]) for each in logs]
-    assert [tenant for tenant, _ in told] == ["acme", "acme", "other"]
-    assert told[0][1] != told[1][1] == told[2][1]
+    with structlog.testing.capture_logs() as logged:
+        for tenant in ("acme", "acme", "other", "acme", "other"):
+            assert rules(tenant) is None
+        assert [entry["tenant"] for entry in logged] == ["acme", "other"]
+        file.write_text("categories: 3")
+        for _ in range(3):
+            assert rules("acme") is None
+        file.write_text(RULES)
+        assert rules("acme") is not None
+        file.unlink()
+        assert rules("acme") is None
+    assert len(logged) == 4
+    assert {entry["event"] for entry in logged} == {"rules_refused"}
+
+
+def test_alerts_about_roles_are_told_at_a_start_where_channels_have_none(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    wanted = {
+        "acme": Enrichment(rules=str(file)),
+        "named": Enrichment(rules=str(file), channel_roles="agent,customer"),
+        "none": Enrichment(),
+    }
+    with structlog.testing.capture_logs() as logged:
+        tell_what_one_channel_lacks(rules_by(wanted.__getitem__), wanted)
+    [told] = logged
+    assert (told["tenant"], told["alerts"], told["about_roles"]) == ("acme", 2, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -85,11 +84,6 @@ class Fired:
             "value": round(self.value, 4) if isinstance(self.value, float) else self.value,
         }
 
-    @classmethod
-    def from_dict(cls, body: Mapping[str, Any]) -> Fired:
-        times = tuple((start, end) for start, end in body["times"])
-        return cls(body["rule"], body["points"], times, body["value"])
-
 
 @dataclass(frozen=True, slots=True)
 class LeadScore:
@@ -120,14 +114,3 @@ class LeadScore:
             "fired": [each.to_dict() for each in self.fired],
             "unjudged": list(self.unjudged),
         }
-
-    @classmethod
-    def from_dict(cls, body: Mapping[str, Any]) -> LeadScore:
-        return cls(
-            body["score"],
-            body["rubric"],
-            body["fingerprint"],
-            tuple(Fired.from_dict(each) for each in body["fired"]),
-            tuple(body["unjudged"]),
-            body["probability"],
-        )

@@ -23,7 +23,7 @@ from twicetold.enrich.rules.listening import Roles
 from twicetold.enrich.sentiment import CallSentiment
 from twicetold.speech.transcript import Segment
 
-OF_CALL = "call"  # whose sentiment, where it is nobody's alone
+WHOLE_CALL = "call"  # whose sentiment, where it is nobody's alone
 
 
 class _Unfired(Enum):
@@ -119,7 +119,7 @@ class _Known:
         if self._sentiment is None:
             return None
         told = self._sentiment
-        return told.score if rule.about == OF_CALL else told.of(rule.about)
+        return told.score if rule.about == WHOLE_CALL else told.of(rule.about)
 
 
 def _scored(rubric: Rubric, fired: Sequence[Fired], unjudged: Sequence[str]) -> LeadScore:

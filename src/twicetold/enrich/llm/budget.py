@@ -14,26 +14,18 @@ _BYTES_A_TOKEN = 2.5
 
 @dataclass(frozen=True, slots=True)
 class LlmBudget:
-    """Of one call. ``money`` in the currency of the endpoint's prices; None: not limited by it."""
+    """Of one call."""
 
-    requests: int = 20
+    requests: int = 500  # of 50 utterances each: tokens are spent before, unless none are counted
     tokens: int = 100_000
-    money: float | None = None
 
 
 class Spending:
-    """What a call has cost so far. One for each call; requests, tokens and money only grow.
+    """What a call has cost so far. One for each call; requests and tokens only grow."""
 
-    Prices are for a million tokens, read and written.
-    """
-
-    def __init__(
-        self, budget: LlmBudget, *, price_read: float = 0.0, price_written: float = 0.0
-    ) -> None:
+    def __init__(self, budget: LlmBudget) -> None:
         self.budget = budget
         self.requests = self.tokens = 0
-        self.money = 0.0
-        self._read, self._written = price_read / 1e6, price_written / 1e6
 
     def reserve(self, prompt: str, most_written: int) -> None:
         """Count a request before it is sent. Raises LlmBudgetSpent where it might cost too much."""
@@ -48,9 +40,6 @@ class Spending:
             raise LlmBudgetSpent(f"The call's {self.budget.requests} requests do not last.")
         if self.tokens + read + most_written > self.budget.tokens:
             raise LlmBudgetSpent(f"The call's {self.budget.tokens:,} tokens do not last.")
-        cost = read * self._read + most_written * self._written
-        if self.budget.money is not None and self.money + cost > self.budget.money:
-            raise LlmBudgetSpent(f"The call's budget of {self.budget.money:g} does not last.")
 
     def book(self, prompt: str, usage: Any, answer: str) -> None:
         """What a request did cost: as the server counts, else by the letters."""
@@ -58,7 +47,6 @@ class Spending:
         read = _count(counted.get("prompt_tokens"), tokens_in(prompt))
         written = _count(counted.get("completion_tokens"), tokens_in(answer))
         self.tokens += read + written
-        self.money += read * self._read + written * self._written
 
 
 def tokens_in(text: str) -> int:

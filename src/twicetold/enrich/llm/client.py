@@ -29,15 +29,13 @@ _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n\s*```\s*", re.DOTALL)
 @dataclass(frozen=True, slots=True)
 class LlmEndpoint:
     """``url`` up to ``/chat/completions`` (``https://host/v1``). ``allowed``: whether the tenant
-    lets its words go there. Prices: for a million tokens, as ``Spending`` takes them."""
+    lets its words go there."""
 
     url: str
     model: str
     key: str = field(default="", repr=False)
     allowed: bool = False
     timeout_s: float = 60.0
-    price_read: float = 0.0
-    price_written: float = 0.0
 
 
 class LlmClient:

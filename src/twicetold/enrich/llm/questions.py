@@ -57,30 +57,34 @@ async def answers(
     spending: Spending,
     questions: Sequence[str],
     utterances: Sequence[Utterance],
-) -> list[LlmAnswer]:
-    """One for each question, in their order, by one request. Raises as ``LlmClient.ask`` does."""
+) -> list[LlmAnswer | None]:
+    """One for each question, in their order, by one request; None where what shows it may be in
+    the middle of a long call, which is not read. Raises as ``LlmClient.ask`` does."""
     if not questions:
         return []
+    transcript, whole = _transcript(utterances)
     asked = "\n".join(f"{n}. {question}" for n, question in enumerate(questions, 1))
     answer = await client.ask(
         _TASK,
-        f"Questions:\n{asked}\n\nTranscript:\n{_transcript(utterances)}",
+        f"Questions:\n{asked}\n\nTranscript:\n{transcript}",
         name="answers",
         schema=_SCHEMA,
         most_written=_TOKENS_OF_ANSWER + _TOKENS_AN_ANSWER * len(questions),
         spending=spending,
     )
-    return _checked(answer, len(questions), len(utterances))
+    found = _checked(answer, len(questions), len(utterances))
+    return [each if each.yes or whole else None for each in found]
 
 
-def _transcript(utterances: Sequence[Utterance]) -> str:
+def _transcript(utterances: Sequence[Utterance]) -> tuple[str, bool]:
+    """And whether that is all of it."""
     lines = [
         f"{n} {each.speaker}: {' '.join(each.text.split())}" for n, each in enumerate(utterances, 1)
     ]
     text = "\n".join(lines)
     if len(text) <= _MOST_LETTERS:
-        return text
-    return f"{text[: _MOST_LETTERS // 2]}\n(...)\n{text[-(_MOST_LETTERS // 2) :]}"
+        return text, True
+    return f"{text[: _MOST_LETTERS // 2]}\n(...)\n{text[-(_MOST_LETTERS // 2) :]}", False
 
 
 def _checked(answer: Mapping[str, Any], questions: int, utterances: int) -> list[LlmAnswer]:

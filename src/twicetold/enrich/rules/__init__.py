@@ -5,16 +5,16 @@
 written.
 """
 
-from twicetold.enrich.rules.live import Alert, LiveRules
+from twicetold.enrich.rules.live import LiveRules, RuleAlert
 from twicetold.enrich.rules.model import Must, Rule, RuleSet
 from twicetold.enrich.rules.reading import default_rules, default_text, load_rules, parse_rules
 from twicetold.enrich.rules.whole import RuleMatch, RuleReport, evaluate
 
 __all__ = [
-    "Alert",
     "LiveRules",
     "Must",
     "Rule",
+    "RuleAlert",
     "RuleMatch",
     "RuleReport",
     "RuleSet",

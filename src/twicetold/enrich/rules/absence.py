@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from twicetold.enrich.rules.judge import Judge
 from twicetold.enrich.rules.listening import Listening, Span, kept
@@ -108,22 +106,3 @@ class Absence(Judge):
         if request is None:
             return Span("", 0, 0, at_s, at_s, 0, -1, None)
         return Span("", 0, 0, at_s, at_s, request.event, request.channel, None)
-
-    def snapshot(self) -> dict[str, Any]:
-        own = {
-            "said": [span.to_list() for span in self.said],
-            "first_said": self.first_said and self.first_said.to_list(),
-            "requests": [span.to_list() for span in self.requests],
-            "last_request": self.last_request_s,
-            "settled": self.settled,
-        }
-        return super().snapshot() | {key: value for key, value in own.items() if value}
-
-    def restore(self, body: Mapping[str, Any]) -> None:
-        super().restore(body)
-        self.said = kept(map(Span.from_list, body.get("said", ())))
-        first = body.get("first_said")
-        self.first_said = Span.from_list(first) if first else None
-        self.requests = kept(map(Span.from_list, body.get("requests", ())))
-        self.last_request_s = body.get("last_request")
-        self.settled = body.get("settled", False)

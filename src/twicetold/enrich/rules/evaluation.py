@@ -6,9 +6,7 @@ The live pass and the canonical transcript use the same evaluation: a rule means
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from twicetold.enrich.rules.absence import Absence
 from twicetold.enrich.rules.judge import Judge
@@ -78,17 +76,3 @@ class Evaluation:
     def unjudged(self) -> list[Rule]:
         """Rules about somebody whom nothing in the call names."""
         return [rule for rule in self._rules.rules if not self.listening.knows(rule.spoken.who)]
-
-    def snapshot(self) -> dict[str, Any]:
-        """JSON of what is kept; small, as memory is."""
-        states = ((number, judge.snapshot()) for number, judge in enumerate(self._judges))
-        return {
-            "listening": self.listening.snapshot(),
-            "rules": {str(number): state for number, state in states if state},
-        }
-
-    def restore(self, body: Mapping[str, Any]) -> None:
-        self.listening.restore(body["listening"])
-        for number, state in body["rules"].items():
-            self._judges[int(number)].restore(state)
-        self._waiting = {n for n, judge in enumerate(self._judges) if judge.waits}

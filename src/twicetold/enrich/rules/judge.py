@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from twicetold.enrich.rules.listening import Listening, Span, kept
 from twicetold.enrich.rules.model import SAME, Beside, Rule
@@ -71,24 +70,6 @@ class Judge:
     def _excepted(self, span: Span) -> bool:
         unless = self.rule.unless
         return unless is not None and near(span, unless, self.heard.get("unless", ()))
-
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            key: value
-            for key, value in {
-                "heard": {name: [s.to_list() for s in spans] for name, spans in self.heard.items()},
-                "earliest": {name: span.to_list() for name, span in self.earliest.items()},
-                "last_end": dict(self.last_end),
-            }.items()
-            if value
-        }
-
-    def restore(self, body: Mapping[str, Any]) -> None:
-        for name, spans in body.get("heard", {}).items():
-            self.heard[name] = kept(map(Span.from_list, spans))
-        for name, span in body.get("earliest", {}).items():
-            self.earliest[name] = Span.from_list(span)
-        self.last_end = dict(body.get("last_end", {}))
 
 
 def first_key(name: str, beside: Beside, span: Span) -> str:

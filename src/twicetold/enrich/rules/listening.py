@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from twicetold.enrich.rules.model import ANYBODY, SAME
 from twicetold.enrich.rules.phrases import PhraseIndex
@@ -42,19 +41,6 @@ class Span:
 
     def seconds_from(self, other: Span) -> float:
         return max(0.0, other.start_s - self.end_s, self.start_s - other.end_s)
-
-    def to_list(self) -> list[Any]:
-        words = list(self.words) if self.words else None
-        return [
-            self.stream, self.first, self.end, self.start_s, self.end_s, self.event,
-            self.channel, words,
-        ]  # fmt: skip
-
-    @classmethod
-    def from_list(cls, body: Sequence[Any]) -> Span:
-        stream, first, end, start_s, end_s, event, channel, words = body
-        at = (words[0], words[1]) if words else None
-        return cls(stream, first, end, start_s, end_s, event, channel, at)
 
 
 @dataclass(slots=True)
@@ -135,26 +121,6 @@ class Listening:
             self._streams.setdefault(name, _Stream())
             self.names |= set(filter(None, self._names(segment.channel, speaker)))
         return name
-
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "now": self.now_s,
-            "streams": {
-                name: [
-                    stream.said,
-                    stream.end_s,
-                    [list(each) for each in stream.tail],
-                ]
-                for name, stream in self._streams.items()
-            },
-        }
-
-    def restore(self, body: Mapping[str, Any]) -> None:
-        self.now_s = body["now"]
-        for name, (said, end_s, tail) in body["streams"].items():
-            self._streams[name] = _Stream(said, end_s, deque((word, start) for word, start in tail))
-            channel, _, speaker = name.partition("/")
-            self.names |= set(filter(None, self._names(int(channel), speaker)))
 
 
 def kept(spans: Iterable[Span] = ()) -> deque[Span]:

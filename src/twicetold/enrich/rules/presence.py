@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from twicetold.enrich.rules.judge import LATE_S, Judge, first_key, is_other, near, reach_s
 from twicetold.enrich.rules.listening import Listening, Span, kept
@@ -75,11 +73,3 @@ class Presence(Judge):
     def _horizon_s(self) -> float:
         besides = [b for b in (self.rule.near, self.rule.before) if b is not None]
         return max(map(reach_s, besides), default=0.0) + LATE_S
-
-    def snapshot(self) -> dict[str, Any]:
-        pending = [span.to_list() for span in self.pending]
-        return super().snapshot() | ({"pending": pending} if pending else {})
-
-    def restore(self, body: Mapping[str, Any]) -> None:
-        super().restore(body)
-        self.pending = kept(map(Span.from_list, body.get("pending", ())))

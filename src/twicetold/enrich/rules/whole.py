@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,20 +40,6 @@ class RuleMatch:
             "words": list(self.words) if self.words else None,
         }
 
-    @classmethod
-    def from_dict(cls, body: Mapping[str, Any]) -> RuleMatch:
-        words = body.get("words")
-        return cls(
-            body["category"],
-            body["rule"],
-            Must(body["must"]),
-            body["start"],
-            body["end"],
-            body.get("segment"),
-            body.get("channel"),
-            (words[0], words[1]) if words else None,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class RuleReport:
@@ -75,15 +61,6 @@ class RuleReport:
             "unjudged": [list(each) for each in self.unjudged],
             "fingerprint": self.fingerprint,
         }
-
-    @classmethod
-    def from_dict(cls, body: Mapping[str, Any]) -> RuleReport:
-        return cls(
-            tuple(body["categories"]),
-            tuple(RuleMatch.from_dict(match) for match in body["matches"]),
-            tuple((category, rule) for category, rule in body["unjudged"]),
-            body["fingerprint"],
-        )
 
 
 def evaluate(

@@ -40,11 +40,6 @@ class CallSentiment:
     curve: tuple[CurvePoint, ...] = ()
     speakers: tuple[SpeakerSentiment, ...] = ()
 
-    @property
-    def fell_back(self) -> bool:
-        """Whether another judge had to take the place of the one that was wished for."""
-        return bool(self.judge) and self.judge != self.wished
-
     def of(self, speaker: str) -> float | None:
         return next((each.score for each in self.speakers if each.speaker == speaker), None)
 

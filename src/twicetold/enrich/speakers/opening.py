@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from twicetold.enrich.speakers.needs import check_needs
 from twicetold.errors import SettingError
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def open_diarizer(name: str, **options: Any) -> Diarizer:
     Raises SettingError for another name, an option that it does not take or a file that is not
     there, and MissingExtra.
     """
-    if name not in DIARIZERS:
-        raise SettingError(f"There is no diarizer {name}; there are {', '.join(DIARIZERS)}.")
+    check_needs(name, options)
     try:
         return DIARIZERS[name](**options)
     except TypeError as error:

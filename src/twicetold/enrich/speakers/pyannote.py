@@ -8,13 +8,13 @@ accepted there; nothing is downloaded here. Speakers who talk at once have overl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from twicetold.enrich.speakers.needs import missing
 from twicetold.enrich.speakers.windows import Floats, Heard, WindowedDiarization
-from twicetold.errors import EnrichmentFailed, MissingExtra, SettingError, UnsupportedRate
+from twicetold.errors import EnrichmentFailed, SettingError, UnsupportedRate
 from twicetold.speech.turns import Turn
 
 _SAME_VOICE = 0.5
@@ -31,12 +31,7 @@ class PyannoteDiarizer:
             import torch
             from pyannote.audio import Pipeline
         except ImportError as error:
-            raise MissingExtra(
-                "Diarizer pyannote needs pyannote.audio 4 and torch.",
-                "pip install 'pyannote.audio>=4,<5', after the torch that suits the machine",
-            ) from error
-        if not Path(pipeline).is_dir():
-            raise SettingError(f"Diarizer pyannote: there is no folder {pipeline}.")
+            raise missing(self.name) from error
         self._torch: Any = torch
         self._pipeline: Any = Pipeline.from_pretrained(pipeline)
         if self._pipeline is None:

@@ -1,10 +1,14 @@
-"""Who of a call's speakers is the agent: by channel, by who greets like one, or by who is first."""
+"""Who of a call's speakers is the agent: by channel, by who greets like one, or by who is first.
+
+``roles`` looks at a whole call, ``LiveRoles`` at one that goes on.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from twicetold.speech.transcript import Segment
 
@@ -12,6 +16,7 @@ AGENT, CUSTOMER = "agent", "customer"
 
 _OPENING_S = 60.0  # of the call: who greets later, greets somebody else
 _OPENING_SEGMENTS = 4  # of each speaker
+_MOST_KEPT = 256  # segments of a live call, for as long as only one of its sides has spoken
 
 # What is said by whoever takes calls for a living. What both sides say (hello, good morning, my
 # name is) tells nothing.
@@ -51,6 +56,37 @@ def roles(
         if channel_roles and segment.channel in channel_roles
     }
     return by_channel or _by_greeting(spoken)
+
+
+class LiveRoles:
+    """The roles in a call that goes on, on each of whose channels one person speaks.
+
+    With every segment they are those that ``roles`` finds in what was said so far: who speaks
+    first is taken for the agent until somebody greets like one. They stand once the first minute
+    is over and both sides have spoken. They follow from the segments alone.
+    """
+
+    def __init__(self) -> None:
+        self.by_channel: dict[int, str] = {}
+        self.said: list[Segment] = []  # from the beginning, until the roles stand
+        self._stand = False
+
+    def accept(self, segment: Segment) -> bool:
+        """Whether the roles are others, now that this was said; ``said`` then ends with it."""
+        if self._stand:
+            self.said.clear()
+        if self._stand or not segment.text:
+            return False
+        self.said.append(segment)
+        named = (replace(each, speaker=str(each.channel)) for each in self.said)
+        found = {int(speaker): role for speaker, role in roles(named).items()}
+        changed, self.by_channel = found != self.by_channel, found
+        began_s = min(each.start for each in self.said)
+        if segment.start > began_s + _OPENING_S and len(found) > 1:
+            self._stand = True
+        elif len(self.said) > _MOST_KEPT:
+            del self.said[_MOST_KEPT // 2]  # the first minute tells who greets
+        return changed
 
 
 def _by_greeting(spoken: Sequence[Segment]) -> dict[str, str]:

@@ -8,13 +8,13 @@ them): ``segmentation`` is pyannote's, exported; ``embedding`` any of the speake
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from twicetold.enrich.speakers.needs import missing
 from twicetold.enrich.speakers.windows import Floats, Heard, WindowedDiarization
-from twicetold.errors import EnrichmentFailed, MissingExtra, SettingError, UnsupportedRate
+from twicetold.errors import EnrichmentFailed, SettingError, UnsupportedRate
 from twicetold.speech.turns import Turn
 
 _RATE = 16_000
@@ -38,16 +38,11 @@ class SherpaDiarizer:
         threshold: float = 0.5,
         threads: int = 1,
     ) -> None:
-        """Raises MissingExtra, SettingError for a file that is not there or no such model."""
+        """Raises MissingExtra, and SettingError for a file that is no such model."""
         try:
             import sherpa_onnx
         except ImportError as error:
-            raise MissingExtra(
-                "Diarizer sherpa needs sherpa-onnx.", "pip install 'twicetold[sherpa]'"
-            ) from error
-        for path in (segmentation, embedding):
-            if not Path(path).is_file():
-                raise SettingError(f"Diarizer sherpa: there is no model at {path}.")
+            raise missing(self.name) from error
         self._sherpa: Any = sherpa_onnx
         extractor = sherpa_onnx.SpeakerEmbeddingExtractorConfig(embedding, num_threads=threads)
         config = sherpa_onnx.OfflineSpeakerDiarizationConfig(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -97,13 +96,6 @@ def test_a_score_has_no_probability_until_its_rubric_is_calibrated() -> None:
     mine = scored(rules + line % found.fingerprint)
     assert (mine.calibrated, mine.probability) == (True, 0.5)
     assert not scored(rules + line % "another").calibrated
-
-
-def test_a_score_is_the_same_when_read_again() -> None:
-    found = scored("- {name: p, weight: 15, say: how much}\n- {name: a, weight: 5, ask: x}")
-    again = LeadScore.from_dict(json.loads(json.dumps(found.to_dict())))
-    assert again.to_dict() == found.to_dict()
-    assert again.unjudged == found.unjudged
 
 
 def test_an_empty_transcript_has_a_score() -> None:

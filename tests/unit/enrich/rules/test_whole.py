@@ -188,9 +188,3 @@ def test_a_redacted_word_is_not_what_its_stand_in_says() -> None:
     heard = segment(1, 1, 0, "call me on [PHONE]")
     words = (*heard.words[:3], replace(heard.words[3], redacted="phone"))
     assert times("say: phone", [replace(heard, words=words)]) == []
-
-
-def test_a_report_is_the_same_when_read_again() -> None:
-    found = report("who: agent, must_say: recorded", [agent(0, "hello"), customer(1, "cancel")])
-    assert found.matches
-    assert RuleReport.from_dict(found.to_dict()) == found

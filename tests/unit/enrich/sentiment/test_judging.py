@@ -79,7 +79,6 @@ async def test_a_language_that_nobody_judges_gives_none_and_not_zero() -> None:
     assert segments[0].sentiment is None
     assert (found.score, found.judge, found.reason, found.curve) == (None, "", "language", ())
     assert [each.score for each in found.speakers] == [None]
-    assert not found.fell_back
 
 
 async def test_who_fails_is_replaced_for_the_whole_call_and_that_is_said() -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from twicetold.enrich.speakers.gmm.activity import Stretch
 from twicetold.enrich.speakers.gmm.features import Features, Floats
-from twicetold.enrich.speakers.gmm.gaussians import Doubles, Moments, difference, fitted
+from twicetold.enrich.speakers.gmm.gaussians import Doubles, Moments, difference, fitted, summed
 
 Labels = NDArray[np.int64]  # of frames or pieces
 
@@ -124,7 +124,7 @@ def _joined_by_criterion(labels: Labels, frames: Floats, heard: NDArray[np.bool_
         int(each): Moments.of(frames[(labels == each) & heard])
         for each in np.unique(labels[labels >= 0])
     }
-    prior = _summed(list(moments.values())).covariance
+    prior = summed(list(moments.values())).covariance
     apart = {
         pair: difference(moments[pair[0]], moments[pair[1]], prior)
         for pair in combinations(sorted(moments), 2)
@@ -162,10 +162,3 @@ def _least_difference(frames: float) -> float:
     """Between two voices, of the quieter of which so much is heard. The moods of one voice show
     the more clearly the longer it is heard, but more slowly than another voice does."""
     return _LEAST_DIFFERENCE * max(1.0, math.sqrt(frames / _LEAST_DIFFERENCE_FRAMES))
-
-
-def _summed(moments: Sequence[Moments]) -> Moments:
-    total = moments[0]
-    for each in moments[1:]:
-        total = total + each
-    return total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,10 +22,11 @@ from twicetold.enrich.speakers.gmm.features import (
     Listening,
     joined,
 )
-from twicetold.enrich.speakers.gmm.gaussians import Doubles, Moments
+from twicetold.enrich.speakers.gmm.gaussians import Moments, summed
 from twicetold.enrich.speakers.gmm.stitching import Voices
 from twicetold.enrich.speakers.naming import named
-from twicetold.errors import MissingExtra, UnsupportedRate
+from twicetold.enrich.speakers.needs import missing
+from twicetold.errors import UnsupportedRate
 from twicetold.speech.turns import Turn
 
 _RATES = (8_000, 16_000)
@@ -45,11 +48,11 @@ class GmmDiarizer:
     def __post_init__(self) -> None:
         """Raises MissingExtra."""
         try:
-            import scipy  # noqa: F401
+            # What is needed of it later: in the middle of a call it would take a second.
+            import scipy.cluster.hierarchy
+            import scipy.optimize  # noqa: F401
         except ImportError as error:
-            raise MissingExtra(
-                "Diarization needs scipy.", "pip install 'twicetold[speakers]'"
-            ) from error
+            raise missing(self.name) from error
 
     def start(self, rate: int) -> GmmDiarization:
         if rate not in _RATES:
@@ -66,10 +69,10 @@ class GmmDiarization:
         self._stretch = int(stretch_s * FRAMES_A_SECOND)
         self._frame_s = frame_s
         self._sound = bytearray()
-        self._parts: list[Features] = []
+        self._parts: deque[Features] = deque()
         self._held = 0  # frames in them
         self._first = 0  # number of the first
-        self._speech: list[float] = []
+        self._speech = array("d")
         self._detected = False  # whether anybody told where speech is
         self._forgotten = 0  # probabilities that are not needed any more
         self._scale: tuple[Floats, Floats] | None = None
@@ -78,7 +81,7 @@ class GmmDiarization:
 
     def accept(self, pcm: bytes, speech: Sequence[float] = ()) -> None:
         self._sound += pcm
-        self._speech += speech
+        self._speech.extend(speech)
         self._detected = self._detected or len(speech) > 0
         while len(self._sound) >= self._block:
             self._hear(bytes(self._sound[: self._block]))
@@ -113,16 +116,25 @@ class GmmDiarization:
         return not self._detected or told_s >= needed_s or self._held > 2 * self._stretch
 
     def _diarize(self, frames: int) -> None:
-        whole = joined(self._parts)
-        features, rest = whole[:frames], whole[frames:]
+        features = self._taken(frames)
         speech = self._stretches(features)
         if speech:
             self._place(features, speech)
-        self._parts, self._held = [rest], len(rest)
         self._first += frames
         needless = int(self._first / FRAMES_A_SECOND / self._frame_s) - self._forgotten
         del self._speech[: max(0, needless)]
         self._forgotten += max(0, needless)
+
+    def _taken(self, frames: int) -> Features:
+        """The first of those that are held, which are held no longer."""
+        taken: list[Features] = []
+        while (wanting := frames - sum(map(len, taken))) > 0:
+            part = self._parts.popleft()
+            if len(part) > wanting:
+                self._parts.appendleft(part[wanting:])
+            taken.append(part[:wanting])
+        self._held -= frames
+        return joined(taken)
 
     def _stretches(self, features: Features) -> list[Stretch]:
         if not self._detected:
@@ -138,18 +150,20 @@ class GmmDiarization:
             int(each): Moments.of(frames[(labels == each) & heard])
             for each in np.unique(labels[labels >= 0])
         }
-        prior: Doubles = np.cov(frames[heard].T)
-        placed = self._voices.place(found, prior)
+        placed = self._voices.place(found, summed(list(found.values())).covariance)
         for start, end, label in _turns(labels, speech):
             self._turns.append((self._first + start, self._first + end, placed[label]))
 
     def _normalised(self, cepstra: Floats, heard: NDArray[np.bool_]) -> Floats:
-        """By the first stretch with speech, or a voice would not be found again in the next."""
+        """By the first stretch with speech, or a voice would not be found again in the next. It is
+        done in place."""
         if self._scale is None:
             spoken = cepstra[heard]
             self._scale = spoken.mean(axis=0), spoken.std(axis=0) + np.float32(1e-3)
         mean, deviation = self._scale
-        return (cepstra - mean) / deviation
+        cepstra -= mean
+        cepstra /= deviation
+        return cepstra
 
 
 def _heard(loudness: Floats, speech: Sequence[Stretch]) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ _LOWEST_HZ, _HIGHEST_HZ = 120.0, 3_700.0  # of a telephone
 _LOWEST_WIDE_HZ, _HIGHEST_WIDE_HZ = 60.0, 7_600.0
 _FLOOR = 1e2  # of a band's energy, in squared sample units: digital silence is no outlier
 _PITCH_HZ = (55, 400)
+_AT_ONCE = 200  # frames whose autocorrelation, the most that is in memory, is taken together
 _NEARLY = 0.9  # of the highest peak: of those the shortest period is the pitch, or octaves fall
 
 
@@ -84,7 +85,9 @@ class Listening:
         frames = len(range(0, len(sound) - self._window, self._hop))
         cepstra = _cepstra(_framed(emphasised, short, self._hop)[:frames], self._rate)
         thinned = sound[1:] if self._rate == 8_000 else 0.5 * (sound[1::2] + sound[:-1:2])
-        pitch, voicing = _pitch(_framed(thinned, 320, 80)[:frames])
+        windows = _framed(thinned, 320, 80)[:frames]
+        found = [_pitch(windows[at : at + _AT_ONCE]) for at in range(0, frames, _AT_ONCE)]
+        pitch, voicing = (np.concatenate(each) for each in zip(*found, strict=True))
         return Features(cepstra[:, 1:], cepstra[:, 0], pitch, voicing)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,13 @@ class Moments:
 
     @classmethod
     def of(cls, frames: Floats) -> Moments:
-        exact = frames.astype(np.float64)
-        return cls(float(len(frames)), exact.sum(axis=0), exact.T @ exact)
+        size = frames.shape[1]
+        total, squares = np.zeros(size), np.zeros((size, size))
+        for begin in range(0, len(frames), _AT_ONCE):
+            exact = frames[begin : begin + _AT_ONCE].astype(np.float64)
+            total += exact.sum(axis=0)
+            squares += exact.T @ exact
+        return cls(float(len(frames)), total, squares)
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(
@@ -46,6 +52,14 @@ class Moments:
         mean = self.total / self.count
         found: Doubles = self.squares / self.count - np.outer(mean, mean)
         return found
+
+
+def summed(moments: Sequence[Moments]) -> Moments:
+    """Of all of them together; of one at least."""
+    total = moments[0]
+    for each in moments[1:]:
+        total = total + each
+    return total
 
 
 def difference(one: Moments, other: Moments, prior: Doubles) -> float:
