@@ -17,19 +17,20 @@ from twicetold.enrich.redaction import (
     undecided_from,
 )
 from twicetold.enrich.redaction.finders import finders_of, know_people
-from twicetold.enrich.redaction.tagger.tagger import shipped
+from twicetold.enrich.redaction.tagger.tagger import shipped, weights_digest
 from twicetold.enrich.steps import Facts, Known
 from twicetold.errors import MissingExtra, ModelMissing, RedactionUnavailable
+from twicetold.speech.language import primary_language
 from twicetold.speech.transcript import Segment, Word, text_of
 
 WITHHELD = Word(0.0, 0.0, "[WITHHELD]", redacted="withheld")
 UNDECIDED = "number"  # of what stands for the end of an utterance that nobody went on with
-VERSION = 1  # raise it with every change that finds other data: what was kept is then made anew
+VERSION = 2  # raise it with every change that finds other data: what was kept is then made anew
 
 
 def knows(language: str) -> bool:
     """Whether there are recognisers for it."""
-    return language.split("-")[0].lower() in LANGUAGES
+    return primary_language(language) in LANGUAGES
 
 
 @lru_cache(maxsize=16)
@@ -57,7 +58,8 @@ class Redact:
     def settings(self) -> str:
         secret = hashlib.sha256(self.policy.key).hexdigest()[:16]
         finders = "".join(f" {name}" for name in self.policy.finders)
-        return f"{VERSION} {sorted(self.policy.kinds)} {self.policy.style} {secret}{finders}"
+        version = f"{VERSION} {weights_digest()}"
+        return f"{version} {sorted(self.policy.kinds)} {self.policy.style} {secret}{finders}"
 
     def apply(self, known: Known, facts: Facts) -> Known:
         """Raises RedactionUnavailable for a language that it does not know, and where a finder is

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from twicetold.errors import TranscriptNotReady
 from twicetold.gateway.auth import platform_of
+from twicetold.gateway.insights_body import InsightsBody
 from twicetold.gateway.lookup import find_call
-from twicetold.gateway.schemas import ERRORS, InsightsBody, TicketScope
+from twicetold.gateway.schemas import ERRORS, TicketScope
 from twicetold.gateway.tickets import tenant_or_ticket
 from twicetold.speech.identity import CallKey
 
@@ -33,4 +34,5 @@ async def insights(
             f"Call {call_id} has no canonical transcript yet.",
             "Follow GET /v1/calls/{id}/events, or wait until the call's status is 'done'.",
         )
-    return InsightsBody(**{**found, "call_id": call_id, "revision": call.canonical_revision})
+    about = {"call_id": call_id, "revision": call.canonical_revision}
+    return InsightsBody.model_validate(found | about)
