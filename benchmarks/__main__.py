@@ -37,6 +37,7 @@ NAMES = (
     "silence",
     "sentiment",
     "insight",
+    "live_redaction",
     "transducer",
     "parakeet_differences",
     "whisper",

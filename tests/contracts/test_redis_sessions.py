@@ -124,11 +124,16 @@ async def test_a_full_server_refuses_new_calls_and_lets_those_that_run_end(tmp_p
 
 async def test_what_is_left_of_a_finished_call_is_small(server: RedisServer) -> None:
     async with fresh(server) as store:
-        await store.create(record(adaptation=("1.25," * 40, None)), LONG_S)
+        await store.create(record(adaptation=("1.25," * 40, None), redaction="{}" * 500), LONG_S)
         for event in range(1, 30):
             await store.swap(KEY, {"owner": 0}, {"add_final": final(event, "word " * 100)})
         computed = '{"%s": 1.5}' % ("a long name" * 9)
-        over: Changes = {"state": State.CLOSED, "adaptation": (), "computed": computed}
+        over: Changes = {
+            "state": State.CLOSED,
+            "adaptation": (),
+            "computed": computed,
+            "redaction": "",
+        }
         await store.swap(KEY, {}, over)
         await store.swap(KEY, {}, {"recorded": True})
         assert len((await store.load(KEY) or record()).finals) == 29
@@ -142,9 +147,10 @@ async def test_what_is_left_of_a_finished_call_is_small(server: RedisServer) -> 
 
 async def test_records_of_before_fields_came_go_on(server: RedisServer) -> None:
     async with fresh(server) as store:
-        await store.create(record(cuts=(5, 0), heard_ms=6, computed='{"counter": 1.5}'), LONG_S)
+        made = record(cuts=(5, 0), heard_ms=6, computed='{"counter": 1.5}', redaction="{}")
+        await store.create(made, LONG_S)
         with client(server) as asking:
-            assert asking.hdel(store._hash(KEY), *LATER) == len(LATER) == 3
+            assert asking.hdel(store._hash(KEY), *LATER) == len(LATER) == 4
         assert await store.load(KEY) == record()
         await store.swap(KEY, {"owner": 0}, {"cuts": (7, 0), "heard_ms": 8})
         assert await store.unfinished() == [record(cuts=(7, 0), heard_ms=8)]

@@ -80,6 +80,7 @@ class TestSqliteSessions(SessionsContract):
         with closing(sqlite3.connect(path)) as db:  # as it was made then
             db.execute("ALTER TABLE sessions DROP COLUMN cuts")
             db.execute("ALTER TABLE sessions DROP COLUMN heard_ms")
+            db.execute("ALTER TABLE sessions DROP COLUMN redaction")
         async with asyncio.TaskGroup() as group:  # of two that start together, one adds it
             opening = [group.create_task(asyncio.to_thread(SqliteSessions, path)) for _ in range(2)]
         first, second = (each.result() for each in opening)

@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -333,6 +333,49 @@ def slow_engine(seconds: float) -> Any:
 
     async def opened(*_args: Any, **_options: Any) -> SlowEngine:
         return SlowEngine()
+
+    return opened
+
+
+def scripted_engine(script: str) -> Any:
+    """In place of ``opening.open_live``: hears the words of a script in its integers, from 1."""
+    said = script.split()
+
+    class ScriptedStream:
+        def __init__(self, inner: Stream) -> None:
+            self._inner = inner
+
+        async def accept(self, pcm: bytes) -> Hypothesis:
+            return _spoken(await self._inner.accept(pcm))
+
+        async def finish(self) -> Hypothesis:
+            return _spoken(await self._inner.finish())
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    class ScriptedEngine:
+        def __init__(self) -> None:
+            self._inner = Inline(CounterEngine())
+
+        @property
+        def info(self) -> EngineInfo:
+            return self._inner.info
+
+        async def start_stream(
+            self, rate: int, language: str, adaptation: str | None = None, *_: Any
+        ) -> ScriptedStream:
+            return ScriptedStream(await self._inner.start_stream(rate, language, adaptation))
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
+
+    def _spoken(heard: Hypothesis) -> Hypothesis:
+        words = (replace(word, text=said[int(word.text) - 1]) for word in heard.words)
+        return replace(heard, words=tuple(words))
+
+    async def opened(*_args: Any, **_options: Any) -> ScriptedEngine:
+        return ScriptedEngine()
 
     return opened
 

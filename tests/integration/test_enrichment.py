@@ -149,6 +149,23 @@ async def test_whoever_waits_behind_a_step_that_is_given_up_is_served_all_the_sa
     await asyncio.gather(stuck, return_exceptions=True)
 
 
+async def test_what_hangs_is_ended_and_costs_who_waits_behind_it_nothing(apart):
+    await apart.call("warm", os.getpid)
+    hangs = [apart.call("hangs", time.sleep, 60.0, within_s=0.5) for _ in range(3)]
+    served = [apart.call("waits", os.getpid, within_s=30.0) for _ in range(3)]
+    async with asyncio.timeout(100):
+        told = await asyncio.gather(*hangs, *served, return_exceptions=True)
+    assert [type(each) for each in told] == [EnrichmentFailed] * 3 + [int] * 3
+
+
+async def test_a_death_counts_against_what_was_at_work_alone(apart):
+    deadly = [apart.apply(Tells(kill=True), NOTHING_SAID, FACTS) for _ in range(2)]
+    served = [apart.apply(Tells(), NOTHING_SAID, FACTS) for _ in range(2)]
+    async with asyncio.timeout(100):
+        told = await asyncio.gather(*deadly, *served, return_exceptions=True)
+    assert [isinstance(each, EnrichmentFailed) for each in told] == [True, True, False, False]
+
+
 async def test_it_does_not_outlive_a_killed_server(tmp_path):
     script = tmp_path / "server.py"
     script.write_text(

@@ -1,18 +1,23 @@
-"""Handshakes that a server finds when it wakes, whose clients have long gone elsewhere."""
+"""Calls that go on elsewhere: clients that have long gone when a server finds their handshakes,
+and what the next worker must know of words that it never heard."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
+import sqlite3
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from tests.integration import live_harness as harness
 from tests.integration.live_harness import Served, call, serving, talk, wire, words
 
 from twicetold.client.error import ServerError
 from twicetold.client.live import LiveClient
+from twicetold.engines import opening
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +94,44 @@ async def test_but_not_for_ever(tmp_path: Path) -> None:
                 await thief.ready()
                 with pytest.raises(ServerError, match="Another connection"):
                     await hearing
+
+
+ASKED, ANSWERED = "what is the password on the account", "mango tree"
+
+
+async def test_a_successor_redacts_the_answer_to_what_it_never_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question is in the draft by then, and no longer in the call's record."""
+    monkeypatch.setattr(opening, "open_live", harness.scripted_engine(f"{ASKED} {ANSWERED}"))
+    asked, count = ASKED.split(), len(ASKED.split())
+    question, _ = talk(1, count, group=count)
+    answer, _ = talk(count + 1, len(ANSWERED.split()))
+    with serving(tmp_path, redact="all") as server:
+        async with call(server, "call-1") as client:
+            await client.play(question + bytes(2 * harness.RATE))
+            final = await client.until("final")
+            assert [word["text"] for word in final["words"]] == asked
+            session, told = client.session, final["event"]
+            async with asyncio.timeout(harness.PATIENCE_S):
+                while not await harness.transcript(server, "call-1", "draft"):
+                    await asyncio.sleep(0.05)
+                while await _finals_in_record(tmp_path):
+                    await asyncio.sleep(0.05)
+    with serving(tmp_path, redact="all") as server:
+        async with call(server, "call-1", session=session, event=told) as client:
+            await client.play(answer)
+            await client.finish()
+            shown = [event for event in client.seen if event["type"] in ("partial", "final")]
+        assert client.finals[-1]["text"] == "[PASSWORD]"
+        assert not {"mango", "tree"} & {word for each in shown for word in each["text"].split()}
+        assert await harness.transcript(server, "call-1", "draft") == [*asked, "[PASSWORD]"]
+
+
+async def _finals_in_record(data_dir: Path) -> int:
+    with contextlib.closing(sqlite3.connect(data_dir / "sessions.sqlite3")) as database:
+        [(count,)] = database.execute("SELECT count(*) FROM finals")
+    return int(count)
 
 
 async def _take(server: Served, client: LiveClient) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -30,7 +30,13 @@ _STARTS_WITHIN_S = 60.0
 
 
 class Died(Exception):
-    """The process is gone, with the work that it was asked for and all that it held."""
+    """The process is gone, with the work that it was asked for and all that it held. ``under_it``:
+    it died of itself, in the middle of this very work; else others' work came first, or it was
+    ended."""
+
+    def __init__(self, *, under_it: bool = False) -> None:
+        super().__init__()
+        self.under_it = under_it
 
 
 class Process:
@@ -47,6 +53,7 @@ class Process:
         self._asked: dict[Future[Any], None] = {}  # what has no answer yet, in order
         self._lock = threading.Lock()  # on it, and on:
         self._answered = 0.0  # when the last answer came, or the first of these was asked
+        self._broke_under: Future[Any] | None = None
         self._grace_s = _STARTS_WITHIN_S  # none once it has answered at all
         self.ended = False
 
@@ -75,7 +82,7 @@ class Process:
             return future.result()
         except (BrokenProcessPool, CancelledError) as error:
             self.end()
-            raise Died from error
+            raise Died(under_it=self._broke_under is future) from error
 
     def tell(self, work: Callable[..., object], *arguments: Any) -> None:
         """Have something done for which nobody waits, unless it has ended."""
@@ -103,7 +110,12 @@ class Process:
 
     def _done(self, future: Future[Any]) -> None:
         """In a thread of the pool's."""
+        broke = not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)
         with self._lock:
+            # All break together, the one that was at work first.
+            if broke and self._broke_under is None and not self.ended:
+                first = next(iter(self._asked), None)
+                self._broke_under = first if first is future else None
             self._asked.pop(future, None)
             self._answered, self._grace_s = time.monotonic(), 0.0
 
@@ -133,14 +145,26 @@ class Apart:
         """What the step makes of it; see ``call``."""
         return await self.call(step.name, apply_packed, step, packed, facts)
 
-    async def call(self, name: str, work: Callable[..., T], *arguments: Any) -> T:
+    async def call(
+        self, name: str, work: Callable[..., T], *arguments: Any, within_s: float | None = None
+    ) -> T:
         """What ``work`` returns, which must need nothing but its arguments: see ``Process.ask``.
         Raises what it raises, and EnrichmentFailed where its process dies again; ``name`` says of
-        what."""
-        for attempt in range(1, _TRIES + 1):
+        what. A process that dies under somebody else's work, or is ended for it, is no try."""
+
+        async def ask(process: Process) -> T:
+            return await process.ask(work, *arguments, within_s=within_s)
+
+        return await self.tried(name, ask)
+
+    async def tried(self, name: str, ask: Callable[[Process], Awaitable[T]]) -> T:
+        """``call`` of what asks more than once; ``ask`` begins anew with another process."""
+        attempt = 0
+        while attempt < _TRIES:
             try:
-                return await self.process().ask(work, *arguments)
-            except Died:
+                return await ask(self.process())
+            except Died as died:
+                attempt += died.under_it
                 log.warning("enrichment_process_died", stage=name, attempt=attempt)
         raise EnrichmentFailed(f"The process of stage {name} died {_TRIES} times.")
 

@@ -1,4 +1,4 @@
-"""Redaction as a stage of the batch pass, and as what the live pass asks while people speak."""
+"""Redaction as a stage of the batch pass, and what both passes know of it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from twicetold.enrich.redaction import (
-    LANGUAGES,
-    Context,
-    Policy,
-    Redactor,
-    mask_partial,
-    undecided_from,
-)
-from twicetold.enrich.redaction.finders import finders_of, know_people
+from twicetold.enrich.redaction import LANGUAGES, Choice, Policy, Redactor
+from twicetold.enrich.redaction.finders import finders_of
 from twicetold.enrich.redaction.tagger.tagger import shipped, weights_digest
 from twicetold.enrich.steps import Facts, Known
 from twicetold.errors import MissingExtra, ModelMissing, RedactionUnavailable
 from twicetold.speech.language import primary_language
-from twicetold.speech.transcript import Segment, Word, text_of
+from twicetold.speech.transcript import WITHHELD, Segment, Word
 
-WITHHELD = Word(0.0, 0.0, "[WITHHELD]", redacted="withheld")
-UNDECIDED = "number"  # of what stands for the end of an utterance that nobody went on with
 VERSION = 2  # raise it with every change that finds other data: what was kept is then made anew
 
 
@@ -94,66 +85,12 @@ def _known() -> str:
     return ", ".join(sorted(LANGUAGES))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One utterance as it may be shown while the call goes on. ``undecided``: its end may yet
-    become personal data; ``masked`` is the utterance without that end."""
-
-    shown: Segment
-    masked: Segment
-    undecided: bool = False
-
-
-def choose(
-    language: str, policy: Policy, before: Sequence[Segment], held: Sequence[Segment]
-) -> tuple[list[Choice], Context]:
-    """What may be shown of each utterance that is held, after those that were said before; and
-    what the call has asked for by then. In a language without recognisers nothing may."""
-    if not knows(language):
-        return [withheld(each) for each in held], Context()
-    redactor = _redactor(language, policy)
-    together = redactor.redact([*before, *held])
-    context = redactor.redact(before).context
-    firsts: list[int | None] = []
-    for raw in held:
-        firsts.append(undecided_from(raw, context))
-        context = redactor.redact([raw], context).context
-    goes_on: dict[int, bool] = {}  # channels of which all that comes later is open as well
-    choices: list[Choice] = []
-    for index in reversed(range(len(held))):
-        raw, first = held[index], firsts[index]
-        safe = replace(together.segments[len(before) + index], safe=True)
-        undecided = first is not None and goes_on.get(raw.channel, True)
-        goes_on[raw.channel] = undecided and first == 0
-        masked = safe if first is None else _without_end(raw, safe, first)
-        choices.insert(0, Choice(safe, masked, undecided=undecided))
-    return choices, together.context
-
-
-def mask(
-    language: str, policy: Policy, words: Sequence[Word], context: Context, channel: int = 0
-) -> tuple[Word, ...]:
-    """Words that may still change, as they may be shown. Any of them may be a name, and a model
-    for names is too slow for text that changes several times a second: where there is one, none."""
-    if not knows(language) or know_people(policy.finders):
-        return ()
-    return mask_partial(words, context, channel)
-
-
 def withheld(segment: Segment) -> Choice:
     """An utterance of which nothing may be shown."""
     if not segment.words:
         shown = replace(segment, text="", safe=True)
     else:
-        word = replace(WITHHELD, start=segment.words[0].start, end=segment.words[-1].end)
+        first, last = segment.words[0].start, segment.words[-1].end
+        word = Word(first, last, WITHHELD, redacted="withheld")
         shown = replace(segment, words=(word,), text=word.text, safe=True)
     return Choice(shown, shown)
-
-
-def _without_end(raw: Segment, safe: Segment, first: int) -> Segment:
-    """The utterance up to what is undecided, and one word that stands for that."""
-    begins = raw.words[first].start
-    kept = [word for word in safe.words if word.start < begins and word.end <= begins]
-    label = f"[{UNDECIDED.upper()}]"
-    words = (*kept, Word(begins, raw.words[-1].end, label, redacted=UNDECIDED))
-    return replace(safe, words=words, text=text_of(words))

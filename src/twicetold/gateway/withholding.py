@@ -13,9 +13,8 @@ from twicetold.errors import RedactionUnavailable
 from twicetold.gateway.context import Platform
 from twicetold.speech.events import Caption, Kind
 from twicetold.speech.identity import CallKey
-from twicetold.speech.transcript import Final, Segment
+from twicetold.speech.transcript import WITHHELD, Final, Segment
 
-WITHHELD = "[WITHHELD]"
 _BEFORE = (
     "It was transcribed before redaction was switched on, or is in a language it does not know."
 )

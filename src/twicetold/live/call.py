@@ -15,6 +15,7 @@ from twicetold.live.endpointing import Action, Begin, End, EndpointSettings, fir
 from twicetold.live.engines import Engines
 from twicetold.live.inbox import Inbox
 from twicetold.live.ledger import Ledger
+from twicetold.live.masking import Masking
 from twicetold.live.ordering import LONGEST_HOLE_S
 from twicetold.live.redacting import Ended, LiveRedactor, Redaction
 from twicetold.live.session import CallSession, SameSound, SessionState
@@ -66,9 +67,10 @@ class LiveCall:
         self._redactor = redactor
         self._redaction: Redaction | None = None
         if redactor is not None:
-            self._redaction = Redaction(
-                redactor.decide, self._store, record.finals, ledger.computed.add
-            )
+            # Of calls whose worker kept nothing to go on by: the questions stand in what is here.
+            before = () if record.redaction else record.finals
+            self._redaction = Redaction(redactor, self._store, before, ledger.computed.add)
+            self._masking = Masking(redactor.mask, self._tell_masked, record.channels)
         self._record, self.ledger, self._consumer, self.inbox = record, ledger, consumer, inbox
         self._detector, self._settings = detector, settings
         self._loop = asyncio.get_running_loop()
@@ -115,10 +117,15 @@ class LiveCall:
         # After too many takeovers at one boundary, what lies there is left to the batch pass.
         self._poisoned = self.ledger.takeovers > _MOST_TAKEOVERS
         try:
+            if self._redaction is not None:
+                await self._redaction.begin()
             await self._hear_all()
         finally:
             if self._telling is not None:
                 self._telling.cancel()
+            if self._redactor is not None:
+                self._masking.close()
+                self._redactor.close()
         await self.ledger.close(self._session.position)
         self.release_all()
 
@@ -235,22 +242,33 @@ class LiveCall:
         if before and now - moment < self._settings.partial_interval_s:
             return
         self._spoken[channel] = (text, settled, now)
-        if self._redactor is not None:
-            words = self._redactor.mask(words, channel)
-            if not words:
-                return
-            text, settled = text_of(words), 0  # what stands in for them may take their neighbours
         origin = utterance.start_sample / self._rate
-        partial = Partial(
-            channel,
-            utterance.number,
-            round(origin + words[0].start, 3),
-            round(origin + words[-1].end, 3),
-            text,
-            utterance.engine,
-            settled,
-            safe=self._redactor is not None,
-        )
+        words = tuple(word.shifted(origin) for word in words)
+        if self._redactor is not None:
+            self._masking.put(channel, utterance.number, utterance.engine, words)
+        else:
+            self._tell_partial(channel, utterance.number, utterance.engine, words, settled)
+
+    def _tell_masked(
+        self, channel: int, utterance: int, engine: str, words: tuple[Word, ...]
+    ) -> None:
+        """None is settled: what stands in for words may take their neighbours."""
+        with contextlib.suppress(Unavailable):  # the broker is closed, and with it the call
+            self._tell_partial(channel, utterance, engine, words, 0, safe=True)
+
+    def _tell_partial(
+        self,
+        channel: int,
+        utterance: int,
+        engine: str,
+        words: tuple[Word, ...],
+        settled: int,
+        *,
+        safe: bool = False,
+    ) -> None:
+        start, end = round(words[0].start, 3), round(words[-1].end, 3)
+        text = text_of(words)
+        partial = Partial(channel, utterance, start, end, text, engine, settled, safe=safe)
         self.ledger.caption(Caption.of(partial))
 
     def _stabilized(self, utterance: Utterance, heard: Hypothesis) -> tuple[Word, ...]:
@@ -281,9 +299,12 @@ class LiveCall:
         if self._redaction is None:
             await self._store(ended, words)
         else:
+            self._masking.ended(channel)
             await self._redaction.put(ended)
 
-    async def _store(self, ended: Ended, words: tuple[Word, ...]) -> None:
+    async def _store(
+        self, ended: Ended, words: tuple[Word, ...], redaction: str | None = None
+    ) -> None:
         """The final of an utterance, with the words that it may have."""
         final = await self.ledger.settle(
             ended.channel,
@@ -295,6 +316,7 @@ class LiveCall:
             cut=ended.end.cut,
             engine=ended.engine,
             safe=self._redaction is not None,
+            redaction=redaction,
         )
         self._runners[ended.channel].settled()
         if final is None:

@@ -114,10 +114,12 @@ class Ledger:
         cut: bool = False,
         engine: str = "",
         safe: bool = False,
+        redaction: str | None = None,
     ) -> Final | None:
         """Store what an utterance came to and move its channel's boundary (which may be a cut);
         publish the final if there are words (``engine`` wrote them; ``safe``: redaction has been
-        over them), or if it failed (then ``failed_span`` is its start and end)."""
+        over them), or if it failed (then ``failed_span`` is its start and end). ``redaction``: what
+        a successor's redaction goes on by."""
         async with self._writing:
             final = self._final(channel, utterance, words, failed_span, engine, safe=safe)
             self.boundaries[channel] = boundary
@@ -132,6 +134,8 @@ class Ledger:
                 "takeovers": 0,
                 "computed": self.computed.to_text(),
             }
+            if redaction is not None:
+                changes["redaction"] = redaction
             if final is not None:
                 changes["add_final"] = final
                 changes["event"] = final.event
@@ -148,8 +152,8 @@ class Ledger:
 
     async def close(self, sample: int) -> None:
         """The last final is stored: mark the call closed, tell the recorder and the followers."""
-        # What the engine learnt of the channels has served; a record is kept for good.
-        over: Changes = {"state": State.CLOSED, "adaptation": ()}
+        # What was learnt of the channels and asked in the call has served; a record stays for good.
+        over: Changes = {"state": State.CLOSED, "adaptation": (), "redaction": ""}
         over["computed"] = self.computed.to_text()
         await persist(lambda: self._sessions.swap(self.key, {"owner": self.owner}, over))
         await self.say_ended(sample)

@@ -18,7 +18,7 @@ from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import Ledger, persist_value
 from twicetold.live.redacting import LiveRedactor
 from twicetold.live.session import SameSound
-from twicetold.sessions import Sessions, State
+from twicetold.sessions import Record, Sessions, State
 from twicetold.speech.events import Caption, Failed
 from twicetold.speech.identity import CallKey
 
@@ -39,9 +39,9 @@ class LiveWorker:
         settings: LiveSettings,
         *,
         same_sound: SameSound | None = None,
-        redactor: Callable[[str, str], LiveRedactor | None] = lambda tenant, language: None,
+        redactor: Callable[[Record], LiveRedactor | None] = lambda record: None,
     ) -> None:
-        """``redactor`` of a tenant's calls in a language, where their words are to be redacted."""
+        """``redactor`` of a call, where its words are to be redacted."""
         self._broker, self._sessions, self._engines = broker, sessions, engines
         self._detector = Detector(activity)
         self._settings, self._same_sound, self._redactor = settings, same_sound, redactor
@@ -119,7 +119,7 @@ class LiveWorker:
             self._detector,
             self._settings,
             self._same_sound,
-            self._redactor(key.tenant, record.language),
+            self._redactor(record),
         )
         try:
             await call.run()

@@ -29,8 +29,10 @@ class Record:
     ``cuts``: each channel's boundary once more, where speech was cut there; else 0. A worker that
     knows nothing of cuts moves the boundary alone, and then it is none. ``heard_ms``: when the
     last sound that ``next_sample`` counts was taken, in Unix milliseconds (0: not known).
-    ``gateway``: which one holds the lease; empty once it has left, and all it took is counted.
-    ``computed``: how long engines were at work for the finals so far, as the live worker notes it.
+    ``redaction``: what the last words asked for, by which redaction goes on, in its own form; no
+    word of an answer. ``gateway``: which one holds the lease; empty once it has left, and all it
+    took is counted. ``computed``: how long engines were at work for the finals so far, as the live
+    worker notes it.
     """
 
     key: CallKey
@@ -53,6 +55,7 @@ class Record:
     utterances: tuple[int, ...] = ()
     adaptation: tuple[str | None, ...] = ()
     cuts: tuple[int, ...] = ()
+    redaction: str = ""
     event: int = 0
     computed: str = ""
     finals: tuple[Final, ...] = field(default=())
@@ -86,6 +89,7 @@ class Changes(TypedDict, total=False):
     utterances: tuple[int, ...]
     adaptation: tuple[str | None, ...]
     cuts: tuple[int, ...]
+    redaction: str
     event: int
     computed: str
     recorded: bool

@@ -13,7 +13,7 @@ from twicetold.sessions import Changes, Expected, Record, State
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
 
-TEXTS = ("language", "encoding", "token_hash", "gateway", "computed")
+TEXTS = ("language", "encoding", "token_hash", "gateway", "redaction", "computed")
 NUMBERS = (
     "rate",
     "channels",
@@ -28,7 +28,7 @@ NUMBERS = (
 )
 LISTS = ("boundaries", "utterances", "adaptation", "cuts")
 # Came later: what a record means that was written before.
-LATER = {"cuts": "[]", "heard_ms": "0", "computed": ""}
+LATER = {"cuts": "[]", "heard_ms": "0", "redaction": "", "computed": ""}
 FIELDS = (*TEXTS, *NUMBERS, *LISTS, "started_at", "state", "recorded")
 
 _COMPARED = Expected.__optional_keys__

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+WITHHELD = "[WITHHELD]"  # stands for words that nobody may see
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

@@ -13,6 +13,7 @@ import structlog
 
 from twicetold.batch.enriching import Enriching
 from twicetold.config import Settings
+from twicetold.engines.registry import usable_cores
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.asking import Asking, AskLead, AskSentiment
 from twicetold.enrich.attributing import NameSpeakers
@@ -26,19 +27,19 @@ from twicetold.enrich.judging import (
     rules_of,
 )
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
-from twicetold.enrich.redacting import Choice, Redact, choose, load, mask, withheld
-from twicetold.enrich.redaction import Context, Policy, checked_policy
-from twicetold.enrich.redaction.tagger.tagger import shipped
+from twicetold.enrich.redacting import Redact, knows, load
+from twicetold.enrich.redaction import Policy, checked_policy
+from twicetold.enrich.redaction.elsewhere import LiveElsewhere, LiveWords, Places
 from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.steps import Facts, Known, Packed, Step
-from twicetold.enrich.timing import timed
 from twicetold.enrich.wishes import NONE, Enrichment
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
-from twicetold.live.redacting import Decided, LiveRedactor
+from twicetold.live.redacting import LiveRedactor, Withholding
 from twicetold.parts import enrichment_by, wishes_of
+from twicetold.sessions import Record
 from twicetold.speech.identity import DEFAULT_TENANT
-from twicetold.speech.transcript import Segment, Word
+from twicetold.speech.transcript import Segment
 from twicetold.tenants import Tenants
 from twicetold.wiring.diarizers import AUTO, Voices
 from twicetold.wiring.rule_files import rubric_text, rules_text
@@ -49,7 +50,8 @@ LLM = "llm"
 
 _MOST_NICENESS = 5  # every job passes through this one process
 _SECRET = "pseudonym.key"
-_DECIDED_WITHIN_S = 8.0  # what is held back is told within ten
+_CALLS_A_PROCESS = 50  # that redacts them while they are spoken
+_MOST_PROCESSES = 4
 _NO_MODEL = "sentiment got llm, but llm_url and llm_model say of none."
 
 By = Callable[[str], Enrichment]  # a tenant's, by its name
@@ -67,12 +69,13 @@ class Llm:
 @dataclass(frozen=True, slots=True)
 class Enrichers:
     """``secret`` is the installation's own: pseudonyms are made with it, another for each tenant.
-    ``apart`` is where it is computed."""
+    ``apart`` is where it is computed, ``places`` where live calls are redacted."""
 
     by: By
     tenants: Callable[[], Sequence[str]]
     secret: bytes
     apart: Apart
+    places: Places
     remotes: Callable[[str], frozenset[str]]
     voices: Voices
     llm: Llm | None = None
@@ -120,40 +123,17 @@ class Enrichers:
         client = self.llm.client if allowed else self.llm.refusing
         return Asking(client, Spending(self.llm.budget))
 
-    def live(self, tenant: str, language: str) -> LiveRedactor | None:
-        """What redacts a call that begins now; None where its words are not redacted."""
+    def live(self, record: Record) -> LiveRedactor | None:
+        """What redacts a call that begins now, or goes on here; None where its words are not
+        redacted."""
+        tenant = record.key.tenant
         if not self.by(tenant).redacts:
             return None
-        policy, known = self.policy(tenant), Context()
-
-        async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
-            nonlocal known
-            found: list[Choice]
-            compute_s = 0.0
-            try:
-                async with asyncio.timeout(_DECIDED_WITHIN_S):
-                    (found, known), compute_s = await self.apart.call(
-                        "redact", timed, choose, language, policy, before, held
-                    )
-            except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
-                if isinstance(error, TimeoutError):
-                    self.apart.close()  # it may be stuck; another begins with the next one
-                # Without its traceback, which may quote what was said.
-                told = {"error": type(error).__name__, "tenant": tenant}
-                log.error("utterances_withheld", **told)  # noqa: TRY400
-                found = [withheld(each) for each in held]
-            each_s = compute_s / max(1, len(found))
-            return [Decided(each.shown, each.masked, each.undecided, each_s) for each in found]
-
-        def masked(words: Sequence[Word], channel: int) -> tuple[Word, ...]:
-            try:
-                return mask(language, policy, words, known, channel)
-            except Exception as error:  # noqa: BLE001 - whatever it is, no word is shown for it
-                told = {"error": type(error).__name__, "tenant": tenant}
-                log.error("partial_withheld", **told)  # noqa: TRY400
-                return ()
-
-        return LiveRedactor(decide, masked)
+        if not knows(record.language):
+            return Withholding()
+        policy = self.policy(tenant)
+        call = LiveWords(record.language, policy, record.channels, record.redaction)
+        return LiveElsewhere(call, self.places)
 
     async def load(self, tenant: str) -> None:
         """What the tenant's redaction needs, in the process that redacts, so that no call waits for
@@ -168,8 +148,6 @@ class Enrichers:
 
     async def warm(self) -> None:
         """What ``load`` does, for all tenants; what is of no use is told in the log."""
-        if any(self.by(tenant).redacts for tenant in (DEFAULT_TENANT, *self.tenants())):
-            await asyncio.to_thread(shipped)  # here for partials, there for all else
         for tenant in (DEFAULT_TENANT, *self.tenants()):
             try:
                 await self.load(tenant)
@@ -272,6 +250,8 @@ async def enrichers(
     server's that are of no use; a tenant's are told in the log and cost nobody else anything."""
     secret = await asyncio.to_thread(ticket_secret, settings.data_dir / _SECRET)
     apart = Apart(0 if live else min(settings.batch_niceness, _MOST_NICENESS))
+    most = min(_MOST_PROCESSES, max(1, usable_cores() // 2))
+    places = Places(apart, most, _CALLS_A_PROCESS)
     by = enrichment_by(settings, tenants)
     wishes, llm = wishes_of(settings), _llm(settings)
     made = Enrichers(
@@ -279,6 +259,7 @@ async def enrichers(
         lambda: [tenant.name for tenant in tenants.list()],
         secret,
         apart,
+        places,
         lambda tenant: tenants.wishes(tenant).over(wishes).remotes,
         Voices(),
         llm,
@@ -293,7 +274,7 @@ async def enrichers(
     finally:
         if warming is not None:
             warming.cancel()
-        apart.close()  # which ends what it waits for
+        places.close()  # which ends what it waits for
         if warming is not None:
             await asyncio.gather(warming, return_exceptions=True)
         made.voices.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twicetold.enrich.redacting import Redact, choose, mask
+from twicetold.enrich.redacting import Redact, withheld
 from twicetold.enrich.redaction import Policy
 from twicetold.enrich.steps import Facts, Known
 from twicetold.errors import RedactionUnavailable
@@ -73,71 +73,14 @@ def test_a_language_without_recognisers_is_refused(language):
     assert not caught.value.retryable
 
 
-def test_an_utterance_that_ends_in_digits_is_undecided_and_its_end_can_be_masked():
-    ending = said("the last bit was four one five", 2)
-    [choice], _ = choose("en", Policy(), [], [ending])
-    assert choice.undecided
-    assert choice.masked.text.endswith("[NUMBER]")
-    assert "four" not in choice.masked.text
-    assert choice.masked.words[-1].end == ending.words[-1].end
-
-
-def test_what_follows_decides():
-    first, second = said("it is four one five", 2), said("five five five zero one nine nine", 3)
-    choices, _ = choose("en", Policy(), [ASKED], [first, second])
-    assert not choices[0].undecided
-    for choice in choices:
-        for digit in ("four", "five", "zero", "nine"):
-            assert digit not in choice.shown.text.split()
-
-
-def test_what_is_no_number_is_shown_at_once():
-    [choice], _ = choose("en", Policy(), [ASKED], [said("let me look for it", 2)])
-    assert not choice.undecided
-    assert choice.shown.text == "let me look for it"
-    assert choice.shown.safe
-
-
-def test_partials_show_no_digit_and_none_in_another_language():
-    words = said("it is four one five", 2).words
-    _, context = choose("en", Policy(), [], [ASKED])
-    shown = mask("en", Policy(), words, context, 1)
-    assert [word.text for word in shown][:2] == ["it", "is"]
-    assert not {"four", "one", "five"} & {word.text for word in shown}
-    assert mask("de", Policy(), words, context, 1) == ()
-
-
-def test_where_names_are_found_nothing_unsettled_is_shown():
-    policy = Policy(finders=("spacy:names",))
-    assert (
-        mask("en", policy, said("it is robert", 2).words, choose("en", Policy(), [], [ASKED])[1], 1)
-        == ()
-    )
-
-
-def test_in_another_language_nothing_is_shown():
-    [choice], _ = choose("de", Policy(), [], [said("meine nummer ist vier", 2)])
-    assert (choice.shown.text, choice.undecided) == ("[WITHHELD]", False)
-    [empty], _ = choose("de", Policy(), [], [Segment(1, 0, 0.0, 1.0, "", ())])
-    assert empty.shown.text == ""
-
-
 def test_silence_in_no_known_language_is_no_trouble():
     known = Redact(Policy()).apply(Known(()), Facts("auto", 12.0, 1))
     assert known.insights["removed"] == []
 
 
-def test_an_utterance_waits_while_the_next_is_open_from_its_beginning():
-    held = [said("four one", 2), said("five five", 3), said("oh one", 4)]
-    choices, _ = choose("en", Policy(), [], held)
-    assert [choice.undecided for choice in choices] in ([True] * 3, [False] * 3)
-    assert all(choice.undecided or "[" in choice.shown.text for choice in choices)
-
-
-def test_words_without_length_are_masked_with_the_end_that_they_belong_to():
-    times = [(2.0, 2.4), (2.5, 2.5), (2.5, 2.5), (2.5, 2.5)]
-    words = tuple(
-        Word(*at, text) for at, text in zip(times, ["bit", "four", "one", "five"], strict=True)
-    )
-    [choice], _ = choose("en", Policy(), [], [Segment(1, 1, 2.0, 2.5, "bit four one five", words)])
-    assert not {"four", "one", "five"} & set(choice.masked.text.split())
+def test_nothing_is_left_of_an_utterance_that_is_withheld():
+    choice = withheld(said("meine nummer ist vier", 2))
+    assert (choice.shown.text, choice.undecided) == ("[WITHHELD]", False)
+    assert [word.text for word in choice.shown.words] == ["[WITHHELD]"]
+    assert choice.shown.safe
+    assert withheld(Segment(1, 0, 0.0, 1.0, "", ())).shown.text == ""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
+from twicetold.enrich.redaction import Choice, Decision
 from twicetold.live import redacting
 from twicetold.live.endpointing import End
-from twicetold.live.redacting import Decided, Ended, Redaction
+from twicetold.live.redacting import Ended, Redaction, Withholding
 from twicetold.speech.computed import Computed
 from twicetold.speech.transcript import Final, Segment, Word
 
@@ -27,7 +29,7 @@ def ended(number: int, text: str, channel: int = 0, at: float | None = None) -> 
     return Ended(channel, number, End(channel, number, 10, 10), None, words, None, "e", moment)
 
 
-async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
+async def decide(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
     """Stands in for redaction: digits are removed where four or more follow each other in a
     channel, over utterances too; fewer at an end are undecided."""
     found = []
@@ -38,8 +40,13 @@ async def decide(before: Sequence[Segment], held: Sequence[Segment]) -> list[Dec
         secret = len(run) >= 4
         shown = _shown(segment, secret)
         undecided = not later and bool(segment.words) and segment.words[-1].text.isdigit()
-        found.append(Decided(shown, _shown(segment, True), undecided and not secret))
-    return found
+        found.append(Choice(shown, _shown(segment, True), undecided and not secret))
+    decided = [s for s, c in zip(held, found, strict=True) if not c.undecided]
+    return Decision(tuple(found), _known(said, decided), _known(said, held))
+
+
+def _known(said: Sequence[Segment], held: Sequence[Segment]) -> str:
+    return " ".join(str(each.number) for each in (*said, *held))
 
 
 def _shown(segment: Segment, secret: bool) -> Segment:
@@ -50,17 +57,24 @@ def _shown(segment: Segment, secret: bool) -> Segment:
     return Segment(0, segment.channel, 0, 0, " ".join(w.text for w in words), words, safe=True)
 
 
-class Told:
-    """The finals of a call, in the order in which they were stored."""
+Decide = Callable[[Sequence[Segment], Sequence[Segment]], Awaitable[Decision]]
 
-    def __init__(self, before: Sequence[Final] = (), decides: redacting.Decide = decide) -> None:
+
+class Told(Withholding):
+    """The finals of a call, in the order in which they were stored, and what was kept with them
+    for a successor."""
+
+    def __init__(self, before: Sequence[Final] = (), decides: Decide = decide) -> None:
         self.finals: list[tuple[int, int, str]] = []
+        self.known: list[str | None] = []
+        self.decide = decides  # type: ignore[method-assign]
         self.computed = Computed()
-        self.redaction = Redaction(decides, self._settle, before, self.computed.add)
+        self.redaction = Redaction(self, self._settle, before, self.computed.add)
 
-    async def _settle(self, ended: Ended, words: tuple[Word, ...]) -> None:
+    async def _settle(self, ended: Ended, words: tuple[Word, ...], known: str | None) -> None:
         text = " ".join(word.text for word in words)
         self.finals.append((ended.channel, ended.utterance, text))
+        self.known.append(known)
 
 
 @asynccontextmanager
@@ -124,6 +138,90 @@ async def test_what_waits_too_long_is_told_without_its_end(monkeypatch):
     assert told.finals == [(0, 1, "it is [NUMBER] [NUMBER]")]
 
 
+async def test_it_is_told_then_even_where_the_next_decision_takes_its_time(monkeypatch):
+    """By the last one: there is none to be waited for."""
+    monkeypatch.setattr(redacting, "LONGEST_HOLD_S", 0.1)
+    answers, never = iter([decide]), asyncio.Event()
+
+    async def slow(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
+        if (answer := next(answers, None)) is None:
+            await never.wait()
+        assert answer is not None
+        return await answer(said, held)
+
+    async with running(Told(decides=slow)) as told:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await told.redaction.put(ended(1, "it is 4 1"))
+        await asyncio.sleep(0.02)
+        await told.redaction.put(ended(2, "and so on", channel=1, at=began))
+        await until(told, 2)
+        took = loop.time() - began
+    assert told.finals == [(0, 1, "it is [NUMBER] [NUMBER]"), (1, 2, "[WITHHELD]")]
+    assert 0.1 <= took < 0.2
+
+
+async def test_what_nobody_decided_in_time_is_withheld_and_known_all_the_same(monkeypatch):
+    monkeypatch.setattr(redacting, "LONGEST_HOLD_S", 0.05)
+    gate, seen = asyncio.Event(), []
+
+    async def slow(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
+        seen.append([each.text for each in (*said, *held)])
+        await gate.wait()
+        return await decide(said, held)
+
+    async with running(Told(decides=slow)) as told:
+        await told.redaction.put(ended(1, "what is your password"))
+        await until(told, 1)
+        gate.set()
+        await told.redaction.put(ended(2, "mango tree"))
+        await until(told, 2)
+    assert [text for _, _, text in told.finals] == ["[WITHHELD]", "mango tree"]
+    assert seen[-1] == ["what is your password", "mango tree"]
+
+
+async def test_what_cannot_be_decided_is_withheld_and_never_asked_about_again():
+    seen: list[list[str]] = []
+
+    async def failing(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
+        seen.append([each.text for each in (*said, *held)])
+        if "poison" in seen[-1]:
+            raise RuntimeError("hush: poison")
+        return await decide(said, held)
+
+    with capture_logs() as logs:
+        async with running(Told(decides=failing)) as told:
+            for number, text in enumerate(["hello", "poison", "goodbye"], 1):
+                await told.redaction.put(ended(number, text))
+                await until(told, number)
+    assert [text for _, _, text in told.finals] == ["hello", "[WITHHELD]", "goodbye"]
+    assert seen[-1] == ["hello", "goodbye"]
+    assert [log["event"] for log in logs] == ["utterances_withheld"]
+    assert "poison" not in str(logs)
+
+
+async def test_a_successor_goes_on_by_what_is_stored_and_by_nothing_that_it_hears_again(
+    monkeypatch,
+):
+    monkeypatch.setattr(redacting, "LONGEST_HOLD_S", 0.1)
+    async with running(Told()) as told:
+        await told.redaction.put(ended(1, "hello"))
+        await until(told, 1)
+        await told.redaction.put(ended(2, "it is 4 1"))
+        await told.redaction.put(ended(3, "mhm", channel=1))
+        await until(told, 3)
+    assert [number for _, number, _ in told.finals] == [1, 3, 2]
+    assert told.known == ["1", "1 3", "1 2 3"]
+
+
+async def test_nothing_is_shown_of_a_call_in_another_language():
+    async with running(Told(decides=Withholding().decide)) as told:
+        await told.redaction.put(ended(1, "meine nummer ist 4"))
+        await until(told, 1)
+    assert told.finals == [(0, 1, "[WITHHELD]")]
+    assert await Withholding().mask((Word(0.0, 1.0, "nummer"),), 0) == ()
+
+
 async def test_at_the_end_nothing_is_left_and_nothing_more_can_follow():
     async with running(Told()) as told:
         await told.redaction.put(ended(1, "it is 4 1"))
@@ -140,9 +238,9 @@ async def test_flushing_with_nothing_held_returns():
 async def test_what_was_said_before_is_known_with_all_its_words():
     seen: list[list[str]] = []
 
-    async def noting(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
-        seen.append([segment.text for segment in before])
-        return await decide(before, held)
+    async def noting(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
+        seen.append([segment.text for segment in said])
+        return await decide(said, held)
 
     final = Final(1, 0, 1, 0.0, 1.0, "what is your number", (Word(0.0, 1.0, "what"),))
     async with running(Told([final], noting)) as told:
@@ -157,9 +255,9 @@ async def test_whoever_speaks_faster_than_redaction_decides_waits(monkeypatch):
     monkeypatch.setattr(redacting, "_MOST_HELD", 2)
     gate = asyncio.Event()
 
-    async def slow(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
+    async def slow(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
         await gate.wait()
-        return await decide(before, held)
+        return await decide(said, held)
 
     async with running(Told(decides=slow)) as told:
         await told.redaction.put(ended(1, "one"))
@@ -183,8 +281,8 @@ async def test_an_utterance_that_failed_goes_its_way():
 
 
 async def test_each_time_that_an_utterance_is_decided_counts():
-    async def slow(before: Sequence[Segment], held: Sequence[Segment]) -> list[Decided]:
-        return [replace(each, compute_s=1.0) for each in await decide(before, held)]
+    async def slow(said: Sequence[Segment], held: Sequence[Segment]) -> Decision:
+        return replace(await decide(said, held), compute_s=1.0 * len(held))
 
     async with running(Told(decides=slow)) as told:
         await told.redaction.put(ended(1, "call 5 5"))  # undecided: once more with the next

@@ -8,8 +8,9 @@ have finders of their own. What was found once is found again where it is repeat
 """
 
 from twicetold.enrich.redaction.context import Context
+from twicetold.enrich.redaction.following import Choice, Decision, Following
 from twicetold.enrich.redaction.kinds import KINDS, LANGUAGES, Kind
-from twicetold.enrich.redaction.live import mask_partial, masked, undecided_from
+from twicetold.enrich.redaction.live import masked, undecided_from
 from twicetold.enrich.redaction.policy import Policy, checked_policy
 from twicetold.enrich.redaction.redactor import Redacted, Redactor
 from twicetold.enrich.redaction.rewriting import Removed
@@ -17,14 +18,16 @@ from twicetold.enrich.redaction.rewriting import Removed
 __all__ = [
     "KINDS",
     "LANGUAGES",
+    "Choice",
     "Context",
+    "Decision",
+    "Following",
     "Kind",
     "Policy",
     "Redacted",
     "Redactor",
     "Removed",
     "checked_policy",
-    "mask_partial",
     "masked",
     "undecided_from",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -216,6 +217,17 @@ class Context:
             list(body["parties"]),
             told,
         )
+
+    def to_text(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> Context:
+        """Raises ValueError for what is none, perhaps that of another version."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("this is no context of redaction") from error
 
     def copy(self) -> Context:
         return Context.from_dict(self.to_dict())

@@ -21,9 +21,13 @@ _LONG = 7  # digits in a row that nobody dictates but of something
 class Runs:
     """Decides over the runs of a call, turn by turn."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, loose: Sequence[tuple[int, Run]] = ()) -> None:
         self._context = context
-        self._loose: list[tuple[int, Run]] = []  # undecided pieces that may add up
+        self._loose = list(loose)  # undecided pieces that may add up
+
+    def copy(self, context: Context) -> Runs:
+        """The same, going on by itself with another context."""
+        return Runs(context, self._loose)
 
     def turn(self, turn: Turn, given: Sequence[Mark]) -> list[Mark]:
         """The marks of one turn, with those ``given`` that other finders made."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from types import EllipsisType
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.policy import MASK
 from twicetold.enrich.redaction.redactor import marks_of, party_of
+from twicetold.enrich.redaction.tagger.tagger import Tagger
 from twicetold.enrich.redaction.tokens import Sort
-from twicetold.enrich.redaction.turns import Turn, glue_only, turn_of
-from twicetold.speech.transcript import Segment, Word
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, turn_of
+from twicetold.speech.transcript import Segment
 
 _SIGNS = frozenset({"dot", "at", "underscore", "dash", "hyphen"})
 _NEAR_END = 3  # words behind a number that may still become a street
@@ -66,12 +68,19 @@ def _in_run(turn: Turn, at: int) -> bool:
     return any(run.first <= at <= run.last for run in turn.runs)
 
 
-def masked(segment: Segment, context: Context) -> Segment:
+def masked(
+    segment: Segment,
+    context: Context,
+    tagger: Tagger | EllipsisType | None = ...,
+    repeated: Callable[[Turn], Iterable[Mark]] = lambda turn: (),
+) -> Segment:
     """Unsettled text as it may be shown: everything that is, or may become, personal data is
-    hidden, each word for itself; so is every run of digits and letters, and every sign."""
+    hidden, each word for itself; so is every run of digits and letters, and every sign, and what
+    is ``repeated`` of what was found before. ``context`` stays what it was."""
     known = context.copy()
     turn = _turn(segment, known)
-    hidden = {at for m in marks_of([turn], known) for at in range(m.first, m.last + 1)}
+    marks = [*repeated(turn), *marks_of([turn], known, tagger=tagger)]
+    hidden = {at for m in marks for at in range(m.first, m.last + 1)}
     for run in turn.runs:
         hidden.update(range(run.first, run.last + 1))
     words = {turn.tokens[at].word for at in hidden}
@@ -85,19 +94,6 @@ def masked(segment: Segment, context: Context) -> Segment:
         for at, word in enumerate(segment.words)
     )
     return replace(segment, text=" ".join(shown), words=timed)
-
-
-def mask_partial(
-    words: Sequence[Word], context: Context, channel: int = 0, speaker: str | None = None
-) -> tuple[Word, ...]:
-    """`masked` for the words of a partial."""
-    if not words:
-        return ()
-    text = " ".join(word.text for word in words)
-    segment = Segment(
-        0, channel, words[0].start, words[-1].end, text, tuple(words), speaker=speaker
-    )
-    return masked(segment, context).words
 
 
 def _turn(segment: Segment, context: Context) -> Turn:

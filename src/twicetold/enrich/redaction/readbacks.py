@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twicetold.enrich.redaction.datespans import Span, spans_of
@@ -49,14 +49,18 @@ class _Value:
     turns: list[int] = field(default_factory=list)
 
 
-def repeated(turns: Sequence[Turn], marks: Sequence[Mark]) -> list[Mark]:
-    """More marks: the same values, or parts of them, in places that were not marked."""
+def repeated(
+    turns: Sequence[Turn], marks: Sequence[Mark], among: Sequence[Turn] | None = None
+) -> list[Mark]:
+    """More marks: the same values, or parts of them, in places that were not marked. ``turns`` are
+    those that have marks, and more; ``among`` those that are looked through, all unless given."""
     taken = {(m.turn, at) for m in marks for at in range(m.first, m.last + 1)}
-    numbers, texts, dates = _numbers(marks), _texts(turns, marks), _dates(marks)
-    told = _words(turns, marks)
+    of = {turn.index: turn for turn in turns}
+    numbers, texts, dates = _numbers(marks), _texts(of, marks), _dates(marks)
+    told = _words(of, marks)
     known = {piece for value in numbers for piece in _pieces(_even(value.value))}
     found: list[Mark] = []
-    for turn in turns:
+    for turn in turns if among is None else among:
         for mark in (
             *_same_numbers(turn, numbers, known),
             *_same_texts(turn, texts),
@@ -167,7 +171,7 @@ def _flat(turn: Turn, first: int, last: int) -> Iterator[tuple[int, str]]:
         at += 1
 
 
-def _texts(turns: Sequence[Turn], marks: Iterable[Mark]) -> dict[str, str]:
+def _texts(turns: Mapping[int, Turn], marks: Iterable[Mark]) -> dict[str, str]:
     """What data in words come to, letter by letter; an e-mail address also by its halves."""
     texts: dict[str, str] = {}
     for mark in marks:
@@ -207,7 +211,7 @@ def _same_texts(turn: Turn, texts: dict[str, str]) -> Iterator[Mark]:
             found = whole.find(text, found + 1)
 
 
-def _words(turns: Sequence[Turn], marks: Iterable[Mark]) -> dict[str, str]:
+def _words(turns: Mapping[int, Turn], marks: Iterable[Mark]) -> dict[str, str]:
     """Uncommon words of what was found, and names that were spelled."""
     told: dict[str, str] = {}
     for mark in marks:

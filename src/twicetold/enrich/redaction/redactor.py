@@ -104,13 +104,25 @@ def marks_of(
     runs, marks = Runs(context), []
     tagger = shipped() if isinstance(tagger, EllipsisType) else tagger
     for turn in turns:
-        seen = tagger.see(turn, context) if tagger else None
-        found = rule_marks(turn, context, runs, finders)
-        marks += found
-        if tagger and seen:
-            marks += tagger.added(seen, found, context)
+        marks += read(turn, context, runs, finders, tagger)
     again = repeated(turns, marks)
     return marks + [wider for mark in again for wider in stretched(turns[mark.turn], [mark])]
+
+
+def read(
+    turn: Turn,
+    context: Context,
+    runs: Runs,
+    finders: Sequence[Finder] = (),
+    tagger: Tagger | None = None,
+) -> list[Mark]:
+    """What is personal in a turn, as far as those before it tell, and in them by this one; moves
+    ``context`` on. ``runs`` are those of its call."""
+    seen = tagger.see(turn, context) if tagger else None
+    found = rule_marks(turn, context, runs, finders)
+    if tagger and seen:
+        found = found + tagger.added(seen, found, context)
+    return found
 
 
 def rule_marks(
