@@ -46,7 +46,7 @@ class LiveRules:
     """The rules of one call. Alerts follow from the finals alone: the same finals in the same
     order give the same alerts. Memory is bounded."""
 
-    def __init__(self, rules: RuleSet, roles: Roles = (), channels: int = 1) -> None:
+    def __init__(self, rules: RuleSet, roles: Roles = (), channels: int = 2) -> None:
         """``channels``: how many the call has. Where ``roles`` names nobody and there are several,
         one person speaks on each, and what they say tells who the agent is; on a single channel
         anybody may speak, and nobody is told apart."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from twicetold.enrich.rules.phrases import Pattern
@@ -66,4 +65,3 @@ class RuleSet:
     rules: tuple[Rule, ...]
     fingerprint: str
     categories: tuple[str, ...]
-    descriptions: Mapping[str, str] = field(default_factory=dict)

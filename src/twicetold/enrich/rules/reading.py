@@ -61,13 +61,15 @@ def parse_rules(text: str, name: str = "rules.yaml") -> RuleSet:
 def _rules(file: Item) -> RuleSet:
     fields = file.fields(("categories",), ("categories",))
     rules: list[Rule] = []
-    descriptions: dict[str, str] = {}
+    categories: list[str] = []
     for item in fields["categories"].items():
         about = item.fields(("name", "description", "rules"), ("name", "rules"))
         category = about["name"].text(80)
-        if category in descriptions:
+        if category in categories:
             raise about["name"].fail(f"There are two categories {category!r}.")
-        descriptions[category] = about["description"].text() if "description" in about else ""
+        categories.append(category)
+        if "description" in about:  # for whoever reads the file
+            about["description"].text()
         names = set[str]()
         for each in about["rules"].items():
             rule = _rule(each, category)
@@ -78,7 +80,7 @@ def _rules(file: Item) -> RuleSet:
         if len(rules) > MOST_RULES:
             raise item.fail(f"There are more than {MOST_RULES} rules.")
         check_size(item, rules)
-    return RuleSet(tuple(rules), _fingerprint(rules), tuple(descriptions), descriptions)
+    return RuleSet(tuple(rules), _fingerprint(rules), tuple(categories))
 
 
 def _rule(item: Item, category: str) -> Rule:

@@ -51,9 +51,6 @@ class RuleReport:
     unjudged: tuple[tuple[str, str], ...] = ()
     fingerprint: str = ""
 
-    def of(self, category: str) -> tuple[RuleMatch, ...]:
-        return tuple(match for match in self.matches if match.category == category)
-
     def to_dict(self) -> dict[str, Any]:
         return {
             "categories": list(self.categories),

@@ -16,7 +16,7 @@ AGENT, CUSTOMER = "agent", "customer"
 
 _OPENING_S = 60.0  # of the call: who greets later, greets somebody else
 _OPENING_SEGMENTS = 4  # of each speaker
-_MOST_KEPT = 256  # segments of a live call, for as long as only one of its sides has spoken
+_MOST_KEPT = 128  # segments of a live call, for as long as only one of its sides has spoken
 
 # What is said by whoever takes calls for a living. What both sides say (hello, good morning, my
 # name is) tells nothing.
@@ -61,9 +61,10 @@ def roles(
 class LiveRoles:
     """The roles in a call that goes on, on each of whose channels one person speaks.
 
-    With every segment they are those that ``roles`` finds in what was said so far: who speaks
-    first is taken for the agent until somebody greets like one. They stand once the first minute
-    is over and both sides have spoken. They follow from the segments alone.
+    Nobody has one before two channels have spoken, as one channel alone may carry both sides. From
+    then on they are those that ``roles`` finds in what was said so far: who spoke first is taken
+    for the agent until somebody greets like one. They stand once the first minute is over as well.
+    They follow from the segments alone.
     """
 
     def __init__(self) -> None:
@@ -78,15 +79,20 @@ class LiveRoles:
         if self._stand or not segment.text:
             return False
         self.said.append(segment)
-        named = (replace(each, speaker=str(each.channel)) for each in self.said)
-        found = {int(speaker): role for speaker, role in roles(named).items()}
+        found = self._found()
         changed, self.by_channel = found != self.by_channel, found
         began_s = min(each.start for each in self.said)
-        if segment.start > began_s + _OPENING_S and len(found) > 1:
+        if segment.start > began_s + _OPENING_S and found:
             self._stand = True
         elif len(self.said) > _MOST_KEPT:
             del self.said[_MOST_KEPT // 2]  # the first minute tells who greets
         return changed
+
+    def _found(self) -> dict[int, str]:
+        if len({each.channel for each in self.said}) < 2:
+            return {}
+        named = (replace(each, speaker=str(each.channel)) for each in self.said)
+        return {int(speaker): role for speaker, role in roles(named).items()}
 
 
 def _by_greeting(spoken: Sequence[Segment]) -> dict[str, str]:

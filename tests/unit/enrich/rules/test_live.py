@@ -200,9 +200,10 @@ def test_a_side_that_speaks_late_is_known_then() -> None:
     assert told(*alone, (1, 210, "cancel it")) == [(41, "cancels", 41)]
 
 
-def test_in_a_call_of_one_channel_nobody_is_the_agent_or_the_customer() -> None:
+@pytest.mark.parametrize("channels", [1, 2])
+def test_where_one_channel_has_it_all_nobody_is_the_agent_or_the_customer(channels: int) -> None:
     said = ((0, 0, "how can I help"), (0, 5, "cancel it"), (0, 80, "price"))
-    assert told(*said, channels=1) == [(3, "again", 3)]
+    assert told(*said, channels=channels) == [(3, "again", 3)]
 
 
 def test_what_is_missing_is_not_what_was_said_before_the_roles_were_known() -> None:
