@@ -14,6 +14,7 @@ from twicetold.enrich.redacting import Redact
 from twicetold.enrich.redaction import checked_policy
 from twicetold.enrich.rules import default_text as default_rules
 from twicetold.enrich.steps import Facts, Known, Step
+from twicetold.gateway.insights import insights_body
 from twicetold.gateway.insights_body import InsightsBody
 from twicetold.speech.transcript import Segment, Word
 
@@ -73,3 +74,10 @@ def test_what_was_not_asked_for_is_null():
     told = InsightsBody.model_validate({"call_id": "c", "revision": "r"}).model_dump()
     assert told.pop("failed_stages") == []
     assert {name for name, value in told.items() if value is not None} == {"call_id", "revision"}
+
+
+def test_what_is_kept_in_another_form_costs_the_rest_nothing():
+    about = {"call_id": "call", "revision": "1"}
+    body = insights_body({**about, "removed_counts": {"phone": 1}, "lead": {"score": "high"}})
+    assert body.lead is None
+    assert body.removed_counts == {"phone": 1}
