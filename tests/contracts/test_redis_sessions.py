@@ -25,7 +25,7 @@ from tests.contracts.sessions_contract import (  # noqa: E402
 )
 
 from twicetold.errors import CorruptDatabase, SettingError, SwapLost, Unavailable  # noqa: E402
-from twicetold.sessions import State, redis_rewriting  # noqa: E402
+from twicetold.sessions import Changes, State, redis_rewriting  # noqa: E402
 from twicetold.sessions.fields import LATER  # noqa: E402
 from twicetold.sessions.redis import RedisSessions  # noqa: E402
 from twicetold.speech.identity import CallKey  # noqa: E402
@@ -127,10 +127,17 @@ async def test_what_is_left_of_a_finished_call_is_small(server: RedisServer) -> 
         await store.create(record(adaptation=("1.25," * 40, None), redaction="{}" * 500), LONG_S)
         for event in range(1, 30):
             await store.swap(KEY, {"owner": 0}, {"add_final": final(event, "word " * 100)})
-        await store.swap(KEY, {}, {"state": State.CLOSED, "adaptation": (), "redaction": ""})
+        computed = '{"%s": 1.5}' % ("a long name" * 9)
+        over: Changes = {
+            "state": State.CLOSED,
+            "adaptation": (),
+            "computed": computed,
+            "redaction": "",
+        }
+        await store.swap(KEY, {}, over)
         await store.swap(KEY, {}, {"recorded": True})
         assert len((await store.load(KEY) or record()).finals) == 29
-        await store.swap(KEY, {}, {"trim_finals": 29})
+        await store.swap(KEY, {}, {"trim_finals": 29, "computed": ""})
         kept = await store.load(KEY)
         assert kept == record(state=State.CLOSED, event=29, recorded=True, adaptation=())
         with client(server) as asking:
@@ -140,9 +147,10 @@ async def test_what_is_left_of_a_finished_call_is_small(server: RedisServer) -> 
 
 async def test_records_of_before_fields_came_go_on(server: RedisServer) -> None:
     async with fresh(server) as store:
-        await store.create(record(cuts=(5, 0), heard_ms=6, redaction="{}"), LONG_S)
+        made = record(cuts=(5, 0), heard_ms=6, computed='{"counter": 1.5}', redaction="{}")
+        await store.create(made, LONG_S)
         with client(server) as asking:
-            assert asking.hdel(store._hash(KEY), *LATER) == 4
+            assert asking.hdel(store._hash(KEY), *LATER) == len(LATER) == 4
         assert await store.load(KEY) == record()
         await store.swap(KEY, {"owner": 0}, {"cuts": (7, 0), "heard_ms": 8})
         assert await store.unfinished() == [record(cuts=(7, 0), heard_ms=8)]

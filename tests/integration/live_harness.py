@@ -35,7 +35,7 @@ from twicetold.speech.transcript import Hypothesis
 from twicetold.wiring.together import serve
 
 RATE = 16_000
-PATIENCE_S = 20.0
+PATIENCE_S = 50.0  # of a busy machine
 Event = dict[str, Any]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.integration.batch_world import (
     KEY,
     RATE,
@@ -235,6 +238,29 @@ async def test_short_recordings_fill_all_places(world):
 
 
 # --- while a job runs -----------------------------------------------------------------------
+
+
+async def test_what_is_heard_after_another_worker_has_ended_the_job_leaves_nothing(world):
+    """It slept through its lease; the other has cleared up, and nobody comes behind this one."""
+    await world.begin()
+    world.engine.open.clear()
+    asleep = replace(SETTINGS, job_lease_s=60.0, status_every_s=60.0)
+    with capture_logs() as logs:
+        async with world.worker(asleep):
+            await world.queue.submit(world.record(wav(render(0, 60, RATE))))
+            await world.engine.until_in_flight(2)
+            jobs = sqlite3.connect(world.root / "queue.sqlite3")
+            with contextlib.closing(jobs), jobs:
+                jobs.execute("UPDATE jobs SET state = 'done', token = NULL, free_at = NULL")
+            world.engine.open.set()
+            async with asyncio.timeout(20.0):
+                while not any(each["event"] == "job_ends" for each in logs):
+                    await asyncio.sleep(0.02)
+    assert any(each["event"] == "lease_lost" for each in logs)
+    assert world.checkpoints() == []
+    call = await world.transcripts.call(KEY)
+    assert call is not None
+    assert call.canonical_revision is None
 
 
 async def test_a_call_that_is_deleted_meanwhile_leaves_nothing(world):

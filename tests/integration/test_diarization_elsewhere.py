@@ -30,7 +30,8 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.turns import Turn
 from twicetold.transcripts import Version
 
-pytestmark = pytest.mark.integration
+# Processes begin once or twice in each, which on a busy machine takes its time.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 SOUND = render(0, 120, RATE)
 OTHER = CallKey("acme", "call-2")
@@ -122,7 +123,7 @@ def process_ids_of(folder: Path) -> list[int]:
 
 
 async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(40.0):
+    async with asyncio.timeout(100.0):
         while not true():
             await asyncio.sleep(0.02)
 

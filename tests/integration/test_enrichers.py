@@ -147,6 +147,25 @@ async def test_a_server_is_not_started_on_what_is_of_no_use(tmp_path, settings):
             pass
 
 
+def no_model(folder: Path) -> str:
+    path = folder / "model.onnx"
+    path.write_bytes(b"no model at all" * 100)
+    return f"sherpa:{path},{path}"
+
+
+async def test_nor_on_a_model_that_cannot_be_loaded(tmp_path):
+    with pytest.raises(SettingError, match="speakers got sherpa"):
+        async with made(tmp_path, {}, speakers=no_model(tmp_path)):
+            pass
+
+
+async def test_a_tenants_costs_nobody_else_anything(tmp_path):
+    with capture_logs() as logs:
+        async with made(tmp_path, {"speakers": no_model(tmp_path)}):
+            pass
+    assert [each["tenant"] for each in logs if each["event"] == "enrichment_of_tenant_refused"]
+
+
 def rated(task: str, text: str) -> dict[str, list[dict[str, float]]]:
     """The model finds every line quite good."""
     numbers = [int(line.split()[0]) for line in text.splitlines()]

@@ -17,6 +17,7 @@ from tests.integration.batch_world import KEY, RATE, World, a_world, wav
 from tests.unit.batch.doubles import Here, interleaved
 
 from twicetold.batch.enriching import Enriching
+from twicetold.batch.leftovers import Leftovers
 from twicetold.batch.originals import Originals
 from twicetold.config import Settings
 from twicetold.engines.counter import render
@@ -28,7 +29,7 @@ from twicetold.queue import Job, JobState
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Word
 from twicetold.speech.turns import Turn
-from twicetold.storage import local_path, redacted_key
+from twicetold.storage import checkpoint_key, local_path, redacted_key
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Status, Version
 from twicetold.transcripts.usage import UsageFilter, UsageGroup
@@ -314,6 +315,70 @@ async def test_an_original_stays_until_its_words_are_published(world):
     assert local_path(world.store, job.recording).exists()
 
 
+async def test_an_original_stays_beside_words_that_redaction_has_not_seen(world, apart):
+    """Redaction was on, and is not any more: the redacted recording is not of these words."""
+    enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    await world.queue.submit(job)
+    async with world.worker(enriching=lambda tenant, language: enriching):
+        await world.job(JobState.DONE)
+    await world.queue.again(KEY)
+    async with world.worker():
+        await world.job(JobState.DONE)
+    originals = Originals(world.store, world.transcripts, world.queue, lambda tenant: 0.0, 3600.0)
+    assert await originals.sweep() == 0
+    assert local_path(world.store, job.recording).exists()
+
+
+# --- what jobs leave behind --------------------------------------------------------------------
+
+
+async def test_a_job_that_is_refused_leaves_nothing_of_earlier_attempts(world):
+    """Redaction was set to what nobody can tell, while a worker had heard some of it."""
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    world.store.put(checkpoint_key(KEY, job.content, "plan", 0), b"as it was said")
+    await world.queue.submit(job)
+
+    def refused(tenant: str, language: str) -> Enriching:
+        raise SettingError("redact got what there is not.")
+
+    async with world.worker(enriching=refused):
+        await world.job(JobState.FAILED)
+    assert not world.checkpoints()
+
+
+async def test_a_failed_job_goes_on_where_it_was_unless_its_words_are_redacted(world):
+    job = world.record(wav(render(0, 20, RATE)))
+    world.store.put(checkpoint_key(KEY, job.content, "plan", 0), b"as it was said")
+    await world.queue.submit(job)
+    leftovers = {
+        redacts: Leftovers(world.store, world.queue, lambda tenant, it=redacts: it, 3600.0)
+        for redacts in (False, True)
+    }
+    lease = await world.queue.claim()
+    assert [await each.sweep() for each in leftovers.values()] == [0, 0]
+    await lease.fail("engine_failed", "It gave no answer.")
+    assert await leftovers[False].sweep() == 0
+    assert world.checkpoints()
+    assert await leftovers[True].sweep() == 1
+    assert not world.checkpoints()
+
+
+async def test_what_was_written_late_goes_with_the_next_sweep(world):
+    job = world.record(wav(render(0, 20, RATE)))
+    await world.begin()
+    await world.queue.submit(job)
+    async with world.worker():
+        await world.job(JobState.DONE)
+    world.store.put(checkpoint_key(KEY, job.content, "plan", 0), b"as it was said")
+    leftovers = Leftovers(world.store, world.queue, lambda tenant: False, 3600.0)
+    assert await leftovers.sweep() == 1
+    assert not world.checkpoints()
+    assert await leftovers.sweep() == 0
+
+
 # --- stopped in a stage, and gone on with ------------------------------------------------------
 
 STAGES = ("speakers", "redact", "metrics", "sentiment", "rules", "lead")
@@ -390,7 +455,9 @@ async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     assert undisturbed[3] == [(1, round(len(render(0, 30, RATE)) / 2 / RATE, 3))]
     assert all(0.0 < seconds < 60.0 for seconds in (await computed_by_stage(world, KEY)).values())
     # By both attempts together, each stage as often as it came to something.
-    assert await computed_by_stage(world, job.key) == dict.fromkeys(STAGES, 1.0)
+    computed = await computed_by_stage(world, job.key)
+    assert computed.pop("speakers") > 1.0  # each attempt has heard its sound, to tell voices apart
+    assert computed == dict.fromkeys(STAGES[1:], 1.0)
 
 
 # --- who speaks -----------------------------------------------------------------------------

@@ -584,7 +584,7 @@ async def test_finals_that_come_before_the_opening_are_in_the_draft(tmp_path: Pa
 
 async def test_what_each_engine_computed_for_a_call_counts_once(tmp_path: Path) -> None:
     async with carriers(tmp_path) as to:
-        await to.sessions.create(record(state=State.CLOSED), 10)
+        await to.sessions.create(record(state=State.CLOSED, computed='{"counter": 1.5}'), 10)
         computed = {"counter": 1.5, "careful:big?device=cuda": 6.0, "enrichment:redact": 0.25}
         ended = finals_message(Ended(0, 3 * RATE, RATE, "counter", computed))
         for _ in range(2):  # once more, as after a death
@@ -595,7 +595,7 @@ async def test_what_each_engine_computed_for_a_call_counts_once(tmp_path: Path) 
         async with asyncio.timeout(20):
             while len((used := await to.transcripts.usage(UsageFilter(), by)).lines) < 3:
                 await asyncio.sleep(0.02)
-            while (call := await to.transcripts.call(KEY)) is None or call.ended_at is None:
+            while (kept := await to.sessions.load(KEY)) is None or kept.computed:
                 await asyncio.sleep(0.02)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

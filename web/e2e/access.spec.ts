@@ -40,7 +40,9 @@ test("a key is asked for, tried, and kept; a link to follow needs none and gives
   await page.getByRole("button", { name: "Go on" }).click();
   await expect(page.getByRole("link", { name: "ours" })).toBeVisible();
   await page.reload();
-  await expect(page.locator(".badge", { hasText: "transcribed" })).toBeVisible({ timeout: 120_000 });
+  await expect(page.locator(".badge", { hasText: "transcribed" })).toBeVisible({
+    timeout: 120_000,
+  });
 
   const wish = JSON.stringify({ call_id: "ours", scope: "captions", expires_in_s: 3600 });
   const json = { ...headers, "Content-Type": "application/json" };

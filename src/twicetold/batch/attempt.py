@@ -22,8 +22,8 @@ from twicetold.batch.stages import Publish
 from twicetold.batch.transcript import Progress, Transcript
 from twicetold.broker import Broker, Topic
 from twicetold.engines import NOTHING_EXPECTED, Expected
-from twicetold.errors import CallDeleted, TwicetoldError
-from twicetold.queue import Job, Lease, Queue
+from twicetold.errors import CallDeleted, LeaseLost, TwicetoldError
+from twicetold.queue import ENDED, Job, Lease, Queue
 from twicetold.speech import events
 from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
@@ -145,18 +145,19 @@ class Attempt:
         part = used.part(stage)
         return replace(part, engine=ENRICHMENT, model=stage, device="cpu", compute_s=compute_s)
 
-    async def clear(self) -> None:
-        """Remove the call's checkpoints."""
-        await self._checkpoints.clear()
-
     @property
     def redacts(self) -> bool:
         """Whether its checkpoints hold what nobody may read."""
-        return bool(self._enriching.cover)
+        return self._enriching.redacts
 
     async def _allowed(self) -> None:
+        """Whether anything may be written: raises CallDeleted, and LeaseLost where another has
+        brought the job to its end, and cleared up after it, while this attempt slept."""
         if await self._carriers.transcripts.buried(self._key):
             raise CallDeleted(f"The call {self._key.call_id} was deleted.")
+        found = await self._carriers.queue.job_of(self._key)
+        if found is not None and found.job.job_id == self._job.job_id and found.state in ENDED:
+            raise LeaseLost(f"The job of {self._key.call_id} has ended.")
 
     async def _begin(self) -> None:
         transcripts = self._carriers.transcripts
@@ -237,7 +238,7 @@ class Attempt:
         await transcripts.set_status(self._key, Status.DONE)
         if self._provisional:  # another compares, and clears away what it has finished
             await self._announcer.done(self._key, self._revision_prefix)
-            if self._enriching.cover:  # but for words with all that was removed from them
+            if self.redacts:  # but for words with all that was removed from them
                 await self._checkpoints.clear()
             return await self.tell(Status.DONE)
         await settle_draft_wer(transcripts, self._key)

@@ -16,13 +16,14 @@ from obstore.store import LocalStore
 from twicetold.batch.chunking import Chunk
 from twicetold.batch.tongues import FoundLanguage
 from twicetold.enrich.steps import Packed
-from twicetold.errors import CallDeleted, DiskFull, Unavailable
+from twicetold.errors import CallDeleted, DiskFull, LeaseLost, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment
 from twicetold.storage import (
     checkpoint_key,
     checkpoints_prefix,
     language_key,
+    local_path,
     remove_all,
     stage_key,
 )
@@ -143,7 +144,8 @@ class StoredCheckpoints:
         plan: str,
         allowed: Callable[[], Awaitable[None]],
     ) -> None:
-        """``allowed`` raises CallDeleted where the call's tombstone stands."""
+        """``allowed`` raises CallDeleted where the call's tombstone stands, LeaseLost where the job
+        has come to its end by another's hands."""
         self._store, self._key, self._content, self._plan = store, key, content, plan
         self._allowed = allowed
 
@@ -193,10 +195,22 @@ class StoredCheckpoints:
         except CallDeleted:  # while it was written: whoever deleted the call has cleared up before
             await self.clear()
             raise
+        except LeaseLost:  # so has whoever ended the job
+            await asyncio.to_thread(_unlink, self._store, path)
+            raise
 
     async def clear(self) -> None:
         """Remove all of the call's checkpoints, whatever their content and plan."""
-        await asyncio.to_thread(remove_all, self._store, checkpoints_prefix(self._key))
+        await clear_checkpoints(self._store, self._key)
+
+
+async def clear_checkpoints(store: LocalStore, key: CallKey) -> None:
+    """Remove all of a call's checkpoints, whatever their content and plan."""
+    await asyncio.to_thread(remove_all, store, checkpoints_prefix(key))
+
+
+def _unlink(store: LocalStore, path: str) -> None:
+    local_path(store, path).unlink(missing_ok=True)
 
 
 def _read(store: LocalStore, path: str) -> bytes:

@@ -22,6 +22,10 @@ class Hearing(Protocol):
     """One channel of one recording on its way to whoever tells its voices apart. That computes
     elsewhere: no verb of it holds up the event loop."""
 
+    @property
+    def compute_s(self) -> float:
+        """How long was computed so far."""
+
     def accept(self, pcm: bytes, speech: Sequence[float] = ()) -> None:
         """As ``Diarization.accept``; it only gathers, and may be called in a thread."""
 
@@ -53,11 +57,18 @@ class ByVoice:
         self._hearing: Hearing | None = None
         self._gives_speech = self._dropped = False
         self._died = False  # before
+        self._spent_s = 0.0  # for what nobody waits for any more
         self.lost = False
         self.failed = ""  # the code of an error
 
+    @property
+    def compute_s(self) -> float:
+        """How long was computed so far, also of what came to nothing."""
+        return self._spent_s + (self._hearing.compute_s if self._hearing is not None else 0.0)
+
     def start(self, rate: int, frame_s: float, channels: int) -> None:
         """A recording begins, or begins again, whose detector judges frames of ``frame_s``."""
+        self.close()
         self.lost = False
         self._gives_speech = abs(frame_s - FRAME_S) < 1e-6
         self._hearing = self._diarizer.start(rate, channels == 1)
@@ -96,6 +107,7 @@ class ByVoice:
         """Nothing more is heard, and nobody waits for what was."""
         hearing, self._hearing = self._hearing, None
         if hearing is not None:
+            self._spent_s += hearing.compute_s
             hearing.close()
 
     def _fail(self, error: Exception) -> None:
@@ -125,6 +137,12 @@ class Diarize:
         self._by_voice, self._hear_again = by_voice, hear_again
 
     async def run(self, transcript: Transcript) -> None:
+        try:
+            await self._run(transcript)
+        finally:
+            transcript.enriched.add(STAGE, self._by_voice.compute_s)
+
+    async def _run(self, transcript: Transcript) -> None:
         turns = await self._by_voice.finish()
         if self._by_voice.lost:
             try:

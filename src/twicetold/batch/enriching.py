@@ -16,6 +16,7 @@ import structlog
 from twicetold.batch.diarizing import TellsVoicesApart
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
+from twicetold.enrich import sound
 from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import TwicetoldError
 
@@ -38,9 +39,16 @@ class Enriching:
     diarizer: TellsVoicesApart | None = None
 
     @property
+    def redacts(self) -> bool:
+        return bool(self.cover)
+
+    @property
     def name(self) -> str:
-        """What differs where the result could: attempts with another are other attempts."""
+        """What differs where the result could, the redacted sound included: attempts with another
+        are other attempts."""
         told = [(step.name, step.settings) for step in self.steps]
+        if self.cover:
+            told.append(("cover", f"{sound.VERSION} {self.cover}"))
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else "plain"
 
 

@@ -55,7 +55,8 @@ class Originals:
 
     async def settle(self, key: CallKey) -> bool:
         """Remove the call's original if it is due: its words are published, without what is not in
-        its redacted recording, and no job is to read it any more."""
+        its redacted recording, and no job is to read it any more. A redacted recording beside words
+        that redaction has not seen is of other words, from before redaction was switched off."""
         keep_s = self._keep_s(key.tenant)
         if keep_s is None:
             return False
@@ -65,6 +66,8 @@ class Originals:
             return False
         job = await self._queue.job_of(key)
         if job is not None and job.state is not JobState.DONE:
+            return False
+        if "removed" not in (await self._transcripts.insights(key) or {}):
             return False
         age_s = await asyncio.to_thread(_age_s, self._store, covered, self._clock())
         if age_s is None or age_s < keep_s:

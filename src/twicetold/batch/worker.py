@@ -13,6 +13,7 @@ import structlog
 from obstore.store import LocalStore
 
 from twicetold.batch.attempt import Attempt, Carriers, RecordingReplaced
+from twicetold.batch.checkpoints import clear_checkpoints
 from twicetold.batch.enriching import NOTHING, Enriching
 from twicetold.batch.job import (
     BatchSettings,
@@ -208,6 +209,7 @@ class BatchWorker:
         """A stand-in's transcript is published: the job waits for the engine that is wanted."""
         if lease.attempt >= self._last_try:
             log.warning("provisional_for_good", call=str(lease.job.key))
+            await self._clear(lease)
             return await lease.complete()
         return await lease.retry(
             self._later_s(lease),
@@ -270,7 +272,7 @@ class BatchWorker:
             self._done.finished += 1
             self._done.audio_s += attempt.progress.total_s
         elif await self._carriers.transcripts.buried(lease.job.key):
-            await self._drop(lease, attempt)
+            await self._drop(lease)
         elif isinstance(error, LeaseLost):
             raise error
         elif isinstance(error, RecordingReplaced):
@@ -295,16 +297,28 @@ class BatchWorker:
             name = lease.job.job_id + begun
             told = (failure.code, failure.message, failure.hint)
             await self._announcer.failed(key, name, *told)
+            if self._redacts(lease) or (attempt is not None and attempt.redacts):
+                await self._clear(lease)  # before somebody may begin anew
             await lease.fail(failure.code, failure.message, failure.hint)
             self._done.failed += 1
-            if attempt is not None and attempt.redacts:  # words that nobody may read
-                await attempt.clear()
         if attempt is not None:
             await attempt.tell(status)
 
-    async def _drop(self, lease: Lease, attempt: Attempt) -> None:
+    def _redacts(self, lease: Lease) -> bool:
+        """Whether what attempts have left are words that nobody may read; where nobody can say,
+        they are."""
+        try:
+            return self._enriching(lease.job.key.tenant, lease.job.language).redacts
+        except TwicetoldError:
+            return True
+
+    async def _clear(self, lease: Lease) -> None:
+        """Remove what all attempts at the call have left."""
+        await clear_checkpoints(self._carriers.store, lease.job.key)
+
+    async def _drop(self, lease: Lease) -> None:
         """The call was deleted under way: leave nothing of it behind, and say nothing more."""
-        await attempt.clear()
+        await self._clear(lease)
         with contextlib.suppress(LeaseLost):
             await lease.complete()
 
@@ -325,6 +339,7 @@ class BatchWorker:
             return
         identity = await identify(path)
         new = Job(job.key, identity.content, job.recording, job.language)
+        await self._clear(lease)
         await self._carriers.queue.submit(new)
         await lease.complete()
 

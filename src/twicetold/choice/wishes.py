@@ -16,6 +16,7 @@ from twicetold.choice.vocabulary import (
 )
 from twicetold.engines import Expected
 from twicetold.errors import SettingError
+from twicetold.speech.language import primary_language
 
 _LANGUAGES = re.compile(r"([A-Za-z]{2,3}(?:\|[A-Za-z]{2,3})*)=(.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(:\S.*)?")
@@ -48,7 +49,7 @@ class Wish:
     def serves(self, language: str) -> bool:
         """Whether it is wanted for that language. What is to be found out (``auto``) is left to
         engines that are wanted for all."""
-        return not self.languages or language.split("-")[0].lower() in self.languages
+        return not self.languages or primary_language(language) in self.languages
 
 
 def parse_wishes(text: str) -> tuple[Wish, ...]:

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from twicetold.engines import EngineInfo, Sound
 from twicetold.errors import EngineFailed, UnsupportedRate
+from twicetold.speech.language import primary_language
 from twicetold.speech.transcript import Hypothesis, Word
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ POCKETSPHINX_INFO = EngineInfo(
     live=True,
     batch=True,
     word_times=True,
+    # Frames are 10 ms. Of 616 words of synthetic calls that it got right one began 0.21 s before
+    # it says, one in a hundred 0.05 s; words beside those that it misheard are off by more.
+    time_error_s=0.3,
     rank=1,
     good_for=(
         "Trying the product: English, on any machine, with nothing to download. Expect 10 to 30 "
@@ -291,7 +295,7 @@ class _Inlet:
 
 
 def _check(rate: int, language: str) -> None:
-    if language.split("-")[0].lower() not in POCKETSPHINX_INFO.languages:
+    if primary_language(language) not in POCKETSPHINX_INFO.languages:
         raise EngineFailed(
             f"Engine pocketsphinx knows English only but got language {language[:20]!r}.",
             "Use language=en, or another engine.",

@@ -17,6 +17,8 @@ from twicetold.enrich.steps import Facts, Known
 from twicetold.errors import TwicetoldError
 from twicetold.speech.transcript import Segment
 
+_VERSION = 1  # raise it with every change that asks for, or makes of it, something else
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -27,7 +29,8 @@ class Asking:
 
     @property
     def settings(self) -> str:
-        return f"{self.client.endpoint.url} {self.client.model}"
+        asked, budget = self.client.endpoint, self.spending.budget
+        return f"{_VERSION} {asked.url} {asked.model} {asked.allowed} {budget}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ class AskLead:
 
     @property
     def settings(self) -> str:
-        return f"llm {self.asking.settings} {self.rubric.fingerprint} {self.roles}"
+        rubric = f"{self.rubric.fingerprint} {self.rubric.calibration}"
+        return f"llm {self.asking.settings} {rubric} {self.roles}"
 
     async def ask(self, known: Known, facts: Facts) -> Known:
         rules = [rule for rule, _ in self.rubric.questions]

@@ -10,17 +10,18 @@ from functools import lru_cache
 
 from twicetold.enrich.redaction import LANGUAGES, Choice, Policy, Redactor
 from twicetold.enrich.redaction.finders import finders_of
-from twicetold.enrich.redaction.tagger.tagger import shipped
+from twicetold.enrich.redaction.tagger.tagger import shipped, weights_digest
 from twicetold.enrich.steps import Facts, Known
 from twicetold.errors import MissingExtra, ModelMissing, RedactionUnavailable
+from twicetold.speech.language import primary_language
 from twicetold.speech.transcript import WITHHELD, Segment, Word
 
-VERSION = 1  # raise it with every change that finds other data: what was kept is then made anew
+VERSION = 2  # raise it with every change that finds other data: what was kept is then made anew
 
 
 def knows(language: str) -> bool:
     """Whether there are recognisers for it."""
-    return language.split("-")[0].lower() in LANGUAGES
+    return primary_language(language) in LANGUAGES
 
 
 @lru_cache(maxsize=16)
@@ -48,7 +49,8 @@ class Redact:
     def settings(self) -> str:
         secret = hashlib.sha256(self.policy.key).hexdigest()[:16]
         finders = "".join(f" {name}" for name in self.policy.finders)
-        return f"{VERSION} {sorted(self.policy.kinds)} {self.policy.style} {secret}{finders}"
+        version = f"{VERSION} {weights_digest()}"
+        return f"{version} {sorted(self.policy.kinds)} {self.policy.style} {secret}{finders}"
 
     def apply(self, known: Known, facts: Facts) -> Known:
         """Raises RedactionUnavailable for a language that it does not know, and where a finder is

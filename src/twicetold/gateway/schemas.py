@@ -201,32 +201,6 @@ class TranscriptBody(BaseModel):
     segments: list[SegmentBody]
 
 
-class InsightsBody(BaseModel):
-    """What is known of a call besides its words; what is not there was not asked for, or is left
-    out (`failed_stages`)."""
-
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "examples": [
-                {
-                    "call_id": "call-7f3a",
-                    "revision": "5e0c71",
-                    "removed": [
-                        {"kind": "phone", "start": 12.4, "end": 16.1, "channel": 1, "speaker": "2"}
-                    ],
-                    "failed_stages": [],
-                }
-            ]
-        },
-    )
-    call_id: str
-    revision: str = Field(description="Of the canonical transcript that it belongs to.")
-    failed_stages: list[dict[str, str]] = Field(
-        default=[], description="Stages that were left out, each with the code of its error."
-    )
-
-
 class WaveformBody(BaseModel):
     """Peaks over the recording's length at even distances, a list for each channel, 0 to 1."""
 

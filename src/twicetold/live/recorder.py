@@ -25,7 +25,7 @@ from twicetold.live.drafted import Drafted
 from twicetold.live.inbox import Inbox, drain
 from twicetold.live.ledger import persist, persist_value
 from twicetold.live.redacting import REDACTION
-from twicetold.sessions import Record, State
+from twicetold.sessions import Changes, Record, State
 from twicetold.speech.chunks import Close, Ended, parse_finals_message
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
@@ -225,6 +225,11 @@ class Recorder:
             lambda: self._to.transcripts.end_call(key, time.time(), length_s, ended.engine)
         )
         await persist(lambda: self._count(key, ended, length_s))
+        with contextlib.suppress(
+            SessionLost
+        ):  # it has served; a record is kept for good, and small
+            served: Changes = {"computed": "", "trim_finals": ended.event}
+            await persist(lambda: self._to.sessions.swap(key, {}, served))
         self._drafted.forget(key)
         self._aside(self._settle_wer(key))
         await self._forget_log_when_over(key)

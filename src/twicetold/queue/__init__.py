@@ -16,6 +16,9 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
+ENDED = (JobState.DONE, JobState.FAILED)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Transcribe one recording. ``content`` is the hex SHA-256 of its bytes."""

@@ -14,6 +14,8 @@ from functools import cache
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from twicetold.speech.language import primary_language
+
 NORMALISER = "whisper-english"
 BASIC_NORMALISER = "whisper-basic-marks"  # marks kept: without them Indic scripts lose their vowels
 
@@ -22,7 +24,7 @@ _DRAWN_AT_ONCE = 1_000_000
 
 def normaliser_name(language: str) -> str:
     """Which normaliser ``normalise`` uses for a language (``en``, ``en-GB``, ``de``)."""
-    english = language.replace("_", "-").split("-")[0].lower() == "en"
+    english = primary_language(language) == "en"
     return NORMALISER if english else BASIC_NORMALISER
 
 

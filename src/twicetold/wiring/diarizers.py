@@ -10,11 +10,11 @@ from twicetold.enrich.speakers import open_diarizer
 from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.speakers.needs import check_needs
 from twicetold.enrich.wishes import NONE
-from twicetold.errors import SettingError
+from twicetold.errors import EnrichmentFailed, SettingError, TwicetoldError
 
 AUTO, EMBEDDED = "auto", "gmm"
 # Ten minutes of sound take it 3 s of a core; a model, without a GPU, minutes.
-_ANSWERS_WITHIN_S, _MODEL_ANSWERS_WITHIN_S = {EMBEDDED: 180.0}, 1800.0
+_ANSWERS_WITHIN_S, _MODEL_ANSWERS_WITHIN_S = 180.0, 1800.0
 _BY_NOBODY = (NONE, "channels", "engine")
 
 
@@ -37,16 +37,26 @@ class Voices:
             options = _options(name, told)
             check_needs(name, options)
             opened = partial(open_diarizer, name, **options)
-            within_s = _ANSWERS_WITHIN_S.get(name, _MODEL_ANSWERS_WITHIN_S)
+            within_s = _ANSWERS_WITHIN_S if name == EMBEDDED else _MODEL_ANSWERS_WITHIN_S
             self._found[wanted] = DiarizerElsewhere(name, wanted, opened, self._apart, within_s)
         return self._found[wanted]
 
     async def prove(self, wanted: str) -> None:
         """Load the model of a setting where it names one; it stays loaded. Raises SettingError for
-        one that is of no use, and whatever the adapter raises."""
+        one that is of no use, and MissingExtra."""
         diarizer = self.of(wanted)
-        if diarizer is not None and diarizer.name != EMBEDDED:
+        if diarizer is None or diarizer.name == EMBEDDED:
+            return
+        try:
             await diarizer.prove()
+        except EnrichmentFailed as error:
+            raise SettingError(f"speakers got {wanted}: what loads it died of it.") from error
+        except TwicetoldError:
+            raise
+        except Exception as error:  # whatever a library says of a file that is no model
+            raise SettingError(
+                f"speakers got {wanted}: {type(error).__name__} at loading it."
+            ) from error
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

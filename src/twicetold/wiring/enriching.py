@@ -92,7 +92,7 @@ class Enrichers:
         else:
             if wanted.speakers != NONE:
                 method = diarizer.name if diarizer is not None else "channels"
-                steps.append(NameSpeakers(method, wanted.roles))
+                steps.append(NameSpeakers(method, wanted.roles, wanted.speakers or AUTO))
         if wanted.redacts:
             steps.append(Redact(self.policy(tenant)))
         steps.append(Measure(wanted.roles))

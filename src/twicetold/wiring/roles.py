@@ -16,6 +16,7 @@ import structlog
 from twicetold.batch.arrivals import Arrivals, ArrivalSettings
 from twicetold.batch.attempt import Carriers as BatchCarriers
 from twicetold.batch.enriching import Enriching
+from twicetold.batch.leftovers import Leftovers
 from twicetold.batch.originals import Originals
 from twicetold.batch.shadow import ShadowCarriers, ShadowWorker
 from twicetold.batch.shadow_orders import ShadowOrders, ShadowsDone
@@ -214,16 +215,22 @@ async def arrivals(carriers: BatchCarriers, tenants: Tenants, settings: Settings
 
 
 async def originals(carriers: BatchCarriers, enrichers: Enrichers, settings: Settings) -> None:
-    """Remove recordings whose redacted ones are all that is to be kept. One process at a time."""
+    """Remove recordings whose redacted ones are all that is to be kept, and what was left of jobs.
+    One process at a time."""
+    every_s = min(_ORIGINALS_EVERY_S, settings.reconcile_every_s)
     sweeping = Originals(
         carriers.store,
         carriers.transcripts,
         carriers.queue,
         lambda tenant: enrichers.by(tenant).keep_original_s,
-        min(_ORIGINALS_EVERY_S, settings.reconcile_every_s),
+        every_s,
     )
-    async with alone(locks_of(settings.data_dir) / "originals"):
-        await sweeping.run()
+    leftovers = Leftovers(
+        carriers.store, carriers.queue, lambda tenant: enrichers.by(tenant).redacts, every_s
+    )
+    async with alone(locks_of(settings.data_dir) / "originals"), asyncio.TaskGroup() as group:
+        group.create_task(sweeping.run())
+        group.create_task(leftovers.run())
 
 
 def batch_roles(

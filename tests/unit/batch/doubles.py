@@ -132,6 +132,8 @@ class Here:
 
 
 class HearingHere:
+    compute_s = 0.25
+
     def __init__(self, diarization: Diarization) -> None:
         self._diarization, self.closed = diarization, False
         self._waiting: list[tuple[bytes, Sequence[float]]] = []

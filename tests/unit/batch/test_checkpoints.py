@@ -8,7 +8,7 @@ from obstore.store import LocalStore
 from twicetold.batch.checkpoints import FinishedChunk, KeptChunks, StoredCheckpoints, in_time_order
 from twicetold.batch.chunking import Chunk, Region
 from twicetold.batch.tongues import FoundLanguage
-from twicetold.errors import CallDeleted, DiskFull, Unavailable
+from twicetold.errors import CallDeleted, DiskFull, LeaseLost, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Segment, Word
 from twicetold.storage import checkpoint_key, language_key, open_store
@@ -96,6 +96,22 @@ async def test_what_was_written_while_the_call_was_deleted_does_not_stay(store, 
     with pytest.raises(CallDeleted):
         await late.save(0, finished(1.0))
     assert not (tmp_path / "store/jobs/acme/call-1").exists()
+
+
+async def test_what_was_written_after_the_job_had_ended_does_not_stay(store):
+    """A worker that slept through its lease: another has come to the end, and cleared up."""
+    asked = 0
+
+    async def until_it_is_written() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise LeaseLost("The job of call-1 has ended.")
+
+    late = StoredCheckpoints(store, KEY, "c0ffee", "plan", until_it_is_written)
+    with pytest.raises(LeaseLost):
+        await late.save(0, finished(1.0))
+    assert await checkpoints(store).load(0) is None
 
 
 class FullStore:

@@ -83,6 +83,7 @@ async def test_all_sound_is_heard_once():
     transcript, here = await passed(Hears())
     assert transcript.turns == WHOLE
     assert transcript.failed_stages == []
+    assert transcript.enriched.seconds == {"speakers": 0.25}
     assert here.started == 1
 
 
@@ -103,6 +104,7 @@ async def test_what_was_lost_with_its_process_is_heard_once_more():
 async def test_what_is_lost_again_is_left_out():
     transcript, here = await passed(Hears(Died(), Died()))
     assert transcript.turns == ()
+    assert transcript.enriched.seconds == {"speakers": 2 * 0.25}  # by who died in the midst of it
     assert transcript.failed_stages == [{"stage": "speakers", "code": "enrichment_failed"}]
     assert here.started == 2
 

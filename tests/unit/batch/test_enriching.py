@@ -144,6 +144,12 @@ def test_its_name_differs_with_its_steps():
     assert len(names) == 4
 
 
+def test_its_name_differs_with_what_is_heard_in_place_of_what_was_removed():
+    steps = (Marks("redact"),)
+    names = {Enriching(steps, cover=cover).name for cover in ("", "beep", "silence")}
+    assert len(names) == 3
+
+
 async def test_seconds_of_stages_are_of_who_computed_them():
     """One that finds a stage's result has not computed it: who did has told that already."""
     chunks, steps = StageChunks(), (Marks("first"), Marks("second"))

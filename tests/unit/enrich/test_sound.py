@@ -69,15 +69,20 @@ def test_merged_spans_are_apart_by_time_and_cover_the_same(begun):
     assert {edge for span in together for edge in span} <= {e for span in spans for e in span}
 
 
-def test_spans_are_wider_by_what_the_engine_may_err():
+def test_spans_are_wider_than_what_the_engine_may_err():
     removed = [{"kind": "phone", "start": 4.0, "end": 5.0, "channel": 0}]
-    assert spans_to_cover(removed, [], FACTS) == [(3.75, 5.25)]
+    [(start, end)] = spans_to_cover(removed, [], FACTS)
+    assert start < 4.0 - FACTS.time_error_s
+    assert end > 5.0 + FACTS.time_error_s
+    assert end - start < 1.6  # other speech stands beside it
     early = [{"kind": "phone", "start": 0.1, "end": 5.0, "channel": 0}]
-    assert spans_to_cover(early, [], FACTS) == [(0.0, 5.25)]
+    assert spans_to_cover(early, [], FACTS) == [(0.0, end)]
 
 
 def test_without_word_times_the_whole_segment_is_covered():
     segments = [Segment(1, 0, 2.0, 9.0, "a [PHONE] b"), Segment(2, 1, 1.0, 30.0, "other channel")]
     removed = [{"kind": "phone", "start": 4.0, "end": 5.0, "channel": 0}]
     facts = Facts("en", 60.0, 2, time_error_s=0.25, word_times=False)
-    assert spans_to_cover(removed, segments, facts) == [(1.75, 9.25)]
+    [(start, end)] = spans_to_cover(removed, segments, facts)
+    assert 1.5 < start < 1.75
+    assert 9.25 < end < 9.5

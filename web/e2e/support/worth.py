@@ -122,7 +122,7 @@ def insights(segments: list[Segment], length_s: float) -> dict[str, object]:
     talk = {r: sum(s.end - s.start for s in segments if s.speaker == r) for r in ROLES}
     starts = [segment.start for segment in segments]
     return {
-        "speakers": {"method": "channels", "roles": {}},
+        "speakers": {"method": "channels", "names": list(ROLES)},
         "removed": removed,
         "removed_counts": {"phone": 2, "reference": 1, "postcode": 1},
         "sentiment": {
@@ -135,13 +135,21 @@ def insights(segments: list[Segment], length_s: float) -> dict[str, object]:
         },
         "metrics": {
             "length_s": length_s,
+            "talk_s": round(sum(talk.values()), 1),
             "silence_s": 17.2,
             "silence_share": 0.17,
             "longest_silence_s": 9.5,
             "talk_over_s": 0.0,
             "hold_s": 9.5,
             "holds": 1,
+            "words": 255,
+            "words_per_minute": 154.8,
             "turns": 16,
+            "interruptions": 1,
+            "longest_monologue_s": 6.4,
+            "response_median_s": 0.6,
+            "response_p90_s": 1.1,
+            "questions": 4,
             "speakers": [
                 measured("agent", talk, 148.2, 0, 0.5, 3),
                 measured("customer", talk, 161.4, 1, 0.7, 1),
@@ -196,10 +204,13 @@ def measured(
         "speaker": speaker,
         "talk_s": round(talk[speaker], 1),
         "talk_share": round(talk[speaker] / sum(talk.values()), 3),
+        "words": round(wpm * talk[speaker] / 60),
         "words_per_minute": wpm,
+        "turns": 8,
         "longest_monologue_s": 6.4,
         "interruptions": cuts,
         "response_median_s": answers,
+        "response_p90_s": answers + 0.4,
         "questions": asks,
     }
 

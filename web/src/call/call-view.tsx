@@ -7,7 +7,6 @@ import { Transcript } from "../transcript/transcript";
 import { Confirm } from "../ui/confirm";
 import { NextFrame } from "../ui/next-frame";
 import { Notice, Problem } from "../ui/notice";
-import { NO_ROLES } from "../words/voices";
 import { WorthPanel } from "../worth/panel";
 import { useWorthShown, WorthButton } from "../worth/shown";
 import { Timeline } from "../worth/timeline";
@@ -38,7 +37,6 @@ export function CallView({ callId, query }: CallProps) {
   const worthShown = useWorthShown();
   const pointed = useSignal<Place | null>(null);
   const shown = useComputed(() => finding.shown.value ?? pointed.value);
-  const roles = useComputed(() => open.worth.found.value?.roles ?? NO_ROLES);
   useEffect(() => () => open.close(), [open]);
   useEffect(() => {
     const asked = VERSIONS.find((version) => version === query.get("view"));
@@ -99,7 +97,6 @@ export function CallView({ callId, query }: CallProps) {
                 channels={call.channels}
                 language={call.language}
                 layout={layout.value}
-                roles={roles}
                 sounding={open.sounding}
                 found={finding.found}
                 shown={shown}

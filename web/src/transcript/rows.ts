@@ -1,5 +1,4 @@
 import type { ReadonlySignal } from "@preact/signals";
-import type { Roles } from "../words/voices";
 
 /** How a word stands to the other telling: it is new in this one, or only in the one before. */
 export type Mark = "added" | "removed";
@@ -79,8 +78,6 @@ export interface TranscriptProps {
   language?: string | null;
   /** One thread, or a column for each channel. */
   layout?: "thread" | "columns";
-  /** What speakers are called by their role, where that is known. */
-  roles?: ReadonlySignal<Roles>;
   /** The words that sound now. */
   sounding?: ReadonlySignal<readonly Place[]>;
   /** Words that a search found. */

@@ -1,7 +1,7 @@
 import { useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../ui/icon";
-import { NO_ROLES, nameOf, type Roles } from "../words/voices";
+import { nameOf } from "../words/voices";
 import { useFollowing } from "./following";
 import { useMarks } from "./marking";
 import { RowView } from "./row-view";
@@ -51,11 +51,7 @@ export function Transcript(props: TranscriptProps) {
         tabIndex={0}
         onClick={(event) => clicked(event, list, onWord)}
       >
-        <Window
-          {...{ virtual, list, channels, unsureBelow }}
-          roles={props.roles?.value ?? NO_ROLES}
-          playable={onWord !== undefined}
-        />
+        <Window {...{ virtual, list, channels, unsureBelow }} playable={onWord !== undefined} />
       </section>
       {mode !== "none" && !following.value && (
         <button
@@ -77,13 +73,12 @@ interface WindowProps {
   virtual: Virtual;
   list: Rows;
   channels: number;
-  roles: Roles;
   unsureBelow: number;
   playable: boolean;
 }
 
 /** The rows that can be seen, where they would stand among all. */
-function Window({ virtual, list, channels, roles, unsureBelow, playable }: WindowProps) {
+function Window({ virtual, list, channels, unsureBelow, playable }: WindowProps) {
   const items = virtual.getVirtualItems();
   return (
     <div style={{ blockSize: `${virtual.getTotalSize()}px` }}>
@@ -94,7 +89,7 @@ function Window({ virtual, list, channels, roles, unsureBelow, playable }: Windo
             row={list.at(index)}
             index={index}
             count={list.length}
-            name={isNamed(list, index, channels) ? nameOf(list.at(index), channels, roles) : null}
+            name={isNamed(list, index, channels) ? nameOf(list.at(index), channels) : null}
             unsureBelow={unsureBelow}
             playable={playable}
             measure={virtual.measureElement}

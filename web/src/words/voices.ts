@@ -32,17 +32,11 @@ export function voicesOf({ channel, speaker, speakers }: Columns): number[] {
   });
 }
 
-/** Labels of speakers, and the roles that they have. */
-export type Roles = Readonly<Record<string, string>>;
-
-export const NO_ROLES: Roles = {};
-
 const CHANNEL = /^channel (\d+)$/; // as the API calls whoever has no other name
 const STRANGER = "Somebody";
 
 /** How a speaker is called: `agent`, `sales_lead`, or a number as diarization gives it. */
-export function speakerName(label: string, roles: Roles = NO_ROLES): string {
-  const name = roles[label] ?? label;
+export function speakerName(name: string): string {
   if (/^\d+$/.test(name)) return `Speaker ${name}`;
   const channel = CHANNEL.exec(name)?.[1];
   if (channel !== undefined) return channelName(Number(channel));
@@ -54,9 +48,8 @@ export function speakerName(label: string, roles: Roles = NO_ROLES): string {
 export function nameOf(
   { speaker, channel }: { speaker: string | null; channel: number },
   channels: number,
-  roles: Roles = NO_ROLES,
 ): string {
-  if (speaker !== null) return speakerName(speaker, roles);
+  if (speaker !== null) return speakerName(speaker);
   return channels > 1 ? channelName(channel) : STRANGER;
 }
 

@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { callPath, get } from "../api/http";
-import type { Call } from "../api/types";
+import type { Call, InsightsBody } from "../api/types";
 import { type Insights, insightsOf } from "./insights";
 
 /** The insights of a call, read once for each canonical transcript; null until they are there. */
@@ -20,7 +20,7 @@ export class Worth {
     this.revision = revision;
     try {
       const { signal } = this.leaving;
-      const answer = await get<unknown>(callPath(this.callId, "/insights"), { signal });
+      const answer = await get<InsightsBody>(callPath(this.callId, "/insights"), { signal });
       if (revision === this.revision) this.current.value = insightsOf(answer);
     } catch {
       if (revision === this.revision) this.revision = null; // the next look asks again

@@ -44,7 +44,7 @@ export function lanesOf(
   return talkers
     .toSorted((a, b) => rank(a) - rank(b))
     .map((talker) => ({
-      name: nameOf(talker, channels, insights?.roles),
+      name: nameOf(talker, channels),
       voice: talker.voice,
       share: measured(talker.speaker, insights) ?? (all > 0 ? talker.seconds / all : 0),
       talk: path(talker.bars),
@@ -97,7 +97,7 @@ function rank({ voice }: Talker): number {
 function measured(speaker: string | null, insights: Insights | null): number | undefined {
   if (speaker === null) return undefined;
   const found = insights?.metrics?.speakers.find((each) => each.speaker === speaker);
-  return found?.measured["talk_share"];
+  return found?.talk_share;
 }
 
 /** What was removed, as the words tell it: of a draft nothing else is known. */

@@ -1,30 +1,29 @@
+import type { MetricsBody } from "../api/types";
 import type { Table } from "../words/table";
-import { type Roles, speakerName, voiceClass, voiceOf } from "../words/voices";
+import { speakerName, voiceClass, voiceOf } from "../words/voices";
 import type { Sentiment } from "./insights";
-import { callLines, type Metrics, speakerRows } from "./metrics";
+import { callLines, speakerRows } from "./metrics";
 import { moodWords, signed } from "./mood";
 
 interface WhoProps {
   speaker: string;
   table: Table | null;
-  roles: Roles;
 }
 
 /** A speaker by name and colour, as in the transcript and the lanes. */
-function Who({ speaker, table, roles }: WhoProps) {
+function Who({ speaker, table }: WhoProps) {
   const voice = table ? voiceOf(speaker, table.columns.speakers, table.voices) : -1;
-  return <span class={`who-chip ${voiceClass(voice)}`}>{speakerName(speaker, roles)}</span>;
+  return <span class={`who-chip ${voiceClass(voice)}`}>{speakerName(speaker)}</span>;
 }
 
 interface MoodProps {
   sentiment: Sentiment;
   table: Table | null;
-  roles: Roles;
 }
 
 /** How the call went, as a whole and for each speaker. */
-export function Moods({ sentiment, table, roles }: MoodProps) {
-  const { call, speakers, method } = sentiment;
+export function Moods({ sentiment, table }: MoodProps) {
+  const { call, speakers, judge } = sentiment;
   return (
     <section aria-labelledby="worth-mood">
       <h2 id="worth-mood">Sentiment</h2>
@@ -32,15 +31,11 @@ export function Moods({ sentiment, table, roles }: MoodProps) {
         <tbody>
           {call !== null && <MoodRow name="The call" value={call} />}
           {speakers.map(([speaker, value]) => (
-            <MoodRow
-              key={speaker}
-              name={<Who speaker={speaker} table={table} roles={roles} />}
-              value={value}
-            />
+            <MoodRow key={speaker} name={<Who speaker={speaker} table={table} />} value={value} />
           ))}
         </tbody>
       </table>
-      {method && <p class="small quiet">From −1 to +1, as {method} judges the words.</p>}
+      {judge && <p class="small quiet">From −1 to +1, as {judge} judges the words.</p>}
     </section>
   );
 }
@@ -64,13 +59,12 @@ function MoodRow({ name, value }: { name: preact.ComponentChildren; value: numbe
 }
 
 interface MeasuresProps {
-  metrics: Metrics;
+  metrics: MetricsBody;
   table: Table | null;
-  roles: Roles;
 }
 
 /** How the conversation ran, for each speaker and as a whole. */
-export function Measures({ metrics, table, roles }: MeasuresProps) {
+export function Measures({ metrics, table }: MeasuresProps) {
   const rows = speakerRows(metrics);
   return (
     <section aria-labelledby="worth-measures">
@@ -84,7 +78,7 @@ export function Measures({ metrics, table, roles }: MeasuresProps) {
                 <td />
                 {metrics.speakers.map(({ speaker }) => (
                   <th key={speaker} scope="col">
-                    <Who speaker={speaker} table={table} roles={roles} />
+                    <Who speaker={speaker} table={table} />
                   </th>
                 ))}
               </tr>

@@ -15,7 +15,7 @@ interface PanelProps {
 
 /** What a call is worth, besides its words. */
 export function WorthPanel({ insights, table, jump }: PanelProps) {
-  const { lead, sentiment, metrics, topics, counts, leftOut, roles } = insights;
+  const { lead, sentiment, metrics, topics, counts, leftOut } = insights;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <aside class="worth sheet" id="worth" aria-label="Insights" tabIndex={0}>
@@ -27,9 +27,9 @@ export function WorthPanel({ insights, table, jump }: PanelProps) {
       {lead && <Score lead={lead} jump={jump} />}
       {topics.length + insights.unjudged.length > 0 && <Topics insights={insights} jump={jump} />}
       {sentiment && (sentiment.call !== null || sentiment.speakers.length > 0) && (
-        <Moods sentiment={sentiment} table={table} roles={roles} />
+        <Moods sentiment={sentiment} table={table} />
       )}
-      {metrics && <Measures metrics={metrics} table={table} roles={roles} />}
+      {metrics && <Measures metrics={metrics} table={table} />}
       {counts.length > 0 && <RemovedCounts insights={insights} jump={jump} />}
       {leftOut.length > 0 && <LeftOut stages={leftOut} />}
     </aside>
@@ -103,12 +103,9 @@ function RemovedCounts({ insights, jump }: { insights: Insights; jump: Jump }) {
 
 const STAGES: Record<string, string> = {
   speakers: "who spoke",
-  diarize: "who spoke",
   sentiment: "sentiment",
   metrics: "conversation",
-  measure: "conversation",
   rules: "what came up",
-  leads: "lead score",
   lead: "lead score",
 };
 
@@ -119,7 +116,7 @@ function LeftOut({ stages }: { stages: Insights["leftOut"] }) {
       <ul class="left-out small">
         {stages.map(({ stage, code }) => (
           <li key={stage}>
-            {STAGES[stage] ?? stage} could not be found out{code && <code> {code}</code>}
+            {STAGES[stage] ?? stage} could not be found out <code>{code}</code>
           </li>
         ))}
       </ul>

@@ -19,14 +19,6 @@ export function textOf(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** The numbers of an object by their names. */
-export function numbersOf(value: unknown): [string, number][] {
-  return Object.entries(bodyOf(value)).flatMap(([name, each]): [string, number][] => {
-    const number = numberOf(each);
-    return number === null ? [] : [[name, number]];
-  });
-}
-
 export function within(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));
 }

@@ -5,10 +5,10 @@ import { points } from "./mood";
 
 /** The lead score with what speaks for it and against it. */
 export function Score({ lead, jump }: { lead: Lead; jump: Jump }) {
-  const score = Math.round(lead.score);
+  const { score } = lead;
   const [pro, contra] = [
-    lead.reasons.filter((reason) => (reason.points ?? 0) >= 0),
-    lead.reasons.filter((reason) => (reason.points ?? 0) < 0),
+    lead.reasons.filter((reason) => reason.points >= 0),
+    lead.reasons.filter((reason) => reason.points < 0),
   ];
   return (
     <section aria-labelledby="worth-score">
@@ -55,9 +55,7 @@ function ReasonLine({ reason, jump }: { reason: Reason; jump: Jump }) {
   const { rule, points: worth, times, value } = reason;
   return (
     <li>
-      <span class={`worth-points number ${(worth ?? 0) < 0 ? "against" : "for"}`}>
-        {worth === null ? "" : points(worth)}
-      </span>
+      <span class={`worth-points number ${worth < 0 ? "against" : "for"}`}>{points(worth)}</span>
       <span>
         {rule} {value !== null && <span class="quiet">({shown(value)}) </span>}
         <Times times={times} of={rule} jump={jump} />
@@ -77,5 +75,5 @@ function shown(value: number | string): string {
 }
 
 function byWeight(reasons: readonly Reason[]): Reason[] {
-  return reasons.toSorted((a, b) => Math.abs(b.points ?? 0) - Math.abs(a.points ?? 0));
+  return reasons.toSorted((a, b) => Math.abs(b.points) - Math.abs(a.points));
 }

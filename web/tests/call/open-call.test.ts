@@ -3,6 +3,7 @@ import { ApiError } from "../../src/api/problem";
 import type { Call } from "../../src/api/types";
 import type { ReadTranscript } from "../../src/words/reader";
 import { columns, segment } from "../words/making";
+import { answer as insights } from "../worth/making";
 
 const readTranscript = vi.fn<(callId: string, version: string) => Promise<ReadTranscript>>();
 vi.mock("../../src/words/reader", () => ({
@@ -135,11 +136,11 @@ describe("an open call", () => {
 
   it("reads what the call is worth, once for each canonical transcript", async () => {
     call = { ...call, status: "done", canonical_revision: "r" };
-    answer = () => Response.json({ ...call, lead: { score: 64 } });
+    answer = () => Response.json({ ...call, ...insights({ removed_counts: { phone: 2 } }) });
     const open = new OpenCall("c");
     await open.open();
     await settle();
-    expect(open.worth.found.value?.lead?.score).toBe(64);
+    expect(open.worth.found.value?.counts).toEqual([["phone", 2]]);
     await vi.advanceTimersByTimeAsync(31_000);
     expect(requests(/insights/)).toBe(1);
     call = { ...call, canonical_revision: "r2" };

@@ -6,6 +6,7 @@ import { courseOf, coursePaths, dots, moodAt, moodsOf } from "../../src/worth/cu
 import { insightsOf } from "../../src/worth/insights";
 import { lanesOf } from "../../src/worth/lanes";
 import { segment } from "../words/making";
+import { answer, measured, metrics } from "./making";
 
 function table(...segments: TimedSegment[]): Table {
   return new Table(columnsOf(segments, "canonical", "r"), "canonical");
@@ -30,14 +31,10 @@ describe("lanesOf", () => {
   });
 
   it("takes speakers by their names, and their share as it was measured", () => {
-    const metrics = { speakers: [{ speaker: "agent", talk_share: 0.9 }] };
-    const spoken = table(said(0, 1, "2"), said(2, 0, "agent"));
-    const lanes = lanesOf(
-      spoken,
-      10,
-      2,
-      insightsOf({ metrics, speakers: { roles: { "2": "customer" } } }),
-    );
+    const agent = measured("agent", { talk_share: 0.9 });
+    const spoken = table(said(0, 1, "customer"), said(2, 0, "agent"));
+    const told = answer({ metrics: metrics({ speakers: [agent] }) });
+    const lanes = lanesOf(spoken, 10, 2, insightsOf(told));
     expect(lanes.map(({ name, voice, share }) => [name, voice, share])).toEqual([
       ["Agent", 0, 0.9],
       ["Customer", 1, 0.5],
@@ -50,7 +47,7 @@ describe("lanesOf", () => {
       { kind: "phone", start: 2, end: 2.001, channel: 1, speaker: "customer" },
       { kind: "pin", start: 0.5, end: 1, channel: 0, speaker: null },
     ];
-    const lanes = lanesOf(spoken, 16, 2, insightsOf({ removed }));
+    const lanes = lanesOf(spoken, 16, 2, insightsOf(answer({ removed })));
     expect(lanes.map((lane) => lane.removed)).toEqual(["M50 0H100V1H50Z", "M200 0H203V1H200Z"]);
   });
 
@@ -121,6 +118,8 @@ it("takes single segments' moods where no curve is told", () => {
     ["customer", "M450 2h0"],
   ]);
   expect(dots(moods, 16, 1).size).toBe(0);
-  const told = insightsOf({ sentiment: { curve: [{ at: 3, value: 0.1, speaker: "agent" }] } });
+  const judged = { score: 0.1, judge: "vader", wished: "vader", language: "en", reason: "" };
+  const agent = { speaker: "agent", score: 0.1, curve: [[3, 0.1] as [number, number]] };
+  const told = insightsOf(answer({ sentiment: { ...judged, curve: [], speakers: [agent] } }));
   expect(moodsOf(spoken, told)).toEqual([{ at: 3, value: 0.1, speaker: "agent" }]);
 });

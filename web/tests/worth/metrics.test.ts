@@ -1,28 +1,31 @@
 import { describe, expect, it } from "vitest";
-import { callLines, metricsOf, span, speakerRows } from "../../src/worth/metrics";
-
-const agent = { speaker: "agent", talk_s: 90, talk_share: 0.6, interruptions: 1, questions: null };
-const customer = { speaker: "customer", talk_s: 60, talk_share: 0.4, interruptions: 0 };
+import { callLines, span, speakerRows } from "../../src/worth/metrics";
+import { measured, metrics } from "./making";
 
 it("tells what was measured, and only that", () => {
-  const metrics = metricsOf({
-    ...{ silence_s: 20, silence_share: 0.1, talk_over_s: null, hold_s: 0, holds: 0 },
-    speakers: [agent, customer, { talk_s: 3 }],
+  const agent = { talk_s: 90, talk_share: 0.6, turns: 4, interruptions: 1, questions: 3 };
+  const call = metrics({
+    ...{ silence_s: 20, silence_share: 0.1, talk_over_s: 1.5, hold_s: 70, holds: 2, turns: 7 },
+    speakers: [measured("agent", agent), measured("customer", { talk_s: 60, talk_share: 0.4 })],
   });
-  if (!metrics) throw new Error("expected metrics");
-  expect(callLines(metrics)).toEqual([
+  expect(callLines(call)).toEqual([
     { name: "Silence", words: "10.0 % · 20 s" },
-    { name: "On hold", words: "never" },
+    { name: "Longest silence", words: "0.0 s" },
+    { name: "Both at once", words: "1.5 s" },
+    { name: "On hold", words: "1 min 10 s, 2 times" },
+    { name: "Turns", words: "7" },
   ]);
-  expect(speakerRows(metrics)).toEqual([
+  expect(speakerRows(call)).toEqual([
     { name: "Talk", cells: ["60.0 % · 1 min 30 s", "40.0 % · 1 min"] },
+    { name: "Longest turn", cells: ["0.0 s", "0.0 s"] },
     { name: "Interrupts", cells: ["once", "never"] },
+    { name: "Questions", cells: ["3", "–"] },
   ]);
 });
 
-it("is nothing where nothing was measured", () => {
-  expect(metricsOf(undefined)).toBeNull();
-  expect(metricsOf({ speakers: [] })).toBeNull();
+it("says that nobody was put on hold", () => {
+  expect(callLines(metrics())).toContainEqual({ name: "On hold", words: "never" });
+  expect(speakerRows(metrics())).toEqual([]);
 });
 
 describe("span", () => {

@@ -16,6 +16,7 @@ OPENAI_INFO = EngineInfo(
     live=False,
     batch=True,
     word_times=True,
+    time_error_s=0.5,  # mostly Whisper's; see there
     remote=True,
     rank=5,
     vocabulary=True,

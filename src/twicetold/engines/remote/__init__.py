@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from twicetold.errors import SettingError
+from twicetold.speech.language import primary_language
 
 OPENAI_URL = "https://api.openai.com/v1"
 SARVAM_URL = "https://api.sarvam.ai"
@@ -72,4 +73,4 @@ def as_http(url: str) -> str:
 
 def primary(language: str) -> str:
     """The language of a tag without its region: ``en`` of ``en-GB``; "" for ``auto``."""
-    return "" if language == "auto" else language.partition("-")[0].lower()
+    return "" if language == "auto" else primary_language(language)

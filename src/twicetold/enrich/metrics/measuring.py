@@ -10,6 +10,7 @@ from twicetold.enrich.metrics.model import CallMetrics, SpeakerMetrics
 from twicetold.enrich.metrics.questions import is_punctuated, questions_of
 from twicetold.enrich.metrics.silences import Span, holds, silent, spoken, talk_over_s
 from twicetold.enrich.metrics.stretches import Roles, Stretch, speaker_of, stretches_of
+from twicetold.speech.language import primary_language
 from twicetold.speech.transcript import Segment
 
 
@@ -94,7 +95,7 @@ def _speakers(
 def _questions(segments: Sequence[Segment], roles: Roles, language: str) -> dict[str, int] | None:
     """By speaker; None where they cannot be told from other sentences."""
     punctuated = is_punctuated(segments)
-    if not punctuated and language.replace("_", "-").split("-")[0].lower() != "en":
+    if not punctuated and primary_language(language) != "en":
         return None
     asked: dict[str, int] = {}
     for segment in segments:

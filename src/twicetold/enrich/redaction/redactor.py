@@ -25,6 +25,7 @@ from twicetold.enrich.redaction.tagger.tagger import Tagger, shipped
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, text_between, turn_of, words_of
 from twicetold.errors import SettingError
+from twicetold.speech.language import primary_language
 from twicetold.speech.transcript import Segment
 
 Finder = Callable[[Turn, Sequence[str]], list[Mark]]
@@ -55,7 +56,7 @@ class Redactor:
         finders: Sequence[Finder] = (),
         tagger: Tagger | EllipsisType | None = ...,
     ) -> None:
-        if language.split("-")[0].lower() not in LANGUAGES:
+        if primary_language(language) not in LANGUAGES:
             raise SettingError(f"There is no redaction for the language {language!r}.")
         self.policy = policy or Policy()
         self._finders = tuple(finders)

@@ -13,6 +13,7 @@ from typing import Any
 
 from twicetold.enrich.sentiment.port import Utterance
 from twicetold.errors import MissingExtra
+from twicetold.speech.language import primary_language
 
 # At and beyond these VADER's authors call a text positive or negative.
 POSITIVE, NEGATIVE = 0.05, -0.05
@@ -27,7 +28,7 @@ class VaderJudge:
     name = "vader"
 
     def speaks(self, language: str) -> bool:
-        return language.replace("_", "-").split("-")[0].lower() == "en"
+        return primary_language(language) == "en"
 
     async def scores(self, utterances: Sequence[Utterance], language: str) -> list[float | None]:
         return await asyncio.to_thread(lambda: [score_of(each.text) for each in utterances])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class DiarizationElsewhere:
         self._diarizer, self._rate = diarizer, rate
         self._enough_s = 0.0 if sure else PIECE_S  # to send something
         self._number = next(_numbers)
+        self.compute_s = 0.0  # of the diarizer, there
         self._process: Process | None = None
         self._sound = bytearray()
         self._speech = array("d")
@@ -80,7 +82,8 @@ class DiarizationElsewhere:
             self._send()
             await self._sent()
         assert self._process is not None
-        turns = await self._ask(self._process, _finish, self._number)
+        turns, compute_s = await self._ask(self._process, _finish, self._number)
+        self.compute_s += compute_s
         self._process = None  # there is nothing left of it there
         return turns
 
@@ -121,7 +124,7 @@ class DiarizationElsewhere:
             except Died:  # before or while it began, with nothing of ours
                 await self._begin()
         assert self._process is not None
-        await self._ask(self._process, _accept, self._number, pcm, speech)
+        self.compute_s += await self._ask(self._process, _accept, self._number, pcm, speech)
 
     async def _begin(self) -> None:
         made = self._diarizer
@@ -154,14 +157,20 @@ def _start(number: int, key: str, make: Callable[[], Diarizer], rate: int) -> No
     _diarizations[number] = _diarizers[key].start(rate)
 
 
-def _accept(number: int, pcm: bytes, speech: bytes) -> None:
+def _accept(number: int, pcm: bytes, speech: bytes) -> float:
+    """The seconds that it took."""
+    began = time.perf_counter()
     told = array("d")
     told.frombytes(speech)
     _diarizations[number].accept(pcm, told)
+    return time.perf_counter() - began
 
 
-def _finish(number: int) -> list[Turn]:
-    return _diarizations.pop(number).finish()
+def _finish(number: int) -> tuple[list[Turn], float]:
+    """The turns, and the seconds that they took."""
+    began = time.perf_counter()
+    turns = _diarizations.pop(number).finish()
+    return turns, time.perf_counter() - began
 
 
 def _close(number: int) -> None:

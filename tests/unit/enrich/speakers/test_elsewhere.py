@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -106,6 +107,22 @@ async def test_all_of_it_arrives_in_order_and_the_turns_come_back(apart: HereApa
     assert speech == [second / 100 for second in range(47) for _ in range(31)]
     assert [samples for samples, _ in made[0].pieces] == [RATE, *[10 * RATE] * 4, 6 * RATE]
     assert elsewhere._diarizations == {}
+
+
+class Slow(Writes):
+    def accept(self, pcm: bytes, speech: Sequence[float] = ()) -> None:
+        time.sleep(0.01)
+        super().accept(pcm, speech)
+
+
+async def test_it_tells_how_long_was_computed_there(apart: HereApart):
+    session = DiarizerElsewhere("slow", "slow", Slow, apart, 7.0).start(RATE, sure=True)
+    session.accept(11 * SECOND)
+    await session.hand_on()
+    before_s = session.compute_s
+    await session.finish()
+    assert before_s == 0.0  # it is on its way
+    assert session.compute_s >= 2 * 0.01
 
 
 async def test_nothing_is_begun_while_it_may_not_be_wanted(apart: HereApart):
