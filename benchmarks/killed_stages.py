@@ -50,6 +50,11 @@ def run() -> dict[str, Any]:
     figures = {
         "kills": struck["kills"],
         "differ": differ,
+        "insights_that_differ": [
+            name
+            for name in sorted(quiet["insights"] | struck["insights"])
+            if quiet["insights"].get(name) != struck["insights"].get(name)
+        ],
         "words": struck["words"],
         "removed": struck["removed"],
         "audio_s": struck["audio_s"],
@@ -114,6 +119,7 @@ async def _dies(server: Server) -> int:
 async def _result(api: httpx.AsyncClient, data: Path) -> dict[str, Any]:
     told = await _told(api, "calls/call/transcript")
     insights = await _told(api, "calls/call/insights")
+    del insights["revision"]  # each attempt's has a name of its own
     used = (await _told(api, "usage"))["total"]
     sound = data / "store" / "redacted" / "default" / "call.wav"
     body = await asyncio.to_thread(sound.read_bytes)
