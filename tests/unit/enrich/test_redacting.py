@@ -119,7 +119,9 @@ def test_silence_in_no_known_language_is_no_trouble():
     assert known.insights["removed"] == []
 
 
-def test_an_utterance_waits_while_the_next_is_open_from_its_beginning():
+def test_an_utterance_waits_while_the_next_is_open_from_its_beginning(monkeypatch):
+    # By the rules alone: what the tagger takes of six digits is a matter of its weights.
+    monkeypatch.setattr("twicetold.enrich.redaction.redactor.shipped", lambda: None)
     held = [said("four one", 2), said("five five", 3), said("oh one", 4)]
     choices, _ = choose("en", Policy(), [], held)
     assert [choice.undecided for choice in choices] in ([True] * 3, [False] * 3)

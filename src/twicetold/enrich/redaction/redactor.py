@@ -104,18 +104,19 @@ def marks_of(
     tagger = shipped() if isinstance(tagger, EllipsisType) else tagger
     for turn in turns:
         seen = tagger.see(turn, context) if tagger else None
-        found = rule_marks(turn, context, runs, finders)
-        marks += found
+        given = [mark for finder in finders for mark in finder(turn, words_of(turn))]
+        found = rule_marks(turn, context, runs, given)
         if tagger and seen:
-            marks += tagger.added(seen, found, context)
+            sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
+            found = tagger.decided(seen, found, context, sure)
+        marks += found
     again = repeated(turns, marks)
     return marks + [wider for mark in again for wider in stretched(turns[mark.turn], [mark])]
 
 
-def rule_marks(
-    turn: Turn, context: Context, runs: Runs, finders: Sequence[Finder] = ()
-) -> list[Mark]:
-    """What the rules and other finders find in a turn; ``runs`` are those of its call."""
+def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] = ()) -> list[Mark]:
+    """What the rules find in a turn, and what other finders have ``given``; ``runs`` are those of
+    its call."""
     found: list[Mark] = []
     taken: set[int] = set()
     for marks in (
@@ -126,7 +127,7 @@ def rule_marks(
         secrets_in(turn),
         answers_in(turn, context),
         handles_in(turn),
-        *(finder(turn, words_of(turn)) for finder in finders),
+        given,
     ):
         for mark in marks:
             places = set(range(mark.first, mark.last + 1))
