@@ -25,7 +25,9 @@ from twicetold.enrich.redaction.vocabulary import UNITS
 
 # ``held_out`` too: what is shipped learns from all there is, and what that is worth on unseen texts
 # is measured without it, by --leave-out.
-SETS = ("dev", "more", "third", "held_out")
+SETS = ("dev", "more", "third", "held_out", "fourth", "fifth", "sixth")
+# Those that the rules were not written with: what rules are worth is learned from these.
+UNSEEN = ("held_out", "fourth", "fifth", "sixth")
 LEAST_CALLS = 3  # a word is common if so many other calls have it, unmarked
 FREE, OUT, IN = -1, 0, 1
 _REMEMBERED = 3
@@ -48,8 +50,10 @@ class Call:
 
 @dataclass(slots=True)
 class Examples:
-    """``words``: per turn, each token's rows, and ``labels``; ``kinds``: rows and the kind."""
+    """``turns``, and what the rules found in each; ``words``: per turn, each token's rows, and
+    ``labels``; ``kinds``: rows and the kind."""
 
+    turns: list[tuple[Turn, list[Mark]]]
     words: list[list[list[int]]]
     labels: list[list[int]]
     kinds: list[tuple[list[int], int]]
@@ -133,10 +137,11 @@ def common_hashes(known: Counter[str]) -> frozenset[int]:
     return frozenset(word_hash(word) for word, calls in known.items() if calls >= LEAST_CALLS)
 
 
-def examples_of(calls: Sequence[Call], known: Counter[str]) -> Examples:
-    """Examples to learn from. A word of the call itself does not count as common, so that as
-    many are unknown here as in a call that was never seen."""
-    examples = Examples([], [], [])
+def examples_of(calls: Sequence[Call], known: Counter[str], own: bool = True) -> Examples:
+    """Examples to learn from. If the calls are ``own``, those that ``known`` was counted in, a
+    word of the call itself does not count as common, so that as many are unknown here as in a
+    call that was never seen."""
+    examples = Examples([], [], [], [])
     groups = list(GROUPS)
     for call in calls:
         before: list[Told] = []
@@ -144,10 +149,12 @@ def examples_of(calls: Sequence[Call], known: Counter[str]) -> Examples:
             call.turns, call.contexts, call.found, call.labels, strict=True
         ):
 
-            def is_common(word: str, own: set[str] = call.unmarked) -> bool:
-                return known[word] - (word in own) >= LEAST_CALLS
+            def is_common(word: str, here: set[str] = call.unmarked) -> bool:
+                return known[word] - (own and word in here) >= LEAST_CALLS
 
-            if labels:
+            if labels and not turn.is_backchannel:
+                marks = [mark for mark in found if mark.turn == turn.index]
+                examples.turns.append((turn, marks))
                 rows = features_of(turn, context, before, is_common)
                 examples.words.append(rows.all())
                 examples.labels.append(labels)

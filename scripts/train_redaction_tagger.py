@@ -9,17 +9,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from benchmarks.redaction import CALLED, redact_with, segments_of
 from benchmarks.redaction_sets.read import Turn, read
 from benchmarks.redaction_sets.score import score, table
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scripts.redaction_examples import (
     IN,
     OUT,
     SETS,
+    UNSEEN,
+    Call,
     Examples,
     call_of,
     common_hashes,
@@ -33,16 +36,18 @@ from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.deciding import Runs
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.redactor import rule_marks, turns_of
-from twicetold.enrich.redaction.tagger.chain import batch_marginals
+from twicetold.enrich.redaction.tagger.chain import batch_marginals, log_odds
 from twicetold.enrich.redaction.tagger.features import BITS
 from twicetold.enrich.redaction.tagger.kinding import BITS as KIND_BITS
 from twicetold.enrich.redaction.tagger.kinding import GROUPS
 from twicetold.enrich.redaction.tagger.tagger import WEIGHTS, Tagger, Weights
+from twicetold.enrich.redaction.tagger.verdict import NAMES, Verdict, evidence_of
 
 Floats = NDArray[np.float64]
 _SEED, _ROUNDS = 7, 120
-_RATE, _DECAY, _DROPPED = 0.05, 1e-5, 0.15
+_RATE, _DECAY, _DROPPED = 0.05, 1e-5, 0.5
 _SURELY = 1e3
+_FITTING, _HELD = 300, 3.0  # rounds and Gaussian prior of the second reading
 _PARTS = 12  # turns of about one length at a time
 
 
@@ -76,26 +81,25 @@ class _Flat:
         return cls(rows, np.repeat(np.arange(len(tokens)), [len(each) for each in tokens]))
 
 
-def train(examples: Examples, common: frozenset[int], rounds: int = _ROUNDS) -> Weights:
+def _train_words(examples: Examples, rounds: int) -> tuple[Floats, Floats]:
     """Conditional log-likelihood by full batches; features are dropped at random, so that no
     single one is relied on. Where a word may be either, both count."""
-    words, joined = _train_words(examples, rounds)
-    kinds = _train_kinds(examples, rounds)
-    return Weights(words.astype(np.float32), joined, kinds.astype(np.float32), common)
-
-
-def _train_words(examples: Examples, rounds: int) -> tuple[Floats, Floats]:
     chance = np.random.default_rng(_SEED)
-    flat = _Flat.of([token for turn in examples.words for token in turn])
-    used, rows = np.unique(flat.rows, return_inverse=True)
+    tokens = [token for turn in examples.words for token in turn]
+    flat = _Flat.of(tokens)
+    used, columns = np.unique(flat.rows, return_inverse=True)
+    ends = np.cumsum([0, *map(len, tokens)])
     labels = np.array([label for turn in examples.labels for label in turn])
+    shape = (len(labels), len(used))
+    seen = csr_array((np.ones(len(columns), np.float32), columns, ends), shape)
     parts = _parts([len(turn) for turn in examples.labels])
     weights, joined = Adam(np.zeros(len(used)), rounds), Adam(np.zeros((2, 2)), rounds)
     for _ in range(rounds):
-        kept = (chance.random(len(rows)) >= _DROPPED) / (1 - _DROPPED)
-        scores = np.bincount(flat.owner, weights.value[rows] * kept, len(labels))
+        kept = chance.random(len(seen.data), np.float32) >= _DROPPED
+        seen.data[:] = kept / np.float32(1 - _DROPPED)
+        scores = (seen @ weights.value.astype(np.float32)).astype(np.float64)
         slope, pairs = _slopes(scores, joined.value, labels, parts)
-        by_row = np.bincount(rows, slope[flat.owner] * kept, len(used))
+        by_row = seen.T @ slope.astype(np.float32)
         weights.step(by_row / len(labels) + _DECAY * weights.value)
         joined.step(pairs / len(labels))
     words = np.zeros(1 << BITS)
@@ -157,21 +161,72 @@ def _train_kinds(examples: Examples, rounds: int) -> Floats:
     return weights.value
 
 
+def _train_verdict(authors: Mapping[str, Sequence[Call]], rounds: int) -> Verdict:
+    """From each author whom the rules did not know, read first by what the others taught."""
+    rows: list[tuple[int, int, float]] = []
+    labels: list[int] = []
+    lengths: list[int] = []
+    for name in UNSEEN:
+        others = [call for author in authors if author != name for call in authors[author]]
+        if not others or name not in authors:
+            continue
+        known = common_in(others)
+        words, joined = _train_words(examples_of(others, known), rounds)
+        unseen = examples_of(authors[name], known, own=False)
+        for (turn, marks), tokens, label in zip(
+            unseen.turns, unseen.words, unseen.labels, strict=True
+        ):
+            odds = log_odds([words[each].sum() for each in tokens], joined.tolist())
+            for evidence in evidence_of(turn, odds, marks):
+                rows += [(len(labels), column, worth) for column, worth in evidence]
+                labels.append(label[len(labels) - sum(lengths)])
+            lengths.append(len(label))
+    if not lengths:
+        return Verdict.adding()
+    return _fitted(rows, np.array(labels), lengths)
+
+
+def _fitted(
+    rows: Sequence[tuple[int, int, float]], labels: NDArray[np.int64], lengths: Sequence[int]
+) -> Verdict:
+    at, column, worth = (np.array(each) for each in zip(*rows, strict=True))
+    parts = _parts(lengths)
+    weights, joined = Adam(np.zeros(len(NAMES)), _FITTING), Adam(np.zeros((2, 2)), _FITTING)
+    for _ in range(_FITTING):
+        scores = np.bincount(at, weights.value[column] * worth, len(labels))
+        slope, pairs = _slopes(scores, joined.value, labels, parts)
+        by_name = np.bincount(column, slope[at] * worth, len(NAMES))
+        weights.step((by_name + _HELD * weights.value) / len(labels))
+        joined.step((pairs + _HELD * joined.value) / len(labels))
+    return Verdict(weights.value, joined.value)
+
+
 def trained_on(names: Sequence[str], most: int | None = None, rounds: int = _ROUNDS) -> Weights:
-    """The weights that sets give; of ``most`` dialogues only, for a quick try."""
-    calls = [call_of(dialogue) for dialogue in dialogues_of(names)[:most]]
+    """The weights that sets give; of ``most`` dialogues each only, for a quick try."""
+    authors = {name: [call_of(each) for each in dialogues_of([name])[:most]] for name in names}
+    calls = [call for each in authors.values() for call in each]
     known = common_in(calls)
-    return train(examples_of(calls, known), common_hashes(known), rounds)
+    examples = examples_of(calls, known)
+    words, joined = _train_words(examples, rounds)
+    return Weights(
+        words.astype(np.float32),
+        joined,
+        _train_kinds(examples, rounds).astype(np.float32),
+        common_hashes(known),
+        _train_verdict(authors, rounds),
+    )
 
 
 def _compare(left_out: str) -> None:
-    """Rules alone, the tagger alone, and both, on a set that the tagger has not seen."""
-    tagger = Tagger(trained_on([name for name in SETS if name != left_out]))
+    """Rules alone, the first reading alone, and both, on a set that the tagger has not seen."""
+    weights = trained_on([name for name in SETS if name != left_out])
+    tagger = Tagger(weights)
+    alone = Tagger(replace(weights, verdict=Verdict.adding()), leaning=0.0)
     both, rules = Redactor(tagger=tagger), Redactor(tagger=None)
 
     for name, redact in (
         ("rules", lambda turns: redact_with(rules, turns)),
-        ("tagger", lambda turns: _tagger_alone(tagger, turns)),
+        ("tagger", lambda turns: _tagger_alone(alone, turns)),
         ("both", lambda turns: redact_with(both, turns)),
     ):
         sys.stdout.write(f"{left_out}: {name}\n{table(score(read(left_out), redact))}\n\n")
@@ -185,7 +240,7 @@ def _tagger_alone(tagger: Tagger, given: Sequence[Turn]) -> list[Mapping[int, st
     for turn in turns:
         seen = tagger.see(turn, context)
         rule_marks(turn, context, runs)
-        marks += tagger.added(seen, [], context)
+        marks += tagger.decided(seen, [], context)
     gone: list[dict[int, str]] = [{} for _ in turns]
     for mark in [*marks, *repeated(turns, marks)]:
         for token in turns[mark.turn].tokens[mark.first : mark.last + 1]:

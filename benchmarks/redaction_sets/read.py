@@ -1,4 +1,4 @@
-"""Reading the marked calls: ``dev.jsonl`` to work with, ``held_out.jsonl`` to be judged by.
+"""Reading the marked calls: one set an author, of which ``held_out.jsonl`` is to be judged by.
 
 One dialogue per line: ``{"id", "style", "turns": [{"who", "text"}]}``. In a turn's text
 ``{kind: words}`` marks personal data, ``{kind+: words}`` another piece of the dialogue's last item
@@ -89,7 +89,7 @@ class Dialogue:
 
 
 def read(name: str) -> list[Dialogue]:
-    """The set of that name, ``dev`` or ``held_out``.
+    """The set of that name: ``dev``, ``held_out``.
 
     Raises:
         BadMark: A line does not keep to the format.

@@ -119,16 +119,17 @@ def read(
     """What is personal in a turn, as far as those before it tell, and in them by this one; moves
     ``context`` on. ``runs`` are those of its call."""
     seen = tagger.see(turn, context) if tagger else None
-    found = rule_marks(turn, context, runs, finders)
-    if tagger and seen:
-        found = found + tagger.added(seen, found, context)
-    return found
+    given = [mark for finder in finders for mark in finder(turn, words_of(turn))]
+    found = rule_marks(turn, context, runs, given)
+    if tagger is None or seen is None:
+        return found
+    sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
+    return tagger.decided(seen, found, context, sure)
 
 
-def rule_marks(
-    turn: Turn, context: Context, runs: Runs, finders: Sequence[Finder] = ()
-) -> list[Mark]:
-    """What the rules and other finders find in a turn; ``runs`` are those of its call."""
+def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] = ()) -> list[Mark]:
+    """What the rules find in a turn, and what other finders have ``given``; ``runs`` are those of
+    its call."""
     found: list[Mark] = []
     taken: set[int] = set()
     for marks in (
@@ -139,7 +140,7 @@ def rule_marks(
         secrets_in(turn),
         answers_in(turn, context),
         handles_in(turn),
-        *(finder(turn, words_of(turn)) for finder in finders),
+        given,
     ):
         for mark in marks:
             places = set(range(mark.first, mark.last + 1))

@@ -1,4 +1,4 @@
-"""A linear chain of two labels, in or out: probabilities and the best path.
+"""A linear chain of two labels, in or out: probabilities.
 
 Lafferty, McCallum, Pereira (2001), Conditional Random Fields. Out scores nothing, in ``scores``;
 ``joined[a, b]`` is what label b gets for standing behind a.
@@ -6,6 +6,7 @@ Lafferty, McCallum, Pereira (2001), Conditional Random Fields. Out scores nothin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,24 +62,22 @@ def _sum(scores: Floats, axis: int) -> Floats:
     return np.asarray(top + np.log(np.exp(scores - np.expand_dims(top, axis)).sum(axis)))
 
 
-def best_path(scores: Sequence[float], joined: Sequence[Sequence[float]]) -> list[bool]:
-    """The likeliest labels (Viterbi 1967); out where both are as likely."""
-    out, inside = 0.0, 0.0
-    came: list[tuple[bool, bool]] = []
+def log_odds(scores: Sequence[float], joined: Sequence[Sequence[float]]) -> list[float]:
+    """What `marginals` gives, as log of the odds; faster for a turn at a time."""
+    (out_out, out_in), (in_out, in_in) = joined
+    ahead = [0.0] * len(scores)
+    for at in range(len(scores) - 2, -1, -1):
+        then = scores[at + 1] + ahead[at + 1]
+        ahead[at] = _log_sum(in_out, in_in + then) - _log_sum(out_out, out_in + then)
+    odds, behind = [], 0.0
     for at, score in enumerate(scores):
-        if not at:
-            out, inside = 0.0, score
-            continue
-        from_in = inside + joined[1][0] > out + joined[0][0]
-        into_in = inside + joined[1][1] >= out + joined[0][1]
-        came.append((from_in, into_in))
-        out, inside = (
-            max(inside + joined[1][0], out + joined[0][0]),
-            max(inside + joined[1][1], out + joined[0][1]) + score,
-        )
-    if not len(scores):
-        return []
-    path = [inside > out]
-    for from_in, into_in in reversed(came):
-        path.append(into_in if path[-1] else from_in)
-    return path[::-1]
+        if at:
+            behind = _log_sum(out_in, in_in + behind) - _log_sum(out_out, in_out + behind)
+        behind += score
+        odds.append(behind + ahead[at])
+    return odds
+
+
+def _log_sum(one: float, other: float) -> float:
+    more, less = (one, other) if one > other else (other, one)
+    return more + math.log1p(math.exp(less - more))

@@ -17,6 +17,7 @@ from functools import lru_cache
 from twicetold.enrich.redaction.context import WORDED, Context
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.runs import Run
+from twicetold.enrich.redaction.tagger.lexicon import ACRONYMS, CLASSES
 from twicetold.enrich.redaction.tagger.told import Told
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Turn
@@ -34,6 +35,7 @@ BITS = 17
 _EDGE = "#"
 _TOLD_WORDS = 12  # of what was said before, the last so many are seen
 _OWN_WORDS = 8
+_SHAPE = 8  # signs of a word's shape
 _STREETS = words(
     "street road avenue drive lane court close crescent way place terrace boulevard square row "
     "gardens grove hill park mews parade walk rise highway parkway circle apartment flat unit "
@@ -109,6 +111,8 @@ class _Turn:
             for at in range(run.first, run.last + 1):
                 self._runs[at] = run
                 self._run_said[at] = said
+        self._classes = [CLASSES.get(t.norm, ()) if t.sort is Sort.WORD else () for t in tokens]
+        self._acronyms = _acronyms_in(tokens)
         self._asked = self._asked_said()
         self._around = self._turn_said()
 
@@ -145,6 +149,14 @@ class _Turn:
             said += [f"ar{asked}&{shape}" for asked in self._asked]
         else:
             said += [f"aw{asked}&{k0}&{p1}" for asked in self._asked[:2]]
+        for gap in (-1, 0, 1):
+            if 0 <= at + gap < self._size:
+                said.append(f"sh{gap}{_shape(self._turn.tokens[at + gap])}")
+                said += [f"C{gap}{named}&{k0}" for named in self._classes[at + gap]]
+        near = self._classes[max(0, at - _OWN_WORDS) : at]
+        said += [f"cb{named}&{group}" for named in dict.fromkeys(itertools.chain(*near))]
+        if at in self._acronyms:
+            said += ["acr", f"acr{p1}"]
         said += [f"o{f(near)}&{group}" for near in range(max(0, at - _OWN_WORDS), at - 3)]
         return said
 
@@ -208,6 +220,8 @@ class _Turn:
                 said.append(f"bm{age}{other}{told.marked}")
             if not age:
                 said += [f"bw{age}{word}" for word in dict.fromkeys(told.words)]
+                about = itertools.chain(*(CLASSES.get(word, ()) for word in told.words))
+                said += [f"bc{other}{named}" for named in dict.fromkeys(about)]
                 said += [f"bx{age}{' '.join(p)}" for p in itertools.pairwise(told.words)]
         return said
 
@@ -258,6 +272,30 @@ def _fine(token: Token, coarse: str) -> str:
     if coarse in "lcp@IHDX$":
         return coarse
     return token.norm
+
+
+def _shape(token: Token) -> str:
+    """ "VWN" is XX, "Kay" Xx, "4-1" 1-1, "0912" 4."""
+    shape = re.sub("[0-9]+", lambda found: str(min(len(found.group()), 6)), token.raw)
+    shape = re.sub("[A-Z]+", lambda found: "X" if len(found.group()) == 1 else "XX", shape)
+    return re.sub("[a-z]+", "x", shape)[:_SHAPE]
+
+
+def _acronyms_in(tokens: Sequence[Token]) -> set[int]:
+    """Tokens that spell an acronym: "g p s", "GPS"."""
+    found: set[int] = set()
+    at = 0
+    while at < len(tokens):
+        end = at
+        while end < len(tokens) and tokens[end].sort is Sort.LETTER:
+            end += 1
+        word = "".join(token.norm for token in tokens[at:end]).removesuffix("s")
+        if end - at > 1 and (word in ACRONYMS or word + "s" in ACRONYMS):
+            found.update(range(at, end))
+        elif tokens[at].norm in ACRONYMS and tokens[at].raw.strip(".,?!").isupper():
+            found.add(at)
+        at = max(end, at + 1)
+    return found
 
 
 def _cap(token: Token) -> str:

@@ -1,4 +1,4 @@
-"""The chain of labels: probabilities and the best path, against all paths counted one by one."""
+"""The chain of labels: probabilities, against all paths counted one by one."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twicetold.enrich.redaction.tagger.chain import batch_marginals, best_path, marginals
+from twicetold.enrich.redaction.tagger.chain import batch_marginals, log_odds, marginals
 
 pytestmark = pytest.mark.unit
 
@@ -27,10 +27,9 @@ def _paths(scores):
 
 
 @given(_SCORES, _JOINED)
-def test_no_path_is_worth_more_than_the_best_one(scores, joined):
-    best = best_path(scores, joined.tolist())
-    most = max(_worth(path, scores, joined) for path in _paths(scores))
-    assert _worth(best, scores, joined) == pytest.approx(most)
+def test_log_odds_are_those_of_the_probabilities(scores, joined):
+    inside = marginals(np.array(scores), joined)
+    assert log_odds(scores, joined.tolist()) == pytest.approx(np.log(inside / (1 - inside)))
 
 
 @given(_SCORES, _JOINED)
@@ -56,6 +55,6 @@ def test_turns_in_a_batch_do_not_touch_each_other(turns, joined):
     assert pairs.sum() == pytest.approx(sum(len(turn) - 1 for turn in turns))
 
 
-def test_nothing_has_an_empty_path():
-    assert best_path([], [[0.0, 0.0], [0.0, 0.0]]) == []
+def test_nothing_has_no_probabilities():
+    assert log_odds([], [[0.0, 0.0], [0.0, 0.0]]) == []
     assert not len(marginals(np.zeros(0), np.zeros((2, 2))))

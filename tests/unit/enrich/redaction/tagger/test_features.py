@@ -63,3 +63,15 @@ def test_a_turn_leaves_common_words_only_and_none_that_was_removed():
     last = len(turn.tokens) - 1
     told = told_by(turn, _is_common, [last], "name")
     assert told == Told("a", True, ("please", "confirm", "your", "name"), "name")
+
+
+def test_words_of_one_class_have_something_in_common_that_others_have_not():
+    login, log_in = (set(_rows(f"your {word} marbletonix")[2]) for word in ("username", "alias"))
+    other = set(_rows("your invoice marbletonix")[2])
+    assert (login & log_in) - other
+
+
+@pytest.mark.parametrize("said", ["the g p s is", "the G P S is", "those a t m s are"])
+def test_a_spelled_acronym_is_known(said):
+    assert hashed("acr") in _rows(said)[1]
+    assert hashed("acr") not in _rows("the g p q is")[1]

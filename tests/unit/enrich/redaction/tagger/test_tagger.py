@@ -17,16 +17,20 @@ from twicetold.enrich.redaction.tagger import tagger as module
 from twicetold.enrich.redaction.tagger.features import BITS
 from twicetold.enrich.redaction.tagger.kinding import GROUPS
 from twicetold.enrich.redaction.tagger.tagger import Tagger, Weights, shipped
+from twicetold.enrich.redaction.tagger.verdict import NAMES, Verdict
+from twicetold.enrich.redaction.turns import Mark
 
 pytestmark = pytest.mark.unit
 
 
-def _weights(leaning=0.0):
+def _weights(leaning=0.0, verdict=None):
+    """Every word is personal if ``leaning`` is more than nothing, for the first reading."""
     return Weights(
         np.full(1 << BITS, leaning, np.float32),
         np.zeros((2, 2)),
         np.zeros((1 << 12, len(GROUPS)), np.float32),
         frozenset(),
+        verdict or Verdict.adding(),
     )
 
 
@@ -96,13 +100,58 @@ def test_weights_of_another_format_are_refused(tmp_path, monkeypatch):
         Weights.load(tmp_path / "weights.npz")
 
 
-def test_it_adds_to_the_rules_and_takes_nothing_back():
-    call = [segment("hello there friend my pin is four four two one thanks")]
+def _vetoing():
+    against = [-9.0 if name in ("free", "marked") else 0.0 for name in NAMES]
+    return Verdict(np.array(against), np.zeros((2, 2)))
+
+
+_CALLED = "hello there friend my pin is four four two one thanks"
+
+
+def test_by_a_verdict_that_only_adds_the_rules_keep_what_is_theirs():
+    call = [segment(_CALLED)]
     nothing = Redactor(tagger=Tagger(_weights(-1.0), leaning=0.0)).redact(call)
     assert nothing.removed == Redactor(tagger=None).redact(call).removed
     everything = Redactor(tagger=Tagger(_weights(1.0))).redact(call)
     assert everything.segments[0].text == "[PHONE] is [PIN]"  # "is" alone is a filler
     assert [removed.words for removed in everything.removed if removed.kind == "pin"] != []
+
+
+def test_a_verdict_takes_back_what_rules_marked():
+    tagger = Tagger(_weights(-1.0, _vetoing()))
+    assert not Redactor(tagger=tagger).redact([segment(_CALLED)]).removed
+    assert Redactor(tagger=None).redact([segment(_CALLED)]).removed
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "my card is 4111 1111 1111 1111",
+        "it's four one one one one one one one one one one one one one one one",
+        "write to jane@example.com",
+        "it's at 192.0.2.44",
+        "the iban is GB82 WEST 1234 5698 7654 32",
+    ],
+)
+def test_what_its_form_proves_goes_whatever_the_verdict(said):
+    tagger = Tagger(_weights(-9.0, _vetoing()))
+    found = Redactor(tagger=tagger).redact([segment(said)]).removed
+    assert found == Redactor(tagger=None).redact([segment(said)]).removed != []
+
+
+def test_what_another_finder_gives_goes_whatever_the_verdict():
+    def hello(turn, words):
+        return [Mark(turn.index, 0, 0, "name", "hello")]
+
+    redactor = Redactor(tagger=Tagger(_weights(-9.0, _vetoing())), finders=[hello])
+    assert redactor.redact([segment(_CALLED)]).segments[0].text.startswith("[NAME] there")
+
+
+def test_weights_for_other_evidence_are_refused(tmp_path):
+    verdict = Verdict(np.zeros(len(NAMES) + 1), np.zeros((2, 2)))
+    _weights(verdict=verdict).save(tmp_path / "weights.npz")
+    with pytest.raises(ValueError, match="evidence"):
+        Weights.load(tmp_path / "weights.npz")
 
 
 def test_what_a_guard_calls_a_quantity_stays():
@@ -153,3 +202,10 @@ def test_training_gives_the_same_file_every_time_and_it_reads_as_it_was(tmp_path
     assert made.common == read.common
     assert read.words.any()
     assert read.kinds.any()
+    assert made.verdict.weights == pytest.approx(read.verdict.weights, abs=1e-3)
+
+
+def test_what_rules_are_worth_is_learned_from_calls_that_they_were_not_made_with():
+    adding = Verdict.adding().weights
+    assert (trained_on(["dev"], most=2, rounds=2).verdict.weights == adding).all()
+    assert (trained_on(["dev", "held_out"], most=2, rounds=2).verdict.weights != adding).any()
