@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.redaction import segments_of
 from benchmarks.redaction_sets.read import HERE, Dialogue, parse
 from benchmarks.redaction_sets.score import allowed
+from scripts.redaction_styles import cased, plain
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.deciding import Runs
@@ -21,7 +23,6 @@ from twicetold.enrich.redaction.tagger.tagger import word_hash
 from twicetold.enrich.redaction.tagger.told import Told
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn
-from twicetold.enrich.redaction.vocabulary import UNITS
 
 # ``held_out`` too: what is shipped learns from all there is, and what that is worth on unseen texts
 # is measured without it, by --leave-out.
@@ -31,8 +32,6 @@ UNSEEN = ("held_out", "fourth", "fifth", "sixth")
 LEAST_CALLS = 3  # a word is common if so many other calls have it, unmarked
 FREE, OUT, IN = -1, 0, 1
 _REMEMBERED = 3
-
-_DIGITS = {value: word for word, value in reversed(UNITS.items())}  # zero, not "oh"
 
 
 @dataclass(slots=True)
@@ -60,42 +59,24 @@ class Examples:
 
 
 def dialogues_of(names: Iterable[str]) -> list[Dialogue]:
-    """The sets' dialogues, those with punctuation also as recognisers without any write them."""
+    """The sets' dialogues, each also as another recogniser writes it: with punctuation, or
+    without."""
     found: list[Dialogue] = []
     for name in names:
         for line in (HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
-            found += parse([line])
             body = json.loads(line)
-            if body["style"] != "plain":
-                body["turns"] = [
-                    {"who": turn["who"], "text": plain(turn["text"])} for turn in body["turns"]
-                ]
-                found += parse([json.dumps(body)])
+            found += parse([line])
+            found += parse([json.dumps(_otherwise(body))])
     return found
 
 
-_NUMBER = re.compile(r"(?<!\S)[(+]?\d[\d\-/().]*\d[).]?(?!\w)|(?<!\S)\d(?=[ .,?!])")
-_MARK = re.compile(r"(\{[a-z_]+\+?:\s)")
-
-
-def plain(text: str) -> str:
-    """A marked text in small letters, without punctuation, digits one by one."""
-
-    def said(part: str) -> str:
-        part = re.sub(r"[\w.]+@[\w.]+\b", _spoken_address, part.lower())
-        part = _NUMBER.sub(_spoken_number, part)
-        return re.sub(r"[.,?!;:](?=\s|$)|\"", " ", part)
-
-    parts = [part if part.startswith("{") else said(part) for part in _MARK.split(text)]
-    return " ".join("".join(parts).split()).replace(" }", "}")
-
-
-def _spoken_address(found: re.Match[str]) -> str:
-    return found.group().replace("@", " at ").replace(".", " dot ")
-
-
-def _spoken_number(found: re.Match[str]) -> str:
-    return " ".join(["", *(_DIGITS[c] for c in found.group() if c in _DIGITS), ""])
+def _otherwise(body: dict[str, Any]) -> dict[str, Any]:
+    chance, turns = random.Random(body["id"]), []
+    for turn in body["turns"]:
+        text = turn["text"]
+        text = cased(text, chance) if body["style"] == "plain" else plain(text)
+        turns.append({"who": turn["who"], "text": text})
+    return {**body, "turns": turns}
 
 
 def call_of(dialogue: Dialogue) -> Call:

@@ -8,42 +8,34 @@ themselves are never seen twice.
 from __future__ import annotations
 
 import itertools
-import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from twicetold.enrich.redaction.context import WORDED, Context
 from twicetold.enrich.redaction.guards import guard_of
 from twicetold.enrich.redaction.runs import Run
-from twicetold.enrich.redaction.tagger.lexicon import ACRONYMS, CLASSES
-from twicetold.enrich.redaction.tagger.told import Told
-from twicetold.enrich.redaction.tokens import Sort, Token
-from twicetold.enrich.redaction.turns import Turn
-from twicetold.enrich.redaction.vocabulary import (
-    BACKCHANNEL,
-    FILLERS,
-    PHONETIC,
-    STOP,
-    TEENS,
-    TENS,
-    words,
+from twicetold.enrich.redaction.tagger.forms import (
+    GROUPS,
+    IsCommon,
+    acronyms_in,
+    cap,
+    coarse,
+    fine,
+    near,
+    run_said,
+    shape,
 )
+from twicetold.enrich.redaction.tagger.lexicon import CLASSES
+from twicetold.enrich.redaction.tagger.told import Told
+from twicetold.enrich.redaction.tokens import Sort
+from twicetold.enrich.redaction.turns import Turn
 
 BITS = 17
 _EDGE = "#"
 _TOLD_WORDS = 12  # of what was said before, the last so many are seen
 _OWN_WORDS = 8
-_SHAPE = 8  # signs of a word's shape
-_STREETS = words(
-    "street road avenue drive lane court close crescent way place terrace boulevard square row "
-    "gardens grove hill park mews parade walk rise highway parkway circle apartment flat unit "
-    "suite apt floor st ave rd blvd ln dr"
-)
-_MAILS = words("gmail yahoo hotmail outlook icloud proton aol com net org co uk mail")
-
-IsCommon = Callable[[str], bool]
 
 
 @lru_cache(maxsize=1 << 17)
@@ -102,22 +94,23 @@ class _Turn:
         self._turn, self._context, self._before = turn, context, before
         tokens = turn.tokens
         self._size = len(tokens)
-        self._coarse = [_coarse(token, is_common) for token in tokens]
-        self._fine = [_fine(t, c) for t, c in zip(tokens, self._coarse, strict=True)]
+        self._coarse = [coarse(token, is_common) for token in tokens]
+        self._fine = [fine(t, c) for t, c in zip(tokens, self._coarse, strict=True)]
         self._runs: dict[int, Run] = {}
         self._run_said: dict[int, str] = {}
         for run in turn.runs:
-            said = _run_said(run) + "|" + guard_of(tokens, run)
+            said = run_said(run) + "|" + guard_of(tokens, run)
             for at in range(run.first, run.last + 1):
                 self._runs[at] = run
                 self._run_said[at] = said
         self._classes = [CLASSES.get(t.norm, ()) if t.sort is Sort.WORD else () for t in tokens]
-        self._acronyms = _acronyms_in(tokens)
+        self._shapes = [shape(token.raw) for token in tokens]
+        self._acronyms = acronyms_in(tokens)
         self._asked = self._asked_said()
         self._around = self._turn_said()
 
     def rows(self) -> Rows:
-        groups = [_GROUPS.get(coarse, "w") for coarse in self._coarse]
+        groups = [GROUPS.get(each, "w") for each in self._coarse]
         shared = {
             group: [hashed(f"{said}&{group}") for said in self._around]
             for group in dict.fromkeys(groups)
@@ -142,19 +135,19 @@ class _Turn:
             f"e{token.ends}{token.pauses}{k0}",
         ]  # fmt: skip
         if k0 == "?":
-            said += [f"s{token.norm[-3:]}", f"s{token.norm[-2:]}", f"cap{_cap(token)}{p1}{k1}"]
+            said += [f"s{token.norm[-3:]}", f"s{token.norm[-2:]}", f"cap{cap(token)}{p1}{k1}"]
         said += self._cue_said(at, group, run)
         if at in self._runs:
-            shape = _run_said(self._runs[at])
-            said += [f"ar{asked}&{shape}" for asked in self._asked]
+            made = run_said(self._runs[at])
+            said += [f"ar{asked}&{made}" for asked in self._asked]
         else:
             said += [f"aw{asked}&{k0}&{p1}" for asked in self._asked[:2]]
         for gap in (-1, 0, 1):
             if 0 <= at + gap < self._size:
-                said.append(f"sh{gap}{_shape(self._turn.tokens[at + gap])}")
+                said.append(f"sh{gap}{self._shapes[at + gap]}")
                 said += [f"C{gap}{named}&{k0}" for named in self._classes[at + gap]]
-        near = self._classes[max(0, at - _OWN_WORDS) : at]
-        said += [f"cb{named}&{group}" for named in dict.fromkeys(itertools.chain(*near))]
+        told = self._classes[max(0, at - _OWN_WORDS) : at]
+        said += [f"cb{named}&{group}" for named in dict.fromkeys(itertools.chain(*told))]
         if at in self._acronyms:
             said += ["acr", f"acr{p1}"]
         said += [f"o{f(near)}&{group}" for near in range(max(0, at - _OWN_WORDS), at - 3)]
@@ -177,7 +170,7 @@ class _Turn:
             said.append(f"ci{inside[0].kind}{inside[0].strong}")
         if before:
             cue = before[-1]
-            gap = _near(first - cue.end)
+            gap = near(first - cue.end)
             plain = all(k not in "?wv" for k in self._coarse[cue.end : first])
             said += [
                 f"cb{cue.kind}{cue.strong}{gap}{plain}&{group}",
@@ -186,7 +179,7 @@ class _Turn:
             ]
         if after:
             cue = after[0]
-            said.append(f"ca{cue.kind}{cue.strong}{_near(cue.first - at)}&{group}")
+            said.append(f"ca{cue.kind}{cue.strong}{near(cue.first - at)}&{group}")
         return said
 
     def _asked_said(self) -> list[str]:
@@ -224,89 +217,3 @@ class _Turn:
                 said += [f"bc{other}{named}" for named in dict.fromkeys(about)]
                 said += [f"bx{age}{' '.join(p)}" for p in itertools.pairwise(told.words)]
         return said
-
-
-# --- words as classes ---------------------------------------------------------------------
-
-_SORTS = {
-    Sort.DIGITS: "d", Sort.NUMBER: "n", Sort.SCALE: "h", Sort.REPEAT: "r", Sort.LETTER: "l",
-    Sort.CODE: "c", Sort.PART: "p", Sort.AMOUNT: "$", Sort.DATE: "D", Sort.ORDINAL: "o",
-    Sort.MONTH: "m", Sort.SYMBOL: "s", Sort.EMAIL: "@", Sort.IP: "I", Sort.HANDLE: "H",
-    Sort.FILLER: "f", Sort.REDACTED: "X",
-}  # fmt: skip
-# Words that what was said before bears on alike.
-_GROUPS = {
-    **dict.fromkeys("dnhrcoPDIm", "n"),
-    **dict.fromkeys("lp", "l"),
-    **dict.fromkeys("@Hs", "s"),
-    **dict.fromkeys("gf", "g"),
-    "?": "?",
-    "S": "S",
-}
-
-
-def _coarse(token: Token, is_common: IsCommon) -> str:
-    """One letter: the sort; of plain words, whether they are common, and say anything."""
-    if token.sort is not Sort.WORD:
-        return _SORTS[token.sort]
-    norm = token.norm
-    if norm in _STREETS or norm in _MAILS:
-        return "S"
-    if norm in PHONETIC and not is_common(norm):
-        return "P"
-    if norm in STOP:
-        return "g"
-    if norm in FILLERS or norm in BACKCHANNEL:
-        return "v"
-    return "w" if is_common(norm) else "?"
-
-
-def _fine(token: Token, coarse: str) -> str:
-    if coarse == "?":
-        signs = "".join(sorted({c for c in token.norm if not c.isalnum()}))
-        return f"?{signs}{_cap(token)}"
-    if coarse == "d":
-        return f"d{min(token.written_digits, 9)}{re.sub('[0-9]+', '', token.norm)[:3]}"
-    if coarse == "n":
-        return "n10" if token.norm in TEENS else "n20" if token.norm in TENS else "n1"
-    if coarse in "lcp@IHDX$":
-        return coarse
-    return token.norm
-
-
-def _shape(token: Token) -> str:
-    """ "VWN" is XX, "Kay" Xx, "4-1" 1-1, "0912" 4."""
-    shape = re.sub("[0-9]+", lambda found: str(min(len(found.group()), 6)), token.raw)
-    shape = re.sub("[A-Z]+", lambda found: "X" if len(found.group()) == 1 else "XX", shape)
-    return re.sub("[a-z]+", "x", shape)[:_SHAPE]
-
-
-def _acronyms_in(tokens: Sequence[Token]) -> set[int]:
-    """Tokens that spell an acronym: "g p s", "GPS"."""
-    found: set[int] = set()
-    at = 0
-    while at < len(tokens):
-        end = at
-        while end < len(tokens) and tokens[end].sort is Sort.LETTER:
-            end += 1
-        word = "".join(token.norm for token in tokens[at:end]).removesuffix("s")
-        if end - at > 1 and (word in ACRONYMS or word + "s" in ACRONYMS):
-            found.update(range(at, end))
-        elif tokens[at].norm in ACRONYMS and tokens[at].raw.strip(".,?!").isupper():
-            found.add(at)
-        at = max(end, at + 1)
-    return found
-
-
-def _cap(token: Token) -> str:
-    return "C" if token.raw[:1].isupper() else ""
-
-
-def _run_said(run: Run) -> str:
-    size = run.size if run.size < 8 else 8 + (run.size - 8) // 3
-    made = ("d" if run.digits else "") + ("l" if run.letters else "")
-    return f"{size}{made}{run.spelled_out:d}{run.cardinal:d}{run.is_pair:d}{run.written:d}"
-
-
-def _near(gap: int) -> int:
-    return gap if gap < 3 else 3 if gap < 6 else 4 if gap < 10 else 5
