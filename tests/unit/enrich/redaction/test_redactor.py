@@ -193,3 +193,10 @@ def test_whatever_is_said_is_read(turns: list[list[str]], timed: bool) -> None:
     found = REDACTOR.redact(call(*sides, timed=timed))
     assert len(found.segments) == len(turns)
     assert Context.from_dict(found.context.to_dict()) == found.context
+
+
+def test_a_card_that_was_written_as_amounts() -> None:
+    asked = "a: can you read me the card number"
+    assert "4,242" not in texts(asked, "c: It's $4,242. 4,242. 4,242. 4,242. Okay?")[1]
+    bill = "c: I paid $4,242, then $4,243, then $1,200 and $300."
+    assert texts("a: how much was it", bill)[1] == bill[3:]
