@@ -296,7 +296,10 @@ def _wanted(told: Mapping[str, object], where: str) -> tuple[Wishes, Enrichment]
     rest = {name: value for name, value in told.items() if name not in ENRICHMENT_NAMES}
     if unknown := next((name for name in rest if name not in WISH_NAMES), None):
         known = ", ".join((*WISH_NAMES, *ENRICHMENT_NAMES))
-        raise SettingError(f"{where} names {unknown!r}, which a tenant has not; it has {known}.")
+        raise SettingError(
+            f"{where} names {unknown!r}, which a tenant has not; it has {known}.",
+            "See: twicetold tenants set --help",
+        )
     return checked_wishes(rest, where), checked_enrichment(made, where)
 
 

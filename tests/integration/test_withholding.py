@@ -88,6 +88,10 @@ async def test_only_the_redacted_recording_is_heard(api: Api) -> None:
     await api.client.put("/v1/recordings/call-1", content=tone())
     for path in (f"{CALL}/audio", f"{CALL}/waveform"):
         refused = await api.client.get(path)
+        assert error_of(refused)["code"] == "transcript_not_ready"
+    await transcribed(api, safe=True)
+    for path in (f"{CALL}/audio", f"{CALL}/waveform"):
+        refused = await api.client.get(path)
         assert error_of(refused)["code"] == "redaction_unavailable"
     covered = local_path(api.platform.store, redacted_key(KEY))
     covered.parent.mkdir(parents=True)

@@ -18,7 +18,7 @@ from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
 from twicetold.enrich import sound
 from twicetold.enrich.steps import Facts, Packed, Step
-from twicetold.errors import TwicetoldError
+from twicetold.errors import SettingError, TwicetoldError
 
 log = structlog.get_logger()
 
@@ -96,7 +96,10 @@ class Enrich:
                 raise
             code = error.code if isinstance(error, TwicetoldError) else "internal_error"
             # Without the message of a foreign error, which may quote anything.
-            log.warning("stage_left_out", stage=step.name, code=code, error=type(error).__name__)
+            told = {"reason": error.message} if isinstance(error, SettingError) else {}
+            log.warning(
+                "stage_left_out", stage=step.name, code=code, error=type(error).__name__, **told
+            )
             failed = [*known.insights.get(FAILED, ()), {"stage": step.name, "code": code}]
             return await asyncio.to_thread(known.with_insight, FAILED, failed)
         transcript.enriched.add(step.name, made.compute_s)

@@ -117,7 +117,7 @@ def set_(
 
     For example: twicetold tenants set acme allow_remote=openai batch_engine=openai:whisper-1
     """
-    from twicetold.enrich.wishes import ENRICHMENT_NAMES
+    from twicetold.choice.wishes import WISH_NAMES
     from twicetold.parts import refuse_unknown_engines, takes_vocabulary
 
     told = dict(_wish(text) for text in wishes or ())
@@ -127,8 +127,9 @@ def set_(
         raise BadParameter("Nothing is set.", "Write WISH=VALUE or --vocabulary FILE.")
     settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
     for wish, value in told.items():
-        if wish not in ENRICHMENT_NAMES:
+        if wish in WISH_NAMES:
             refuse_unknown_engines(settings, wish, value or "")
+    told |= _files_of(told)
     tenants, _ = _open(tenants_file, data_dir, config)
     now = tenants.wish(name, told)
     _show(now)
@@ -158,6 +159,21 @@ def _wish(text: str) -> tuple[str, str | None]:
     if not equals:
         raise BadParameter(f"{text!r} sets nothing.", "Write WISH=VALUE: allow_remote=openai")
     return wish.strip(), value.strip() or None
+
+
+def _files_of(told: dict[str, str | None]) -> dict[str, str | None]:
+    """The files among the settings by their whole paths, for the server may have been started
+    elsewhere. Raises SettingError for one that is of no use, with file, line and column."""
+    from twicetold.enrich.wishes import NONE, Enrichment
+    from twicetold.wiring.rule_files import DEFAULT, check_files
+
+    paths = {
+        name: str(Path(value).expanduser().resolve())
+        for name in ("rules", "lead_rubric")
+        if (value := told.get(name)) and value not in (DEFAULT, NONE)
+    }
+    check_files(Enrichment(**paths))
+    return dict(paths)
 
 
 def _vocabulary(told: str) -> str | None:

@@ -59,7 +59,8 @@ def add(
     _check_tenant(settings, tenant)
     made = run(_add(settings.data_dir, tenant, url, wanted))
     if parts.scheme == "http":
-        note("http:// is for networks that webhook_networks names; all others need https://.")
+        named = f"it names {settings.webhook_networks}" if settings.webhook_networks else "unset"
+        note(f"http:// is taken in networks that webhook_networks names only ({named}).")
     note(f"Endpoint {made.id} of {tenant}. Try it: twicetold webhooks test {made.id}")
     note("Its secret is shown only now:")
     say(made.secret)

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from twicetold.errors import RecordingNotFound, RedactionUnavailable
+from twicetold.errors import RecordingNotFound, RedactionUnavailable, TranscriptNotReady
 from twicetold.gateway.auth import platform_of
 from twicetold.gateway.conditions import matches, range_applies
 from twicetold.gateway.context import Platform
@@ -23,7 +23,7 @@ from twicetold.gateway.withholding import redacts
 from twicetold.media.formats import MEDIA_TYPES
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path, open_recording, redacted_key, stat_recording
-from twicetold.transcripts import Call
+from twicetold.transcripts import Call, Status
 
 router = APIRouter(tags=["calls"])
 
@@ -86,6 +86,12 @@ async def recording_to_show(platform: Platform, call: Call) -> str:
         gone = not await asyncio.to_thread(original.exists)
         return covered if gone and await _is_there(platform, covered) else call.recording
     if not await _is_there(platform, covered):
+        if call.canonical_revision is None and call.status is not Status.FAILED:
+            raise TranscriptNotReady(
+                f"The redacted recording of call {call.key.call_id} is not made yet.",
+                "It comes with the canonical transcript: follow "
+                f"GET /v1/calls/{call.key.call_id}/events.",
+            )
         raise RedactionUnavailable(
             f"There is no redacted recording of call {call.key.call_id}.",
             "It is made with the canonical transcript.",

@@ -38,7 +38,7 @@ async def insights(
     if found is None or call.canonical_revision is None:
         raise TranscriptNotReady(
             f"Call {call_id} has no canonical transcript yet.",
-            "Follow GET /v1/calls/{id}/events, or wait until the call's status is 'done'.",
+            f"Follow GET /v1/calls/{call_id}/events, or wait until the call's status is 'done'.",
         )
     about = {"call_id": call_id, "revision": call.canonical_revision}
     return insights_body({**found, **about})

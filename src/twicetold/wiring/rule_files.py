@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from twicetold.enrich.judging import rules_of
+from twicetold.enrich.judging import rubric_of, rules_of
 from twicetold.enrich.leads import default_text as default_rubric_text
 from twicetold.enrich.rules import RuleSet, default_text
 from twicetold.enrich.rules.model import ANYBODY, Rule
@@ -67,6 +67,14 @@ def rubric_text(wanted: Enrichment) -> tuple[str, str] | None:
         return default_rubric_text(), "the default rubric"
     path = Path(wanted.lead_rubric).expanduser()
     return FILES.read(path), str(path)
+
+
+def check_files(wanted: Enrichment) -> None:
+    """Raises SettingError for files that are of no use, with file, line and column."""
+    if (found := rules_text(wanted)) is not None:
+        rules_of(*found)
+    if (rubric := rubric_text(wanted)) is not None:
+        rubric_of(*rubric)
 
 
 # By a tenant's name.

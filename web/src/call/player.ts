@@ -3,6 +3,8 @@ import { freshTicket } from "../api/follow";
 import { address, asProblem, callPath, exchange } from "../api/http";
 import { ApiError } from "../api/problem";
 
+/** Only what has been redacted may be heard, and it is not there, or not yet. */
+const WITHHELD = new Set(["redaction_unavailable", "transcript_not_ready"]);
 const TICKET_S = 14_400; // as long as somebody listens; another one is had when it has run out
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
 
@@ -121,7 +123,7 @@ export class Player {
     this.tried += 1;
     if (this.tried > 1) {
       const why = await this.refusal();
-      if (why?.code === "redaction_unavailable") this.withheld.value = why;
+      if (why && WITHHELD.has(why.code)) this.withheld.value = why;
       else this.problem.value = why ?? unplayable();
       return;
     }

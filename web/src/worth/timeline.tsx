@@ -52,7 +52,7 @@ export function Timeline({ table, lengthS, channels, insights, player }: Timelin
 }
 
 function LaneStrip({ lane }: { lane: Lane }) {
-  const share = percent(lane.share, 0);
+  const share = percent(lane.share);
   return (
     <div class={`strip lane ${voiceClass(lane.voice)}`}>
       <span class="strip-name">

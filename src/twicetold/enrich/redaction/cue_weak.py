@@ -54,6 +54,9 @@ OF_NOBODY = (
     "(email|e mail) (inbox|attachment|campaign|marketing|account settings)",
     "(order|booking|claim) (of|total|status|value|history|for|amount|form)", "in order to",
     "ordered",
+    "(find|pull up|look up|bring up|open|open up|locate|get into|access|see) "
+    "(your|the|my|their|that) "
+    "(account|booking|order|policy|record|records|file|reservation|profile)",
     "(account|card) (balance|balances|type|fees|manager|holder|settings)",
     "(policy|insurance) (premium|excess|cover|starts|covers|costs|document|documents|changes|"
     "term|limit)",

@@ -58,7 +58,10 @@ class Redactor:
         tagger: Tagger | EllipsisType | None = ...,
     ) -> None:
         if primary_language(language) not in LANGUAGES:
-            raise SettingError(f"There is no redaction for the language {language!r}.")
+            known = ", ".join(sorted(LANGUAGES))
+            raise SettingError(
+                f"There is no redaction for the language {language!r}.", f"It knows: {known}."
+            )
         self.policy = policy or Policy()
         self._finders = tuple(finders)
         self._tagger = tagger
