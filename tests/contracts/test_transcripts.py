@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import MethodType
 
@@ -125,6 +126,20 @@ async def test_bury_leaves_nothing_of_replaced_texts_either(
     words = (b"xylophone", b"zither", b"harpsichord", b"glockenspiel", b"bassoon", b"contrabass")
     for word in words:
         assert word not in left
+
+
+async def test_nothing_is_left_of_words_that_redacted_ones_replace(
+    store: SqliteTranscripts, tmp_path: Path
+) -> None:
+    await store.begin_call(new_call())
+    words = [segment(n, f"zebra{n} quagga") for n in range(500)]
+    await store.save_canonical(KEY, REVISION, stream(words))
+    assert b"quagga" in raw(tmp_path / "transcripts.db")
+    safe = [replace(segment(n, "[NAME]"), safe=True) for n in range(500)]
+    await store.save_canonical(KEY, replace(REVISION, name="r2"), stream(safe))
+    left = raw(tmp_path / "transcripts.db")
+    assert b"quagga" not in left
+    assert b"zebra" not in left
 
 
 async def test_bury_gives_pages_back(store: SqliteTranscripts, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -54,7 +55,7 @@ class Process:
         self._lock = threading.Lock()  # on it, and on:
         self._answered = 0.0  # when the last answer came, or the first of these was asked
         self._broke_under: Future[Any] | None = None
-        self._grace_s = _STARTS_WITHIN_S  # none once it has answered at all
+        self._start: Future[None] | None = None  # done once it has begun
         self.ended = False
 
     async def ask(
@@ -65,7 +66,8 @@ class Process:
 
         Raises Died where the process is gone before it has answered; and EnrichmentFailed where it
         has been at work on this for longer than ``within_s``: then it hangs, and is ended. The
-        wait for what others have asked before does not count, nor does its start, for a minute.
+        wait for what others have asked before does not count, nor does its start, for a minute at
+        most.
         """
         future, answered = self._submit(work, *arguments), asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -82,7 +84,8 @@ class Process:
             return future.result()
         except (BrokenProcessPool, CancelledError) as error:
             self.end()
-            raise Died(under_it=self._broke_under is future) from error
+            alone = self._broke_under is future or self._broke_under is self._start
+            raise Died(under_it=self._broke_under is not None and alone) from error
 
     def tell(self, work: Callable[..., object], *arguments: Any) -> None:
         """Have something done for which nobody waits, unless it has ended."""
@@ -96,6 +99,11 @@ class Process:
         self._context.kill()
 
     def _submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
+        if self._start is None:
+            self._start = self._put(_begun)
+        return self._put(work, *arguments)
+
+    def _put(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
         try:
             future = self._pool.submit(work, *arguments)
         except (BrokenProcessPool, RuntimeError) as error:  # RuntimeError: it was ended before
@@ -117,14 +125,16 @@ class Process:
                 first = next(iter(self._asked), None)
                 self._broke_under = first if first is future else None
             self._asked.pop(future, None)
-            self._answered, self._grace_s = time.monotonic(), 0.0
+            self._answered = time.monotonic()
 
     def _at_work_s(self, future: Future[Any]) -> float:
-        """For how long, on this; 0 while others' turns come first."""
+        """For how long, on this; 0 while others' turns come first. Where it does not even begin,
+        for ever."""
         with self._lock:
-            first = next(iter(self._asked), None)
-            began = self._answered + self._grace_s
-            return max(0.0, time.monotonic() - began) if first is future else 0.0
+            first, took_s = next(iter(self._asked), None), time.monotonic() - self._answered
+        if first is self._start:
+            return math.inf if took_s > _STARTS_WITHIN_S else 0.0
+        return took_s if first is future else 0.0
 
 
 class Apart:
@@ -190,6 +200,10 @@ class _Remembering(SpawnContext):
         for made in self._made:
             if made.pid is not None:
                 made.kill()
+
+
+def _begun() -> None:
+    """What a process answers first."""
 
 
 def _tell(loop: asyncio.AbstractEventLoop, answered: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ from twicetold.gateway.context import Platform
 from twicetold.gateway.locks import CallLocks
 from twicetold.gateway.lookup import find_call
 from twicetold.gateway.schemas import ERRORS, JobBody, JobsBody
-from twicetold.queue import JobState
+from twicetold.queue import JobState, JobStatus
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path, redacted_key, stat_recording
 from twicetold.transcripts import Call, Status
@@ -53,8 +53,7 @@ async def retry(
         if again and job is not None and job.state is JobState.DONE:
             await _once_more(platform, call)
         elif job is None or job.state is not JobState.FAILED:
-            hint = "Only a failed job can be tried again; see GET /v1/jobs?state=failed."
-            raise JobNotFound(f"Call {call_id} has no failed job.", hint)
+            raise JobNotFound(*_why_not(call_id, job))
         else:
             # Before a worker can have the job: what it writes of the call's status stands.
             await platform.transcripts.set_status(key, Status.RECORDED)
@@ -63,6 +62,15 @@ async def retry(
     if job is None:
         raise JobNotFound(f"Call {call_id} has no job.")
     return JobBody.of(job)
+
+
+def _why_not(call_id: str, job: JobStatus | None) -> tuple[str, str]:
+    """Message and hint."""
+    if job is None:
+        return f"Call {call_id} has no job.", "It has one once its recording is there."
+    if job.state is JobState.DONE:
+        return f"The job of call {call_id} has not failed.", "Make it anew with again=true."
+    return f"The job of call {call_id} waits or is at work.", "It needs no other try."
 
 
 async def _once_more(platform: Platform, call: Call) -> None:

@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from twicetold.database import Database
-from twicetold.errors import BadParameter, TwicetoldError
+from twicetold.errors import BadParameter, TwicetoldError, Unavailable
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
 from twicetold.transcripts import (
@@ -38,6 +40,8 @@ from twicetold.transcripts.sqlite_purge import Purge
 from twicetold.transcripts.sqlite_schema import LATER, PRAGMAS, SCHEMA
 from twicetold.transcripts.sqlite_search import find, match_expression
 from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsagePage
+
+log = structlog.get_logger()
 
 _BATCH_SEGMENTS = 200
 
@@ -84,13 +88,21 @@ class SqliteTranscripts:
     ) -> None:
         """As the port says; status becomes ``done`` and the old draft WER is forgotten.
 
-        Of two attempts at once the later one wins; the other raises SwapLost.
+        Of two attempts at once the later one wins; the other raises SwapLost. Where redacted words
+        take the place of others, the file holds no byte of these when it returns.
         """
+        before = await self._db.read(partial(reads.call, key=key))
+        safe = _Safe(segments)
         number = await self._db.write(partial(writes.open_revision, key=key))
         add = partial(writes.add_segments, key=key, revision=number)
         switch = partial(writes.switch, key=key, number=number, revision=revision)
         drop = partial(writes.drop_revision, key=key, revision=number)
-        await self._save(segments, add, switch, drop)
+        await self._save(safe.all(), add, switch, drop)
+        if safe.any and before is not None and before.canonical_revision is not None:
+            try:
+                await self._purge.run()
+            except Unavailable:  # what stands is right, and the next one makes it good
+                log.warning("replaced_words_not_purged", call=str(key))
 
     async def set_draft_wer(self, key: CallKey, wer: float, normaliser: str) -> None:
         await self._db.write(partial(writes.set_draft_wer, key=key, wer=wer, normaliser=normaliser))
@@ -232,6 +244,18 @@ class SqliteTranscripts:
 
     async def aclose(self) -> None:
         await self._db.aclose()
+
+
+class _Safe:
+    """Segments on their way, and whether one of them was redacted."""
+
+    def __init__(self, segments: AsyncIterator[Segment]) -> None:
+        self._segments, self.any = segments, False
+
+    async def all(self) -> AsyncIterator[Segment]:
+        async for segment in self._segments:
+            self.any = self.any or segment.safe
+            yield segment
 
 
 def _check_limit(limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -34,9 +35,13 @@ class TextFiles:
             kept = self._kept.get(path)
             if kept is not None and kept[0] == stamp:
                 return kept[1]
-            if found.st_size > _MOST_BYTES:
+            if not stat.S_ISREG(found.st_mode):  # a pipe would have us wait for who writes
+                raise SettingError(f"{path} is no file.")
+            with path.open("rb") as file:
+                body = file.read(_MOST_BYTES + 1)
+            if len(body) > _MOST_BYTES:
                 raise SettingError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB.")
-            text = path.read_text(encoding="utf-8")
+            text = body.decode()
         except OSError as error:
             raise SettingError(f"{path} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:

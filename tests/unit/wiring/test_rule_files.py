@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import structlog
 
 from twicetold.enrich.wishes import Enrichment
-from twicetold.wiring.rule_files import rules_by, tell_what_one_channel_lacks
+from twicetold.errors import SettingError
+from twicetold.wiring.rule_files import TextFiles, rules_by, tell_what_one_channel_lacks
 
 pytestmark = pytest.mark.unit
 
@@ -52,3 +54,12 @@ def test_alerts_about_roles_are_told_at_a_start_where_channels_have_none(tmp_pat
         tell_what_one_channel_lacks(rules_by(wanted.__getitem__), wanted)
     [told] = logged
     assert (told["tenant"], told["alerts"], told["about_roles"]) == ("acme", 2, 1)
+
+
+@pytest.mark.parametrize("odd", ["a pipe", "a device"])
+def test_what_is_no_file_is_not_read(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "rules.yaml" if odd == "a pipe" else Path("/dev/zero")
+    if odd == "a pipe":
+        os.mkfifo(path)
+    with pytest.raises(SettingError, match="is no file"):
+        TextFiles().read(path)
