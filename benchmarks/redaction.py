@@ -60,10 +60,13 @@ def segments_of(turns: Sequence[Turn]) -> list[Segment]:
     return segments
 
 
+UNSEEN = ("seventh", "eighth")  # nothing has learned from them: of the rest figures say little
+
+
 def run() -> dict[str, Any]:
     """All sets; saved as ``redaction``."""
     figures: dict[str, Any] = {}
-    for name in ("dev", "more", "third", "held_out", "fourth", "fifth", "sixth"):
+    for name in (*UNSEEN, "dev", "more", "third", "held_out", "fourth", "fifth", "sixth"):
         dialogues = read(name)
         figures[name] = _figures(score(dialogues, redact))
         figures[name]["ms_per_1000_words"] = _time(dialogues)
