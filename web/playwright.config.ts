@@ -12,7 +12,7 @@ export default defineConfig({
   testDir: "e2e",
   testIgnore: browser ? [] : ["**"],
   timeout: 240_000, // generous: other tests keep the cores busy
-  expect: { timeout: 20_000 },
+  expect: { timeout: 30_000 },
   fullyParallel: true,
   workers: 2, // the other tests run beside them
   reporter: [["list"]],

@@ -92,7 +92,7 @@ async function moments(page: Page, server: Server): Promise<string[]> {
   await expect(page.getByRole("alert")).toBeVisible();
   await look("a file that cannot be played");
   await page.getByLabel("Recording to play").setInputFiles(sampleWav("hello"));
-  await expect(page.locator(".line").first()).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator(".line").first()).toBeVisible({ timeout: 90_000 });
   await look("a running call");
   await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 120_000 });
   await look("a call told twice");

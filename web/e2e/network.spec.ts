@@ -28,7 +28,7 @@ test("a call that the server gave up meanwhile goes on in another, and nothing i
   const first = (await server.get<{ calls: Call[] }>("calls")).calls[0]?.call_id ?? "";
   await server.until(first, "done");
   proxy.restore();
-  await expect(page.getByText("The server had closed the call")).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByText("The server had closed the call")).toBeVisible({ timeout: 90_000 });
   await page.waitForTimeout(6_000); // the rest of the recording is spoken, and heard
   await ended(page);
   await expect(page.locator(".line.draft")).toHaveCount(0); // of neither part
@@ -52,11 +52,11 @@ test("a key that is taken back in mid-call is asked for, and the call goes on", 
   await page.goto(server.url);
   await enter(page, key);
   await page.getByRole("button", { name: "Talk" }).click();
-  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 90_000 });
   const fresh = await server.rotate("acme");
-  await expect(page.getByLabel("Key", { exact: true })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByLabel("Key", { exact: true })).toBeVisible({ timeout: 90_000 });
   await enter(page, fresh);
-  await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 90_000 });
   await page.waitForTimeout(6_000);
   await ended(page);
   const heard = await numbers(page);
@@ -85,7 +85,7 @@ test("others read along by a link, through a break of theirs, to the second tell
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   const guest = await (await browser.newContext()).newPage();
   await guest.goto(copied.replace(server.url, await proxy.start()));
-  await expect(guest.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  await expect(guest.locator(".line.draft").first()).toBeVisible({ timeout: 90_000 });
   proxy.cut();
   await page.waitForTimeout(3000);
   proxy.restore();
@@ -105,7 +105,7 @@ test("a call that is deleted while it runs ends, and says so", async ({ page }) 
   const server = await Server.start({ settings: COUNTING });
   await page.goto(server.url);
   await page.getByRole("button", { name: "Talk" }).click();
-  await expect(page.locator(".line").first()).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator(".line").first()).toBeVisible({ timeout: 90_000 });
   const { calls } = await server.get<{ calls: Call[] }>("calls?status=live");
   await fetch(`${server.url}/v1/calls/${calls[0]?.call_id}`, { method: "DELETE" });
   await expect(page.getByRole("alert")).toContainText(/deleted/, { timeout: 10_000 });
@@ -124,7 +124,7 @@ test("a laptop that slept goes on with its call, or in another", async ({ page }
   const again = await Server.start({ port, folder: server.folder, settings: COUNTING });
   await page.waitForTimeout(8000);
   await devtools.send("Page.setWebLifecycleState", { state: "active" });
-  await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByText("live", { exact: true })).toBeVisible({ timeout: 90_000 });
   await ended(page);
   await again.stop();
 });

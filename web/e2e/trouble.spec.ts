@@ -43,6 +43,6 @@ test("refuses to play what is no sound, and plays what is", async ({ page, serve
   await picker.setInputFiles({ name: "x.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
   await expect(page.getByRole("alert")).toContainText("cannot play this file");
   await picker.setInputFiles(sampleWav("hello"));
-  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator(".line.draft").first()).toBeVisible({ timeout: 90_000 });
   await expect(page.getByText(/Told twice/)).toBeVisible({ timeout: 120_000 });
 });
