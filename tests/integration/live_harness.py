@@ -14,7 +14,7 @@ import random
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -298,63 +298,42 @@ async def frayed_cable(server: Served, chance: random.Random, cuts: int) -> Asyn
 def slow_engine(seconds: float) -> Any:
     """In place of ``opening.open_live``: takes so long over everything it is asked."""
 
-    class SlowStream:
-        def __init__(self, inner: Stream) -> None:
-            self._inner = inner
+    async def late(heard: Awaitable[Hypothesis]) -> Hypothesis:
+        await asyncio.sleep(seconds)
+        return await heard
 
-        async def accept(self, pcm: bytes) -> Hypothesis:
-            await asyncio.sleep(seconds)
-            return await self._inner.accept(pcm)
-
-        async def finish(self) -> Hypothesis:
-            await asyncio.sleep(seconds)
-            return await self._inner.finish()
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    class SlowEngine:
-        """Reads integers like ``counter``, with all the time in the world."""
-
-        def __init__(self) -> None:
-            self._inner = Inline(CounterEngine())
-
-        @property
-        def info(self) -> EngineInfo:
-            return self._inner.info
-
-        async def start_stream(
-            self, rate: int, language: str, adaptation: str | None = None, *_: Any
-        ) -> SlowStream:
-            return SlowStream(await self._inner.start_stream(rate, language, adaptation))
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    async def opened(*_args: Any, **_options: Any) -> SlowEngine:
-        return SlowEngine()
-
-    return opened
+    return _counting(late)
 
 
 def scripted_engine(script: str) -> Any:
     """In place of ``opening.open_live``: hears the words of a script in its integers, from 1."""
     said = script.split()
 
-    class ScriptedStream:
+    async def spoken(heard: Awaitable[Hypothesis]) -> Hypothesis:
+        found = await heard
+        words = (replace(word, text=said[int(word.text) - 1]) for word in found.words)
+        return replace(found, words=tuple(words))
+
+    return _counting(spoken)
+
+
+def _counting(change: Callable[[Awaitable[Hypothesis]], Awaitable[Hypothesis]]) -> Any:
+    """``counter``, whose answers come through ``change``."""
+
+    class ChangedStream:
         def __init__(self, inner: Stream) -> None:
             self._inner = inner
 
         async def accept(self, pcm: bytes) -> Hypothesis:
-            return _spoken(await self._inner.accept(pcm))
+            return await change(self._inner.accept(pcm))
 
         async def finish(self) -> Hypothesis:
-            return _spoken(await self._inner.finish())
+            return await change(self._inner.finish())
 
         async def aclose(self) -> None:
             await self._inner.aclose()
 
-    class ScriptedEngine:
+    class ChangedEngine:
         def __init__(self) -> None:
             self._inner = Inline(CounterEngine())
 
@@ -364,18 +343,14 @@ def scripted_engine(script: str) -> Any:
 
         async def start_stream(
             self, rate: int, language: str, adaptation: str | None = None, *_: Any
-        ) -> ScriptedStream:
-            return ScriptedStream(await self._inner.start_stream(rate, language, adaptation))
+        ) -> ChangedStream:
+            return ChangedStream(await self._inner.start_stream(rate, language, adaptation))
 
         async def aclose(self) -> None:
             await self._inner.aclose()
 
-    def _spoken(heard: Hypothesis) -> Hypothesis:
-        words = (replace(word, text=said[int(word.text) - 1]) for word in heard.words)
-        return replace(heard, words=tuple(words))
-
-    async def opened(*_args: Any, **_options: Any) -> ScriptedEngine:
-        return ScriptedEngine()
+    async def opened(*_args: Any, **_options: Any) -> ChangedEngine:
+        return ChangedEngine()
 
     return opened
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
 import structlog
 from obstore.store import LocalStore
 
-from twicetold.errors import BadIdentifier, TwicetoldError
+from twicetold.batch.sweeping import Sweeping
 from twicetold.queue import JobState, Queue
 from twicetold.speech.identity import CallKey
 from twicetold.storage import local_path, recording_key, redacted_key
@@ -19,7 +18,7 @@ from twicetold.transcripts import Call, Transcripts
 log = structlog.get_logger()
 
 
-class Originals:
+class Originals(Sweeping):
     """Removes recordings once their redacted ones have stood for long enough. May be repeated."""
 
     def __init__(
@@ -33,25 +32,13 @@ class Originals:
     ) -> None:
         """``keep_s``: of a tenant, how long after its redacted one a recording is kept; None: for
         good. ``every_s``: how often all are looked at."""
+        super().__init__(every_s)
         self._store, self._transcripts, self._keep_s = store, transcripts, keep_s
-        self._queue = queue
-        self._every_s, self._clock = every_s, clock
+        self._queue, self._clock = queue, clock
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self.sweep()
-            await asyncio.sleep(self._every_s)
-
-    async def sweep(self) -> int:
-        """Look at every redacted recording once; returns how many originals were removed."""
-        removed = 0
-        for key in await asyncio.to_thread(_redacted, self._store):
-            try:
-                removed += await self.settle(key)
-            except (TwicetoldError, OSError) as error:  # one call's trouble stays its own
-                log.warning("original_not_removed", call=str(key), error=type(error).__name__)
-        return removed
+    def names(self) -> list[tuple[str, str]]:
+        paths = sorted(local_path(self._store, "redacted").glob("*/*.wav"))
+        return [(path.parent.name, path.stem) for path in paths]
 
     async def settle(self, key: CallKey) -> bool:
         """Remove the call's original if it is due: its words are published, without what is not in
@@ -82,14 +69,6 @@ class Originals:
         if removed:
             log.info("original_removed", call=str(call.key))
         return removed
-
-
-def _redacted(store: LocalStore) -> list[CallKey]:
-    found = []
-    for path in sorted(local_path(store, "redacted").glob("*/*.wav")):
-        with contextlib.suppress(BadIdentifier):
-            found.append(CallKey.checked(path.parent.name, path.stem))
-    return found
 
 
 def _age_s(store: LocalStore, object_key: str, now: float) -> float | None:
