@@ -10,10 +10,10 @@ export UV_PYTHON ?= $(shell command -v $(PYTHON))
 # Kept bytecode halves the time in which a process starts, and a server is several.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo page test test-python test-page lint format bench dist clean
+.PHONY: help demo page test test-all both test-python test-page lint format bench dist clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 demo: .venv/.ready ## start the server, play a call, show both transcripts and the page; Ctrl-C ends it
 	@UV=$(UV) $(RUN)/python web/build.py || true
@@ -22,9 +22,16 @@ demo: .venv/.ready ## start the server, play a call, show both transcripts and t
 page: .venv/.ready ## build the page that the server shows to browsers
 	@UV=$(UV) $(RUN)/python web/build.py
 
-# Both at once: either waits for most of its time, for processes to start or for speech to pass. The
-# page's say what they have to say when the others are done.
-test: page ## all tests
+# Python's and the page's at once: either waits for most of its time, for processes to start or for
+# speech to pass. The page's say what they have to say when the others are done. Left out of `test`
+# is what takes seconds of a core by itself: pytest's `slow`, and in the browser all but `@quick`.
+test: page ## tests of everything, the long ones left out
+	@$(MAKE) --no-print-directory both PYTHON_TESTS='-m "not slow"' PAGE_TESTS="--grep @quick"
+
+test-all: page ## all tests
+	@$(MAKE) --no-print-directory both
+
+both: page
 	@mkdir -p .cache
 	@$(MAKE) --no-print-directory test-page >.cache/test-page.txt 2>&1 & page=$$!; \
 	  $(MAKE) --no-print-directory test-python; python=$$?; \
@@ -35,12 +42,12 @@ test: page ## all tests
 # at a time, on two cores as well: most of them wait for a process or for speech to pass.
 test-python: .venv/.ready
 	@$(RUN)/python -m tests.carriers.kafka_jars || true
-	$(RUN)/pytest -q -n 3 --dist worksteal $(ARGS)
+	$(RUN)/pytest -q -n 3 --dist worksteal $(PYTHON_TESTS) $(ARGS)
 
 # In Chromium where there is one; PAGE_E2E=require makes its absence a failure.
 test-page: page
 	@UV=$(UV) $(RUN)/python web/build.py run test
-	@UV=$(UV) $(RUN)/python web/build.py run e2e
+	@UV=$(UV) $(RUN)/python web/build.py run e2e $(PAGE_TESTS)
 
 lint: .venv/.ready ## style, types, and who may import whom
 	$(RUN)/ruff check .

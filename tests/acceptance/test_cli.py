@@ -151,6 +151,7 @@ def test_a_call_from_the_first_caption_to_its_deletion(
         assert json.loads(here(environ, "calls", "list", "--json").stdout)["calls"] == []
 
 
+@pytest.mark.slow
 async def test_the_client_goes_on_when_the_server_is_killed(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
@@ -214,6 +215,7 @@ def test_demo_plays_shows_both_and_ends(tmp_path: Path, environ: dict[str, str])
 
 
 @pytest.mark.parametrize("until", ["Playing", "stays up until Ctrl-C"])
+@pytest.mark.slow
 def test_demo_ends_with_ctrl_c_and_takes_its_server_along(
     tmp_path: Path, environ: dict[str, str], until: str
 ) -> None:
@@ -246,6 +248,7 @@ def test_demo_ends_with_ctrl_c_and_takes_its_server_along(
         demo.stderr.close()
 
 
+@pytest.mark.slow
 def test_demo_says_what_its_server_died_of(
     tmp_path: Path, environ: dict[str, str], recording: Path
 ) -> None:
@@ -255,6 +258,7 @@ def test_demo_says_what_its_server_died_of(
     assert "hint: " in died.stderr
 
 
+@pytest.mark.slow
 def test_recordings_are_transcribed_without_a_server(
     tmp_path: Path, environ: dict[str, str], recording: Path
 ) -> None:
@@ -270,6 +274,7 @@ def test_recordings_are_transcribed_without_a_server(
     assert not (out / "bad.json").exists()
 
 
+@pytest.mark.slow
 def test_engines_are_judged_on_a_sample_call(environ: dict[str, str]) -> None:
     hello = Path(__file__).parents[2] / "samples" / "calls" / "hello.flac"
     engines = ("--engine", "pocketsphinx", "--engine", "counter")
@@ -280,6 +285,7 @@ def test_engines_are_judged_on_a_sample_call(environ: dict[str, str]) -> None:
     assert rates["counter"] == "100.0"  # it hears tones, and no speech
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_is_stopped_shows_what_it_has(
     tmp_path: Path, environ: dict[str, str], recording: Path
 ) -> None:
@@ -305,6 +311,7 @@ def test_an_evaluation_that_is_stopped_shows_what_it_has(
     assert re.search(r"counter +live +", stdout)
 
 
+@pytest.mark.slow
 def test_a_port_or_a_data_directory_in_use_is_named(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
@@ -341,6 +348,7 @@ def test_tenants_are_kept_apart_by_their_keys(tmp_path: Path, environ: dict[str,
         here(environ, "calls", "show", "c", code=1)
 
 
+@pytest.mark.slow
 def test_doctor_finds_the_machine_fit(tmp_path: Path, environ: dict[str, str]) -> None:
     arguments = ["doctor", "--data-dir", str(tmp_path / "data"), "--set", "port=0"]
     told = json.loads(run(environ, *arguments, "--json").stdout)
@@ -351,6 +359,7 @@ def test_doctor_finds_the_machine_fit(tmp_path: Path, environ: dict[str, str]) -
     assert "✓ decoder" in run(environ, *arguments).stdout
 
 
+@pytest.mark.slow
 def test_doctor_says_what_is_wrong(tmp_path: Path, environ: dict[str, str]) -> None:
     (tmp_path / "tenants.toml").write_text("not toml")
     with socket.socket() as taken:

@@ -41,6 +41,7 @@ async def test_killed_at_random_moments() -> None:
     promised(result, 3)
 
 
+@pytest.mark.slow
 async def test_killed_at_numbered_steps() -> None:
     """A server for each step, beside each other: most of the time they wait for speech."""
     assert set(_STEPS) <= set(chaos.STEPS)

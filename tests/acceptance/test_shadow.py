@@ -92,6 +92,7 @@ async def deleted(url: str, key: str) -> None:
         assert (await refusal(acme, f"/v1/calls/{CALL}/shadow"))[1] == "call_deleted"
 
 
+@pytest.mark.slow
 def test_another_engine_is_judged_on_a_tenants_own_calls(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:

@@ -95,6 +95,7 @@ class TestAdaptedCounter(Counting, LiveContract):
         await engine.aclose()
 
 
+@pytest.mark.slow
 async def test_pocketsphinx_in_windows_hears_a_greeting() -> None:
     """A recogniser that is as unsteady as real ones are."""
     engine = AdaptedEngine(PocketsphinxEngine(), WindowSettings(tick_s=0.5))
@@ -105,6 +106,7 @@ async def test_pocketsphinx_in_windows_hears_a_greeting() -> None:
         assert partial.words[: partial.settled] == last.words[: partial.settled]
 
 
+@pytest.mark.slow
 class TestPocketsphinx(LiveContract, BatchContract):
     first, second = hello()
 
@@ -144,6 +146,7 @@ class TestPocketsphinx(LiveContract, BatchContract):
         stream = await live.start_stream(8_000, "en-GB")
         await stream.aclose()
 
+    @pytest.mark.slow
     async def test_a_telephone_rate_is_heard_at_its_true_times(self, batch: Transcriber) -> None:
         import numpy as np
         import soxr

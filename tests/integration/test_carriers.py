@@ -24,6 +24,7 @@ WORDS = [b"one", b"two", b"three"]
 
 
 @needs_kafka()
+@pytest.mark.slow
 def test_kafka_keeps_what_it_confirmed_when_it_is_killed(tmp_path: Path) -> None:
     with KafkaServer(tmp_path) as server:
         topic = _produced(server, WORDS[:2])
@@ -33,6 +34,7 @@ def test_kafka_keeps_what_it_confirmed_when_it_is_killed(tmp_path: Path) -> None
 
 
 @needs_rabbitmq()
+@pytest.mark.slow
 async def test_rabbitmq_keeps_what_it_confirmed_when_it_is_killed(tmp_path: Path) -> None:
     with RabbitServer(tmp_path) as server:
         stream = f"words-{uuid.uuid4().hex}"

@@ -187,6 +187,7 @@ def test_kafka_is_the_one_that_is_tested() -> None:
 
 
 @needs_kafka()
+@pytest.mark.slow
 def test_kafka_takes_the_settings_that_it_has_there(tmp_path: Path) -> None:
     server = KafkaServer(tmp_path)
     mine = {"KAFKA_LOG_DIRS": str(tmp_path / "data"), "KAFKA_HEAP_OPTS": ""}

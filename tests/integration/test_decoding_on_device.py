@@ -62,6 +62,7 @@ def in_pieces(greedy: Greedy, sounds: list[Floats], cut: int) -> list[list[Emitt
 
 
 @pytest.mark.parametrize("cut", [7, 50, 1_000])
+@pytest.mark.slow
 def test_tokens_times_and_durations_are_the_hosts(model: Model, cut: int) -> None:
     draw = np.random.default_rng(cut)
     sounds = [

@@ -228,6 +228,7 @@ async def test_killed_between_two_calls_nothing_is_lost(
     assert len(process_ids_of(tmp_path)) == 2
 
 
+@pytest.mark.slow
 async def test_killed_again_the_words_stand_alone_and_the_next_call_has_speakers(
     world: World, apart: Apart, tmp_path: Path
 ):

@@ -182,6 +182,7 @@ class ExpectingCounter(NamedCounter):
         return super().transcribe(sound, language)
 
 
+@pytest.mark.slow
 async def test_each_tenants_calls_and_recordings_are_heard_with_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +205,7 @@ async def test_each_tenants_calls_and_recordings_are_heard_with_its_own_words(
         assert engine.sounds >= 3
 
 
+@pytest.mark.slow
 async def test_what_a_tenants_engine_can_do_is_read_off_the_event_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

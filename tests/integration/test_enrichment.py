@@ -117,6 +117,7 @@ async def test_an_error_comes_across_as_it_is(apart):
     assert caught.value.to_dict() == refusal.to_dict()
 
 
+@pytest.mark.slow
 async def test_a_process_that_dies_is_replaced_and_a_deadly_step_given_up(apart):
     with pytest.raises(EnrichmentFailed, match="tells died 2 times"):
         await apart.apply(Tells(kill=True), NOTHING_SAID, FACTS)
@@ -158,6 +159,7 @@ async def test_what_hangs_is_ended_and_costs_who_waits_behind_it_nothing(apart):
     assert [type(each) for each in told] == [EnrichmentFailed] * 3 + [int] * 3
 
 
+@pytest.mark.slow
 async def test_a_death_counts_against_what_was_at_work_alone(apart):
     deadly = [apart.apply(Tells(kill=True), NOTHING_SAID, FACTS) for _ in range(2)]
     served = [apart.apply(Tells(), NOTHING_SAID, FACTS) for _ in range(2)]
@@ -166,6 +168,7 @@ async def test_a_death_counts_against_what_was_at_work_alone(apart):
     assert [isinstance(each, EnrichmentFailed) for each in told] == [True, True, False, False]
 
 
+@pytest.mark.slow
 async def test_it_does_not_outlive_a_killed_server(tmp_path):
     script = tmp_path / "server.py"
     script.write_text(
@@ -248,6 +251,7 @@ async def test_redaction_that_fails_publishes_nothing(world, apart):
     assert not local_path(world.store, redacted_key(KEY)).exists()
 
 
+@pytest.mark.slow
 async def test_a_stage_that_fails_costs_the_transcript_nothing(world, apart):
     enriching = Enriching((Tells(kill=True), TakesSevens()), apart.apply, cover="beep")
     await world.begin()
@@ -285,6 +289,7 @@ async def test_the_words_of_a_stand_in_leave_nothing_unredacted_behind(world, ap
 
 
 @pytest.mark.parametrize(("keep_s", "goes"), [(None, False), (3600.0, False), (0.0, True)])
+@pytest.mark.slow
 async def test_an_original_goes_when_its_tenant_wants_it(world, apart, keep_s, goes):
     enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
     job = world.record(wav(render(0, 20, RATE)))
@@ -419,6 +424,7 @@ async def computed_by_stage(world: World, key: CallKey) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.slow
 async def test_a_job_that_stops_in_a_stage_goes_on_to_the_same_transcript(
     world, apart, tmp_path, stage
 ):

@@ -124,6 +124,7 @@ def highest(said: list[list[str]], verb: str) -> dict[CallKey, int]:
     return {key: found.get(key.call_id, -1) for key in CALLS}
 
 
+@pytest.mark.slow
 async def test_what_was_awaited_outlives_a_kill_byte_for_byte(tmp_path: Path) -> None:
     """Five kills of one log, one after the other."""
     end = dict.fromkeys(CALLS, 0)  # how many messages of each call are in the log

@@ -28,6 +28,7 @@ CHUNK_S = 5.0
 STRIKES = (0.25, 0.6)  # of the chunks that are finished by then
 
 
+@pytest.mark.slow
 async def test_after_two_kills_a_recording_has_the_words_it_would_have_had(tmp_path: Path) -> None:
     engine = f"parakeet:{make_model(tmp_path / 'small-tdt', Shape(seed=3))}"
     recording = tmp_path / "call.wav"

@@ -280,6 +280,7 @@ async def test_a_client_may_leave_as_soon_as_it_has_said_stop(
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000])
+@pytest.mark.slow
 async def test_pcm_of_any_usual_rate(server: Served, rate: int) -> None:
     call_id = f"pcm-{rate}"
     sound, numbers = talk(1, 6)

@@ -163,6 +163,7 @@ async def test_a_call_resumes_as_it_began(server: Served) -> None:
     assert await recording(server, "layout") == sound
 
 
+@pytest.mark.slow
 async def test_keys(tmp_path: Path) -> None:
     known = Tenants.load(tmp_path / "data" / "tenants.toml")
     ours, theirs = known.add("ours"), known.add("theirs")
@@ -228,6 +229,7 @@ async def _sent_away(server: Served, key: str, query: dict[str, str]) -> None:
     assert '"code":"unauthorized"' in text.replace(" ", "")
 
 
+@pytest.mark.slow
 async def test_a_server_that_has_as_many_calls_as_it_may_take(tmp_path: Path) -> None:
     with serving(tmp_path / "data", max_live_calls=2) as server:
         async with undisturbed(server, "beside-full"):
@@ -267,6 +269,7 @@ BAD_MESSAGES: dict[str, tuple[str, list[str | bytes]]] = {
 
 
 @pytest.mark.parametrize("name", BAD_MESSAGES)
+@pytest.mark.slow
 async def test_messages_that_cannot_be_used(server: Served, name: str) -> None:
     code, messages = BAD_MESSAGES[name]
     sound, numbers = talk(1, 3)
@@ -316,6 +319,7 @@ async def _ended(client: Wire) -> None:
         await client.next()
 
 
+@pytest.mark.slow
 async def test_messages_after_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "open_live", harness.slow_engine(0.2))
     sound, numbers = talk(1, 3)
@@ -439,6 +443,7 @@ async def test_a_client_that_is_pushed_back_is_not_silent(
         assert words([final]) == numbers
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its captions wait in the log, not in memory; others have theirs."""
     _unbraked(monkeypatch)
@@ -473,6 +478,7 @@ async def test_a_client_that_does_not_read(tmp_path: Path, monkeypatch: pytest.M
         assert [final["event"] for final in client.finals] == list(range(1, 801))
 
 
+@pytest.mark.slow
 async def test_a_client_that_never_reads_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -511,6 +517,7 @@ async def test_a_client_that_never_reads_is_let_go(
             pass
 
 
+@pytest.mark.slow
 async def test_a_follower_that_never_reads_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -579,6 +586,7 @@ async def test_two_servers_on_one_directory_or_port(server: Served, tmp_path: Pa
             assert refusal.value.hint
 
 
+@pytest.mark.slow
 async def test_damaged_files_are_left_alone(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with serving(data_dir) as server:

@@ -77,6 +77,7 @@ def hear(
 
 @pytest.mark.parametrize("name", list(SHAPES))
 @pytest.mark.parametrize("rate", [8_000, RATE])
+@pytest.mark.slow
 def test_in_pieces_it_hears_what_the_package_hears_at_once(
     models: dict[str, Path], name: str, rate: int
 ) -> None:

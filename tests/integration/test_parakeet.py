@@ -75,6 +75,7 @@ def ours(emitted: list[Emitted]) -> tuple[list[int], list[int]]:
 
 
 @pytest.mark.parametrize("kind", ["tdt", "rnnt", "ctc"])
+@pytest.mark.slow
 def test_on_the_same_frames_the_same_tokens_however_they_are_split_and_batched(
     models: dict[str, Path], kind: str
 ) -> None:
@@ -116,6 +117,7 @@ def test_each_window_of_a_recording_is_encoded_as_upstream_does(
 
 
 @pytest.mark.parametrize("kind", ["tdt", "ctc"])
+@pytest.mark.slow
 def test_what_fits_one_window_is_what_upstream_makes_of_it_at_once(
     models: dict[str, Path], kind: str
 ) -> None:
@@ -231,6 +233,7 @@ async def test_files_of_different_exports_end_the_start_in_words(
 
 
 @pytest.mark.parametrize("kind", ["tdt", "rnnt", "ctc"])
+@pytest.mark.slow
 def test_what_is_heard_together_is_what_each_is_alone(models: dict[str, Path], kind: str) -> None:
     """Sounds of all lengths, some in several windows, some alike, one of nothing."""
     engine = ParakeetEngine(str(models[kind]), threads=1, window_s=(2.0, 4.0, 1.0))

@@ -40,6 +40,7 @@ async def test_a_client_resumes_on_the_next_server(tmp_path: Path, redis: RedisS
             assert words(await again.finish()) == numbers
 
 
+@pytest.mark.slow
 async def test_redis_is_killed_under_a_running_call(tmp_path: Path, redis: RedisServer) -> None:
     sound, numbers = talk(1, 48)
     third = len(sound) // 6 * 2

@@ -547,6 +547,7 @@ def settings_for(server: ReferenceServer) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("tones_are_speech")
 @pytest.mark.parametrize("drops", [0, 2])
+@pytest.mark.slow
 async def test_a_call_loses_no_word_though_connections_are_torn(
     server: ReferenceServer, drops: int, tmp_path: Path
 ) -> None:
@@ -581,6 +582,7 @@ async def test_a_long_speech_that_is_cut_loses_and_doubles_nothing(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("tones_are_speech")
+@pytest.mark.slow
 async def test_a_canonical_transcript_by_a_remote_engine(tmp_path: Path) -> None:
     sound, numbers = harness.talk(100, 12)
     async with (
@@ -598,6 +600,7 @@ async def test_a_canonical_transcript_by_a_remote_engine(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("tones_are_speech")
+@pytest.mark.slow
 async def test_a_canonical_transcript_has_the_speakers_of_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ async def test_a_role_alone_needs_a_broker_that_processes_share(tmp_path: Path) 
 
 
 @needs_kafka()  # its client, that is; no server
+@pytest.mark.slow
 async def test_while_the_broker_is_away_a_role_is_up_and_not_ready(tmp_path: Path) -> None:
     nobody = f"kafka://me:secret@127.0.0.1:{free_port()}/away"
     no_redis = f"redis://:secret@127.0.0.1:{free_port()}/0"
@@ -63,6 +64,7 @@ async def test_while_the_broker_is_away_a_role_is_up_and_not_ready(tmp_path: Pat
 
 
 @needs_kafka()  # its client, that is; no server
+@pytest.mark.slow
 async def test_roles_that_keep_calls_in_different_places_do_not_come_together(
     tmp_path: Path,
 ) -> None:
@@ -90,6 +92,7 @@ async def _waiting(role: Role, carrier: str) -> dict[str, str]:
 
 
 @needs_kafka()
+@pytest.mark.slow
 async def test_a_call_through_roles_of_their_own(tmp_path: Path, kafka: KafkaServer) -> None:
     """A call's gateway is asked to stop in the middle of it: its client goes on at another."""
     broker = f"{kafka.url}/roles-{uuid.uuid4().hex[:8]}?partitions=4"
@@ -133,6 +136,7 @@ async def test_a_call_through_roles_of_their_own(tmp_path: Path, kafka: KafkaSer
 
 
 @needs_kafka()
+@pytest.mark.slow
 async def test_without_a_live_worker_all_say_so_and_no_word_is_lost(
     tmp_path: Path, kafka: KafkaServer
 ) -> None:

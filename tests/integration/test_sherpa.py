@@ -71,6 +71,7 @@ def pieces(pcm: bytes, draw: random.Random) -> list[bytes]:
 
 @pytest.mark.parametrize("kind", list(SHAPES))
 @pytest.mark.parametrize("rate", [8_000, RATE])
+@pytest.mark.slow
 def test_in_pieces_it_hears_what_the_package_hears_at_once(
     models: dict[str, Path], kind: str, rate: int
 ) -> None:

@@ -17,6 +17,7 @@ CALLS = list(sample_calls())
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[call.name for call in CALLS])
+@pytest.mark.slow
 def test_two_voices_mixed_to_one_channel(call: Conversation):
     turns = diarized(open_diarizer("gmm"), call, activity(call))
     assert {turn.speaker for turn in turns} == {"1", "2"}
@@ -24,6 +25,7 @@ def test_two_voices_mixed_to_one_channel(call: Conversation):
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[call.name for call in CALLS])
+@pytest.mark.slow
 def test_nearly_all_words_get_who_said_them(call: Conversation):
     """Words of half a second, throughout the call, as one segment that nobody has split."""
     said = [

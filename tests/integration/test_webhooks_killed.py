@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 RATE = 8000
 
 
+@pytest.mark.slow
 async def test_a_killed_server_tells_it_again(tmp_path: Path) -> None:
     given = {"webhook_networks": "127.0.0.0/8"}
     async with installation(tmp_path, "file://", **given) as product, receiving(never) as receiver:

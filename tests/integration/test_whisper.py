@@ -77,6 +77,7 @@ def plain(words: tuple[Word, ...]) -> list[tuple[str, float, float]]:
 
 
 @pytest.mark.parametrize("kind", ["english", "all", "v3"])
+@pytest.mark.slow
 def test_any_length_has_the_words_and_times_of_upstream(models: dict[str, Path], kind: str) -> None:
     """Of all windows: a second alone, one that is just full, those of a minute and a half."""
     engine, whisper = ours(models[kind], thresholds=LENIENT), upstream(models[kind])
@@ -205,6 +206,7 @@ def test_telephone_sound_is_heard_too_and_other_rates_are_refused(models: dict[s
         engine.start(44_100, "en", None)
 
 
+@pytest.mark.slow
 async def test_live_and_batch_in_hosts_hear_the_same(models: dict[str, Path]) -> None:
     name = f"whisper:{models['all']}"
     pcm = pcm_of(speech(11, 4))
@@ -256,6 +258,7 @@ def test_one_that_it_does_not_know_is_refused(models: dict[str, Path]) -> None:
         ours(models["english"], languages=["de"])
 
 
+@pytest.mark.slow
 def test_a_channel_keeps_its_language_once_enough_was_said(models: dict[str, Path]) -> None:
     engine = ours(models["all"])
 

@@ -83,6 +83,7 @@ async def transcribed(
     return said
 
 
+@pytest.mark.slow
 async def test_a_channel_keeps_one_language_where_its_chunks_would_not(
     engine: WhisperEngine,
 ) -> None:

@@ -101,6 +101,7 @@ def same(one: Hypothesis, other: Hypothesis) -> bool:
 
 @pytest.mark.parametrize("model", ["reader", "random"])
 @pytest.mark.parametrize(("compute", "beam"), [("float32", 5), ("int8", 5), ("int8", 1)])
+@pytest.mark.slow
 def test_recordings_have_the_words_that_they_have_alone(
     models: dict[str, Path], model: str, compute: str, beam: int
 ) -> None:
@@ -168,6 +169,7 @@ def calls() -> list[Call]:
 
 
 @pytest.mark.parametrize("compute", ["float32", "int8"])
+@pytest.mark.slow
 def test_calls_have_the_partials_and_finals_that_they_have_alone(
     models: dict[str, Path], compute: str
 ) -> None:

@@ -26,7 +26,7 @@ function texts(transcript: TranscriptBody): string[] {
   return transcript.segments.map(({ words }) => words.map(({ text }) => text).join(" "));
 }
 
-test("a call with two broken connections is told twice, word for word", async ({
+test("a call with two broken connections is told twice, word for word", { tag: "@quick" }, async ({
   page,
   server,
 }) => {

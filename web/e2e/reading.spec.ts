@@ -3,10 +3,9 @@ import type { Call, TranscriptBody } from "../src/api/types";
 import { expect, test } from "./support/fixtures";
 import { Server, sample, WORDLESS } from "./support/server";
 
-test("a recording that is dropped is transcribed, heard, read, searched and deleted", async ({
-  page,
-  server,
-}) => {
+test("a recording that is dropped is transcribed, heard, read, searched and deleted", {
+  tag: "@quick",
+}, async ({ page, server }) => {
   await page.goto(`${server.url}/#/calls`);
   await expect(page.getByRole("button", { name: "Upload", exact: true })).toBeVisible();
   const hello = readFileSync(sample("hello.flac")).toString("base64");

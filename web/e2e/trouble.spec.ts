@@ -37,7 +37,10 @@ test("says what a browser without AudioWorklet can do", async ({ page, server })
   await expect(page.getByRole("alert")).toContainText("AudioWorklet");
 });
 
-test("refuses to play what is no sound, and plays what is", async ({ page, server }) => {
+test("refuses to play what is no sound, and plays what is", { tag: "@quick" }, async ({
+  page,
+  server,
+}) => {
   await page.goto(server.url);
   const picker = page.getByLabel("Recording to play");
   await picker.setInputFiles({ name: "x.txt", mimeType: "text/plain", buffer: Buffer.from("x") });

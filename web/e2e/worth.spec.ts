@@ -21,7 +21,9 @@ test.describe("a call with all that is found out of it", () => {
   });
   test.afterAll(() => server.stop());
 
-  test("shows who spoke, what was removed, how it went and what it is worth", async ({ page }) => {
+  test("shows who spoke, what was removed, how it went and what it is worth", {
+    tag: "@quick",
+  }, async ({ page }) => {
     await page.goto(`${server.url}/#/calls/worth`);
     await expect(page.locator(".line .who").first()).toHaveText("Agent");
     const block = page.getByRole("img", { name: "reference, removed" });

@@ -223,6 +223,7 @@ class Feeding(RuleBasedStateMachine):
         assert not self.feed.full
 
 
+@pytest.mark.slow
 def test_a_feed_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
     run_state_machine_as_test(Feeding, settings=settings(max_examples=150, stateful_step_count=40))

@@ -83,6 +83,7 @@ def figures() -> dict[str, object]:
     return {"seconds": 20.0, "steps": [bench_latency._step(n, latencies) for n in (1, 2)]}
 
 
+@pytest.mark.slow
 def test_the_picture_and_the_figures_are_written(tmp_path: Path) -> None:
     written = bench_latency._write(figures(), tmp_path / "out")
     assert [path.name for path in written] == ["live.json", "live.png", "live.svg"]

@@ -113,6 +113,7 @@ def test_times_that_run_backwards():
     assert len(enriched(segments, 12.0).segments) == 3
 
 
+@pytest.mark.slow
 def test_a_call_of_ten_hours():
     lines = (
         "thank you for calling how can i help you today",

@@ -215,6 +215,7 @@ def placed(
     st.integers(0, 2**16),
     st.data(),
 )
+@pytest.mark.slow
 def test_whoever_takes_over_cuts_the_same_utterances(
     channels: list[list[tuple[int, int, int]]],
     near: list[tuple[int, int, str]],
@@ -289,6 +290,7 @@ def cuts_before(sound: Sound, marks: list[tuple[int, str]], most_s: float) -> in
     return len(found)
 
 
+@pytest.mark.slow
 def test_a_pause_behind_a_cut_that_is_made_later_is_met_again() -> None:
     """The monologue is cut in a gap before the pause, when that has long been met."""
     sound = spoken([(1_250, 400, 310), (3_000, 400, 600)], seed=1)[:, None]
@@ -296,6 +298,7 @@ def test_a_pause_behind_a_cut_that_is_made_later_is_met_again() -> None:
     assert sum(cuts_before(sound, [(pause, "pause")], 2.0) for pause in pauses) > 5
 
 
+@pytest.mark.slow
 def test_a_flush_in_silence_behind_a_cut_that_is_made_later_is_met_again() -> None:
     """What breaks off is cut in its pre-roll, which reaches back behind the flush."""
     sound = spoken([(1, 20, 1_000), (3_000, 400, 600)], seed=1)[:, None]

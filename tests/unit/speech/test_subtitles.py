@@ -182,6 +182,7 @@ def endless(channels: int) -> Iterator[Segment]:
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("form", [to_srt, to_vtt, to_txt])
+@pytest.mark.slow
 def test_an_endless_call_is_written_as_it_comes(form: object, channels: int) -> None:
     assert callable(form)
     pieces = list(islice(form(endless(channels)), 3000))

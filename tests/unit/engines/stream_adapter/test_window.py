@@ -129,6 +129,7 @@ def test_a_word_settles_with_the_second_window_that_holds_it() -> None:
         assert count == sum(word.end <= number for word in truth)
 
 
+@pytest.mark.slow
 def test_an_hour_costs_as_much_as_a_minute() -> None:
     """Of sound that is recognised, of what is kept, and of what it is told."""
     truth = speech(5, 3_650.0)

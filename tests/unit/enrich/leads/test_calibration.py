@@ -72,6 +72,7 @@ def test_nobody_is_certain() -> None:
 
 @METHODS
 @given(st.lists(st.tuples(st.integers(0, 100), st.booleans()), min_size=30, max_size=80))
+@pytest.mark.slow
 def test_a_higher_score_never_has_a_lower_probability(
     method: Method, pairs: list[tuple[int, bool]]
 ) -> None:

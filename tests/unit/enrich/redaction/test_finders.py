@@ -16,6 +16,7 @@ from twicetold.errors import ModelMissing
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(180)]  # spaCy takes its time to be imported
 
 
+@pytest.mark.slow
 def test_presidio_finds_written_forms() -> None:
     words = ["mail", "jane.doe@example.com", "or", "GB29NWBK60161331926819,", "not", "41"]
     marks = written_in(turn_of(0, "", words), words)

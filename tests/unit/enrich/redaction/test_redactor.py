@@ -188,6 +188,7 @@ WORDS = (
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=10), max_size=4), st.booleans())
+@pytest.mark.slow
 def test_whatever_is_said_is_read(turns: list[list[str]], timed: bool) -> None:
     sides = [f"{'ac'[at % 2]}: {' '.join(words)}" for at, words in enumerate(turns)]
     found = REDACTOR.redact(call(*sides, timed=timed))

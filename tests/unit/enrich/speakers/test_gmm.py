@@ -72,6 +72,7 @@ def test_voices_are_found_again_in_the_next_stretch():
     assert all(one.start <= other.start for one, other in pairwise(heard))
 
 
+@pytest.mark.slow
 def test_the_pieces_do_not_matter():
     pcm, speech, _ = talk(2)
     assert diarized(pcm, speech, piece=10_001 * 2) == diarized(pcm, speech)

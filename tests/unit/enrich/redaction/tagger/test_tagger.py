@@ -60,6 +60,7 @@ _SAID = (
 @pytest.mark.parametrize("group", range(len(GROUPS)))
 @settings(max_examples=25)
 @given(said=st.lists(st.lists(st.sampled_from(_SAID), max_size=6), max_size=3))
+@pytest.mark.slow
 def test_whatever_it_takes_can_be_looked_for_again(group, said):
     """What it finds of any kind is a value that readbacks can read."""
     weights = _weights(1.0)
@@ -205,6 +206,7 @@ def test_training_gives_the_same_file_every_time_and_it_reads_as_it_was(tmp_path
     assert made.verdict.weights == pytest.approx(read.verdict.weights, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_what_rules_are_worth_is_learned_from_calls_that_they_were_not_made_with():
     adding = Verdict.adding().weights
     assert (trained_on(["dev"], most=2, rounds=2).verdict.weights == adding).all()
