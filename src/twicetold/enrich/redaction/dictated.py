@@ -179,8 +179,7 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm in _SOFT_LETTERS:
         return _soft_letter(tokens, inside, at)
     if token.norm in HOMOPHONES:
-        spoken = before and after and _one_by_one(tokens[at - 1]) and _one_by_one(tokens[at + 1])
-        return spoken and _digits_around(tokens, inside, at) >= 5
+        return _is_misheard_digit(tokens, inside, at)
     if token.sort is Sort.WORD and token.value and len(token.value) <= 5:  # written capitals
         known = token.norm in _PLAIN_CAPITALS and _digits_around(tokens, inside, at) < 8
         return not known and (
@@ -189,6 +188,23 @@ def _is_drawn_in(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bo
     if token.norm == "plus":
         return after and _digits_around(tokens, inside, at) >= 7
     return False
+
+
+def _is_misheard_digit(tokens: Sequence[Token], inside: Sequence[bool], at: int) -> bool:
+    """ "Two five to seven": among digits, of many or where nothing else is said; or the last word,
+    which "for" and "to" are of nothing else."""
+    if not at or not inside[at - 1] or not _one_by_one(tokens[at - 1]) or tokens[at - 1].ends:
+        return False
+    around = _digits_around(tokens, inside, at)
+    if at + 1 == len(tokens):
+        return around >= 2
+    among = inside[at + 1] and _one_by_one(tokens[at + 1])
+    return among and around >= (3 if _nothing_else(tokens, inside) else 5)
+
+
+def _nothing_else(tokens: Sequence[Token], inside: Sequence[bool]) -> bool:
+    known = zip(tokens, inside, strict=True)
+    return all(it or t.norm in TIGHT_FILLERS or t.norm in HOMOPHONES for t, it in known)
 
 
 def _beside(tokens: Sequence[Token], at: int, step: int) -> list[int]:

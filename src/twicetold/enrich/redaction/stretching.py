@@ -24,6 +24,11 @@ _CODES = frozenset(
 _JOINING = words("dot dash hyphen underscore slash")
 _CLOSING = words("hash pound star asterisk exclamation dollar ampersand sign mark")
 _EXTENSIONS = words("extension ext x")
+_MISHEARD = 4  # words that an e-mail's name may have become
+_LEAD_IN = words(
+    "is it's its that's to address domain email e-mail mail was yes yeah okay ok so then just from "
+    "no or and at with i'm i my use um uh"
+)
 _KEYED = frozenset({"pin", "password", "security_answer", "one_time_code"})
 
 
@@ -56,6 +61,8 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
             first -= 2
         if first == 1 and tokens[0].norm in _JOINING and 0 not in taken:
             first = 0
+    if mark.kind == "email" and _is_domain(tokens[mark.first : mark.last + 1]):
+        first = _nameless(turn, first, taken)
     if mark.kind in _CODES and first and first - 1 not in taken:
         first -= _is_capitals(tokens[first - 1])
     if mark.kind == "address" and first > 1 and tokens[first - 2].norm in ("number", "no"):
@@ -66,6 +73,23 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
         first -= 2
     if mark.kind == "security_answer" and first and tokens[first - 1].norm in ("a", "an", "the"):
         first -= 1
+    return first
+
+
+def _is_domain(tokens: Sequence[Token]) -> bool:
+    """Of an e-mail address what stands behind the sign, without it."""
+    said = {token.norm for token in tokens}
+    return len(tokens) > 2 and "dot" in said and "at" not in said and "@" not in "".join(said)
+
+
+def _nameless(turn: Turn, first: int, taken: set[int]) -> int:
+    """Where an address begins of which only the domain was understood: "write about not our
+    current example dot com" was a name before "example"."""
+    for at in range(first - 1, max(-1, first - 1 - _MISHEARD), -1):
+        token = turn.tokens[at]
+        if token.ends or at in taken or token.norm in _LEAD_IN:
+            break
+        first = at
     return first
 
 
