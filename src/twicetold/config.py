@@ -65,9 +65,11 @@ _TENANTS = _about("Tenants and their hashed keys; unset: tenants.toml in the dat
 # What AWS's own figures come to; see docs/how-to/usage-and-cost.md.
 _AWS_PRICES = "parakeet=0.00011/audio_min, whisper=0.006/audio_min"
 _PRICES = _about(
-    "What engines cost, and enrichment: for each NAME, NAME:MODEL or *, perhaps @DEVICE, a price "
-    "per audio_min or compute_s; unset: nothing.",
-    shape="prices such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s",
+    "What engines cost, enrichment, and language models (llm): for each NAME, NAME:MODEL or *, "
+    "perhaps @DEVICE, a price per audio_min, compute_s, m_tokens_in or m_tokens_out (a million "
+    "read, written); unset: nothing.",
+    shape="prices such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s, "
+    "llm=0.15/m_tokens_in+0.6/m_tokens_out",
 )
 _MODELS_DIR = _about("Where models lie; unset: twicetold/models in the user's cache directory.")
 _HUB = _about(

@@ -41,7 +41,13 @@ from twicetold.media import Decoder
 from twicetold.media.pyav import PyAvDecoder
 from twicetold.tenants import Tenants
 from twicetold.transcripts.prices import SHAPE, Prices
-from twicetold.transcripts.usage import ENRICHMENT, UsageFilter, UsageGroup, UsageLine
+from twicetold.transcripts.usage import (
+    ENRICHMENT,
+    LANGUAGE_MODEL,
+    UsageFilter,
+    UsageGroup,
+    UsageLine,
+)
 from twicetold.webhooks.addresses import Allowed
 
 if TYPE_CHECKING:
@@ -169,9 +175,9 @@ def live_devices(settings: Settings, tenants: Tenants) -> Callable[[str], str]:
 
 
 def prices_of(settings: Settings) -> Prices:
-    """What engines and enrichment cost. Raises SettingError for a table with a mistake, or an
-    engine that there is not."""
-    prices, known = Prices.parse(settings.prices or ""), (*ENGINES, ENRICHMENT)
+    """What engines, enrichment and language models cost. Raises SettingError for a table with a
+    mistake, or an engine that there is not."""
+    prices, known = Prices.parse(settings.prices or ""), (*ENGINES, ENRICHMENT, LANGUAGE_MODEL)
     for name in prices.engines:
         if name not in known:
             raise SettingError(

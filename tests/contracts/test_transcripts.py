@@ -319,6 +319,37 @@ async def test_rows_of_before_there_were_attempts_are_counted_on(tmp_path: Path)
         await again.aclose()
 
 
+async def test_a_file_of_before_tokens_were_counted_is_counted_on(tmp_path: Path) -> None:
+    """With the rows and the index that it had then."""
+    path = tmp_path / "transcripts.db"
+    columns = ("tokens_in", "tokens_out", "price_in", "price_out")
+    first = SqliteTranscripts(path)
+    used = Usage(KEY, "batch", "careful", 60.0, 4.0)
+    gone = replace(used, key=CallKey("acme", "gone"))
+    await first.record_usage(used, gone)
+    await first.bury(gone.key)
+    await first.aclose()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DROP INDEX usage_summed")
+        for table, names in (("usage_rows", columns), ("usage_kept", columns[:2])):
+            for name in names:
+                db.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+        db.execute("CREATE INDEX usage_by_time ON usage_rows (tenant, at, audio_s)")
+    for _ in range(2):
+        again = SqliteTranscripts(path, prices=PRICES)
+        await again.record_usage(
+            replace(used.part("llm"), engine="llm", model="small", tokens_in=1000, tokens_out=100)
+        )
+        total = (await again.usage(UsageFilter("acme"), [])).total
+        assert (total.passes, total.audio_s, total.compute_s) == (2, 120.0, 8.0)
+        assert (total.tokens_in, total.tokens_out) == (1000, 100)
+        assert total.cost == pytest.approx(0.002 + 0.001)
+        await again.aclose()
+    with closing(sqlite3.connect(path)) as db:
+        plan = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'usage_%'"
+        assert db.execute(plan).fetchall() == [("usage_summed",)]
+
+
 _ATTEMPTS = st.lists(
     st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(1, 9)), min_size=1, max_size=12
 )
@@ -338,6 +369,9 @@ def test_audio_counts_once_whatever_is_attempted_told_again_or_deleted(
             sqlite_usage.record(
                 db, Usage(KEY, "batch", "careful", audio_s, compute_s, attempt=attempt), PRICES
             )
+            part = Usage(KEY, "batch", "llm", 0.0, 0.0, "small", attempt=f"{attempt}/llm")
+            asked = replace(part, tokens_in=1000 * compute_s, tokens_out=compute_s)
+            sqlite_usage.record(db, asked, PRICES)
         if buried:
             sqlite_usage.keep_sums(db, KEY)
             sqlite_usage.keep_sums(db, KEY)
@@ -345,4 +379,6 @@ def test_audio_counts_once_whatever_is_attempted_told_again_or_deleted(
     whole = any(each[1] for each in told)
     assert (total.passes, total.audio_s) == ((1, 60.0) if whole else (0, 0.0))
     assert (total.attempts, total.compute_s) == (len(most), sum(most.values()))
-    assert total.cost == pytest.approx(0.1 if whole else 0.0)
+    assert (total.tokens_in, total.tokens_out) == (1000 * sum(most.values()), sum(most.values()))
+    cost = 0.1 if whole else 0.0
+    assert total.cost == pytest.approx(cost + sum(most.values()) * (1000 * 2 + 10) / 1e6)

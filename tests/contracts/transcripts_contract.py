@@ -29,7 +29,10 @@ from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsageLin
 KEY = CallKey("acme", "call-1")
 OTHER = CallKey("other", "call-1")  # the same call id, another tenant
 DAY_1, DAY_2 = 1_795_172_400.0, 1_795_258_800.0  # 2026-11-20 and -21, 11:00 UTC
-PRICES = Prices.parse("careful=0.1/audio_min, careful@cuda=0.5/audio_min+0.25/compute_s")
+PRICES = Prices.parse(
+    "careful=0.1/audio_min, careful@cuda=0.5/audio_min+0.25/compute_s,"
+    " llm:small=2/m_tokens_in+10/m_tokens_out"
+)
 REVISION = Revision("r1", "careful", "en", length_s=9.5, channels=2)
 
 
@@ -646,6 +649,35 @@ class TranscriptsContract:
         by = await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL)
         told = [(*each.group.values(), each.attempts, each.audio_s, each.compute_s) for each in by]
         assert told == [("careful", "", 1, 60.0, 4.0), ("enrichment", "redact", 0, 0.0, 0.5)]
+        await store.bury(KEY)
+        assert await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL) == by
+
+    async def test_tokens_of_a_language_model_are_counted_apart_and_have_their_price(
+        self, store: Transcripts
+    ) -> None:
+        used = Usage(KEY, "batch", "careful", 60.0, 4.0, attempt="1", at=DAY_1)
+        asked = replace(used.part("llm"), engine="llm", model="small", device="remote")
+        for tokens in ((9_000, 100), (30_000, 2_000), (9_000, 100)):  # as it grew, and told late
+            read, written = tokens
+            await store.record_usage(used, replace(asked, tokens_in=read, tokens_out=written))
+        again = replace(used, attempt="2", audio_s=0.0).part("llm")
+        again = replace(again, engine="llm", model="large", tokens_in=500, tokens_out=7)
+        await store.record_usage(again)
+        by = await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL)
+        told = [(*each.group.values(), each.tokens_in, each.tokens_out) for each in by]
+        assert told == [
+            ("careful", "", 0, 0),
+            ("llm", "large", 500, 7),
+            ("llm", "small", 30_000, 2_000),
+        ]
+        assert [each.cost for each in by] == [
+            pytest.approx(0.1),
+            0.0,
+            pytest.approx(0.03 * 2 + 0.002 * 10),  # see PRICES
+        ]
+        [line] = await lines(store, UsageGroup.PASS)
+        assert (line.passes, line.attempts, line.audio_s, line.compute_s) == (1, 1, 60.0, 4.0)
+        assert (line.tokens_in, line.tokens_out) == (30_500, 2_007)
         await store.bury(KEY)
         assert await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL) == by
 

@@ -31,6 +31,7 @@ from twicetold.speech.identity import CallKey
 from twicetold.speech.wav import wav_head
 from twicetold.storage import local_path, open_store, recording_key
 from twicetold.transcripts import NewCall, Version
+from twicetold.transcripts.prices import NO_PRICES, Prices
 from twicetold.transcripts.sqlite import SqliteTranscripts
 from twicetold.webhooks import NOBODY, Announcer
 
@@ -143,9 +144,9 @@ async def running(role: object) -> AsyncIterator[asyncio.Task[None]]:
 
 
 @contextlib.asynccontextmanager
-async def a_world(directory: Path) -> AsyncIterator[World]:
+async def a_world(directory: Path, prices: Prices = NO_PRICES) -> AsyncIterator[World]:
     async with contextlib.AsyncExitStack() as stack:
-        transcripts = SqliteTranscripts(directory / "transcripts.sqlite3")
+        transcripts = SqliteTranscripts(directory / "transcripts.sqlite3", prices=prices)
         stack.push_async_callback(transcripts.aclose)
         queue = SqliteQueue(directory / "queue.sqlite3", lease_s=SETTINGS.job_lease_s)
         stack.push_async_callback(queue.aclose)

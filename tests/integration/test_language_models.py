@@ -33,6 +33,7 @@ from twicetold.speech.transcript import Segment
 
 pytestmark = pytest.mark.integration
 
+COUNTED = {"prompt_tokens": 70, "completion_tokens": 5}
 SAID = [Utterance("agent", "Good morning"), Utterance("customer", "this is terrible")]
 
 
@@ -231,11 +232,43 @@ async def test_what_was_spent_is_counted_as_the_server_counts(
 ) -> None:
     spending = Spending(LlmBudget())
     await LlmSentiment(client, spending).scores(SAID, "en")
-    assert (spending.requests, spending.tokens) == (1, 110)
+    assert (spending.requests, spending.tokens_in, spending.tokens_out) == (1, 100, 10)
     server.usage = {"prompt_tokens": -5, "completion_tokens": "many"}
     await LlmSentiment(client, spending).scores(SAID, "en")
     assert spending.requests == 2
     assert 200 < spending.tokens < 1000  # by the letters
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        content("Quite bad.", usage=COUNTED),
+        content(None, usage=COUNTED),
+        content('{"scores": [', finish_reason="length", usage=COUNTED),
+        Answer(body={"choices": [], "usage": COUNTED}),
+    ],
+)
+async def test_what_comes_to_nothing_is_spent_all_the_same(
+    server: ChatServer, client: LlmClient, answer: Answer
+) -> None:
+    server.answers = [answer]
+    spending = Spending(LlmBudget())
+    with pytest.raises(LlmFailed):
+        await LlmSentiment(client, spending).scores(SAID, "en")
+    assert (spending.tokens_in, spending.tokens_out) == (70, 5)
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(401, {"usage": COUNTED}), Answer(body=b"busy"), Answer(0)]
+)
+async def test_what_was_not_answered_is_not(
+    server: ChatServer, client: LlmClient, answer: Answer
+) -> None:
+    server.answers = [answer]
+    spending = Spending(LlmBudget())
+    with pytest.raises((LlmFailed, LlmRefused)):
+        await LlmSentiment(client, spending).scores(SAID, "en")
+    assert (spending.requests, spending.tokens) == (1, 0)
 
 
 def test_an_address_that_is_none_is_refused() -> None:

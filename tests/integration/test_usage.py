@@ -133,6 +133,19 @@ async def test_a_tenant_is_told_what_its_own_calls_used(api: Api) -> None:
     assert (await api.client.get("/v1/usage")).status_code == 401
 
 
+async def test_tokens_of_language_models_are_told(api: Api) -> None:
+    await _use(api, CallKey("acme", "c-1"), "batch", DAY_1)
+    one = Usage(CallKey("acme", "c-1"), "batch", "llm", 0.0, 0.0, "small", "remote", "only/llm")
+    asked = replace(one, at=DAY_1, tokens_in=12_000, tokens_out=340)
+    await api.platform.transcripts.record_usage(asked)
+    wish = {**DAYS, "group": "engine"}
+    body = (await api.client.get("/v1/usage", params=wish, headers=api.as_tenant("acme"))).json()
+    told = [(row["engine"], row["tokens_in"], row["tokens_out"]) for row in body["rows"]]
+    assert told == [("counter", 0, 0), ("llm", 12_000, 340)]
+    assert (body["total"]["tokens_in"], body["total"]["tokens_out"]) == (12_000, 340)
+    assert body["total"]["attempts"] == 1
+
+
 async def test_usage_comes_in_pages(api: Api) -> None:
     for number in range(5):
         await _use(api, CallKey("acme", f"c-{number}"), "batch", DAY_1)

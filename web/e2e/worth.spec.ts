@@ -118,7 +118,10 @@ test.describe("a call with all that is found out of it", () => {
     await expect(
       page.getByRole("img", { name: /Audio for each day.*most on.*2.*: 2 h/ }),
     ).toBeVisible();
-    await expect(page.locator(".usage-table tbody tr")).toHaveCount(2);
+    await expect(page.locator(".usage-table tbody tr")).toHaveCount(3);
+    const tokens = page.getByRole("columnheader", { name: /^Tokens/ });
+    await expect(tokens).toHaveText(["Tokens in", "Tokens out"]);
+    await expect(page.getByRole("cell", { name: "12,345" })).toHaveCount(2); // a line, the sum
     await page.getByRole("button", { name: /^Cost/ }).click();
     await expect(page.getByRole("img", { name: /Cost for each day/ })).toBeVisible();
     await expect(page).toHaveURL(/show=cost/);
@@ -129,6 +132,11 @@ test.describe("a call with all that is found out of it", () => {
     const saving = page.waitForEvent("download");
     await page.getByRole("button", { name: "Save as CSV" }).click();
     expect((await saving).suggestedFilename()).toBe("usage-2026-11-01-2026-11-03.csv");
+    await page.unroute("**/v1/usage?*");
+    await page.route("**/v1/usage?*", (route) => route.fulfill({ json: TOKENLESS }));
+    await page.getByRole("button", { name: "by pass" }).click();
+    await expect(page.locator(".usage-table tbody tr")).toHaveCount(2);
+    await expect(tokens).toHaveCount(0);
   });
 });
 
@@ -155,11 +163,17 @@ function stream(events: readonly (readonly [string, object])[]): string {
 }
 
 const SUMS = { passes: 3, attempts: 4, audio_s: 7200, compute_s: 90, cost: 0.25 };
-const USAGE = {
+const TOKENLESS = {
   ...{ from: "2026-11-01", to: "2026-11-03", currency: "USD", cursor: null },
   rows: [
     { day: "2026-11-02", pass: "batch", engine: "vosk", ...SUMS },
     { day: "2026-11-03", pass: "live", engine: "vosk", ...SUMS, audio_s: 60 },
   ],
   total: { ...SUMS, audio_s: 7260 },
+};
+const ASKED = { ...SUMS, audio_s: 0, compute_s: 0, tokens_in: 12_345, tokens_out: 678 };
+const USAGE = {
+  ...TOKENLESS,
+  rows: [...TOKENLESS.rows, { day: "2026-11-03", pass: "batch", engine: "llm", ...ASKED }],
+  total: { ...TOKENLESS.total, tokens_in: 12_345, tokens_out: 678 },
 };

@@ -29,7 +29,7 @@ from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
 from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts
 from twicetold.transcripts.agreement import settle_draft_wer
-from twicetold.transcripts.usage import ENRICHMENT, Usage
+from twicetold.transcripts.usage import ENRICHMENT, LANGUAGE_MODEL, Usage
 from twicetold.webhooks import NOBODY, Announcer
 
 log = structlog.get_logger()
@@ -72,6 +72,7 @@ class Attempt:
         self.progress = Progress()
         self._id, self._began = secrets.token_hex(8), time.time()
         self._counted: dict[str, float] = {}  # seconds by stage; "": of the engine
+        self._tokens = (0, 0)  # noted so far
         self._transcript: Transcript | None = None
         self._carriers, self._kit, self._provisional = carriers, kit, provisional
         self._told, self._announcer = published, announcer
@@ -121,15 +122,18 @@ class Attempt:
 
     async def count(self, audio_s: float = 0.0) -> None:
         """Note what this attempt has used so far. A killed one has used what was noted last."""
-        spent = self._spent()
+        spent, asked = self._spent(), self._asked()
         rows = [
             self._usage(stage, seconds, audio_s if not stage else 0.0)
             for stage, seconds in spent.items()
             if seconds != self._counted.get(stage, 0.0) or (audio_s and not stage)
         ]
+        if asked is not None:
+            rows.append(asked)
         if rows:
             await self._carriers.transcripts.record_usage(*rows)
             self._counted = spent
+            self._tokens = (asked.tokens_in, asked.tokens_out) if asked else self._tokens
 
     def _spent(self) -> dict[str, float]:
         """Seconds of this attempt's own by stage; "": of the engine."""
@@ -139,11 +143,25 @@ class Attempt:
 
     def _usage(self, stage: str, seconds: float, audio_s: float) -> Usage:
         info, compute_s = self._kit.info, round(seconds, 6)
-        used = Usage(self._key, "batch", "", audio_s, compute_s, attempt=self._id, at=self._began)
         if not stage:
+            used = replace(self._used, audio_s=audio_s, compute_s=compute_s)
             return used.by(info.label, info.device)
-        part = used.part(stage)
+        part = self._used.part(stage)
         return replace(part, engine=ENRICHMENT, model=stage, device="cpu", compute_s=compute_s)
+
+    def _asked(self) -> Usage | None:
+        """Tokens of this attempt's own; None where all are noted."""
+        asked = self._enriching.asked
+        if asked is None or asked.tokens == self._tokens:
+            return None
+        read, written = asked.tokens
+        part = self._used.part(LANGUAGE_MODEL)
+        part = replace(part, engine=LANGUAGE_MODEL, model=asked.model, device="remote")
+        return replace(part, tokens_in=read, tokens_out=written)
+
+    @property
+    def _used(self) -> Usage:
+        return Usage(self._key, "batch", "", 0.0, 0.0, attempt=self._id, at=self._began)
 
     @property
     def redacts(self) -> bool:

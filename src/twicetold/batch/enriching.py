@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -27,16 +28,29 @@ FAILED = "failed_stages"
 Apply = Callable[[Step, Packed, Facts], Awaitable[Packed]]
 
 
+class AskedModel(Protocol):
+    """A language model that steps of one attempt ask."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Read and written so far, also for what came to nothing. They only grow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Enriching:
     """What is made of a call's words, in order, and where that is computed. ``cover`` is what is
     to be heard in place of personal data; "" where none is removed. ``diarizer`` tells apart who
-    speaks on one channel; None where nobody does."""
+    speaks on one channel; None where nobody does. ``asked``: where steps ask a language model; it
+    counts for one attempt alone."""
 
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
     diarizer: TellsVoicesApart | None = None
+    asked: AskedModel | None = None
 
     @property
     def redacts(self) -> bool:

@@ -253,8 +253,8 @@ class BatchWorker:
             if moved:
                 shown_s = progress.done_s
                 await attempt.tell(Status.TRANSCRIBING)
-                with contextlib.suppress(TwicetoldError):  # another tick comes, and the end
-                    await attempt.count()
+            with contextlib.suppress(TwicetoldError):  # another tick comes, and the end
+                await attempt.count()
             if moved or time.monotonic() - extended_at >= settings.job_lease_s / 3:
                 try:
                     await lease.extend(progress.done_s, progress.total_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from twicetold.config import Settings
 
 _GROUPS = ("day", "tenant", "call", "pass", "engine", "model", "device")
-_SUMS = ("passes", "attempts", "audio_s", "compute_s", "cost")
+_SUMS = ("passes", "attempts", "audio_s", "compute_s", "cost", "tokens_in", "tokens_out")
+_TOKENS = {"tokens_in": "tokens in", "tokens_out": "tokens out"}  # shown where there are some
 _USUAL_DAYS = 30
 _PAGE = 1000
 
@@ -59,9 +60,10 @@ def usage(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show audio and compute seconds, and what they cost by the setting prices. A call's audio
-    counts once for each pass, computing for every attempt; deleted calls stay in the sums. A server
-    is asked for one tenant's; with --all-tenants, whoever may read the data directory sees all.
+    """Show audio and compute seconds, tokens of language models, and what they cost by the setting
+    prices. A call's audio counts once for each pass, all else for every attempt; deleted calls stay
+    in the sums. A server is asked for one tenant's; with --all-tenants, whoever may read the data
+    directory sees all.
     """
     if all_tenants and (url or key):
         raise typer.BadParameter("--all-tenants reads the data directory: no --url, no --key.")
@@ -169,20 +171,22 @@ def _table(told: _Row, names: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
         table.add_column(name, no_wrap=True)
-    for title in ("calls", "audio", "compute", told["currency"]):
+    tokens = _TOKENS if any(told["total"].get(name) for name in _TOKENS) else {}
+    for title in ("calls", "audio", "compute", *tokens.values(), told["currency"]):
         table.add_column(title, justify="right", no_wrap=True)
     for row in told["rows"]:
-        table.add_row(*(str(row.get(name, "")) for name in names), *_shown(row))
+        table.add_row(*(str(row.get(name, "")) for name in names), *_shown(row, tokens))
     if len(told["rows"]) > 1:
         labels = ["total", *[""] * (len(names) - 1)] if names else []
-        table.add_row(*labels, *_shown(told["total"]), style="bold")
+        table.add_row(*labels, *_shown(told["total"], tokens), style="bold")
     return table
 
 
-def _shown(row: _Row) -> tuple[str, ...]:
+def _shown(row: _Row, tokens: Iterable[str]) -> tuple[str, ...]:
     return (
         str(row["passes"]),
         f"{row['audio_s'] / 60:,.1f} min",
         f"{row['compute_s']:,.1f} s",
+        *(f"{row.get(name, 0):,}" for name in tokens),
         f"{row['cost']:,.4f}",
     )

@@ -28,6 +28,15 @@ class Asking:
     spending: Spending
 
     @property
+    def model(self) -> str:
+        return self.client.model
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Read and written so far, also for what came to nothing."""
+        return self.spending.tokens_in, self.spending.tokens_out
+
+    @property
     def settings(self) -> str:
         asked, budget = self.client.endpoint, self.spending.budget
         return f"{_VERSION} {asked.url} {asked.model} {asked.allowed} {budget}"

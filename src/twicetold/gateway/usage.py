@@ -43,8 +43,9 @@ async def usage(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="From the page before.")] = None,
 ) -> UsageBody:
-    """Audio and compute seconds of the tenant's calls, also of those that were deleted since, and
-    what they cost. A call's audio counts once for each pass, its computing for every attempt."""
+    """Audio and compute seconds of the tenant's calls, tokens of language models, also of calls
+    that were deleted since, and what they cost. A call's audio counts once for each pass, its
+    computing and its tokens for every attempt."""
     platform = platform_of(request)
     days = _days(first, last)
     by = _groups(group)

@@ -14,6 +14,8 @@ _SUMS: dict[str, JsonValue] = {
     "audio_s": 5400.0,
     "compute_s": 220.5,
     "cost": 0.0099,
+    "tokens_in": 0,
+    "tokens_out": 0,
 }
 
 
@@ -25,6 +27,10 @@ class UsageSums(BaseModel):
     audio_s: float = Field(description="Audio of the calls, however often it was attempted.")
     compute_s: float = Field(description="Of all attempts, also those that failed.")
     cost: float
+    tokens_in: int = Field(
+        description="Tokens that a language model read, also for what came to nothing."
+    )
+    tokens_out: int = Field(description="Tokens that it wrote.")
 
 
 class UsageRow(UsageSums):
@@ -35,7 +41,9 @@ class UsageRow(UsageSums):
     call: str | None = Field(None, description="Empty for calls that were deleted.")
     pass_: str | None = Field(None, alias="pass")
     engine: str | None = Field(
-        None, description="`enrichment` for stages after the words, each of them as a model."
+        None,
+        description="`enrichment` for stages after the words, each of them as a model; `llm` for "
+        "language models that they ask.",
     )
     model: str | None = None
     device: str | None = None
@@ -85,11 +93,13 @@ class UsageBody(BaseModel):
         )
 
 
-def _sums(line: UsageLine) -> dict[str, float]:
+def _sums(line: UsageLine) -> dict[str, float | int]:
     return {
         "passes": line.passes,
         "attempts": line.attempts,
         "audio_s": round(line.audio_s, 3),
         "compute_s": round(line.compute_s, 3),
         "cost": round(line.cost, 9),
+        "tokens_in": line.tokens_in,
+        "tokens_out": line.tokens_out,
     }

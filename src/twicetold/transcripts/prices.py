@@ -1,4 +1,5 @@
-"""Prices of engines, as people write them: ``parakeet@cuda=0.0001/audio_min, *=0.00002/compute_s``.
+"""Prices of engines, as people write them: ``parakeet@cuda=0.0001/audio_min, *=0.00002/compute_s``,
+``llm:small=0.15/m_tokens_in+0.6/m_tokens_out``.
 
 An entry is for an engine, or one model of it (``NAME:MODEL``), or all (``*``), on any device or on
 one (``@DEVICE``). Of several that fit, the most exact one counts; what none fits costs nothing.
@@ -15,25 +16,37 @@ from twicetold.errors import SettingError
 
 _ENTRY = re.compile(r"(\*|[a-z][a-z0-9_-]*)(?::([^\s,=@]+))?(?:@([a-z0-9_.-]+))?\s*=\s*(\S.*)")
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)/([a-z_]+)")
-_UNITS = {"audio_min": "per_audio_min", "compute_s": "per_compute_s"}
+_UNITS = {
+    "audio_min": "per_audio_min",
+    "compute_s": "per_compute_s",
+    "m_tokens_in": "per_m_tokens_in",
+    "m_tokens_out": "per_m_tokens_out",
+}
 SHAPE = (
-    "engines and their prices, such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s; the "
-    "units are audio_min and compute_s, and + joins two"
+    "engines and their prices, such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s, "
+    "llm=0.15/m_tokens_in+0.6/m_tokens_out; the units are audio_min and compute_s, m_tokens_in and "
+    "m_tokens_out (a million tokens that a language model reads and writes), and + joins them"
 )
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Both count where both are set."""
+    """All count that are set. Tokens are priced by the million."""
 
     per_audio_min: float = 0.0
     per_compute_s: float = 0.0
+    per_m_tokens_in: float = 0.0
+    per_m_tokens_out: float = 0.0
 
     def of_audio(self, seconds: float) -> float:
         return seconds / 60.0 * self.per_audio_min
 
     def of_compute(self, seconds: float) -> float:
         return seconds * self.per_compute_s
+
+    def of_tokens(self, read: int, written: int) -> float:
+        return (read * self.per_m_tokens_in + written * self.per_m_tokens_out) / _MILLION
 
 
 FREE = Price()

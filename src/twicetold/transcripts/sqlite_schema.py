@@ -9,6 +9,7 @@ follows ``segments`` by triggers.
 
 from __future__ import annotations
 
+from twicetold.transcripts.sqlite_usage import LATER as USAGE_LATER
 from twicetold.transcripts.sqlite_usage import SCHEMA as USAGE
 
 PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
@@ -28,6 +29,7 @@ LATER = {
         "sentiment": "REAL",
         "lead_score": "REAL",
     },
+    **USAGE_LATER,
 }
 
 # What a segment has, also where it is a shadow's.

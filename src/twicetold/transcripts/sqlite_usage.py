@@ -43,11 +43,16 @@ CREATE TABLE IF NOT EXISTS usage_rows (
     compute_s REAL NOT NULL,
     price REAL NOT NULL,
     cost REAL NOT NULL,
+    tokens_in INTEGER NOT NULL DEFAULT 0,
+    tokens_out INTEGER NOT NULL DEFAULT 0,
+    price_in REAL NOT NULL DEFAULT 0,
+    price_out REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, call_id, pass, attempt)
 ) WITHOUT ROWID;
 -- With all that sums are made of, so that the rows themselves need not be looked up.
-CREATE INDEX IF NOT EXISTS usage_by_time
-    ON usage_rows (tenant, at, engine, model, device, audio_s, compute_s, cost);
+CREATE INDEX IF NOT EXISTS usage_summed ON usage_rows
+    (tenant, at, engine, model, device, audio_s, compute_s, cost, tokens_in, tokens_out);
+DROP INDEX IF EXISTS usage_by_time;  -- the same, of before tokens were counted
 
 CREATE TABLE IF NOT EXISTS usage_kept (
     tenant TEXT NOT NULL,
@@ -61,23 +66,34 @@ CREATE TABLE IF NOT EXISTS usage_kept (
     audio_s REAL NOT NULL,
     compute_s REAL NOT NULL,
     cost REAL NOT NULL,
+    tokens_in INTEGER NOT NULL DEFAULT 0,
+    tokens_out INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, day, pass, engine, model, device)
 ) WITHOUT ROWID;
 
-INSERT OR IGNORE INTO usage_rows
+INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
+        engine, model, device, audio_s, compute_s, price, cost)
     SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
         usage.engine, '', '', audio_s, 0, 0, cost
     FROM usage LEFT JOIN calls USING (tenant, call_id);
-INSERT OR IGNORE INTO usage_rows
+INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
+        engine, model, device, audio_s, compute_s, price, cost)
     SELECT tenant, call_id, pass, 'only', coalesce(started_at, 0),
         usage.engine, '', '', 0, compute_s, 0, 0
     FROM usage LEFT JOIN calls USING (tenant, call_id);
 DELETE FROM usage;
 """
 
+# Of files that were made before tokens were counted. Prices are those of a million.
+_COUNT = "INTEGER NOT NULL DEFAULT 0"
+_TOKENS = {"tokens_in": _COUNT, "tokens_out": _COUNT}
+_PRICES = {"price_in": "REAL NOT NULL DEFAULT 0", "price_out": "REAL NOT NULL DEFAULT 0"}
+LATER = {"usage_rows": {**_TOKENS, **_PRICES}, "usage_kept": _TOKENS}
+
 _ROW = (
     "INSERT INTO usage_rows (tenant, call_id, pass, attempt, at, engine, model, device,"
-    " audio_s, compute_s, price, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " audio_s, compute_s, price, cost, tokens_in, tokens_out, price_in, price_out)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (tenant, call_id, pass, attempt) DO UPDATE SET "
 )
 # The day on which a call was first heard stays; whose work it is, and its price, are the last's.
@@ -88,21 +104,28 @@ _AUDIO = (
 )
 _COMPUTE = (
     _ROW + "compute_s = max(compute_s, excluded.compute_s),"
+    " tokens_in = max(tokens_in, excluded.tokens_in),"
+    " tokens_out = max(tokens_out, excluded.tokens_out),"
     " cost = max(compute_s, excluded.compute_s) * price"
+    " + (max(tokens_in, excluded.tokens_in) * price_in"
+    " + max(tokens_out, excluded.tokens_out) * price_out) / 1000000.0"
 )
 _DAY = "date(at, 'unixepoch')"
 _IS_ATTEMPT = "(attempt <> '' AND instr(attempt, '/') = 0)"
-_SUMS = "sum(audio_s), sum(compute_s), sum(cost)"
-_FIGURES = ("passes", "attempts", "audio_s", "compute_s", "cost")
+_FIGURES = ("passes", "attempts", "audio_s", "compute_s", "cost", "tokens_in", "tokens_out")
+_SUMMED = _FIGURES[2:]  # of every row; the others count some
+_OF_ROWS = ", ".join(_SUMMED)
+_SUMS = ", ".join(f"sum({name})" for name in _SUMMED)
+_KEY = ("tenant", "day", "pass", "engine", "model", "device")
 _NAMED = ", ".join(f"sum({name}) AS {name}" for name in _FIGURES)
 _COUNTED = ", ".join(f"coalesce(sum({name}), 0)" for name in _FIGURES)
 _EACH = (
     f"SELECT tenant, {_DAY} AS day, call_id AS call, pass, engine, model, device,"
-    f" attempt = '' AS passes, {_IS_ATTEMPT} AS attempts, audio_s, compute_s, cost FROM usage_rows"
+    f" attempt = '' AS passes, {_IS_ATTEMPT} AS attempts, {_OF_ROWS} FROM usage_rows"
 )
 _KEPT = (
-    "SELECT tenant, day, '' AS call, pass, engine, model, device, passes, attempts, audio_s,"
-    " compute_s, cost FROM usage_kept"
+    "SELECT tenant, day, '' AS call, pass, engine, model, device, passes, attempts,"
+    f" {_OF_ROWS} FROM usage_kept"
 )
 
 
@@ -111,22 +134,22 @@ def record(db: sqlite3.Connection, usage: Usage, prices: Prices) -> None:
     call, by = (*usage.key, usage.pass_), (usage.at, usage.engine, usage.model, usage.device)
     if usage.audio_s > 0:
         audio = (usage.audio_s, 0.0, price.per_audio_min, price.of_audio(usage.audio_s))
-        db.execute(_AUDIO, (*call, "", *by, *audio))
-    compute = (0.0, usage.compute_s, price.per_compute_s, price.of_compute(usage.compute_s))
-    db.execute(_COMPUTE, (*call, usage.attempt, *by, *compute))
+        db.execute(_AUDIO, (*call, "", *by, *audio, 0, 0, 0.0, 0.0))
+    tokens = (usage.tokens_in, usage.tokens_out)
+    cost = price.of_compute(usage.compute_s) + price.of_tokens(*tokens)
+    compute = (0.0, usage.compute_s, price.per_compute_s, cost)
+    per_token = (price.per_m_tokens_in, price.per_m_tokens_out)
+    db.execute(_COMPUTE, (*call, usage.attempt, *by, *compute, *tokens, *per_token))
 
 
 def keep_sums(db: sqlite3.Connection, key: CallKey) -> None:
     """Of a call that is deleted: what it used stays, without its name. Once: its rows go."""
     db.execute(
-        "INSERT INTO usage_kept"
+        f"INSERT INTO usage_kept ({', '.join((*_KEY, *_FIGURES))})"
         f" SELECT tenant, {_DAY}, pass, engine, model, device, sum(attempt = ''),"
         f" sum{_IS_ATTEMPT}, {_SUMS} FROM usage_rows WHERE tenant = ? AND call_id = ?"
-        " GROUP BY 1, 2, 3, 4, 5, 6"
-        " ON CONFLICT (tenant, day, pass, engine, model, device) DO UPDATE SET"
-        " passes = passes + excluded.passes, attempts = attempts + excluded.attempts,"
-        " audio_s = audio_s + excluded.audio_s, compute_s = compute_s + excluded.compute_s,"
-        " cost = cost + excluded.cost",
+        f" GROUP BY 1, 2, 3, 4, 5, 6 ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
+        + ", ".join(f"{name} = {name} + excluded.{name}" for name in _FIGURES),
         key,
     )
     db.execute("DELETE FROM usage_rows WHERE tenant = ? AND call_id = ?", key)
@@ -143,7 +166,8 @@ def sums(
     rows, asked = _rows(only)
     if not group:
         [total] = _lines(db.execute(f"SELECT {_COUNTED} FROM ({rows})", asked), ())
-        return UsagePage([total] if total.attempts or total.compute_s else [], total)
+        used = total.attempts or total.compute_s or total.tokens_in or total.tokens_out
+        return UsagePage([total] if used else [], total)
     columns, kind, width = ", ".join(group), f"usage {'+'.join(group)}", len(group)
     after, place = "", []
     if cursor is not None:

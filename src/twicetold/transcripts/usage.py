@@ -10,6 +10,7 @@ from typing import Self
 from twicetold.speech.identity import CallKey
 
 ENRICHMENT = "enrichment"  # in the place of an engine, where stages after the words computed
+LANGUAGE_MODEL = "llm"  # in the place of an engine, where one was asked about a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,9 @@ class Usage:
 
     ``audio_s`` is the whole call's, once the attempt has heard it to its end, else 0; it counts
     once for the call and pass, however many attempts there are. ``compute_s`` is the attempt's
-    own, and may be told again as it grows. ``attempt`` tells it from others; ``at`` is when it
-    began, in Unix seconds. What else computed for an attempt is a ``part`` of it.
+    own, and may be told again as it grows, and so are ``tokens_in`` and ``tokens_out``, those
+    that a language model read and wrote. ``attempt`` tells it from others; ``at`` is when it
+    began, in Unix seconds. What else was at work for an attempt is a ``part`` of it.
     """
 
     key: CallKey
@@ -31,10 +33,19 @@ class Usage:
     device: str = ""  # where that is known: see EngineInfo
     attempt: str = "only"
     at: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
 
     def part(self, name: str) -> Self:
-        """Computing that has a row of its own, and is no attempt by itself."""
-        return replace(self, attempt=f"{self.attempt}/{name}", audio_s=0.0, compute_s=0.0)
+        """What has a row of its own, and is no attempt by itself: nothing is in it yet."""
+        return replace(
+            self,
+            attempt=f"{self.attempt}/{name}",
+            audio_s=0.0,
+            compute_s=0.0,
+            tokens_in=0,
+            tokens_out=0,
+        )
 
     def by(self, label: str, device: str = "") -> Self:
         """The same, by the engine of that label; of several, by the first, which did most."""
@@ -74,6 +85,8 @@ class UsageLine:
     audio_s: float
     compute_s: float
     cost: float
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

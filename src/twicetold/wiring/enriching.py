@@ -81,7 +81,7 @@ class Enrichers:
     llm: Llm | None = None
 
     def batch(self, tenant: str, language: str) -> Enriching:
-        """What a job makes of a tenant's words, as things are now."""
+        """What an attempt at a job makes of a tenant's words, as things are now."""
         wanted = self.by(tenant)
         steps: list[Step] = []
         diarizer: DiarizerElsewhere | None = None
@@ -107,7 +107,7 @@ class Enrichers:
             steps.append(JudgeSentiment(wanted.roles))
         steps += [*_rules(wanted), *_lead(wanted, asking)]
         cover = wanted.sound if wanted.redacts else ""
-        return Enriching(steps, self._apply, cover, diarizer)
+        return Enriching(steps, self._apply, cover, diarizer, asking)
 
     async def _apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         if isinstance(step, AskSentiment | AskLead):

@@ -355,12 +355,27 @@ def test_usage_is_a_table_with_its_sum(server: FakeApi) -> None:
     assert re.search(r"day +engine +calls +audio +compute +EUR", listed)
     assert re.search(r"2026-11-20 +parakeet +2 +1.5 min +4.2 s +0.0002", listed)
     assert re.search(r"total +2 +1.5 min", listed)
+    assert "tokens" not in listed
     told = runner.invoke(app, [*arguments, "--csv"]).stdout.splitlines()
     assert told[:2] == [
-        "day,engine,passes,attempts,audio_s,compute_s,cost",
-        "2026-11-20,parakeet,2,3,90,4.25,0.000165",
+        "day,engine,passes,attempts,audio_s,compute_s,cost,tokens_in,tokens_out",
+        "2026-11-20,parakeet,2,3,90,4.25,0.000165,,",
     ]
     assert json.loads(runner.invoke(app, [*arguments, "--json"]).stdout)["rows"] == rows
+
+
+def test_usage_shows_tokens_where_there_are_some(server: FakeApi) -> None:
+    asked = {**USED, "audio_s": 0.0, "compute_s": 0.0, "tokens_in": 12_345, "tokens_out": 678}
+    rows = [{"engine": "llm", **asked}, {"engine": "parakeet", **USED}]
+    page = {"from": "2026-11-01", "to": "2026-11-30", "currency": "EUR", "total": asked}
+    server.answer("/v1/usage", {**page, "rows": rows, "cursor": None})
+    arguments = ["usage", "--by", "engine", "--from", "2026-11-01"]
+    listed = runner.invoke(app, arguments, env={"COLUMNS": "160"}).stdout
+    assert re.search(r"engine +calls +audio +compute +tokens in +tokens out +EUR", listed)
+    assert re.search(r"llm +2 +0.0 min +0.0 s +12,345 +678 +0.0002", listed)
+    assert re.search(r"parakeet +2 +1.5 min +4.2 s +0 +0 +0.0002", listed)
+    told = runner.invoke(app, [*arguments, "--csv"]).stdout.splitlines()
+    assert told[1] == "llm,2,3,0,0,0.000165,12345,678"
 
 
 async def _used(data_dir: Path) -> None:
@@ -385,7 +400,7 @@ def test_usage_of_all_tenants_is_read_where_it_is_kept(
     ]
     assert (told["from"], told["total"]["passes"]) == ("2027-01-02", 4)
     table = runner.invoke(app, [*kept, "--by", "call", "--csv"]).stdout
-    assert "'=0,2,2,60,2,0" in table  # no formula for a spreadsheet
+    assert "'=0,2,2,60,2,0,0,0" in table  # no formula for a spreadsheet
 
 
 def test_usage_says_what_it_does_not_take(tmp_path: Path) -> None:

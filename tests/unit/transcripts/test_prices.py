@@ -44,6 +44,17 @@ def test_a_price_is_of_an_audio_minute_and_of_a_second_of_computing() -> None:
     assert (price.of_audio(90.0), price.of_compute(4.0)) == (pytest.approx(0.9), 1.0)
 
 
+def test_tokens_read_and_written_have_a_price_of_a_million_each() -> None:
+    table = Prices.parse(
+        "*=1/audio_min, llm:small-v1.5=0.15/m_tokens_in+0.6/m_tokens_out, llm=9/m_tokens_in"
+    )
+    price = table.of("llm", "small-v1.5", "remote")
+    assert price.of_tokens(2_000_000, 500_000) == pytest.approx(0.3 + 0.3)
+    assert (price.of_audio(60.0), price.of_compute(1.0)) == (0.0, 0.0)
+    assert table.of("llm", "large").of_tokens(1_000_000, 1_000_000) == 9.0
+    assert table.of("whisper").of_tokens(1_000_000, 1_000_000) == 0.0
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -55,6 +66,8 @@ def test_a_price_is_of_an_audio_minute_and_of_a_second_of_computing() -> None:
         ("parakeet=nan/audio_min", "'nan/audio_min'"),
         ("whisper=0.1/audio_min+1/audio_min", "'1/audio_min' for whisper"),
         ("whisper:tiny@cuda=1/audio_min, whisper:tiny@cuda=2/audio_min", "whisper:tiny@cuda twice"),
+        ("llm=1/m_tokens", "'1/m_tokens' for llm"),
+        ("llm=1/m_tokens_in+2/m_tokens_in", "'2/m_tokens_in' for llm"),
         ("*:tiny=1/audio_min", "'*:tiny=1/audio_min'"),
         ("parakeet=1/" + "audio_min" * 2, "audio_minaudio_min"),
     ],
@@ -64,6 +77,7 @@ def test_a_mistake_is_named_with_what_the_table_takes(text: str, named: str) -> 
         Prices.parse(text)
     assert named in refused.value.message
     assert "audio_min and compute_s" in refused.value.hint
+    assert "m_tokens_in and m_tokens_out" in refused.value.hint
 
 
 def test_a_price_of_an_engine_that_there_is_not_is_refused() -> None:
@@ -76,6 +90,11 @@ def test_enrichment_has_a_price_as_engines_have() -> None:
     prices = prices_of(Settings(prices="enrichment:redact=.5/compute_s, enrichment=.1/compute_s"))
     assert prices.of("enrichment", "redact", "cpu").per_compute_s == 0.5
     assert prices.of("enrichment", "metrics", "cpu").per_compute_s == 0.1
+
+
+def test_a_language_model_has_a_price_as_engines_have() -> None:
+    prices = prices_of(Settings(prices="llm:small=.5/m_tokens_out"))
+    assert prices.of("llm", "small", "remote").per_m_tokens_out == 0.5
 
 
 def test_the_defaults_are_of_engines_that_there_are() -> None:
@@ -94,3 +113,10 @@ def test_the_defaults_are_of_engines_that_there_are() -> None:
 def test_usage_is_of_the_engine_that_did_most(label: str, engine: str, model: str) -> None:
     used = Usage(CallKey("acme", "c"), "live", "", 1.0, 0.0).by(label, "cpu")
     assert (used.engine, used.model, used.device) == (engine, model, "cpu")
+
+
+def test_a_part_of_an_attempt_begins_with_nothing() -> None:
+    used = Usage(CallKey("acme", "c"), "batch", "whisper", 9.0, 3.0, tokens_in=5, tokens_out=1)
+    part = used.part("llm")
+    assert (part.attempt, part.audio_s, part.compute_s) == ("only/llm", 0.0, 0.0)
+    assert (part.tokens_in, part.tokens_out) == (0, 0)

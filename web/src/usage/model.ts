@@ -1,7 +1,7 @@
 import { bodyOf, listOf, numberOf, textOf } from "../worth/reading";
 import type { Measure, Split } from "./range";
 
-/** What is added up: seconds of audio and of computing, and what it cost. */
+/** What is added up: seconds of audio and of computing, a language model's tokens, and what it cost. */
 export interface Sums {
   audio_s: number;
   compute_s: number;
@@ -9,6 +9,8 @@ export interface Sums {
   /** Calls whose audio is in it, each once for every pass. */
   passes: number;
   attempts: number;
+  tokens_in: number;
+  tokens_out: number;
 }
 
 /** One day's sums of one pass or engine. */
@@ -42,6 +44,7 @@ function sumsOf(value: unknown): Sums {
   return {
     ...{ audio_s: sum("audio_s"), compute_s: sum("compute_s"), cost: sum("cost") },
     ...{ passes: sum("passes"), attempts: sum("attempts") },
+    ...{ tokens_in: sum("tokens_in"), tokens_out: sum("tokens_out") },
   };
 }
 

@@ -8,6 +8,7 @@ import { dayWords, type Measure } from "./range";
 /** Every number that the chart is made of, the last day first. */
 export function UsageTable({ used, measure }: { used: Used; measure: Measure }) {
   const { currency, split, total } = used;
+  const tokens = total.tokens_in + total.tokens_out > 0;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section class="usage-table sheet" aria-label="Every number" tabIndex={0}>
@@ -21,6 +22,8 @@ export function UsageTable({ used, measure }: { used: Used; measure: Measure }) 
             <th scope="col">{split === "pass" ? "Pass" : "Engine"}</th>
             <th scope="col">Audio</th>
             <th scope="col">Compute</th>
+            {tokens && <th scope="col">Tokens in</th>}
+            {tokens && <th scope="col">Tokens out</th>}
             <th scope="col">Cost</th>
             <th scope="col">Calls</th>
             <th scope="col">Attempts</th>
@@ -28,7 +31,7 @@ export function UsageTable({ used, measure }: { used: Used; measure: Measure }) 
         </thead>
         <tbody>
           {byDay(used.lines, measure).map(([day, lines]) => (
-            <DayRows key={day} day={day} lines={lines} currency={currency} />
+            <DayRows key={day} {...{ day, lines, currency, tokens }} />
           ))}
         </tbody>
         <tfoot>
@@ -36,7 +39,7 @@ export function UsageTable({ used, measure }: { used: Used; measure: Measure }) 
             <th scope="row" colSpan={2}>
               In all
             </th>
-            <Cells sums={total} currency={currency} />
+            <Cells sums={total} {...{ currency, tokens }} />
           </tr>
         </tfoot>
       </table>
@@ -48,9 +51,10 @@ interface DayProps {
   day: string;
   lines: Line[];
   currency: string;
+  tokens: boolean;
 }
 
-function DayRows({ day, lines, currency }: DayProps) {
+function DayRows({ day, lines, currency, tokens }: DayProps) {
   return (
     <>
       {lines.map((line, at) => (
@@ -61,18 +65,27 @@ function DayRows({ day, lines, currency }: DayProps) {
             </th>
           )}
           <td>{line.name}</td>
-          <Cells sums={line} currency={currency} />
+          <Cells sums={line} {...{ currency, tokens }} />
         </tr>
       ))}
     </>
   );
 }
 
-function Cells({ sums, currency }: { sums: Sums; currency: string }) {
+interface CellsProps {
+  sums: Sums;
+  currency: string;
+  /** Whether some line has tokens of a language model. */
+  tokens: boolean;
+}
+
+function Cells({ sums, currency, tokens }: CellsProps) {
   return (
     <>
       <td>{hours(sums.audio_s)}</td>
       <td>{hours(sums.compute_s)}</td>
+      {tokens && <td>{sums.tokens_in.toLocaleString()}</td>}
+      {tokens && <td>{sums.tokens_out.toLocaleString()}</td>}
       <td>{money(sums.cost, currency)}</td>
       <td>{sums.passes.toLocaleString()}</td>
       <td>{sums.attempts.toLocaleString()}</td>
@@ -91,9 +104,19 @@ export function SaveCsv({ used }: { used: Used }) {
 
 /** For spreadsheets (RFC 4180): exact numbers, in seconds and in the currency. */
 export function csvOf({ lines, split, currency }: Used): string {
-  const head = ["day", split, "audio_s", "compute_s", `cost_${currency}`, "passes", "attempts"];
-  const rows = lines.map(({ day, name, audio_s, compute_s, cost, passes, attempts }) =>
-    [day, name, audio_s, compute_s, cost, passes, attempts].map(cell),
+  const sums = [
+    "audio_s",
+    "compute_s",
+    "cost",
+    "passes",
+    "attempts",
+    "tokens_in",
+    "tokens_out",
+  ] as const;
+  const names = sums.map((name) => (name === "cost" ? `cost_${currency}` : name));
+  const head = ["day", split, ...names];
+  const rows = lines.map((line) =>
+    [line.day, line.name, ...sums.map((name) => line[name])].map(cell),
   );
   return [head.map(cell), ...rows].map((row) => `${row.join(",")}\r\n`).join("");
 }

@@ -14,14 +14,15 @@ import {
 import { csvOf } from "../../src/usage/table";
 
 const line = (day: string, name: string, audio_s: number): Line => {
-  return { day, name, audio_s, compute_s: 1, cost: 0.5, passes: 1, attempts: 2 };
+  const rest = { compute_s: 1, cost: 0.5, passes: 1, attempts: 2, tokens_in: 70, tokens_out: 8 };
+  return { day, name, audio_s, ...rest };
 };
 
 describe("pageOf", () => {
   it("reads rows by pass or engine, and leaves out what has no day", () => {
     const sums = { passes: 1, attempts: 2, audio_s: 60, compute_s: 3, cost: 0.1 };
     const rows = [
-      { day: "2026-11-20", pass: "batch", engine: null, ...sums },
+      { day: "2026-11-20", pass: "batch", engine: null, ...sums, tokens_in: 70, tokens_out: 8 },
       { day: "2026-11-20", pass: null, engine: "vosk", ...sums, audio_s: "much" },
       { day: null, ...sums },
     ];
@@ -31,6 +32,9 @@ describe("pageOf", () => {
       ["batch", 60],
       ["not known", 0],
     ]);
+    const [, older] = page.lines; // of a server that did not count tokens yet
+    expect(page.lines[0]).toMatchObject({ tokens_in: 70, tokens_out: 8 });
+    expect(older).toMatchObject({ tokens_in: 0, tokens_out: 0 });
     expect(page).toMatchObject({ currency: "USD", total: sums, cursor: "next" });
     expect(pageOf(answer, "engine").lines[1]?.name).toBe("vosk");
     expect(pageOf(null, "pass")).toMatchObject({ lines: [], cursor: null });
@@ -151,6 +155,7 @@ it("saves exact numbers, and nothing that a spreadsheet takes for a formula", ()
   const lines = [line("2026-11-02", '=1+"1"', 1.5)];
   const used = { from: "", to: "", split: "engine" as const, currency: "USD", lines, total };
   expect(csvOf(used)).toBe(
-    'day,engine,audio_s,compute_s,cost_USD,passes,attempts\r\n2026-11-02,"\'=1+""1""",1.5,1,0.5,1,2\r\n',
+    "day,engine,audio_s,compute_s,cost_USD,passes,attempts,tokens_in,tokens_out\r\n" +
+      '2026-11-02,"\'=1+""1""",1.5,1,0.5,1,2,70,8\r\n',
   );
 });

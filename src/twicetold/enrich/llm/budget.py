@@ -10,6 +10,7 @@ from twicetold.errors import LlmBudgetSpent
 
 # A guess on the safe side, where a server does not count: Indic letters are 1 to 2 bytes a token.
 _BYTES_A_TOKEN = 2.5
+_MOST_TOLD = 100_000_000  # tokens of one request; what says more counts nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,17 @@ class LlmBudget:
 
 
 class Spending:
-    """What a call has cost so far. One for each call; requests and tokens only grow."""
+    """What a call has cost so far. One for each call; requests and tokens only grow. Tokens read
+    (``tokens_in``) and written (``tokens_out``) are counted apart: they have different prices."""
 
     def __init__(self, budget: LlmBudget) -> None:
         self.budget = budget
-        self.requests = self.tokens = 0
+        self.requests = self.tokens_in = self.tokens_out = 0
+
+    @property
+    def tokens(self) -> int:
+        """Read and written."""
+        return self.tokens_in + self.tokens_out
 
     def reserve(self, prompt: str, most_written: int) -> None:
         """Count a request before it is sent. Raises LlmBudgetSpent where it might cost too much."""
@@ -35,24 +42,26 @@ class Spending:
     def check(self, prompts: Sequence[str], most_written: int) -> None:
         """Whether as many requests, with answers of so many tokens in all, are within the budget.
         Raises LlmBudgetSpent: half of an answer is worth nothing, and costs as much."""
-        read = sum(map(tokens_in, prompts))
+        read = sum(map(_guessed, prompts))
         if self.requests + len(prompts) > self.budget.requests:
             raise LlmBudgetSpent(f"The call's {self.budget.requests} requests do not last.")
         if self.tokens + read + most_written > self.budget.tokens:
             raise LlmBudgetSpent(f"The call's {self.budget.tokens:,} tokens do not last.")
 
-    def book(self, prompt: str, usage: Any, answer: str) -> None:
-        """What a request did cost: as the server counts, else by the letters."""
+    def book(self, prompt: str, usage: Any, answer: str | None) -> None:
+        """What a request did cost: as the server counts, else by the letters. An ``answer`` that
+        is None, and that nobody has counted, was none."""
         counted = usage if isinstance(usage, Mapping) else {}
-        read = _count(counted.get("prompt_tokens"), tokens_in(prompt))
-        written = _count(counted.get("completion_tokens"), tokens_in(answer))
-        self.tokens += read + written
+        if answer is None and not counted:
+            return
+        self.tokens_in += _count(counted.get("prompt_tokens"), _guessed(prompt))
+        self.tokens_out += _count(counted.get("completion_tokens"), _guessed(answer or ""))
 
 
-def tokens_in(text: str) -> int:
+def _guessed(text: str) -> int:
     return int(len(text.encode("utf-8", "replace")) / _BYTES_A_TOKEN) + 1
 
 
 def _count(told: Any, guess: int) -> int:
-    usable = isinstance(told, int) and not isinstance(told, bool) and told >= 0
+    usable = type(told) is int and 0 <= told <= _MOST_TOLD
     return told if usable else guess

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -90,9 +91,9 @@ class LlmClient:
             body |= self._manners.options(name, schema, most_written)
             status, answer, wait_s = await self._post(body)
             if status < 300:
-                content = _content(answer)
-                spending.book(prompt, answer.get("usage"), content)
-                return _object(content, answer)
+                # Whatever comes of it: tokens that are spent are spent.
+                spending.book(prompt, answer.get("usage"), _text(answer))
+                return _object(_content(answer), answer)
             if status in (400, 422) and self._manners.learn(answer):
                 continue
             if status not in _AGAIN:
@@ -167,6 +168,13 @@ def _content(answer: Mapping[str, Any]) -> str:
     if not isinstance(content, str):
         raise LlmFailed("The language model gave no answer.")
     return content
+
+
+def _text(answer: Mapping[str, Any]) -> str | None:
+    """As ``_content``; None where there is none."""
+    with contextlib.suppress(LlmFailed):
+        return _content(answer)
+    return None
 
 
 def _object(content: str, answer: Mapping[str, Any]) -> dict[str, Any]:
