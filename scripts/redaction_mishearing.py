@@ -45,7 +45,7 @@ _SOUNDS_LIKE: Mapping[str, str] = {
 _ANYTHING = (
     "the and you that it they her our can how man any mark car sun not been there when in on a "
     "is was his she we all out up so no now old or have had here time call"
-).split()
+)
 _MARKED, _OTHER = 0.3, 0.08  # how many words are heard wrong
 _UNLIKE = 0.4  # of those that sound like nothing in the table, so many
 _PIECE = re.compile(r"(\{[a-z_]+\+?: )([^{}]*)(\})|([^{}]+)")
@@ -70,4 +70,4 @@ def _other(word: str, share: float, chance: random.Random) -> str:
     likes = _SOUNDS_LIKE.get(word, "").split()
     if likes:
         return chance.choice(likes).replace("_", " ") if chance.random() < share else word
-    return chance.choice(_ANYTHING) if chance.random() < share * _UNLIKE else word
+    return chance.choice(_ANYTHING.split()) if chance.random() < share * _UNLIKE else word

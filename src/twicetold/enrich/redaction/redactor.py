@@ -21,7 +21,7 @@ from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
 from twicetold.enrich.redaction.shapes import is_card
-from twicetold.enrich.redaction.stretching import stretched
+from twicetold.enrich.redaction.stretching import stretched, with_names
 from twicetold.enrich.redaction.tagger.tagger import Tagger, shipped
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn, text_between, turn_of, words_of
@@ -125,10 +125,10 @@ def read(
     seen = tagger.see(turn, context) if tagger else None
     given = [mark for finder in finders for mark in finder(turn, words_of(turn))]
     found = rule_marks(turn, context, runs, given)
-    if tagger is None or seen is None:
-        return found
-    sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
-    return tagger.decided(seen, found, context, sure)
+    if tagger is not None and seen is not None:
+        sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
+        found = tagger.decided(seen, found, context, sure)
+    return with_names(turn, found)
 
 
 def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] = ()) -> list[Mark]:

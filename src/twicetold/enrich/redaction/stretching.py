@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from twicetold.enrich.redaction.tokens import Sort, Token
 from twicetold.enrich.redaction.turns import Mark, Turn, text_between
@@ -29,6 +30,8 @@ _LEAD_IN = words(
     "is it's its that's to address domain email e-mail mail was yes yeah okay ok so then just from "
     "no or and at with i'm i my use um uh"
 )
+_MAILED = frozenset({"email", "username", "password", "security_answer", "one_time_code"})
+_DOMAINS = words("com org net edu gov co uk us ca in au io de fr ie nz info test example")
 _KEYED = frozenset({"pin", "password", "security_answer", "one_time_code"})
 
 
@@ -52,6 +55,35 @@ def stretched(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
     return wider
 
 
+def with_names(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
+    """The marks of a turn; where of an e-mail address only the domain was understood, with the
+    words before it, which were its name: "write about not our current example dot com"."""
+    taken = {at for m in marks if m.turn == turn.index for at in range(m.first, m.last + 1)}
+    wider = []
+    for mark in marks:
+        first = mark.first
+        if mark.turn == turn.index and mark.kind in _MAILED and _is_domain(turn, mark):
+            first = _nameless(turn, first, taken)
+        same = first == mark.first
+        wider.append(mark if same else Mark(mark.turn, first, mark.last, "email", mark.value))
+    return wider
+
+
+def _is_domain(turn: Turn, mark: Mark) -> bool:
+    said = [token.norm for token in turn.tokens[mark.first : mark.last + 1]]
+    ends = any(a == "dot" and b in _DOMAINS for a, b in pairwise(said))
+    return ends and said[0] != "dot" and not any(word == "at" or "@" in word for word in said)
+
+
+def _nameless(turn: Turn, first: int, taken: set[int]) -> int:
+    for at in range(first - 1, max(-1, first - 1 - _MISHEARD), -1):
+        token = turn.tokens[at]
+        if token.ends or at in taken or token.norm in _LEAD_IN:
+            break
+        first = at
+    return first
+
+
 def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
     tokens, first = turn.tokens, mark.first
     if mark.kind in _SIGNED:
@@ -61,8 +93,6 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
             first -= 2
         if first == 1 and tokens[0].norm in _JOINING and 0 not in taken:
             first = 0
-    if mark.kind == "email" and _is_domain(tokens[mark.first : mark.last + 1]):
-        first = _nameless(turn, first, taken)
     if mark.kind in _CODES and first and first - 1 not in taken:
         first -= _is_capitals(tokens[first - 1])
     if mark.kind == "address" and first > 1 and tokens[first - 2].norm in ("number", "no"):
@@ -73,23 +103,6 @@ def _first(turn: Turn, mark: Mark, taken: set[int]) -> int:
         first -= 2
     if mark.kind == "security_answer" and first and tokens[first - 1].norm in ("a", "an", "the"):
         first -= 1
-    return first
-
-
-def _is_domain(tokens: Sequence[Token]) -> bool:
-    """Of an e-mail address what stands behind the sign, without it."""
-    said = {token.norm for token in tokens}
-    return len(tokens) > 2 and "dot" in said and "at" not in said and "@" not in "".join(said)
-
-
-def _nameless(turn: Turn, first: int, taken: set[int]) -> int:
-    """Where an address begins of which only the domain was understood: "write about not our
-    current example dot com" was a name before "example"."""
-    for at in range(first - 1, max(-1, first - 1 - _MISHEARD), -1):
-        token = turn.tokens[at]
-        if token.ends or at in taken or token.norm in _LEAD_IN:
-            break
-        first = at
     return first
 
 

@@ -21,7 +21,7 @@ from twicetold.enrich.redaction.tagger import kinding
 from twicetold.enrich.redaction.tagger.chain import log_odds
 from twicetold.enrich.redaction.tagger.features import features_of, told_by
 from twicetold.enrich.redaction.tagger.told import Told
-from twicetold.enrich.redaction.tagger.verdict import NAMES, Verdict, is_certain
+from twicetold.enrich.redaction.tagger.verdict import NAMES, Verdict, proven_kind
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn
 
@@ -31,6 +31,7 @@ FORMAT = 2
 # three is personal), and at which a rule's mark still stays (one in ten).
 LEANING = 0.6
 _BELIEVED = 2.2
+_LIKELIER = 0.3  # by so much of all chances than a rule's kind another one must be
 _REMEMBERED = 3
 _QUANTITIES = frozenset({"unit", "price", "decimal", "dialled", "model"})  # no data, says a guard
 _HOPELESS = -4.0  # below that nothing is taken that no rule marks
@@ -133,7 +134,7 @@ class Tagger:
             mark
             for mark in own
             if any(inside[mark.first : mark.last + 1])
-            or is_certain(turn, mark)
+            or proven_kind(turn, mark)
             or any(mark.first <= at <= mark.last for at in given)
         ]
         taken = {at for mark in kept for at in range(mark.first, mark.last + 1)}
@@ -146,7 +147,8 @@ class Tagger:
         gone = taken | {at for mark in new for at in range(mark.first, mark.last + 1)}
         told = told_by(turn, self.is_common, gone, every[-1].kind if every else "")
         context.told = [told, *context.told][:_REMEMBERED]
-        return [mark for mark in found if mark.turn != turn.index] + kept + new
+        earlier = [mark for mark in found if mark.turn != turn.index]
+        return earlier + [self._renamed(seen, mark) for mark in kept] + new
 
     def _inside(self, seen: Seen, own: Sequence[Mark]) -> list[bool]:
         """The second reading; a run goes if half of it does."""
@@ -166,13 +168,36 @@ class Tagger:
         value = kinding.value_of(turn, first, last)
         kind = kinding.beside(marks, first, last)
         if not kind:
-            told: Sequence[Told] = seen.before.told
-            rows = kinding.kind_features(turn, first, last, seen.before, told)
-            best = int(self._weights.kinds[rows].sum(0).argmax())
+            best = int(self._kind_odds(seen, first, last).argmax())
             kind = kinding.kind_of_group(self._groups[best], value, turn, seen.before)
         if kind == "date_of_birth":
             value = kinding.date_value(turn, first, last)
         return Mark(turn.index, first, last, kind, value)
+
+    def _renamed(self, seen: Seen, mark: Mark) -> Mark:
+        """A rule's mark under the kind that its form proves, or that is likelier by far."""
+        kind = proven_kind(seen.turn, mark)
+        if not kind:
+            scores = self._kind_odds(seen, mark.first, mark.last)
+            shares = np.exp(scores - scores.max())
+            shares /= shares.sum()
+            own = [mark.kind in kinding.GROUPS[group] for group in self._groups]
+            best = int(shares.argmax())
+            if own[best] or shares[best] - shares[own].sum() < _LIKELIER:
+                return mark
+            kind = kinding.kind_of_group(self._groups[best], mark.value, seen.turn, seen.before)
+        if kind == mark.kind:
+            return mark
+        dated = kind == "date_of_birth"
+        value = kinding.date_value(seen.turn, mark.first, mark.last) if dated else mark.value
+        return Mark(mark.turn, mark.first, mark.last, kind, value)
+
+    def _kind_odds(self, seen: Seen, first: int, last: int) -> NDArray[np.float32]:
+        """(kinds,), in the order of `kinding.GROUPS`."""
+        told: Sequence[Told] = seen.before.told
+        rows = kinding.kind_features(seen.turn, first, last, seen.before, told)
+        scores: NDArray[np.float32] = self._weights.kinds[rows].sum(0)
+        return scores
 
 
 def _stretches(turn: Turn, inside: Sequence[bool], taken: set[int]) -> list[tuple[int, int]]:

@@ -107,10 +107,12 @@ def _of_mark(mark: Mark, odds: Sequence[float]) -> Evidence:
     ]
 
 
-def is_certain(turn: Turn, mark: Mark) -> bool:
-    """What its form alone proves, and nothing overrules: a card's or an IBAN's check digits, a
-    written e-mail or IP address."""
+def proven_kind(turn: Turn, mark: Mark) -> str:
+    """Of a mark whose form alone proves what it is, and nothing overrules, the kind: a card's or an
+    IBAN's check digits, a written e-mail or IP address. Else ""."""
     if any(token.sort in _CERTAIN for token in turn.tokens[mark.first : mark.last + 1]):
-        return True
+        return mark.kind
     value = mark.value.replace(" ", "")
-    return (value.isdecimal() and value.isascii() and is_card(value)) or iban(value)
+    if value.isdecimal() and value.isascii() and is_card(value):
+        return "card_number"
+    return "bank_account" if iban(value) else ""
