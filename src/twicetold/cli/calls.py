@@ -85,7 +85,7 @@ def outcomes(
     call_id: CallArgument,
     told: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME=VALUE", help="What came of the call, all of it."),
+        typer.Argument(metavar="[NAME=VALUE…]", help="What came of the call, all of it."),
     ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Forget what was said before.")] = False,
     url: UrlOption = None,

@@ -44,18 +44,20 @@ class OutcomesBody(BaseModel):
     lead_score: float | None = Field(description="As it is now, from 0 to 100.")
 
 
+async def _key_of(call_id: str, tenant: Annotated[str, Depends(tenant_of)]) -> CallKey:
+    """Refuses an id that is none before anything is said of the body."""
+    return CallKey.checked(tenant, call_id)
+
+
 @router.put("/v1/calls/{call_id}/outcomes", responses=ERRORS)
 async def set_outcomes(
-    call_id: str,
-    outcomes: Outcomes,
-    request: Request,
-    tenant: Annotated[str, Depends(tenant_of)],
+    outcomes: Outcomes, request: Request, key: Annotated[CallKey, Depends(_key_of)]
 ) -> OutcomesBody:
     """Say what came of a call, in the place of what was said before; `{}` forgets it. The rubric's
     rules on outcomes are judged anew, and nothing else; no webhook is sent."""
-    platform, key = platform_of(request), CallKey.checked(tenant, call_id)
+    platform = platform_of(request)
     await platform.transcripts.set_outcomes(key, outcomes)
-    rubric = await asyncio.to_thread(platform.rubric, tenant)
+    rubric = await asyncio.to_thread(platform.rubric, key.tenant)
 
     def rescored(lead: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, Any] | None:
         return None if rubric is None else with_outcomes(lead, rubric, told)
