@@ -26,6 +26,7 @@ from tests.contracts.transcripts_contract import (
     final,
     new_call,
     read,
+    seen,
     segment,
     stream,
     texts,
@@ -299,6 +300,20 @@ def test_a_damaged_file_is_refused_untouched(tmp_path: Path) -> None:
     with pytest.raises(CorruptDatabase, match=r"transcripts\.db"):
         SqliteTranscripts(path)
     assert path.read_bytes() == damaged
+
+
+async def test_a_file_of_before_outcomes_were_kept_has_none_and_takes_some(tmp_path: Path) -> None:
+    path = tmp_path / "transcripts.db"
+    first = SqliteTranscripts(path)
+    await first.begin_call(new_call())
+    await first.aclose()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE calls DROP COLUMN outcomes")
+    again = SqliteTranscripts(path)
+    assert (await seen(again)).outcomes == {}
+    await again.set_outcomes(KEY, {"next_step": "demo"})
+    assert (await seen(again)).outcomes == {"next_step": "demo"}
+    await again.aclose()
 
 
 # --- usage ----------------------------------------------------------------------------------

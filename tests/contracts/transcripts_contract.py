@@ -14,6 +14,7 @@ from twicetold.errors import BadParameter, CallDeleted, CallNotFound, SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment, Word
 from twicetold.transcripts import (
+    Call,
     CallFilter,
     Hit,
     NewCall,
@@ -62,6 +63,12 @@ async def stream(segments: Iterable[Segment]) -> AsyncIterator[Segment]:
 
 async def read(store: Transcripts, key: CallKey, version: Version) -> list[Segment]:
     return [one async for one in store.segments(key, version)]
+
+
+async def seen(store: Transcripts, key: CallKey = KEY) -> Call:
+    call = await store.call(key)
+    assert call is not None
+    return call
 
 
 async def texts(store: Transcripts, key: CallKey, version: Version) -> list[str]:
@@ -187,6 +194,8 @@ class TranscriptsContract:
             await store.set_status(KEY, Status.DONE)
         with pytest.raises(CallNotFound):
             await store.set_draft_wer(KEY, 0.1, "n")
+        with pytest.raises(CallNotFound):
+            await store.set_outcomes(KEY, {"next_step": "demo"})
         with pytest.raises(CallNotFound):
             await store.save_canonical(KEY, REVISION, stream([segment(1, "hello")]))
         assert await read(store, KEY, Version.DRAFT) == []
@@ -424,6 +433,60 @@ class TranscriptsContract:
         call = await store.call(KEY)
         assert call is not None
         assert (call.draft_wer, call.draft_wer_normaliser) == (0.125, "whisper-english")
+
+    # --- what came of it ------------------------------------------------------
+
+    async def test_set_outcomes_takes_the_place_of_what_was_said_before(
+        self, store: Transcripts
+    ) -> None:
+        for key in (KEY, OTHER):
+            await store.begin_call(new_call(key))
+            assert (await seen(store, key)).outcomes == {}
+        await store.set_outcomes(KEY, {"next_step": "demo", "größe": "groß"})
+        assert (await seen(store)).outcomes == {"next_step": "demo", "größe": "groß"}
+        assert (await store.calls("acme")).calls == [await seen(store)]
+        assert (await seen(store, OTHER)).outcomes == {}
+        await store.set_outcomes(KEY, {"won": "no"})
+        assert (await seen(store)).outcomes == {"won": "no"}
+        await store.begin_call(new_call())
+        await store.save_canonical(KEY, REVISION, stream([segment(1, "hello")]))
+        assert (await seen(store)).outcomes == {"won": "no"}
+        await store.set_outcomes(KEY, {})
+        assert (await seen(store)).outcomes == {}
+
+    async def test_outcomes_go_with_their_call(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        await store.set_outcomes(KEY, {"next_step": "demo"})
+        await store.bury(KEY)
+        assert await store.call(KEY) is None
+
+    async def test_rescore_changes_score_and_insights_together(self, store: Transcripts) -> None:
+        for key in (KEY, OTHER):
+            await store.begin_call(new_call(key))
+            known = replace(REVISION, sentiment=0.5, lead_score=20.0, insights={"lead": "old"})
+            await store.save_canonical(key, known, stream([segment(1, "hello")]))
+        before = await seen(store)
+        assert await store.rescore(before, 50.0, {"lead": "neu, größer"})
+        assert await seen(store) == replace(before, lead_score=50.0)
+        assert await store.insights(KEY) == {"lead": "neu, größer"}
+        assert await texts(store, KEY, Version.CANONICAL) == ["hello"]
+        assert (await seen(store, OTHER)).lead_score == 20.0
+        assert await store.insights(OTHER) == {"lead": "old"}
+
+    async def test_rescore_is_of_what_was_seen_or_not_done(self, store: Transcripts) -> None:
+        await store.begin_call(new_call())
+        assert not await store.rescore(await seen(store), 50.0, {})
+        assert await store.insights(KEY) is None
+        known = replace(REVISION, lead_score=20.0, insights={"lead": "old"})
+        await store.save_canonical(KEY, known, stream([]))
+        other_outcomes = await seen(store)
+        await store.set_outcomes(KEY, {"won": "yes"})
+        other_revision = await seen(store)
+        assert not await store.rescore(other_outcomes, 50.0, {"lead": "late"})
+        await store.save_canonical(KEY, replace(known, name="r2"), stream([]))
+        assert not await store.rescore(other_revision, 50.0, {"lead": "late"})
+        assert (await seen(store)).lead_score == 20.0
+        assert await store.insights(KEY) == {"lead": "old"}
 
     # --- lists ----------------------------------------------------------------
 
@@ -779,7 +842,13 @@ class TranscriptsContract:
 
     async def test_every_writing_verb_refuses_a_buried_call(self, store: Transcripts) -> None:
         await store.begin_call(new_call())
+        seen = await store.call(KEY)
+        assert seen is not None
         await store.bury(KEY)
+        with pytest.raises(CallDeleted):
+            await store.set_outcomes(KEY, {"next_step": "demo"})
+        with pytest.raises(CallDeleted):
+            await store.rescore(seen, 1.0, {})
         with pytest.raises(CallDeleted):
             await store.begin_call(new_call())
         with pytest.raises(CallDeleted):

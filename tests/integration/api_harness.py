@@ -37,6 +37,7 @@ from twicetold.tenants import Tenants
 from twicetold.transcripts import NewCall, Revision
 from twicetold.transcripts.sqlite import SqliteTranscripts
 from twicetold.webhooks.sqlite import SqliteOutbox
+from twicetold.wiring.rule_files import rubric_by
 
 ENGINE = EngineInfo("counter", "tones", ("*",), live=True, batch=True, word_times=True)
 URL = "http://127.0.0.1"
@@ -96,6 +97,7 @@ async def running_api(
             batch_engine=ENGINE,
             shadow_orders=shadow_orders,
             outbox=outbox,
+            rubric=rubric_by(enrichment_by(used, known)),
         )
         app = create_app(platform)
         await stack.enter_async_context(app.router.lifespan_context(app))

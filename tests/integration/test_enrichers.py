@@ -108,6 +108,23 @@ async def test_all_that_a_tenant_wants(tmp_path):
     assert names == {"agent", "customer"}
 
 
+async def test_a_score_is_summed_up_anew_by_the_rubric_that_made_it(tmp_path):
+    file = tmp_path / "rubric.yaml"
+    rubric = "name: r\nrules:\n- {name: won, weight: 40, outcome: next_step, is: demo}\n"
+    file.write_text(rubric)
+    async with made(tmp_path, {"lead_rubric": str(file)}) as found:
+        lead = (await enriched(found)).insights["lead"]
+        assert (lead["score"], lead["unjudged"]) == (0, ["won"])
+        again = found.batch("acme", "en").rescored(lead, {"next_step": "demo"})
+        assert again is not None
+        assert (again["score"], again["unjudged"]) == (40, [])
+        file.write_text(rubric.replace("40", "50"))
+        assert found.batch("acme", "en").rescored(lead, {"next_step": "demo"}) is None
+        file.write_text("no rubric")
+        assert found.batch("acme", "en").rescored(lead, {"next_step": "demo"}) is None
+        assert found.batch("another", "en").rescored(lead, {"next_step": "demo"}) is None
+
+
 async def test_none_of_it(tmp_path):
     told = {"sentiment": "none", "redact": "none", "speakers": "none"}
     async with made(tmp_path, told, redact="all") as found:

@@ -42,6 +42,7 @@ async def test_each_verb_asks_for_the_right_thing() -> None:
         await api.jobs("failed", 3)
         await api.retry("c")
         await api.delete("c")
+        await api.set_outcomes("a/b", {"won": "yes"})
     assert asked == [
         "GET /v1/calls?limit=5&cursor=next",
         "GET /v1/calls/a%2Fb",
@@ -51,6 +52,7 @@ async def test_each_verb_asks_for_the_right_thing() -> None:
         "GET /v1/jobs?state=failed&limit=3",
         "POST /v1/calls/c/retry",
         "DELETE /v1/calls/c",
+        "PUT /v1/calls/a%2Fb/outcomes",
     ]
 
 

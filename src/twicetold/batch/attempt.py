@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -29,6 +29,7 @@ from twicetold.speech.transcript import Segment
 from twicetold.storage import local_path
 from twicetold.transcripts import Call, NewCall, Revision, Status, Transcripts
 from twicetold.transcripts.agreement import settle_draft_wer
+from twicetold.transcripts.outcomes import settle_outcomes
 from twicetold.transcripts.usage import ENRICHMENT, LANGUAGE_MODEL, Usage
 from twicetold.webhooks import NOBODY, Announcer
 
@@ -199,7 +200,9 @@ class Attempt:
         async def publish(transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
             await self._publish(transcript, self._while_ours(segments, identity))
 
-        transcript = Transcript(self._path, self._language, self._checkpoints, self.progress)
+        transcript = Transcript(
+            self._path, self._language, self._checkpoints, self.progress, self._outcomes
+        )
         self._transcript = transcript
         steps = stages(
             self._kit.tools,
@@ -211,6 +214,10 @@ class Attempt:
             self._cover(),
         )
         await run_stages(steps, transcript)
+
+    async def _outcomes(self) -> Mapping[str, str]:
+        call = await self._carriers.transcripts.call(self._key)
+        return {} if call is None else call.outcomes
 
     def _cover(self) -> CoverSound | None:
         """What writes the recording without what was removed from its words."""
@@ -254,6 +261,8 @@ class Attempt:
         """What follows the switch; each step may be done twice."""
         transcripts = self._carriers.transcripts
         await transcripts.set_status(self._key, Status.DONE)
+        # Those that came after the score was made, and found no transcript to be counted in.
+        await settle_outcomes(transcripts, self._key, self._enriching.rescored)
         if self._provisional:  # another compares, and clears away what it has finished
             await self._announcer.done(self._key, self._revision_prefix)
             if self.redacts:  # but for words with all that was removed from them

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,12 +18,17 @@ from twicetold.batch.diarizing import TellsVoicesApart
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
 from twicetold.enrich import sound
+from twicetold.enrich.leads import Rubric, with_outcomes
 from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import SettingError, TwicetoldError
 
 log = structlog.get_logger()
 
 FAILED = "failed_stages"
+
+# Stages that are told what came of the call. All others do not know, and so their checkpoints hold
+# whatever comes of it.
+_TOLD_OUTCOMES = frozenset({"lead"})
 
 Apply = Callable[[Step, Packed, Facts], Awaitable[Packed]]
 
@@ -44,13 +49,20 @@ class Enriching:
     """What is made of a call's words, in order, and where that is computed. ``cover`` is what is
     to be heard in place of personal data; "" where none is removed. ``diarizer`` tells apart who
     speaks on one channel; None where nobody does. ``asked``: where steps ask a language model; it
-    counts for one attempt alone."""
+    counts for one attempt alone. ``rubric``: by which a step scores the call."""
 
     steps: Sequence[Step] = ()
     apply: Apply | None = None
     cover: str = ""
     diarizer: TellsVoicesApart | None = None
     asked: AskedModel | None = None
+    rubric: Rubric | None = None
+
+    def rescored(
+        self, lead: Mapping[str, Any], outcomes: Mapping[str, str]
+    ) -> dict[str, Any] | None:
+        """The insight ``lead`` as it is with other outcomes; None where it is by another rubric."""
+        return None if self.rubric is None else with_outcomes(lead, self.rubric, outcomes)
 
     @property
     def redacts(self) -> bool:
@@ -91,9 +103,13 @@ class Enrich:
         )
         trail = hashlib.sha256(repr((facts, transcript.failed_stages)).encode()).hexdigest()
         for step in self._enriching.steps:
+            told = facts
+            if step.name in _TOLD_OUTCOMES:
+                told = replace(facts, outcomes=await transcript.outcomes())
             # What a step makes of it depends on all that came before.
-            trail = hashlib.sha256(f"{trail}/{step.name}/{step.settings}".encode()).hexdigest()[:16]
-            known = await self._one(transcript, step, trail, known, facts)
+            by = f"{trail}/{step.name}/{step.settings}/{sorted(told.outcomes.items())}"
+            trail = hashlib.sha256(by.encode()).hexdigest()[:16]
+            known = await self._one(transcript, step, trail, known, told)
         transcript.known = known
 
     async def _one(

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +24,11 @@ from twicetold.speech.transcript import Segment
 from twicetold.speech.turns import Turn
 
 OnProgress = Callable[[float, float], None]
+OutcomesOf = Callable[[], Awaitable[Mapping[str, str]]]  # what has come of a call by now, by name
+
+
+async def no_outcomes() -> Mapping[str, str]:
+    return {}
 
 
 class Progress:
@@ -66,6 +80,7 @@ class Transcript:
     language: str
     checkpoints: Checkpoints
     progress: Progress = field(default_factory=Progress)
+    outcomes: OutcomesOf = no_outcomes
     chunks: AsyncIterator[Chunk] | None = None
     channels: int = 0  # that differ: two that are the same sound count as one
     length_s: float = 0.0

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twicetold.cli.console import clock, note, run, say, show
-from twicetold.cli.options import ConfigOption, KeyOption, UrlOption, server_of
+from twicetold.cli.options import ConfigOption, KeyOption, UrlOption, outcomes_of, server_of
+from twicetold.errors import BadParameter
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The calls of a running server.")
 
 CallArgument = Annotated[str, typer.Argument(metavar="CALL_ID", help="The call.")]
+
+_COUNTED = {  # what the server says of the lead score, for people
+    "yes": "Lead score: {score:.0f}.",
+    "later": "The lead score counts them once the canonical transcript is made.",
+    "not_scored": "The call has no lead score.",
+    "other_rubric": "The lead score is by a rubric that is not in use now, and stays {score:.0f}. "
+    "To have it made anew: twicetold jobs retry {call} --again",
+}
 
 
 class Version(StrEnum):
@@ -71,6 +80,43 @@ def show_(
     say(text.rstrip("\n"))
 
 
+@app.command("outcomes")
+def outcomes(
+    call_id: CallArgument,
+    told: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE…]", help="What came of the call, all of it."),
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Forget what was said before.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what came of a call, in the place of what was said before, for its lead score to count.
+
+    Without NAME=VALUE it shows what is known.
+    """
+    named = outcomes_of(told or [], "The outcome got")
+    if named and forget:
+        raise BadParameter("Either NAME=VALUE or --forget.")
+    server = server_of(url, key, config)
+    if not (named or forget):
+        _show_outcomes(run(_call(server, call_id))["outcomes"])
+        return
+    answer = run(_set_outcomes(server, call_id, named))
+    _show_outcomes(answer["outcomes"])
+    if answer["counted"] in _COUNTED:
+        score = answer["lead_score"]
+        note(_COUNTED[answer["counted"]].format(score=score, call=call_id))
+
+
+def _show_outcomes(known: Mapping[str, str]) -> None:
+    for name, value in known.items():
+        say(f"{name}={value}")
+    if not known:
+        note("No outcomes are known.")
+
+
 @app.command("delete")
 def delete(
     call_id: CallArgument,
@@ -101,6 +147,22 @@ async def _transcript(
     async with ApiClient(*server) as api:
         call = await api.call(call_id)
         return call, await api.transcript_text(call_id, version, form)
+
+
+async def _call(server: tuple[str, str | None], call_id: str) -> dict[str, Any]:
+    from twicetold.client import ApiClient
+
+    async with ApiClient(*server) as api:
+        return await api.call(call_id)
+
+
+async def _set_outcomes(
+    server: tuple[str, str | None], call_id: str, outcomes: Mapping[str, str]
+) -> dict[str, Any]:
+    from twicetold.client import ApiClient
+
+    async with ApiClient(*server) as api:
+        return await api.set_outcomes(call_id, outcomes)
 
 
 async def _delete(server: tuple[str, str | None], call_id: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twicetold.cli.console import clock, note, run, say, show
+from twicetold.cli.options import outcomes_of
 from twicetold.cli.transcript_file import RolesOption, TranscriptArgument, read_transcript
 from twicetold.errors import BadParameter
 
@@ -86,7 +87,7 @@ def score(
         heard.length_s,
         metrics=measure(heard.segments, heard.length_s, roles=heard.roles, language=heard.language),
         sentiment=sentiment,
-        outcomes=_outcomes(outcome or []),
+        outcomes=outcomes_of(outcome or [], "--outcome got"),
         roles=heard.roles,
     )
     if as_json:
@@ -128,14 +129,6 @@ def _load(rubric: Path) -> Rubric:
     from twicetold.enrich.leads import default_rubric, load_rubric
 
     return default_rubric() if str(rubric) == "default" else load_rubric(rubric)
-
-
-def _outcomes(told: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in told]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            raise BadParameter(f"--outcome got {name + equals + value!r}; it takes NAME=VALUE.")
-    return {name: value for name, _, value in pairs}
 
 
 def _show(found: LeadScore, rubric: Rubric) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from twicetold.config import LOG_LEVELS, Loaded, load, server_address
-from twicetold.errors import SettingError
+from twicetold.errors import BadParameter, SettingError
 
 ConfigOption = Annotated[
     Path | None,
@@ -54,6 +54,16 @@ def settings_of(*, sets: list[str] | None = None, **flags: object | None) -> Loa
             raise SettingError(f"--set got {name!r}; it takes NAME=VALUE.")
         values[name.strip().replace("-", "_")] = value
     return load(values | {name: value for name, value in flags.items() if value is not None})
+
+
+def outcomes_of(told: list[str], got: str) -> dict[str, str]:
+    """What came of a call, by name, of NAME=VALUE texts; ``got`` begins the message of a
+    mistake."""
+    pairs = [text.partition("=") for text in told]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise BadParameter(f"{got} {name + equals + value!r}; it takes NAME=VALUE.")
+    return {name: value for name, _, value in pairs}
 
 
 def server_of(

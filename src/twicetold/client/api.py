@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -96,6 +96,11 @@ class ApiClient:
     async def delete(self, call_id: str) -> None:
         """Remove all that is kept of a call, for good."""
         await self._send("DELETE", _call(call_id))
+
+    async def set_outcomes(self, call_id: str, outcomes: Mapping[str, str]) -> dict[str, Any]:
+        """Say what came of a call, in the place of what was said before: ``{outcomes, counted,
+        lead_score}``."""
+        return await self._json("PUT", f"{_call(call_id)}/outcomes", json=dict(outcomes))
 
     async def upload(
         self,

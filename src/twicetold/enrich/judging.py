@@ -124,6 +124,7 @@ def scored(
         facts.length_s,
         metrics=CallMetrics.from_dict(metrics) if metrics else None,
         sentiment=CallSentiment.from_dict(sentiment) if sentiment else None,
+        outcomes=facts.outcomes,
         answers=answers,
         roles=roles,
     )

@@ -24,6 +24,7 @@ class Facts:
     time_error_s: float = 0.0
     word_times: bool = True  # else they are spread over what was heard
     turns: tuple[Turn, ...] = ()  # who speaks when, where one channel is several people's
+    outcomes: Mapping[str, str] = field(default_factory=dict)  # what came of it, by name
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from twicetold.broker import Broker
 from twicetold.choice.policy import Policy
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
+from twicetold.enrich.leads import Rubric
 from twicetold.enrich.rules import RuleSet
 from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
 from twicetold.media import Decoder
@@ -22,6 +23,8 @@ from twicetold.webhooks import Outbox
 
 # A tenant's phrase rules and who speaks on its channels; None where it has none.
 RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
+# The rubric by which a tenant's calls are scored now; None where there is none of use.
+RubricOf = Callable[[str], Rubric | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,4 @@ class Platform:
     outbox: Outbox  # of what webhooks tell
     enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant
     rules: RulesOf = lambda tenant: None
+    rubric: RubricOf = lambda tenant: None  # may read a file

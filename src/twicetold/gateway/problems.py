@@ -107,7 +107,8 @@ def _bad_parameter(found: Sequence[Mapping[str, Any]]) -> BadParameter:
         return BadParameter(f"There is no field {shown(name)}.", "/docs says what there is.")
     if first["type"] == "json_invalid" or name == "The body":
         return BadParameter("The body is not what this takes.", "Send JSON; see /docs.")
-    return BadParameter(f"{name} got {shown(first.get('input'))}.", takes)
+    # The name may be the client's own, as a key of an object that takes any.
+    return BadParameter(f"{shown(name)[1:-1]} got {shown(first.get('input'))}.", takes)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

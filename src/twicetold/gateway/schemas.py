@@ -110,6 +110,7 @@ class CallBody(BaseModel):
     draft_wer_normaliser: str | None
     sentiment: float | None = Field(None, description="How it went, from -1 to 1.")
     lead_score: float | None = Field(None, description="By the tenant's rubric, from 0 to 100.")
+    outcomes: dict[str, str] = Field({}, description="What came of it, by name, as it was told.")
     error_code: str | None
     error: str | None
     error_hint: str | None = Field(description="What to do about the error.")
@@ -135,6 +136,7 @@ class CallBody(BaseModel):
             draft_wer_normaliser=call.draft_wer_normaliser,
             sentiment=call.sentiment,
             lead_score=call.lead_score,
+            outcomes=dict(call.outcomes),
             error_code=call.error_code,
             error=call.error,
             error_hint=None if call.error_code is None else hint_of(call.error_code),

@@ -61,6 +61,7 @@ class Call:
     recording: str | None = None  # object key, once the recording is complete
     sentiment: float | None = None  # -1..1, of the canonical transcript
     lead_score: float | None = None  # 0..100, of the same
+    outcomes: Mapping[str, str] = field(default_factory=dict)  # what came of it, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,14 @@ class Transcripts(Protocol):
         """
 
     async def set_draft_wer(self, key: CallKey, wer: float, normaliser: str) -> None: ...
+
+    async def set_outcomes(self, key: CallKey, outcomes: Mapping[str, str]) -> None:
+        """Say what came of the call, in the place of all that was said before."""
+
+    async def rescore(self, seen: Call, lead_score: float, insights: Mapping[str, Any]) -> bool:
+        """Put another lead score, and the insights with its reasons, in the place of those of the
+        canonical transcript, both at once. False, and nothing done, where that transcript or the
+        call's outcomes are not those of ``seen`` any more."""
 
     async def call(self, key: CallKey) -> Call | None: ...
 

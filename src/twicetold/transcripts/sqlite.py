@@ -7,7 +7,7 @@ database's threads, in pieces that bound memory and the time others wait.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,14 @@ class SqliteTranscripts:
 
     async def set_draft_wer(self, key: CallKey, wer: float, normaliser: str) -> None:
         await self._db.write(partial(writes.set_draft_wer, key=key, wer=wer, normaliser=normaliser))
+
+    async def set_outcomes(self, key: CallKey, outcomes: Mapping[str, str]) -> None:
+        await self._db.write(partial(writes.set_outcomes, key=key, outcomes=outcomes))
+
+    async def rescore(self, seen: Call, lead_score: float, insights: Mapping[str, Any]) -> bool:
+        return await self._db.write(
+            partial(writes.rescore, seen=seen, lead_score=lead_score, insights=insights)
+        )
 
     async def call(self, key: CallKey) -> Call | None:
         return await self._db.read(partial(reads.call, key=key))

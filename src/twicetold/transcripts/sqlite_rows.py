@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twicetold.speech.identity import CallKey
@@ -15,7 +15,7 @@ CALL_COLUMNS = (
     "tenant, call_id, status, source, language, channels, started_at, ended_at, length_s,"
     " draft_engine, canonical_engine, has_draft, canonical_revision, draft_wer,"
     " draft_wer_normaliser, error_code, error, recording, provisional,"
-    " sentiment, lead_score"
+    " sentiment, lead_score, outcomes"
 )
 
 SEGMENT_COLUMNS = (
@@ -63,7 +63,13 @@ def call_of(row: Sequence[Any]) -> Call:
         provisional=bool(row[18]),
         sentiment=row[19],
         lead_score=row[20],
+        outcomes=json.loads(row[21]),
     )
+
+
+def outcomes_json(outcomes: Mapping[str, str]) -> str:
+    """The same for the same outcomes, so that they can be compared as they are kept."""
+    return json.dumps(dict(outcomes), sort_keys=True, separators=(",", ":"))
 
 
 def row_of_final(key: CallKey, final: Final) -> tuple[Any, ...]:

@@ -28,6 +28,7 @@ LATER = {
         "provisional": "INTEGER NOT NULL DEFAULT 0",
         "sentiment": "REAL",
         "lead_score": "REAL",
+        "outcomes": "TEXT NOT NULL DEFAULT '{}'",
     },
     **USAGE_LATER,
 }
@@ -76,6 +77,7 @@ CREATE TABLE IF NOT EXISTS calls (
     provisional INTEGER NOT NULL DEFAULT 0,
     sentiment REAL,
     lead_score REAL,
+    outcomes TEXT NOT NULL DEFAULT '{{}}',
     PRIMARY KEY (tenant, call_id)
 );
 CREATE INDEX IF NOT EXISTS calls_newest ON calls (tenant, started_at, call_id);

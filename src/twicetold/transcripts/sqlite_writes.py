@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from twicetold.errors import CallDeleted, CallNotFound, SwapLost
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final, Segment
-from twicetold.transcripts import NewCall, Revision, Status
+from twicetold.transcripts import Call, NewCall, Revision, Status
 from twicetold.transcripts import sqlite_usage as using
 from twicetold.transcripts.prices import Prices
 from twicetold.transcripts.sqlite_reads import buried
 from twicetold.transcripts.sqlite_rows import (
     INSERT_SEGMENT,
     UPSERT_SEGMENT,
+    outcomes_json,
     row_of_final,
     row_of_segment,
 )
@@ -87,6 +89,25 @@ def set_draft_wer(db: sqlite3.Connection, key: CallKey, wer: float, normaliser: 
     _change(db, key, "draft_wer = ?, draft_wer_normaliser = ?", wer, normaliser)
 
 
+def set_outcomes(db: sqlite3.Connection, key: CallKey, outcomes: Mapping[str, str]) -> None:
+    _change(db, key, "outcomes = ?", outcomes_json(outcomes))
+
+
+def rescore(
+    db: sqlite3.Connection, seen: Call, lead_score: float, insights: Mapping[str, Any]
+) -> bool:
+    """Whether it was done: only while the row is as it was seen."""
+    refuse_buried(db, seen.key)
+    changed = db.execute(
+        "UPDATE calls SET lead_score = ? WHERE tenant = ? AND call_id = ?"
+        " AND canonical_revision = ? AND outcomes = ?",
+        (lead_score, *seen.key, seen.canonical_revision, outcomes_json(seen.outcomes)),
+    )
+    if changed.rowcount == 1:
+        _keep_insights(db, seen.key, insights)
+    return changed.rowcount == 1
+
+
 def open_revision(db: sqlite3.Connection, key: CallKey) -> int:
     """A new, invisible revision's number. What others left half written is removed."""
     _change(db, key, "canonical_id = canonical_id")
@@ -131,11 +152,15 @@ def switch(
         revision.sentiment,
         revision.lead_score,
     )
+    _keep_insights(db, key, revision.insights)
+    _drop_revisions(db, key, "id <> ?3", number)
+
+
+def _keep_insights(db: sqlite3.Connection, key: CallKey, insights: Mapping[str, Any]) -> None:
     db.execute(
         "INSERT OR REPLACE INTO insights (tenant, call_id, body) VALUES (?, ?, ?)",
-        (*key, json.dumps(revision.insights, ensure_ascii=False, separators=(",", ":"))),
+        (*key, json.dumps(insights, ensure_ascii=False, separators=(",", ":"))),
     )
-    _drop_revisions(db, key, "id <> ?3", number)
 
 
 def drop_revision(db: sqlite3.Connection, key: CallKey, revision: int) -> None:

@@ -26,6 +26,7 @@ from twicetold.enrich.judging import (
     rubric_of,
     rules_of,
 )
+from twicetold.enrich.leads import Rubric
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Redact, knows, load
 from twicetold.enrich.redaction import Policy, checked_policy
@@ -105,9 +106,10 @@ class Enrichers:
             )
         elif wanted.sentiment != NONE:
             steps.append(JudgeSentiment(wanted.roles))
-        steps += [*_rules(wanted), *_lead(wanted, asking)]
+        lead, rubric = _lead(wanted, asking)
+        steps += [*_rules(wanted), *lead]
         cover = wanted.sound if wanted.redacts else ""
-        return Enriching(steps, self._apply, cover, diarizer, asking)
+        return Enriching(steps, self._apply, cover, diarizer, asking, rubric)
 
     async def _apply(self, step: Step, packed: Packed, facts: Facts) -> Packed:
         if isinstance(step, AskSentiment | AskLead):
@@ -200,18 +202,18 @@ def _rules(wanted: Enrichment) -> list[Step]:
         return [Unusable("rules", error)]
 
 
-def _lead(wanted: Enrichment, asking: Asking | None) -> list[Step]:
-    """As ``_rules``; questions are asked where there is somebody to ask."""
+def _lead(wanted: Enrichment, asking: Asking | None) -> tuple[list[Step], Rubric | None]:
+    """As ``_rules``, and the rubric itself; questions are asked where there is somebody to ask."""
     try:
         found = rubric_text(wanted)
         if found is None:
-            return []
+            return [], None
         rubric = rubric_of(*found)
         if asking is not None and rubric.questions:
-            return [AskLead(rubric, asking, wanted.roles)]
-        return [ScoreLead(*found, wanted.roles)]
+            return [AskLead(rubric, asking, wanted.roles)], rubric
+        return [ScoreLead(*found, wanted.roles)], rubric
     except SettingError as error:
-        return [Unusable("lead", error)]
+        return [Unusable("lead", error)], None
 
 
 def _llm(settings: Settings) -> Llm | None:

@@ -36,7 +36,7 @@ from twicetold.tenants import Tenants
 from twicetold.transcripts.sqlite import SqliteTranscripts
 from twicetold.webhooks.addresses import Allowed
 from twicetold.webhooks.sqlite import SqliteOutbox
-from twicetold.wiring.rule_files import rules_by
+from twicetold.wiring.rule_files import rubric_by, rules_by
 
 if TYPE_CHECKING:  # an extra
     from twicetold.sessions.redis import RedisSessions
@@ -185,6 +185,7 @@ async def carriers(
             shadow_orders=await opener.shadow_orders(),
             enrichment=enrichment_by(settings, tenants),
             rules=rules_by(enrichment_by(settings, tenants)),
+            rubric=rubric_by(enrichment_by(settings, tenants)),
             outbox=await opener.outbox(),
         )
 

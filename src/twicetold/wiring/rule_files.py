@@ -5,10 +5,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from twicetold.enrich.judging import rubric_of, rules_of
+from twicetold.enrich.leads import Rubric
 from twicetold.enrich.leads import default_text as default_rubric_text
 from twicetold.enrich.rules import RuleSet, default_text
 from twicetold.enrich.rules.model import ANYBODY, Rule
@@ -83,28 +85,50 @@ def check_files(wanted: Enrichment) -> None:
 
 
 # By a tenant's name.
+By = Callable[[str], Enrichment]
 RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
+RubricOf = Callable[[str], Rubric | None]
+T = TypeVar("T")
 
 
-def rules_by(by: Callable[[str], Enrichment]) -> RulesOf:
+def rules_by(by: By) -> RulesOf:
     """A tenant's rules and the roles of its channels. Rules that are of no use are none, and that
     is in the log, once: a call does not wait for who mends them."""
+
+    def read(wanted: Enrichment) -> tuple[RuleSet, tuple[str, ...]] | None:
+        found = rules_text(wanted)
+        return None if found is None else (rules_of(*found), wanted.roles)
+
+    return _those_of_use(by, read, "rules_refused")
+
+
+def rubric_by(by: By) -> RubricOf:
+    """As ``rules_by``, a tenant's rubric."""
+
+    def read(wanted: Enrichment) -> Rubric | None:
+        found = rubric_text(wanted)
+        return None if found is None else rubric_of(*found)
+
+    return _those_of_use(by, read, "rubric_refused")
+
+
+def _those_of_use(
+    by: By, read: Callable[[Enrichment], T | None], event: str
+) -> Callable[[str], T | None]:
     refused: dict[str, str] = {}  # tenant: why
 
-    def rules(tenant: str) -> tuple[RuleSet, tuple[str, ...]] | None:
-        wanted = by(tenant)
+    def of(tenant: str) -> T | None:
         try:
-            found = rules_text(wanted)
-            ruled = None if found is None else (rules_of(*found), wanted.roles)
+            found = read(by(tenant))
         except SettingError as error:
             if refused.get(tenant) != error.message:
                 refused[tenant] = error.message
-                log.warning("rules_refused", tenant=tenant, reason=error.message)
+                log.warning(event, tenant=tenant, reason=error.message)
             return None
         refused.pop(tenant, None)
-        return ruled
+        return found
 
-    return rules
+    return of
 
 
 def tell_what_one_channel_lacks(rules: RulesOf, tenants: Iterable[str]) -> None:

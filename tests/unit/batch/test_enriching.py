@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ async def a_transcript(chunks: KeptChunks | None = None) -> Transcript:
     return Transcript(Path("call.raw"), "en", checkpoints, chunk_counts={0: 1}, channels=1)
 
 
-async def enriched(transcript: Transcript, *steps: Marks, applied: Applied | None = None):
+async def enriched(transcript: Transcript, *steps: Step, applied: Applied | None = None):
     enriching = Enriching(steps, applied or Applied())
     await Enrich(enriching, COUNTER_INFO).run(transcript)
     return [segment async for segment in transcript.segments()]
@@ -117,6 +118,36 @@ async def test_other_settings_make_it_anew_and_all_behind_it():
         await a_transcript(chunks), Marks("first", "other"), Marks("second"), applied=applied
     )
     assert applied.names == ["first", "second", "first", "second"]
+
+
+@dataclass(frozen=True)
+class Tells:
+    """Says which outcomes it was told."""
+
+    name: str
+    settings: str = ""
+    closed: bool = False
+
+    def apply(self, known: Known, facts: Facts) -> Known:
+        return known.with_insight(self.name, dict(facts.outcomes))
+
+
+async def test_the_lead_score_alone_is_told_what_came_of_the_call_and_is_made_anew_for_it():
+    chunks, applied = StageChunks(), Applied()
+    steps = (Marks("redact"), Tells("rules"), Tells("lead"), Tells("last"))
+    for outcomes in ({}, {}, {"next_step": "demo"}, {"next_step": "visit"}, {"next_step": "demo"}):
+        transcript = await a_transcript(chunks)
+        transcript.outcomes = partial(_told, outcomes)
+        await enriched(transcript, *steps, applied=applied)
+        assert transcript.known is not None
+        assert transcript.known.insights["lead"] == outcomes
+        assert transcript.known.insights["rules"] == transcript.known.insights["last"] == {}
+    redacted, *others = applied.names
+    assert (redacted, others) == ("redact", ["rules", *["lead", "last"] * 3])
+
+
+async def _told(outcomes: dict[str, str]) -> dict[str, str]:
+    return outcomes
 
 
 @pytest.mark.parametrize(

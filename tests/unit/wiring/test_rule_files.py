@@ -10,7 +10,12 @@ import structlog
 
 from twicetold.enrich.wishes import Enrichment
 from twicetold.errors import SettingError
-from twicetold.wiring.rule_files import TextFiles, rules_by, tell_what_one_channel_lacks
+from twicetold.wiring.rule_files import (
+    TextFiles,
+    rubric_by,
+    rules_by,
+    tell_what_one_channel_lacks,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -40,6 +45,23 @@ def test_rules_of_no_use_are_told_once_for_each_mistake_and_tenant(tmp_path: Pat
         assert rules("acme") is None
     assert len(logged) == 4
     assert {entry["event"] for entry in logged} == {"rules_refused"}
+
+
+def test_a_rubric_of_no_use_is_told_once_and_read_again_when_it_changes(tmp_path: Path) -> None:
+    file = tmp_path / "rubric.yaml"
+    rubric = rubric_by(lambda tenant: Enrichment(lead_rubric=str(file)))
+    with structlog.testing.capture_logs() as logged:
+        assert [rubric("acme"), rubric("acme")] == [None, None]
+        file.write_text("name: r\nrules: [{name: o, weight: 5, outcome: won, is: 'yes'}]\n")
+        made = rubric("acme")
+        assert made is not None
+        assert made.name == "r"
+        file.write_text("name: r\nrules: [{name: o, weight: 50, outcome: won, is: 'yes'}]\n")
+        changed = rubric("acme")
+    assert changed is not None
+    assert changed.fingerprint != made.fingerprint
+    assert [(entry["event"], entry["tenant"]) for entry in logged] == [("rubric_refused", "acme")]
+    assert rubric_by(lambda tenant: Enrichment())("acme") is None
 
 
 def test_alerts_about_roles_are_told_at_a_start_where_channels_have_none(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from twicetold.enrich.leads.reading import (
     load_rubric,
     parse_rubric,
 )
-from twicetold.enrich.leads.scoring import score_call
+from twicetold.enrich.leads.scoring import score_call, with_outcomes
 
 __all__ = [
     "Calibration",
@@ -27,4 +27,5 @@ __all__ = [
     "parse_rubric",
     "quality",
     "score_call",
+    "with_outcomes",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -83,6 +84,12 @@ class Fired:
             "times": [[round(start, 3), round(end, 3)] for start, end in self.times],
             "value": round(self.value, 4) if isinstance(self.value, float) else self.value,
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Fired:
+        """Raises KeyError, TypeError or ValueError for what ``to_dict`` did not write."""
+        times = tuple((start, end) for start, end in told["times"])
+        return cls(told["rule"], told["points"], times, told["value"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
 from twicetold.enrich.leads.model import (
     HIGHEST,
@@ -51,10 +52,7 @@ def score_call(
     to ``rubric.questions``, their utterances as indices of ``segments``."""
     known = _Known(segments, metrics, sentiment, outcomes, answers)
     known.hear(rubric, length_s, roles)
-    judged = [(rule, known.judge(rule)) for rule in rubric.rules]
-    fired = [found for _, found in judged if isinstance(found, Fired)]
-    unjudged = [rule.name for rule, found in judged if found is _UNKNOWN]
-    return _scored(rubric, fired, unjudged)
+    return _summed(rubric, [(rule, known.judge(rule)) for rule in rubric.rules])
 
 
 class _Known:
@@ -88,11 +86,7 @@ class _Known:
         if rule.condition is Condition.ASK:
             return self._answer(rule)
         if rule.condition is Condition.OUTCOME:
-            outcome = self._outcomes.get(rule.about)
-            if outcome is None:
-                return _UNKNOWN
-            fires = outcome in rule.values
-            return Fired(rule.name, rule.weight, value=outcome) if fires else _NO
+            return _outcome(rule, self._outcomes)
         value = self._value(rule)
         if value is None:
             return _UNKNOWN
@@ -122,8 +116,16 @@ class _Known:
         return told.score if rule.about == WHOLE_CALL else told.of(rule.about)
 
 
-def _scored(rubric: Rubric, fired: Sequence[Fired], unjudged: Sequence[str]) -> LeadScore:
+def _outcome(rule: RubricRule, outcomes: Mapping[str, str]) -> Fired | _Unfired:
+    outcome = outcomes.get(rule.about)
+    if outcome is None:
+        return _UNKNOWN
+    return Fired(rule.name, rule.weight, value=outcome) if outcome in rule.values else _NO
+
+
+def _summed(rubric: Rubric, judged: Sequence[tuple[RubricRule, Fired | _Unfired]]) -> LeadScore:
     """Cut off at the ends at last: what adds never lowers, whatever else counts."""
+    fired = tuple(found for _, found in judged if isinstance(found, Fired))
     points = rubric.base + sum(each.points for each in fired)
     score = round(min(HIGHEST, max(LOWEST, points)))
     calibration = rubric.calibration if rubric.calibrated else None
@@ -131,7 +133,30 @@ def _scored(rubric: Rubric, fired: Sequence[Fired], unjudged: Sequence[str]) -> 
         score,
         rubric.name,
         rubric.fingerprint,
-        tuple(fired),
-        tuple(unjudged),
+        fired,
+        tuple(rule.name for rule, found in judged if found is _UNKNOWN),
         None if calibration is None else calibration.probability(score),
     )
+
+
+def with_outcomes(
+    lead: Mapping[str, Any], rubric: Rubric, outcomes: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """``LeadScore.to_dict()`` of a call whose outcomes are these, from that of other outcomes, and
+    without its words: what its other rules have found stays. None where ``lead`` is not by this
+    rubric, or of another version's form: what its rules would have found, nobody knows."""
+    if lead.get("fingerprint") != rubric.fingerprint:
+        return None
+    try:
+        stood = {each["rule"]: Fired.from_dict(each) for each in lead["fired"]}
+        unknown = frozenset(lead["unjudged"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+    def judged(rule: RubricRule) -> Fired | _Unfired:
+        if rule.condition is Condition.OUTCOME:
+            return _outcome(rule, outcomes)
+        return stood.get(rule.name, _UNKNOWN if rule.name in unknown else _NO)
+
+    found = _summed(rubric, [(rule, judged(rule)) for rule in rubric.rules])
+    return {**lead, **found.to_dict()}
