@@ -106,12 +106,11 @@ def call_of(dialogue: Dialogue) -> Call:
         call.contexts.append(context.copy())
         call.found.append(rule_marks(turn, context, runs))
         needed = {at for mark in given.marks if not mark.free for at in mark.required}
-        call.labels.append(
-            [
-                IN if t.word in needed else FREE if (turn.index, t.word) in either else OUT
-                for t in turn.tokens
-            ]
-        )
+        # Names spoken whole are for a model that knows names: what is taken without one is a guess.
+        named = {at for m in given.marks if m.kind == "name" for at in range(m.first, m.end)}
+        free = {at for index, at in either if index == turn.index} - named
+        words = (token.word for token in turn.tokens)
+        call.labels.append([IN if at in needed else FREE if at in free else OUT for at in words])
         for mark in given.marks:
             inside = [at for at, t in enumerate(turn.tokens) if mark.first <= t.word < mark.end]
             if not mark.free and inside:
