@@ -2,7 +2,7 @@ import { Icon } from "../ui/icon";
 import { save } from "../ui/save";
 import { hours, money } from "./amounts";
 import type { Used } from "./asking";
-import { byDay, type Line, type Sums } from "./model";
+import { byDay, isPart, type Line, type Sums } from "./model";
 import { dayWords, type Measure } from "./range";
 
 /** Every number that the chart is made of, the last day first. */
@@ -60,7 +60,10 @@ function DayRows({ day, lines, currency }: DayProps) {
               {dayWords(day, "weekday")}
             </th>
           )}
-          <td>{line.name}</td>
+          <td>
+            {line.name}
+            {isPart(line) && <span class="quiet small"> · part of a pass</span>}
+          </td>
           <Cells sums={line} currency={currency} />
         </tr>
       ))}
@@ -68,14 +71,16 @@ function DayRows({ day, lines, currency }: DayProps) {
   );
 }
 
+/** What is a part of attempts has no audio and no calls: none is another thing than nought. */
 function Cells({ sums, currency }: { sums: Sums; currency: string }) {
+  const whole = (told: string) => (isPart(sums) ? <td class="quiet">–</td> : <td>{told}</td>);
   return (
     <>
-      <td>{hours(sums.audio_s)}</td>
+      {whole(hours(sums.audio_s))}
       <td>{hours(sums.compute_s)}</td>
       <td>{money(sums.cost, currency)}</td>
-      <td>{sums.passes.toLocaleString()}</td>
-      <td>{sums.attempts.toLocaleString()}</td>
+      {whole(sums.passes.toLocaleString())}
+      {whole(sums.attempts.toLocaleString())}
     </>
   );
 }
