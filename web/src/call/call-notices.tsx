@@ -7,7 +7,7 @@ import type { OpenCall } from "./open-call";
 
 /** What is read meanwhile. */
 function below({ has_draft: hasDraft }: Call): string {
-  return hasDraft ? "Below is the draft; the canonical transcript takes its place by itself." : "";
+  return hasDraft ? "Below is the draft. The canonical transcript takes its place by itself." : "";
 }
 
 /** What stands between this call and its canonical transcript. */

@@ -137,16 +137,16 @@ export class OpenCall {
   /** How does the call stand? Shows what there is to read, and looks again by itself. */
   private async look(): Promise<void> {
     clearTimeout(this.timer);
-    const wasLive = this.call.peek()?.status === "live";
+    const before = this.call.peek();
     const found = await this.refresh();
     const call = this.call.value;
     if (this.closed || this.gone.value) return;
-    const againMs = call?.status === "live" ? LOOK_LIVE_MS : LOOK_AGAIN_MS;
+    const againMs = call && grows(call) ? LOOK_LIVE_MS : LOOK_AGAIN_MS;
     this.timer = setTimeout(this.seen, found ? againMs : TRY_AGAIN_MS);
     if (!call) return;
     this.followOn(call);
     if (this.table.value) {
-      if (wasLive && this.shown.value === "draft") await this.readOn(call);
+      if (before && grows(before) && this.shown.value === "draft") await this.readOn(call);
     } else if (!this.refused.value) await this.show(this.best(call));
   }
 
@@ -232,6 +232,11 @@ export class OpenCall {
     this.following = false;
     if ((await this.refresh()) && event.status === "done") await this.show("canonical");
   }
+}
+
+/** Whether the draft is still written: the captions may be behind when a call is over. */
+function grows({ status, has_draft: hasDraft, ended_at: endedAt }: Call): boolean {
+  return status === "live" || (hasDraft && endedAt === null && status !== "failed");
 }
 
 /** Whether a call has what a version shows. */

@@ -62,7 +62,7 @@ function DayRows({ day, lines, currency }: DayProps) {
           )}
           <td>
             {line.name}
-            {isPart(line) && <span class="quiet small"> · part of a pass</span>}
+            {isPart(line) && <span class="quiet small part"> part of a pass</span>}
           </td>
           <Cells sums={line} currency={currency} />
         </tr>

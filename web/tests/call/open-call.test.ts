@@ -135,7 +135,7 @@ describe("an open call", () => {
       const all = Array.from({ length: said }, (_, at) => segment("one two", 3 * at));
       return { columns: columns(...all), added: 0, removed: 0 };
     });
-    call = { ...call, status: "live", channels: 2 };
+    call = { ...call, status: "live", channels: 2, ended_at: null };
     const open = new OpenCall("c");
     await open.open();
     const before = open.table.value;
@@ -145,10 +145,14 @@ describe("an open call", () => {
     await vi.advanceTimersByTimeAsync(10_100);
     expect(open.table.value?.length).toBe(3);
     said = 4;
-    call = { ...call, status: "recorded" };
+    call = { ...call, status: "transcribing" }; // the captions are behind
+    await vi.advanceTimersByTimeAsync(10_100);
+    expect(open.table.value?.length).toBe(4);
+    said = 5;
+    call = { ...call, ended_at: 99 };
     FakeSource.made[0]?.say("done", done);
     await settle();
-    expect(open.table.value?.length).toBe(4);
+    expect(open.table.value?.length).toBe(5);
     const read = readTranscript.mock.calls.length;
     await vi.advanceTimersByTimeAsync(31_000);
     expect(readTranscript).toHaveBeenCalledTimes(read);
