@@ -5,6 +5,11 @@ import { Notice, Problem } from "../ui/notice";
 import { ToldAgain } from "../ui/told-again";
 import type { OpenCall } from "./open-call";
 
+/** What is read meanwhile. */
+function below({ has_draft: hasDraft }: Call): string {
+  return hasDraft ? "Below is the draft. The canonical transcript takes its place by itself." : "";
+}
+
 /** What stands between this call and its canonical transcript. */
 export function CallNotices({ call, open }: { call: Call; open: OpenCall }) {
   const error = open.problem.value;
@@ -35,14 +40,16 @@ function State({ call, open }: { call: Call; open: OpenCall }) {
             </a>
           }
         >
+          {call.has_draft && "Below is its draft as far as it goes. "}
           Its recording and its canonical transcript come when it is over.
         </Notice>
       );
     case "recorded":
+      return <Notice title="Waiting for its turn to be transcribed.">{below(call)}</Notice>;
     case "transcribing":
       return (
-        <Notice title="Transcribing again…">
-          {call.has_draft ? "Below is the draft. " : ""}
+        <Notice title={call.has_draft ? "Transcribing again…" : "Transcribing…"}>
+          {below(call)} The bar counts the parts that are done.
           <ToldAgain share={open.share.value ?? 0} />
         </Notice>
       );

@@ -61,11 +61,12 @@ export function CallView({ callId, query }: CallProps) {
     pointed.value = table?.placeAt(seconds) ?? null;
     player?.from(seconds);
   };
-  const timeline = table && (
+  const lengthS = player?.lengthS.value || (call.length_s ?? 0);
+  const timeline = table && lengthS > 0 && (
     <NextFrame>
       <Timeline
         table={table}
-        lengthS={player?.lengthS.value || (call.length_s ?? 0)}
+        lengthS={lengthS}
         channels={call.channels}
         insights={insights}
         player={player}
@@ -83,6 +84,7 @@ export function CallView({ callId, query }: CallProps) {
       ) : (
         timeline && <section class="player sheet">{timeline}</section>
       )}
+      {!table && <Wordless call={call} />}
       {table && (
         <>
           <div class="row bars">
@@ -105,7 +107,13 @@ export function CallView({ callId, query }: CallProps) {
                 {...(player ? { onWord } : {})}
               />
             </NextFrame>
-            {open.rows.value.length === 0 && <p class="hush">Nothing was said in this call.</p>}
+            {open.rows.value.length === 0 && (
+              <p class="hush">
+                {isOver(call)
+                  ? "Nothing was said in this call."
+                  : "Nothing has been heard in it yet."}
+              </p>
+            )}
             {insights && worthShown.value && (
               <WorthPanel insights={insights} table={table} jump={jump} />
             )}
@@ -119,6 +127,18 @@ export function CallView({ callId, query }: CallProps) {
 
 function isOver({ status }: Call): boolean {
   return status === "done" || status === "failed";
+}
+
+/** Where the transcript will be, of a call that has no words yet. */
+function Wordless({ call }: { call: Call }) {
+  if (isOver(call) || call.has_draft) return null;
+  return (
+    <p class="hush">
+      {call.status === "live"
+        ? "Nothing has been said yet."
+        : "Its words appear here by themselves."}
+    </p>
+  );
 }
 
 function Gone({ callId }: { callId: string }) {

@@ -5,7 +5,8 @@ import { asProblem, callPath, get, post, remove } from "../api/http";
 import type { ApiError } from "../api/problem";
 import type { Call, Job } from "../api/types";
 import { NO_ROWS, type Place, type Rows } from "../transcript/rows";
-import { readDifference, readTranscript } from "../words/reader";
+import { type ReadTranscript, readDifference, readTranscript } from "../words/reader";
+import { named, type Roles, rolesOf } from "../words/roles";
 import { Table } from "../words/table";
 import { Worth } from "../worth/found";
 import { Player } from "./player";
@@ -16,7 +17,9 @@ export type Shown = (typeof VERSIONS)[number];
 const WITHHELD = "redaction_unavailable";
 const GONE = ["call_deleted", "call_not_found"];
 const NO_PLACES: readonly Place[] = [];
+const NO_ROLES: Roles = new Map();
 const LOOK_AGAIN_MS = 30_000;
+const LOOK_LIVE_MS = 10_000; // the draft grows
 const TRY_AGAIN_MS = 3000;
 
 /** One call on the page: what the server says of it, what of it is shown, and its sound. */
@@ -41,6 +44,8 @@ export class OpenCall {
   private wanted: Shown | undefined;
   private closed = false;
   private following = false;
+  /** How the people of the canonical transcript are called, and of which one. */
+  private roles = { revision: "", known: NO_ROLES };
   private end = () => {};
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -87,7 +92,7 @@ export class OpenCall {
     const number = ++this.asked;
     this.reading.value = true;
     try {
-      const read = await this.read(shown);
+      const read = await this.read(shown, call);
       if (number !== this.asked || this.closed) return; // another version was asked for meanwhile
       const hand = shown === "draft" ? "draft" : "canonical";
       this.table.value = new Table(read.columns, hand, shown === "difference" ? "all" : "none");
@@ -132,13 +137,26 @@ export class OpenCall {
   /** How does the call stand? Shows what there is to read, and looks again by itself. */
   private async look(): Promise<void> {
     clearTimeout(this.timer);
+    const before = this.call.peek();
     const found = await this.refresh();
     const call = this.call.value;
     if (this.closed || this.gone.value) return;
-    this.timer = setTimeout(this.seen, found ? LOOK_AGAIN_MS : TRY_AGAIN_MS);
+    const againMs = call && grows(call) ? LOOK_LIVE_MS : LOOK_AGAIN_MS;
+    this.timer = setTimeout(this.seen, found ? againMs : TRY_AGAIN_MS);
     if (!call) return;
     this.followOn(call);
-    if (!this.table.value && !this.refused.value) await this.show(this.best(call));
+    if (this.table.value) {
+      if (before && grows(before) && this.shown.value === "draft") await this.readOn(call);
+    } else if (!this.refused.value) await this.show(this.best(call));
+  }
+
+  /** What was said since the draft was read. It is not missed: the next look asks again. */
+  private async readOn(call: Call): Promise<void> {
+    const number = this.asked;
+    const read = await this.read("draft", call).catch(() => null);
+    if (!read || number !== this.asked || this.closed) return;
+    if (read.columns.channel.length === this.table.value?.length) return;
+    this.table.value = new Table(read.columns, "draft");
   }
 
   private best(call: Call): Shown {
@@ -146,9 +164,24 @@ export class OpenCall {
     return call.canonical_revision ? "canonical" : "draft";
   }
 
-  private read(shown: Shown) {
+  private async read(shown: Shown, call: Call): Promise<ReadTranscript> {
     if (shown === "difference") return readDifference(this.callId, "all");
-    return readTranscript(this.callId, shown);
+    const read = await readTranscript(this.callId, shown);
+    if (shown === "draft")
+      return { ...read, columns: named(read.columns, await this.rolesIn(call)) };
+    this.roles = { revision: read.columns.revision, known: rolesOf(read.columns) };
+    return read;
+  }
+
+  /** A draft names channels. Who speaks on them only the canonical transcript says, which has most
+   * often been read before it; where it cannot be read they stay channels. */
+  private async rolesIn({ canonical_revision: revision, channels }: Call): Promise<Roles> {
+    if (revision === null || !(channels > 1)) return NO_ROLES;
+    if (this.roles.revision !== revision) {
+      const read = await readTranscript(this.callId, "canonical").catch(() => null);
+      this.roles = { revision, known: read ? rolesOf(read.columns) : NO_ROLES };
+    }
+    return this.roles.known;
   }
 
   private async refresh(): Promise<boolean> {
@@ -199,6 +232,11 @@ export class OpenCall {
     this.following = false;
     if ((await this.refresh()) && event.status === "done") await this.show("canonical");
   }
+}
+
+/** Whether the draft is still written: the captions may be behind when a call is over. */
+function grows({ status, has_draft: hasDraft, ended_at: endedAt }: Call): boolean {
+  return status === "live" || (hasDraft && endedAt === null && status !== "failed");
 }
 
 /** Whether a call has what a version shows. */

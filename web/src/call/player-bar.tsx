@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { ApiError } from "../api/problem";
 import { clock } from "../ui/format";
 import { Icon } from "../ui/icon";
-import { Notice, Problem } from "../ui/notice";
+import { Problem } from "../ui/notice";
 import { type Player, SPEEDS } from "./player";
 import { WaveformView } from "./waveform";
 
@@ -20,9 +20,13 @@ export function PlayerBar({ callId, player, coming, children }: BarProps) {
   const withheld = player.withheld.value;
   return (
     <section class="player sheet" aria-label="Recording">
-      <WaveformView callId={callId} player={player} />
+      {withheld ? (
+        <Withheld why={withheld} coming={coming} />
+      ) : (
+        <WaveformView callId={callId} player={player} />
+      )}
       {children}
-      {withheld ? <Withheld why={withheld} coming={coming} /> : <Controls player={player} />}
+      {!withheld && <Controls player={player} />}
       {player.problem.value && <Problem error={player.problem.value} />}
     </section>
   );
@@ -59,13 +63,18 @@ function Controls({ player }: { player: Player }) {
   );
 }
 
+const NOT_YET = {
+  message: "This recording cannot be heard yet.",
+  hint: "Personal data is removed from it with the canonical transcript; it is here as soon as that is.",
+};
+
 /** Nobody has done anything wrong: there is only nothing to be heard, for now or for good. */
 function Withheld({ why, coming }: { why: ApiError; coming: boolean }) {
-  if (!coming) return <Notice title={why.message}>{why.hint}</Notice>;
+  const { message, hint } = coming ? NOT_YET : why;
   return (
-    <Notice title="This recording cannot be heard yet.">
-      Personal data is removed from it with the canonical transcript; it is here as soon as that is.
-    </Notice>
+    <p class="withheld" role="status">
+      <strong>{message}</strong> {hint}
+    </p>
   );
 }
 

@@ -30,6 +30,7 @@ export function ReadingBar({ call, open, layout, unsure }: BarProps) {
             class={`button ${version}`}
             aria-pressed={open.shown.value === version}
             disabled={!has(call, version)}
+            title={has(call, version) ? undefined : whyNot(call)}
             onClick={() => void open.show(version)}
           >
             {NAMES[version]}
@@ -64,6 +65,13 @@ export function ReadingBar({ call, open, layout, unsure }: BarProps) {
   );
 }
 
+/** Why one version is not there, where the other one is. */
+function whyNot({ status, has_draft: hasDraft }: Call): string {
+  if (!hasDraft) return "There is no draft: the call was not heard live.";
+  if (status === "failed") return "The call could not be transcribed again.";
+  return "It is there when the call has been transcribed again.";
+}
+
 function Unsure({ unsure }: { unsure: Signal<boolean> }) {
   return (
     <label class="row small">
@@ -83,7 +91,7 @@ function Legend({ open }: { open: OpenCall }) {
   const { added, removed } = open.differing.value;
   return (
     <span class="legend small">
-      <del>{removed} only in the draft</del> <ins>{added} only in the canonical text</ins>
+      <del>{removed} only in the draft</del> <ins>{added} new</ins>
     </span>
   );
 }

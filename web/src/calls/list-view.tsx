@@ -131,7 +131,7 @@ function about({ language, channels, source, lead_score: score, sentiment }: Cal
     source,
     ...(typeof score === "number" ? [`score ${Math.round(score)}`] : []),
     ...(typeof sentiment === "number" ? [`sentiment ${signed(sentiment)}`] : []),
-  ];
+  ].map((each) => each.replaceAll(" ", "\u00a0")); // a line breaks between two, not in one
 }
 
 const BADGES = {
@@ -149,7 +149,7 @@ function State({ call, share }: { call: Call; share: number | undefined }) {
       <span class={`badge ${BADGES[call.status]}`}>
         {twice ? "told twice" : STATES[call.status]}
       </span>
-      {call.status === "transcribing" && share !== undefined && <ToldAgain share={share} />}
+      {call.status === "transcribing" && <ToldAgain share={share ?? 0} />}
     </>
   );
 }

@@ -5,9 +5,12 @@ import { kindIn } from "../words/removed";
 
 const UNSPACED = /[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]/; // Thai, Lao, kana, Han
 
+/** Who begins so soon after another may stand before him: rows would move for nothing. */
+const AT_ONCE_S = 1;
+
 /**
- * What was said so far, as rows: one an utterance, made at its first words and then in its place
- * for good, unless it comes to nothing.
+ * What was said so far, as rows: one an utterance, made at its first words where it began, and
+ * there for good, unless it comes to nothing.
  */
 export class Captions implements Rows {
   /** A new object after each event; the rows in it that did not change are the same. */
@@ -29,7 +32,7 @@ export class Captions implements Rows {
     this.rows = this.current;
   }
 
-  /** Another one where a row has gone, and the others have moved. */
+  /** Another one where a row has gone or come between, and others have moved. */
   get source(): object {
     return this.origin;
   }
@@ -125,11 +128,19 @@ export class Captions implements Rows {
   }
 
   private put(row: Row): void {
-    const place = this.places.get(row.key) ?? this.list.length;
-    this.places.set(row.key, place);
-    this.list[place] = row;
+    const place = this.places.get(row.key);
+    if (place === undefined) this.add(row);
+    else this.list[place] = row;
     if (row.channel >= this.channels.value) this.channels.value = row.channel + 1;
     this.tell();
+  }
+
+  /** Where captions are behind, one channel's may come long after what another answered. */
+  private add(row: Row): void {
+    const place = 1 + this.list.findLastIndex(({ start }) => start <= row.start + AT_ONCE_S);
+    this.list.splice(place, 0, row);
+    if (place < this.list.length - 1) this.moved();
+    else this.places.set(row.key, place);
   }
 
   /** A channel's partial that no final will follow; `but` is the row that may stay. */
@@ -140,12 +151,16 @@ export class Captions implements Rows {
     const place = this.places.get(key);
     if (place === undefined) return;
     this.list.splice(place, 1);
+    this.moved();
+    this.tell();
+  }
+
+  private moved(): void {
     this.origin = {};
     this.places.clear();
     this.list.forEach((row, at) => {
       this.places.set(row.key, at);
     });
-    this.tell();
   }
 
   private tell(): void {

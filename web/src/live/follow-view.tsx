@@ -28,7 +28,7 @@ export function FollowView({ callId, query }: FollowProps) {
       <div class="status sheet">
         <h1 class="grow call-name">{callId}</h1>
         <Stage followed={followed} />
-        <a class="button" href={`${link(`screen/${callId}`)}?${query}`}>
+        <a class="button wide-only" href={`${link(`screen/${callId}`)}?${query}`}>
           <Icon name="screen" /> Large type
         </a>
         {ticket === null && !followed.second.value && (

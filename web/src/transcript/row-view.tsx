@@ -10,6 +10,8 @@ export interface RowProps {
   count: number;
   /** Who speaks, where another one spoke before. */
   name: string | null;
+  /** Whether it is known who speaks: then the line has the speaker's colour. */
+  attributed: boolean;
   unsureBelow: number;
   /** Whether words can be listened to. */
   playable: boolean;
@@ -24,12 +26,14 @@ export class RowView extends Component<RowProps> {
     return names.some((name) => next[name] !== this.props[name]);
   }
 
-  override render({ row, index, count, name, unsureBelow, playable, measure }: RowProps) {
+  override render(props: RowProps) {
+    const { row, index, count, name, attributed, unsureBelow, playable, measure } = props;
     const time = clock(row.start);
+    const whose = `channel-${row.channel % 2} ${attributed ? "attributed" : ""}`;
     return (
       <li
         ref={measure}
-        class={`line ${row.hand} channel-${row.channel % 2} ${voiceClass(row.voice)}`}
+        class={`line ${row.hand} ${whose} ${voiceClass(row.voice)}`}
         data-index={index}
         data-row={index}
         aria-setsize={count}

@@ -90,6 +90,7 @@ function Window({ virtual, list, channels, unsureBelow, playable }: WindowProps)
             index={index}
             count={list.length}
             name={isNamed(list, index, channels) ? nameOf(list.at(index), channels) : null}
+            attributed={isAttributed(list.at(index), channels)}
             unsureBelow={unsureBelow}
             playable={playable}
             measure={virtual.measureElement}
@@ -120,10 +121,15 @@ function isInView(element: HTMLElement | null, row: number): boolean {
   return line.top >= frame.top && line.bottom <= frame.bottom - LAST_LINE_PX;
 }
 
+/** Whether there is more to say of a speaker than that somebody spoke. */
+function isAttributed({ speaker }: Row, channels: number): boolean {
+  return channels > 1 || speaker !== null;
+}
+
 /** Whoever speaks is named where another one spoke before. */
 function isNamed(list: Rows, index: number, channels: number): boolean {
   const row = list.at(index);
   const before = index > 0 ? list.at(index - 1) : null;
-  if (channels < 2 && row.speaker === null && (before?.speaker ?? null) === null) return false;
+  if (!isAttributed(row, channels) && (before?.speaker ?? null) === null) return false;
   return row.channel !== before?.channel || row.speaker !== before.speaker;
 }

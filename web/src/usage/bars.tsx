@@ -26,11 +26,14 @@ export function Bars({ used, measure }: BarsProps) {
   return (
     <figure class="usage-chart">
       <figcaption class="row small">
-        {series.map(({ name }, at) => (
-          <span key={name} class={`who-chip ${voiceClass(at)}`}>
-            {name}
-          </span>
-        ))}
+        {series.map(
+          ({ name }, at) =>
+            stacks.some((stack) => (stack[at] ?? 0) > 0) && (
+              <span key={name} class={`who-chip ${voiceClass(at)}`}>
+                {name}
+              </span>
+            ),
+        )}
         <span class="grow" />
         <Readout {...{ pointed, drawn, told }} />
       </figcaption>
@@ -72,7 +75,7 @@ interface Drawn {
   top: number;
 }
 
-/** A series keeps its colour, whatever is measured. */
+/** A series keeps its colour, whatever is measured; the chart names those that are drawn in it. */
 function drawnOf(used: Used, measure: Measure): Drawn {
   const all = daysBetween(used.from, used.to);
   const size = all.length > MOST_DAYS_APART ? 7 : 1;

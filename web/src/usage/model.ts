@@ -27,6 +27,11 @@ export interface UsagePage {
   cursor: string | null;
 }
 
+/** Whether it is work that attempts have done besides, as enrichment is: it has no call of its own. */
+export function isPart({ passes, attempts }: Sums): boolean {
+  return passes === 0 && attempts === 0;
+}
+
 export function pageOf(answer: unknown, split: Split): UsagePage {
   const body = bodyOf(answer);
   const lines = listOf(body["rows"]).flatMap((value): Line[] => {

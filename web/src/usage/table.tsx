@@ -2,7 +2,7 @@ import { Icon } from "../ui/icon";
 import { save } from "../ui/save";
 import { hours, money } from "./amounts";
 import type { Used } from "./asking";
-import { byDay, type Line, type Sums } from "./model";
+import { byDay, isPart, type Line, type Sums } from "./model";
 import { dayWords, type Measure } from "./range";
 
 /** Every number that the chart is made of, the last day first. */
@@ -64,7 +64,10 @@ function DayRows({ day, lines, currency, tokens }: DayProps) {
               {dayWords(day, "weekday")}
             </th>
           )}
-          <td>{line.name}</td>
+          <td>
+            {line.name}
+            {isPart(line) && <span class="quiet small part"> part of a pass</span>}
+          </td>
           <Cells sums={line} {...{ currency, tokens }} />
         </tr>
       ))}
@@ -79,16 +82,18 @@ interface CellsProps {
   tokens: boolean;
 }
 
+/** What is a part of attempts has no audio and no calls: none is another thing than nought. */
 function Cells({ sums, currency, tokens }: CellsProps) {
+  const whole = (told: string) => (isPart(sums) ? <td class="quiet">–</td> : <td>{told}</td>);
   return (
     <>
-      <td>{hours(sums.audio_s)}</td>
+      {whole(hours(sums.audio_s))}
       <td>{hours(sums.compute_s)}</td>
       {tokens && <td>{sums.tokens_in.toLocaleString()}</td>}
       {tokens && <td>{sums.tokens_out.toLocaleString()}</td>}
       <td>{money(sums.cost, currency)}</td>
-      <td>{sums.passes.toLocaleString()}</td>
-      <td>{sums.attempts.toLocaleString()}</td>
+      {whole(sums.passes.toLocaleString())}
+      {whole(sums.attempts.toLocaleString())}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { Notice, Problem } from "../ui/notice";
 import { amount, NAMES } from "./amounts";
 import { Asking, type Used } from "./asking";
 import { Bars } from "./bars";
+import { isPart } from "./model";
 import {
   dayOf,
   dayWords,
@@ -74,8 +75,10 @@ function Shown({ used, measure, set }: { used: Used; measure: Measure; set: Set 
         </fieldset>
         <Bars used={used} measure={measure} />
         <p class="small quiet">
-          {dayWords(used.from, "year")} to {dayWords(used.to, "year")}, in days of UTC. A call's
-          audio counts once for each pass, its computing for every attempt.
+          {dayWords(used.from, "year")} to {dayWords(used.to, "year")}, in days of UTC. A call and
+          its audio count once for each pass, its computing for every attempt.
+          {used.lines.some(isPart) &&
+            " What is done with the words (enrichment) is a part of a pass: it has no audio and no calls of its own."}
         </p>
       </section>
       <UsageTable used={used} measure={measure} />

@@ -95,6 +95,70 @@ describe("an open call", () => {
     open.close();
   });
 
+  it("calls the people of the draft as the canonical transcript does, which it reads once", async () => {
+    const told = (speaker: string | null) => {
+      const of = (channel: number) => ({ ...segment("one", channel, channel), speaker });
+      return { columns: columns(of(0)), added: 0, removed: 0 };
+    };
+    readTranscript.mockImplementation(async (_, version) => {
+      return told(version === "canonical" ? "agent" : null);
+    });
+    call = { ...call, status: "done", channels: 2, canonical_revision: "r1" };
+    const open = new OpenCall("c");
+    await open.open("draft");
+    expect(open.table.value?.at(0).speaker).toBe("agent");
+    await open.show("canonical");
+    await open.show("draft");
+    expect(open.table.value?.at(0)).toMatchObject({ speaker: "agent", hand: "draft" });
+    const read = readTranscript.mock.calls.map(([, version]) => version);
+    expect(read).toEqual(["draft", "canonical", "canonical", "draft"]);
+    open.close();
+  });
+
+  it("leaves the people of a draft their channels where nothing else can be read", async () => {
+    const problem = { code: "redaction_unavailable", message: "m", hint: "h", retryable: false };
+    readTranscript.mockImplementation(async (_, version) => {
+      if (version === "canonical") throw new ApiError(problem, 503);
+      return { columns: columns(segment("one", 0)), added: 0, removed: 0 };
+    });
+    call = { ...call, status: "done", channels: 2, canonical_revision: "r" };
+    const open = new OpenCall("c");
+    await open.open("draft");
+    expect(open.table.value?.at(0).speaker).toBeNull();
+    expect(open.refused.value).toBeNull();
+    open.close();
+  });
+
+  it("reads on in a running call, without a word about it, until its draft is whole", async () => {
+    let said = 1;
+    readTranscript.mockImplementation(async () => {
+      const all = Array.from({ length: said }, (_, at) => segment("one two", 3 * at));
+      return { columns: columns(...all), added: 0, removed: 0 };
+    });
+    call = { ...call, status: "live", channels: 2, ended_at: null };
+    const open = new OpenCall("c");
+    await open.open();
+    const before = open.table.value;
+    await vi.advanceTimersByTimeAsync(10_100);
+    expect(open.table.value).toBe(before); // nothing was said: nothing moves
+    said = 3;
+    await vi.advanceTimersByTimeAsync(10_100);
+    expect(open.table.value?.length).toBe(3);
+    said = 4;
+    call = { ...call, status: "transcribing" }; // the captions are behind
+    await vi.advanceTimersByTimeAsync(10_100);
+    expect(open.table.value?.length).toBe(4);
+    said = 5;
+    call = { ...call, ended_at: 99 };
+    FakeSource.made[0]?.say("done", done);
+    await settle();
+    expect(open.table.value?.length).toBe(5);
+    const read = readTranscript.mock.calls.length;
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(readTranscript).toHaveBeenCalledTimes(read);
+    open.close();
+  });
+
   it("comes up by itself when the server is there again", async () => {
     answer = () => {
       throw new TypeError("refused");

@@ -87,6 +87,23 @@ describe("Captions", () => {
     expect(shown(captions)).toEqual(["draft: one", "draft: two", "draft: three", "draft: four"]);
   });
 
+  it("stand in the order in which people began, where one channel is behind", () => {
+    const captions = new Captions();
+    captions.heard(final(1, 0, "hello"));
+    captions.heard(final(2, 10, "and then"));
+    captions.heard(partial(11, "yes", 1)); // at once, as people hear it
+    const { source } = captions.rows.value;
+    captions.heard(partial(5, "good", 2));
+    const { key } = captions.rows.value.at(1);
+    captions.heard(final(3, 5, "good morning", 2));
+    captions.heard(final(4, 11, "yes please", 1));
+    expect(shown(captions)).toEqual([
+      ...["draft: hello", "draft: good morning", "draft: and then", "draft: yes please"],
+    ]);
+    expect(captions.rows.value.at(1).key).toBe(key);
+    expect(captions.rows.value.source).not.toBe(source); // rows have moved
+  });
+
   it("take it back also where nobody said so: a later one has words, or the call ends", () => {
     const captions = new Captions();
     captions.heard(partial(0, "um"));

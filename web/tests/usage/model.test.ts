@@ -5,6 +5,7 @@ import { pathsOf } from "../../src/usage/bars";
 import {
   byDay,
   gathered,
+  isPart,
   type Line,
   OTHERS,
   pageOf,
@@ -158,4 +159,10 @@ it("saves exact numbers, and nothing that a spreadsheet takes for a formula", ()
     "day,engine,audio_s,compute_s,cost_USD,passes,attempts,tokens_in,tokens_out\r\n" +
       '2026-11-02,"\'=1+""1""",1.5,1,0.5,1,2,70,8\r\n',
   );
+});
+
+it("tells what is a part of attempts from what came to nothing", () => {
+  const enrichment = { ...line("2026-11-02", "enrichment", 0), passes: 0, attempts: 0 };
+  expect(isPart(enrichment)).toBe(true);
+  expect(isPart({ ...enrichment, attempts: 1 })).toBe(false); // failed before it had any audio
 });
