@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.redaction import segments_of
 from benchmarks.redaction_sets.read import HERE, Dialogue, parse
 from benchmarks.redaction_sets.score import allowed
-from scripts.redaction_mishearing import misheard
+from scripts.redaction_mishearing import misheard_call
 from scripts.redaction_styles import cased, plain
 
 from twicetold.enrich.redaction.context import Context
@@ -75,7 +75,7 @@ def dialogues_of(names: Iterable[str]) -> list[Dialogue]:
             found += parse([line])
             found += parse([json.dumps(_otherwise(body))])
             if number % _MISHEARD_OF == 0:
-                found += parse([json.dumps(_misheard(body))])
+                found += parse([json.dumps(misheard_call(body))])
     return found
 
 
@@ -85,12 +85,6 @@ def _otherwise(body: dict[str, Any]) -> dict[str, Any]:
         text = turn["text"]
         text = cased(text, chance) if body["style"] == "plain" else plain(text)
         turns.append({"who": turn["who"], "text": text})
-    return {**body, "turns": turns}
-
-
-def _misheard(body: dict[str, Any]) -> dict[str, Any]:
-    chance = random.Random(f"misheard {body['id']}")
-    turns = [{**turn, "text": misheard(plain(turn["text"]), chance)} for turn in body["turns"]]
     return {**body, "turns": turns}
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
+from typing import Any
+
+from scripts.redaction_styles import plain
 
 _SOUNDS_LIKE: Mapping[str, str] = {
     "zero": "sarah hero so oh or",
@@ -49,6 +52,13 @@ _ANYTHING = (
 _MARKED, _OTHER = 0.3, 0.08  # how many words are heard wrong
 _UNLIKE = 0.4  # of those that sound like nothing in the table, so many
 _PIECE = re.compile(r"(\{[a-z_]+\+?: )([^{}]*)(\})|([^{}]+)")
+
+
+def misheard_call(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A set's dialogue, as its line has it; always misheard in the same way."""
+    chance = random.Random(f"misheard {body['id']}")
+    turns = [{**turn, "text": misheard(plain(turn["text"]), chance)} for turn in body["turns"]]
+    return {**body, "turns": turns}
 
 
 def misheard(text: str, chance: random.Random) -> str:

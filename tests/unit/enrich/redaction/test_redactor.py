@@ -201,3 +201,26 @@ def test_a_card_that_was_written_as_amounts() -> None:
     assert "4,242" not in texts(asked, "c: It's $4,242. 4,242. 4,242. 4,242. Okay?")[1]
     bill = "c: I paid $4,242, then $4,243, then $1,200 and $300."
     assert texts("a: how much was it", bill)[1] == bill[3:]
+
+
+def test_digits_that_are_written_as_other_words() -> None:
+    asked = "a: what is the long number on the front of the card"
+    told = texts(asked, "c: four one eight six", "a: yep", "c: two five to seven")
+    assert told[1:] == ["[CARD_NUMBER]", "yep", "[CARD_NUMBER]"]
+    assert texts("a: and the three digits on the back", "c: six zero for")[1] == "[CVV]"
+    assert texts("a: what time", "c: nine to five")[1] == "nine to five"
+
+
+def test_of_an_email_whose_name_was_misheard_the_name_goes_too() -> None:
+    [_, told] = texts(
+        "a: where should i send the message",
+        "c: please write about not our current example dot com",
+    )
+    assert told.startswith("please")
+    assert "current" not in told
+    assert "example" not in told
+
+
+def test_a_kind_is_what_the_form_proves_whatever_was_asked() -> None:
+    said = "c: the number is " + " ".join(["five one zero"] * 5 + ["zero"])
+    assert texts("a: which car did you use", said)[1] == "the number is [CARD_NUMBER]"
