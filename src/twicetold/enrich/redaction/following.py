@@ -162,11 +162,8 @@ class Following:
         return choices
 
     def _safe(self, raw: Segment, turn: Turn, marks: Iterable[Mark]) -> Segment:
-        wanted = [
-            replace(mark, turn=0)
-            for mark in marks
-            if mark.turn == turn.index and mark.kind in self._policy.kinds
-        ]
+        own = (self._policy.wanted(mark) for mark in marks if mark.turn == turn.index)
+        wanted = [replace(mark, turn=0) for mark in own if mark is not None]
         [shown], _ = rewritten([raw], [turn], wanted, self._policy)
         return replace(shown, safe=True)
 

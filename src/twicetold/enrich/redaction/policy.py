@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twicetold.enrich.redaction.kinds import KINDS
+from twicetold.enrich.redaction.turns import Mark
 from twicetold.errors import SettingError
 
 STYLES = ("label", "mask", "pseudonym")
@@ -26,6 +27,12 @@ class Policy:
     style: str = "label"
     key: bytes = b""
     finders: tuple[str, ...] = ()
+
+    def wanted(self, mark: Mark) -> Mark | None:
+        """The mark under the kind by which it goes; None: it stays."""
+        if mark.also in self.kinds:
+            return replace(mark, kind=mark.also)
+        return mark if mark.kind in self.kinds else None
 
     def stand_in(self, kind: str, value: str) -> str:
         """``[PHONE]``, ``****`` or ``[PHONE-3f9a2c]``: the first 24 bits of HMAC-SHA-256 over kind

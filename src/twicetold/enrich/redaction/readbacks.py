@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twicetold.enrich.redaction.datespans import Span, spans_of
 from twicetold.enrich.redaction.guards import guard_of
@@ -69,9 +69,15 @@ def repeated(
         ):
             places = {(turn.index, at) for at in range(mark.first, mark.last + 1)}
             if not places <= taken:
-                found.append(mark)
+                found.append(replace(mark, also=_also(mark, marks)))
                 taken |= places
     return found
+
+
+def _also(mark: Mark, marks: Sequence[Mark]) -> str:
+    """What else it is: as the last one of its kind before it."""
+    before = (m for m in reversed(marks) if m.kind == mark.kind and m.turn <= mark.turn)
+    return next((m.also for m in before), "")
 
 
 # --- digits and letters ------------------------------------------------------------------

@@ -71,7 +71,7 @@ class Redactor:
         known = context.copy() if context is not None else Context()
         turns = turns_of(segments, known)
         marks = marks_of(turns, known, self._finders, self._tagger)
-        wanted = [mark for mark in marks if mark.kind in self.policy.kinds]
+        wanted = [kept for mark in marks if (kept := self.policy.wanted(mark)) is not None]
         new, removed = rewritten(segments, turns, wanted, self.policy)
         return Redacted(new, removed, known)
 
@@ -125,10 +125,10 @@ def read(
     seen = tagger.see(turn, context) if tagger else None
     given = [mark for finder in finders for mark in finder(turn, words_of(turn))]
     found = rule_marks(turn, context, runs, given)
-    if tagger is not None and seen is not None:
-        sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
-        found = tagger.decided(seen, found, context, sure)
-    return with_names(turn, found)
+    if tagger is None or seen is None:
+        return with_names(turn, found)
+    sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
+    return tagger.decided(seen, found, context, sure)
 
 
 def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] = ()) -> list[Mark]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from twicetold.enrich.redaction.tokens import Sort, Token
@@ -47,7 +48,7 @@ def stretched(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
             same = mark.value.replace(" ", "").isalnum() and mark.value.isupper()
             value = mark.value if same else text_between(turn.tokens, first, last)
             value = mark.value if mark.kind in ("phone", "pin") else value
-            mark = Mark(mark.turn, first, last, mark.kind, value)
+            mark = replace(mark, first=first, last=last, value=value)
             taken |= set(range(first, last + 1))
         wider.append(mark)
         if mark.kind == "phone":
@@ -65,7 +66,7 @@ def with_names(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
         if mark.turn == turn.index and mark.kind in _MAILED and _is_domain(turn, mark):
             first = _nameless(turn, first, taken)
         same = first == mark.first
-        wider.append(mark if same else Mark(mark.turn, first, mark.last, "email", mark.value))
+        wider.append(mark if same else replace(mark, first=first, also="email"))
     return wider
 
 

@@ -40,13 +40,15 @@ _REQUESTS = words(
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Tokens ``first`` to ``last`` of a turn, both inclusive, are of a kind; ``value`` is what
-    they stand for: digits, letters, words."""
+    they stand for: digits, letters, words. ``also``: what they are more likely, by what was asked
+    or by their form; they go where either is to go, and are called that if it is."""
 
     turn: int
     first: int
     last: int
     kind: str
     value: str
+    also: str = ""
 
 
 @dataclass(slots=True)

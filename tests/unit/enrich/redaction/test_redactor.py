@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.enrich.redaction.calls import call, segment
 
 from twicetold.enrich.redaction import KINDS, Context, Policy, Redactor, checked_policy
+from twicetold.enrich.redaction.turns import Mark, Turn
 from twicetold.errors import SettingError
 
 pytestmark = pytest.mark.unit
@@ -224,3 +226,77 @@ def test_of_an_email_whose_name_was_misheard_the_name_goes_too() -> None:
 def test_a_kind_is_what_the_form_proves_whatever_was_asked() -> None:
     said = "c: the number is " + " ".join(["five one zero"] * 5 + ["zero"])
     assert texts("a: which car did you use", said)[1] == "the number is [CARD_NUMBER]"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asked", "answer", "told"),
+    [
+        (
+            {"card_number", "cvv", "card_expiry"},
+            "your date of birth",
+            "the card expires oh nine twenty seven",
+            "the card expires [CARD_EXPIRY]",
+        ),
+        ({"pin"}, "your zip code", "my pin is four four two one", "my pin is [PIN]"),
+        (
+            {"phone"},
+            "what's your policy number",
+            "i don't have it but my phone is four one five five five five oh one three two",
+            "i don't have it but my phone is [PHONE]",
+        ),
+    ],
+)
+def test_what_somebody_calls_by_its_name_goes_as_that(
+    kinds: set[str], asked: str, answer: str, told: str
+) -> None:
+    policy = checked_policy(kinds)
+    assert texts(f"a: {asked}", f"c: {answer}", policy=policy)[1] == told
+
+
+@given(
+    st.sampled_from(["your date of birth", "the card number", "your postcode", "and your name"]),
+    st.lists(st.sampled_from(NAMES), min_size=3, max_size=16).map(" ".join),
+    st.sampled_from(["my pin is", "it's", "my phone is", "the order number is", ""]),
+)
+@settings(max_examples=60)
+def test_where_one_kind_is_wanted_all_goes_that_is_called_so(
+    asked: str, digits: str, leading: str
+) -> None:
+    said = call(f"a: {asked}", f"c: {leading} {digits}")
+    for removed in REDACTOR.redact(said).removed:
+        alone = Redactor(policy=checked_policy({removed.kind})).redact(said)
+        assert (removed.segment, removed.first_word) in {
+            (each.segment, each.first_word) for each in alone.removed
+        }
+
+
+def test_a_mark_that_may_be_two_kinds_goes_for_either() -> None:
+    mark = Mark(0, 0, 1, "date_of_birth", "9 27", also="card_expiry")
+    assert checked_policy({"date_of_birth"}).wanted(mark) == mark
+    as_expiry = checked_policy({"card_expiry"}).wanted(mark)
+    assert as_expiry is not None
+    assert as_expiry.kind == "card_expiry"
+    assert checked_policy({"phone"}).wanted(mark) is None
+
+
+def test_what_another_finder_found_keeps_its_kind() -> None:
+    def names(turn: Turn, said: Sequence[str]) -> list[Mark]:
+        return [
+            Mark(turn.index, at, at + 1, "name", "robert hill")
+            for at in range(len(said) - 1)
+            if list(said[at : at + 2]) == ["robert", "hill"]
+        ]
+
+    redactor = Redactor(policy=checked_policy({"name"}), finders=[names])
+    told = redactor.redact(
+        call(
+            "c: hi this is robert hill calling about my order",
+            "a: hello robert hill and the email",
+            "c: you can ask robert hill",
+        )
+    )
+    assert [s.text for s in told.segments] == [
+        "hi this is [NAME] calling about my order",
+        "hello [NAME] and the email",
+        "you can ask [NAME]",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from hashlib import sha256
 from io import BytesIO
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.guards import guard_of
+from twicetold.enrich.redaction.stretching import with_names
 from twicetold.enrich.redaction.tagger import kinding
 from twicetold.enrich.redaction.tagger.chain import log_odds
 from twicetold.enrich.redaction.tagger.features import features_of, told_by
@@ -135,7 +136,7 @@ class Tagger:
             for mark in own
             if any(inside[mark.first : mark.last + 1])
             or proven_kind(turn, mark)
-            or any(mark.first <= at <= mark.last for at in given)
+            or _touches(mark, given)
         ]
         taken = {at for mark in kept for at in range(mark.first, mark.last + 1)}
         new = [
@@ -143,12 +144,12 @@ class Tagger:
         ]
         for mark in new:
             context.found(mark.kind, len(mark.value), turn.party)
-        every = sorted([*kept, *new], key=lambda mark: mark.first)
-        gone = taken | {at for mark in new for at in range(mark.first, mark.last + 1)}
+        called = [mark if _touches(mark, given) else self._called(seen, mark) for mark in kept]
+        every = sorted(with_names(turn, [*called, *new]), key=lambda mark: mark.first)
+        gone = {at for mark in every for at in range(mark.first, mark.last + 1)}
         told = told_by(turn, self.is_common, gone, every[-1].kind if every else "")
         context.told = [told, *context.told][:_REMEMBERED]
-        earlier = [mark for mark in found if mark.turn != turn.index]
-        return earlier + [self._renamed(seen, mark) for mark in kept] + new
+        return [mark for mark in found if mark.turn != turn.index] + every
 
     def _inside(self, seen: Seen, own: Sequence[Mark]) -> list[bool]:
         """The second reading; a run goes if half of it does."""
@@ -174,23 +175,22 @@ class Tagger:
             value = kinding.date_value(turn, first, last)
         return Mark(turn.index, first, last, kind, value)
 
-    def _renamed(self, seen: Seen, mark: Mark) -> Mark:
-        """A rule's mark under the kind that its form proves, or that is likelier by far."""
-        kind = proven_kind(seen.turn, mark)
-        if not kind:
-            scores = self._kind_odds(seen, mark.first, mark.last)
-            shares = np.exp(scores - scores.max())
-            shares /= shares.sum()
-            own = [mark.kind in kinding.GROUPS[group] for group in self._groups]
-            best = int(shares.argmax())
-            if own[best] or shares[best] - shares[own].sum() < _LIKELIER:
-                return mark
-            kind = kinding.kind_of_group(self._groups[best], mark.value, seen.turn, seen.before)
-        if kind == mark.kind:
-            return mark
-        dated = kind == "date_of_birth"
-        value = kinding.date_value(seen.turn, mark.first, mark.last) if dated else mark.value
-        return Mark(mark.turn, mark.first, mark.last, kind, value)
+    def _called(self, seen: Seen, mark: Mark) -> Mark:
+        """A rule's mark with what its form proves that it is, or what is likelier by far."""
+        return replace(mark, also=proven_kind(seen.turn, mark) or self._likelier(seen, mark))
+
+    def _likelier(self, seen: Seen, mark: Mark) -> str:
+        """ "" where the speaker says himself what it is."""
+        if any(c.strong and c.kind == mark.kind and c.end <= mark.first for c in seen.turn.cues):
+            return ""
+        scores = self._kind_odds(seen, mark.first, mark.last)
+        shares = np.exp(scores - scores.max())
+        shares /= shares.sum()
+        own = [mark.kind in kinding.GROUPS[group] for group in self._groups]
+        best = int(shares.argmax())
+        if own[best] or shares[best] - shares[own].sum() < _LIKELIER:
+            return ""
+        return kinding.kind_of_group(self._groups[best], mark.value, seen.turn, seen.before)
 
     def _kind_odds(self, seen: Seen, first: int, last: int) -> NDArray[np.float32]:
         """(kinds,), in the order of `kinding.GROUPS`."""
@@ -198,6 +198,11 @@ class Tagger:
         rows = kinding.kind_features(seen.turn, first, last, seen.before, told)
         scores: NDArray[np.float32] = self._weights.kinds[rows].sum(0)
         return scores
+
+
+def _touches(mark: Mark, places: Collection[int]) -> bool:
+    """Whether some of the tokens are its."""
+    return any(mark.first <= at <= mark.last for at in places)
 
 
 def _stretches(turn: Turn, inside: Sequence[bool], taken: set[int]) -> list[tuple[int, int]]:
