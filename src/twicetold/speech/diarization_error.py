@@ -100,7 +100,7 @@ def _right(ours: np.ndarray, theirs: np.ndarray, lengths: np.ndarray) -> np.ndar
         from scipy.optimize import linear_sum_assignment
     except ImportError as error:
         raise MissingExtra(
-            "Diarization is scored with scipy.", "pip install 'twicetold[speakers]'"
+            "Diarization is scored with scipy.", "pip install 'scipy>=1.11'"
         ) from error
     together = (ours * lengths) @ theirs.T
     pairs = zip(*linear_sum_assignment(together, maximize=True), strict=True)

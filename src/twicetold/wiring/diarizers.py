@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.util import find_spec
 
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.speakers import open_diarizer
@@ -27,10 +26,9 @@ class Voices:
         self._found: dict[str, DiarizerElsewhere] = {}
 
     def of(self, wanted: str) -> DiarizerElsewhere | None:
-        """The diarizer of a setting; None where it wants none, and for ``auto`` where the extra
-        that it takes is not there. Raises SettingError or MissingExtra, as far as can be told
-        without loading it."""
-        if wanted in _BY_NOBODY or (wanted == AUTO and find_spec("scipy") is None):
+        """The diarizer of a setting; None where it wants none. Raises SettingError or MissingExtra,
+        as far as can be told without loading it."""
+        if wanted in _BY_NOBODY:
             return None
         if wanted not in self._found:
             name, _, told = (EMBEDDED if wanted == AUTO else wanted).partition(":")

@@ -69,7 +69,9 @@ def _gliner(name: str) -> Spans:
     try:
         from gliner import GLiNER
     except ImportError as error:
-        raise MissingExtra("GLiNER is not installed.", "Install it: pip install gliner.") from error
+        raise MissingExtra(
+            "GLiNER is not installed.", "Install it: pip install 'twicetold[gliner]'."
+        ) from error
     try:
         model: Any = GLiNER.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError) as error:

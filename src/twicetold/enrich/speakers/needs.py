@@ -22,7 +22,7 @@ class Needs:
 
 
 NEEDS: Mapping[str, Needs] = {
-    "gmm": Needs(("scipy",), "Diarization needs scipy.", "pip install 'twicetold[speakers]'"),
+    "gmm": Needs(("scipy",), "Diarization needs scipy.", "pip install 'scipy>=1.11'"),
     "sherpa": Needs(
         ("sherpa_onnx",),
         "Diarizer sherpa needs sherpa-onnx.",
@@ -32,7 +32,7 @@ NEEDS: Mapping[str, Needs] = {
     "pyannote": Needs(
         ("torch", "pyannote.audio"),
         "Diarizer pyannote needs pyannote.audio 4 and torch.",
-        "pip install 'pyannote.audio>=4,<5', after the torch that suits the machine",
+        "pip install 'twicetold[pyannote]', after the torch that suits the machine",
         folders=("pipeline",),
     ),
 }

@@ -145,7 +145,7 @@ def test_pyannote_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra) as raised:
         open_diarizer("pyannote", pipeline="x")
-    assert "pip install 'pyannote.audio>=4,<5'" in raised.value.hint
+    assert "pip install 'twicetold[pyannote]'" in raised.value.hint
 
 
 # --- by name --------------------------------------------------------------------------------------
