@@ -31,8 +31,8 @@ SETS = (
     *("dev", "more", "third", "held_out", "fourth", "fifth", "sixth"),
     *("ninth", "tenth", "eleventh", "twelfth"),
 )
-# Of those that the rules were not written with: what rules are worth is learned from these. Each
-# more would cost one more training, and say little that is new.
+# Of those that the rules were not written with, five as different as they are: what rules are worth
+# is learned from these. Each costs a training of its own, without it.
 UNSEEN = ("held_out", "fifth", "sixth", "tenth", "twelfth")
 LEAST_CALLS = 3  # a word is common if so many other calls have it, unmarked
 FREE, OUT, IN = -1, 0, 1

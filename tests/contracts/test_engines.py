@@ -146,7 +146,6 @@ class TestPocketsphinx(LiveContract, BatchContract):
         stream = await live.start_stream(8_000, "en-GB")
         await stream.aclose()
 
-    @pytest.mark.slow
     async def test_a_telephone_rate_is_heard_at_its_true_times(self, batch: Transcriber) -> None:
         import numpy as np
         import soxr

@@ -251,7 +251,6 @@ async def test_redaction_that_fails_publishes_nothing(world, apart):
     assert not local_path(world.store, redacted_key(KEY)).exists()
 
 
-@pytest.mark.slow
 async def test_a_stage_that_fails_costs_the_transcript_nothing(world, apart):
     enriching = Enriching((Tells(kill=True), TakesSevens()), apart.apply, cover="beep")
     await world.begin()
@@ -289,7 +288,6 @@ async def test_the_words_of_a_stand_in_leave_nothing_unredacted_behind(world, ap
 
 
 @pytest.mark.parametrize(("keep_s", "goes"), [(None, False), (3600.0, False), (0.0, True)])
-@pytest.mark.slow
 async def test_an_original_goes_when_its_tenant_wants_it(world, apart, keep_s, goes):
     enriching = Enriching((TakesSevens(),), apart.apply, cover="silence")
     job = world.record(wav(render(0, 20, RATE)))

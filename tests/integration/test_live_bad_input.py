@@ -163,7 +163,6 @@ async def test_a_call_resumes_as_it_began(server: Served) -> None:
     assert await recording(server, "layout") == sound
 
 
-@pytest.mark.slow
 async def test_keys(tmp_path: Path) -> None:
     known = Tenants.load(tmp_path / "data" / "tenants.toml")
     ours, theirs = known.add("ours"), known.add("theirs")

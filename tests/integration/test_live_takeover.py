@@ -99,7 +99,6 @@ async def test_but_not_for_ever(tmp_path: Path) -> None:
 ASKED, ANSWERED = "what is the password on the account", "mango tree"
 
 
-@pytest.mark.slow
 async def test_a_successor_redacts_the_answer_to_what_it_never_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
