@@ -51,8 +51,8 @@ _ANYTHING = (
     "is was his she we all out up so no now old or have had here time call"
 )
 # How many words are heard wrong. pocketsphinx gets a quarter of the personal words wrong that
-# `benchmarks.redacted_sound` speaks (91 of 348), and a sixth of the others; of these fewer here, for
-# what is taught by them is what is innocent. Words that sound like nothing in the table say little.
+# `benchmarks.redacted_sound` speaks (91 of 348), and a sixth of the others; of these fewer here,
+# for they teach what is innocent. Words that sound like nothing in the table say little.
 _MARKED, _OTHER, _UNLIKE = 0.3, 0.08, 0.4
 _PIECE = re.compile(r"(\{[a-z_]+\+?: )([^{}]*)(\})|([^{}]+)")
 

@@ -300,3 +300,10 @@ def test_what_another_finder_found_keeps_its_kind() -> None:
         "hello [NAME] and the email",
         "you can ask [NAME]",
     ]
+
+
+def test_who_greets_at_a_company_gives_no_email() -> None:
+    [told] = texts("a: Hello this is James Baker at Blue River Books What can I do for you")
+    assert "[EMAIL]" not in told
+    [told] = texts("c: you can write to me it's james baker at blue river dot com")
+    assert told.endswith("[EMAIL]")

@@ -25,17 +25,19 @@ from twicetold.enrich.redaction.tagger.told import Told
 from twicetold.enrich.redaction.tagger.verdict import NAMES, Verdict, proven_kind
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Mark, Turn
+from twicetold.enrich.redaction.vocabulary import words
 
 WEIGHTS = Path(__file__).parent / "weights.npz"
 FORMAT = 2
 # Log of the odds against being personal at which a word is still taken that no rule marks (one in
-# three is personal), and at which a rule's mark still stays (one in ten).
+# three is personal), and at which a rule's mark still stays (one in six).
 LEANING = 0.6
-_BELIEVED = 2.2
+_BELIEVED = 1.6
 _LIKELIER = 0.3  # by so much of all chances than a rule's kind another one must be
 _REMEMBERED = 3
 _QUANTITIES = frozenset({"unit", "price", "decimal", "dialled", "model"})  # no data, says a guard
 _HOPELESS = -4.0  # below that nothing is taken that no rule marks
+_MAILED = words("dot underscore gmail yahoo hotmail outlook icloud")
 _NEVER = (Sort.REDACTED, Sort.AMOUNT)
 
 log = structlog.get_logger()
@@ -139,9 +141,8 @@ class Tagger:
             or _touches(mark, given)
         ]
         taken = {at for mark in kept for at in range(mark.first, mark.last + 1)}
-        new = [
-            self._mark(seen, first, last, kept) for first, last in _stretches(turn, inside, taken)
-        ]
+        made = (self._mark(seen, *ends, kept) for ends in _stretches(turn, inside, taken))
+        new = [mark for mark in made if not _is_greeting(turn, mark, seen.before)]
         for mark in new:
             context.found(mark.kind, len(mark.value), turn.party)
         called = [mark if _touches(mark, given) else self._called(seen, mark) for mark in kept]
@@ -198,6 +199,16 @@ class Tagger:
         rows = kinding.kind_features(seen.turn, first, last, seen.before, told)
         scores: NDArray[np.float32] = self._weights.kinds[rows].sum(0)
         return scores
+
+
+def _is_greeting(turn: Turn, mark: Mark, before: Context) -> bool:
+    """ "This is james baker at blue river books": no e-mail, where nobody has asked for one and
+    nothing is said that only addresses have."""
+    if mark.kind != "email" or before.expects("email") or before.kind == "email":
+        return False
+    said = [token.norm for token in turn.tokens[mark.first : mark.last + 1]]
+    signed = any(word in _MAILED or "." in word or "@" in word for word in said)
+    return "at" in said and not signed and not any(cue.kind == "email" for cue in turn.cues)
 
 
 def _touches(mark: Mark, places: Collection[int]) -> bool:
