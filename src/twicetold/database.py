@@ -75,18 +75,17 @@ class Database:
     ) -> None:
         """Open or make the file. Raises CorruptDatabase, having changed nothing.
 
-        ``schema`` is run every time (CREATE … IF NOT EXISTS); ``later`` adds what columns a file
-        lacks that was made before there were these, and the schema may speak of them;
-        ``extra_pragmas`` come before it, on both connections, without the word PRAGMA.
+        ``schema`` is run every time (CREATE … IF NOT EXISTS), then ``later`` adds what columns
+        a file lacks that was made before there were these; ``extra_pragmas`` come before it,
+        on both connections, without the word PRAGMA.
         """
         self.path, self._pragmas, self._apart = path, extra_pragmas, asyncio.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         check(path)
         with contextlib.ExitStack() as undo:
             writing = undo.enter_context(contextlib.closing(connect(path, extra_pragmas)))
-            add_columns(writing, later or {}, path)  # an index may be over them
             execute_schema(writing, schema, path)
-            add_columns(writing, later or {}, path)  # to tables that are made without
+            add_columns(writing, later or {}, path)
             reading = undo.enter_context(contextlib.closing(connect(path, extra_pragmas)))
             reading.execute("PRAGMA query_only=ON")
             undo.pop_all()

@@ -94,12 +94,11 @@ def execute_schema(db: sqlite3.Connection, schema: str, path: Path) -> None:
 
 
 def add_columns(db: sqlite3.Connection, columns: Columns, path: Path) -> None:
-    """Add those that a table lacks which is there. Processes of before, which leave them out, go on
-    beside this: a column must have a default."""
+    """Add those that are missing. Processes of before, which leave them out, go on beside this:
+    a column must have a default."""
     try:
         for table, wanted in columns.items():
-            found = _columns(db, table)
-            if not found or wanted.keys() <= found:
+            if wanted.keys() <= _columns(db, table):
                 continue
             db.execute("BEGIN IMMEDIATE")  # of two that start together the second finds them there
             for name in wanted.keys() - _columns(db, table):

@@ -176,7 +176,7 @@ def live_devices(settings: Settings, tenants: Tenants) -> Callable[[str], str]:
 
 def prices_of(settings: Settings) -> Prices:
     """What engines, enrichment and language models cost. Raises SettingError for a table with a
-    mistake, or an engine that there is not."""
+    mistake, an engine that there is not, or a price that could never count."""
     prices, known = Prices.parse(settings.prices or ""), (*ENGINES, ENRICHMENT, LANGUAGE_MODEL)
     for name in prices.engines:
         if name not in known:

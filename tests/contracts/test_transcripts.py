@@ -38,7 +38,7 @@ from twicetold.speech.transcript import Segment
 from twicetold.transcripts import Version, sqlite_purge, sqlite_usage
 from twicetold.transcripts.sqlite import SqliteTranscripts
 from twicetold.transcripts.sqlite_schema import SCHEMA
-from twicetold.transcripts.usage import Usage, UsageFilter
+from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup
 
 pytestmark = pytest.mark.contracts
 
@@ -334,10 +334,63 @@ async def test_rows_of_before_there_were_attempts_are_counted_on(tmp_path: Path)
         await again.aclose()
 
 
-async def test_a_file_of_before_tokens_were_counted_is_counted_on(tmp_path: Path) -> None:
-    """With the rows and the index that it had then."""
+# What processes of before tokens were counted say to these tables: at their start, of what a call
+# used, and when it is deleted.
+_BEFORE_OPENS = """
+CREATE INDEX IF NOT EXISTS usage_by_time
+    ON usage_rows (tenant, at, engine, model, device, audio_s, compute_s, cost);
+INSERT OR IGNORE INTO usage_rows
+    SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
+        usage.engine, '', '', audio_s, 0, 0, cost
+    FROM usage LEFT JOIN calls USING (tenant, call_id);
+DELETE FROM usage;
+"""
+_BEFORE_RECORDS = (
+    "INSERT INTO usage_rows (tenant, call_id, pass, attempt, at, engine, model, device,"
+    " audio_s, compute_s, price, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_BEFORE_KEEPS = (
+    "INSERT INTO usage_kept"
+    " SELECT tenant, date(at, 'unixepoch'), pass, engine, model, device, sum(attempt = ''),"
+    " sum(attempt <> '' AND instr(attempt, '/') = 0), sum(audio_s), sum(compute_s), sum(cost)"
+    " FROM usage_rows WHERE tenant = ? AND call_id = ? GROUP BY 1, 2, 3, 4, 5, 6"
+    " ON CONFLICT (tenant, day, pass, engine, model, device) DO UPDATE SET"
+    " passes = passes + excluded.passes, attempts = attempts + excluded.attempts,"
+    " audio_s = audio_s + excluded.audio_s, compute_s = compute_s + excluded.compute_s,"
+    " cost = cost + excluded.cost"
+)
+
+
+async def test_processes_of_before_tokens_were_counted_go_on_beside_this(tmp_path: Path) -> None:
     path = tmp_path / "transcripts.db"
-    columns = ("tokens_in", "tokens_out", "price_in", "price_out")
+    store = SqliteTranscripts(path, prices=PRICES)
+    used = Usage(KEY, "batch", "careful", 60.0, 4.0)
+    asked = replace(used.part("llm"), engine="llm", model="small", tokens_in=1000, tokens_out=100)
+    await store.record_usage(used, asked)
+    before = await store.usage(UsageFilter("acme"), [UsageGroup.ENGINE])
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(_BEFORE_OPENS)
+        row = ("acme", "call-2", "batch", "1", 0.0, "careful", "", "", 0.0, 8.0, 0.0, 0.0)
+        with db:
+            db.execute(_BEFORE_RECORDS, row)
+    # Deleted there; its name is gone, and what it used is in the sums.
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(_BEFORE_KEEPS, KEY)
+        db.execute("DELETE FROM usage_rows WHERE tenant = ? AND call_id = ?", KEY)
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            if table.startswith("usage_") and not table.endswith("_kept"):
+                told = db.execute(f"SELECT * FROM {table} WHERE call_id = ?", (KEY.call_id,))
+                assert told.fetchall() == [], table
+    after = await store.usage(UsageFilter("acme"), [UsageGroup.ENGINE])
+    careful, llm = after.lines
+    assert (careful.compute_s, careful.attempts) == (12.0, 2)
+    assert llm == before.lines[1]
+    assert (llm.tokens_in, llm.tokens_out, llm.cost) == (1000, 100, pytest.approx(0.003))
+    await store.aclose()
+
+
+async def test_a_file_of_before_tokens_were_counted_is_counted_on(tmp_path: Path) -> None:
+    path = tmp_path / "transcripts.db"
     first = SqliteTranscripts(path)
     used = Usage(KEY, "batch", "careful", 60.0, 4.0)
     gone = replace(used, key=CallKey("acme", "gone"))
@@ -345,11 +398,9 @@ async def test_a_file_of_before_tokens_were_counted_is_counted_on(tmp_path: Path
     await first.bury(gone.key)
     await first.aclose()
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DROP INDEX usage_summed")
-        for table, names in (("usage_rows", columns), ("usage_kept", columns[:2])):
-            for name in names:
-                db.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
-        db.execute("CREATE INDEX usage_by_time ON usage_rows (tenant, at, audio_s)")
+        db.execute("DROP TRIGGER usage_tokens_go")
+        db.execute("DROP TABLE usage_tokens")
+        db.execute("DROP TABLE usage_tokens_kept")
     for _ in range(2):
         again = SqliteTranscripts(path, prices=PRICES)
         await again.record_usage(
@@ -360,9 +411,6 @@ async def test_a_file_of_before_tokens_were_counted_is_counted_on(tmp_path: Path
         assert (total.tokens_in, total.tokens_out) == (1000, 100)
         assert total.cost == pytest.approx(0.002 + 0.001)
         await again.aclose()
-    with closing(sqlite3.connect(path)) as db:
-        plan = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'usage_%'"
-        assert db.execute(plan).fetchall() == [("usage_summed",)]
 
 
 _ATTEMPTS = st.lists(

@@ -744,6 +744,20 @@ class TranscriptsContract:
         await store.bury(KEY)
         assert await lines(store, UsageGroup.ENGINE, UsageGroup.MODEL) == by
 
+    async def test_tokens_of_a_call_are_added_up_over_attempts(self, store: Transcripts) -> None:
+        assert await store.tokens(KEY) == 0
+        used = Usage(KEY, "batch", "careful", 60.0, 4.0, at=DAY_1)
+        for key, attempt, read in ((KEY, "1-a", 7), (KEY, "1-b", 20), (KEY, "2-a", 300)):
+            part = replace(used, key=key, attempt=attempt).part("llm")
+            await store.record_usage(replace(part, engine="llm", tokens_in=read, tokens_out=read))
+        other = replace(used, key=OTHER, attempt="1-a", tokens_in=9_000)
+        await store.record_usage(other)
+        assert await store.tokens(KEY) == 2 * 327
+        assert await store.tokens(KEY, "1-") == 2 * 27
+        assert await store.tokens(KEY, "%") == 0
+        await store.bury(KEY)
+        assert await store.tokens(KEY) == 0
+
     async def test_of_usage_that_is_told_together_all_stands_or_nothing(
         self, store: Transcripts
     ) -> None:

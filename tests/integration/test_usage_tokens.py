@@ -184,3 +184,53 @@ async def test_attempts_that_fail_have_spent_and_what_was_kept_is_not_asked_agai
             await asked.world.job(JobState.DONE)
         assert not failures
         assert await asked.tokens() == (100, 10)
+
+
+def silent(server: ChatServer) -> Reply:
+    """What is asked after this answer hangs, until there is another ``reply``."""
+
+    def once(task: str, text: str) -> Any:
+        server.answers = [Answer(silent=True)]
+        return reply(task, text)
+
+    return once
+
+
+async def stopped(asked: Asked, tokens: tuple[int, int]) -> None:
+    """An attempt that is stopped once so many are noted, while the next answer is waited for."""
+    asked.server.reply, sent = silent(asked.server), len(asked.server.asked)
+    async with asked.world.worker(enriching=asked.found.batch), asyncio.timeout(30.0):
+        while await asked.tokens() != tokens or len(asked.server.asked) < sent + 2:
+            await asyncio.sleep(0.02)
+
+
+async def test_attempts_share_the_budget_of_a_call_until_it_is_begun_again(tmp_path: Path) -> None:
+    """The lead's question waits for an answer in each attempt, and the sentiment's is not kept: its
+    checkpoint is lost each time."""
+    rubric = tmp_path / "rubric.yaml"
+    rubric.write_text(RUBRIC)
+    async with asked_in(tmp_path, lead_rubric=str(rubric)) as asked:
+        asked.server.usage = {"prompt_tokens": 40_000, "completion_tokens": 5_000}
+        await asked.submit()
+        for spent in (1, 2):
+            await stopped(asked, (spent * 40_000, spent * 5_000))
+            for kept in asked.world.checkpoints():
+                kept.unlink()
+        asked.server.answers, asked.server.reply = [], reply
+        sent = len(asked.server.asked)
+        async with asked.world.worker(enriching=asked.found.batch):
+            await asked.world.job(JobState.DONE)
+            insights = await asked.world.transcripts.insights(KEY)
+            assert insights is not None
+            assert insights["sentiment"]["judge"] == f"llm:{MODEL}"  # 90,000 are spent; it is short
+            assert insights["lead"]["unanswered"] == "llm_budget_spent"
+            assert len(asked.server.asked) == sent + 1
+            assert await asked.tokens() == (120_000, 15_000)
+            # Somebody wants it again, and pays for it.
+            for kept in asked.world.checkpoints():
+                kept.unlink()
+            await asked.world.queue.again(KEY)
+            async with asyncio.timeout(30.0):
+                while await asked.tokens() != (200_000, 25_000):
+                    await asyncio.sleep(0.02)
+            await asked.world.job(JobState.DONE)

@@ -71,7 +71,9 @@ class Attempt:
         published. ``published`` is told of any other transcript, perhaps twice; ``announcer`` of
         every one."""
         self.progress = Progress()
-        self._id, self._began = secrets.token_hex(8), time.time()
+        # Attempts at one recording, between one beginning by hand and the next, share a budget.
+        self._begun = f"{lease.job.content[:16]}-{lease.generation}-"
+        self._id, self._began = self._begun + secrets.token_hex(8), time.time()
         self._counted: dict[str, float] = {}  # seconds by stage; "": of the engine
         self._tokens = (0, 0)  # noted so far
         self._transcript: Transcript | None = None
@@ -200,6 +202,9 @@ class Attempt:
         async def publish(transcript: Transcript, segments: AsyncIterator[Segment]) -> None:
             await self._publish(transcript, self._while_ours(segments, identity))
 
+        if (asked := self._enriching.asked) is not None:
+            before = await self._carriers.transcripts.tokens(self._key, self._begun)
+            asked.spent_before(before)
         transcript = Transcript(
             self._path, self._language, self._checkpoints, self.progress, self._outcomes
         )

@@ -41,7 +41,11 @@ class AskedModel(Protocol):
 
     @property
     def tokens(self) -> tuple[int, int]:
-        """Read and written so far, also for what came to nothing. They only grow."""
+        """Read and written so far by this attempt, also for what came to nothing; they only
+        grow."""
+
+    def spent_before(self, tokens: int) -> None:
+        """By earlier attempts at the call: its budget has less."""
 
 
 @dataclass(frozen=True, slots=True)

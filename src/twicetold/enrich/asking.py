@@ -33,8 +33,12 @@ class Asking:
 
     @property
     def tokens(self) -> tuple[int, int]:
-        """Read and written so far, also for what came to nothing."""
+        """Read and written so far by this attempt, also for what came to nothing."""
         return self.spending.tokens_in, self.spending.tokens_out
+
+    def spent_before(self, tokens: int) -> None:
+        """By earlier attempts at the call, whose budget this is."""
+        self.spending.before = tokens
 
     @property
     def settings(self) -> str:

@@ -279,6 +279,10 @@ class Transcripts(Protocol):
         heard it to its end, with the engine of the last. Raises BadParameter for a cursor of
         another list."""
 
+    async def tokens(self, key: CallKey, attempts: str = "") -> int:
+        """How many a language model has read and written for the call, by attempts whose names
+        begin so. 0 for a call that is not there."""
+
     async def bury(self, key: CallKey) -> None:
         """Set the tombstone and remove all rows of the call; their pages are given back. What it
         used stays in the sums, without its name.

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twicetold.errors import SettingError
+from twicetold.transcripts.usage import ENRICHMENT, LANGUAGE_MODEL
 
 _ENTRY = re.compile(r"(\*|[a-z][a-z0-9_-]*)(?::([^\s,=@]+))?(?:@([a-z0-9_.-]+))?\s*=\s*(\S.*)")
 _AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)/([a-z_]+)")
@@ -21,6 +22,12 @@ _UNITS = {
     "compute_s": "per_compute_s",
     "m_tokens_in": "per_m_tokens_in",
     "m_tokens_out": "per_m_tokens_out",
+}
+# In what its usage is told, and on which device, where there is but one.
+_OF_ENGINES = (("audio_min", "compute_s"), "")
+_OF_OTHERS = {
+    ENRICHMENT: (("compute_s",), "cpu"),
+    LANGUAGE_MODEL: (("m_tokens_in", "m_tokens_out"), "remote"),
 }
 SHAPE = (
     "engines and their prices, such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s, "
@@ -79,7 +86,8 @@ class Prices:
 
     @classmethod
     def parse(cls, text: str) -> Prices:
-        """Raises SettingError, which says what is wrong with which entry."""
+        """Raises SettingError, which says what is wrong with which entry; a price that could never
+        count is wrong."""
         entries = [_entry(each.strip()) for each in text.split(",") if each.strip()]
         named = [(each.engine, each.model, each.device) for each in entries]
         for each in named:
@@ -115,7 +123,27 @@ def _entry(text: str) -> _Entry:
                 f"It takes {SHAPE}.",
             )
         amounts[_UNITS[unit]] = value
-    return _Entry(found[1], found[2] or "", found[3] or "", Price(**amounts))
+    entry = _Entry(found[1], found[2] or "", found[3] or "", Price(**amounts))
+    _refuse_unused(entry)
+    return entry
+
+
+def _refuse_unused(entry: _Entry) -> None:
+    if entry.engine == "*":
+        return
+    units, device = _OF_OTHERS.get(entry.engine, _OF_ENGINES)
+    name = _spelled(entry.engine, entry.model, entry.device)
+    for unit, field in _UNITS.items():
+        if unit not in units and getattr(entry.price, field):
+            raise SettingError(
+                f"prices has {unit} for {name}, of which nothing is counted in that.",
+                f"{entry.engine} takes {' and '.join(units)}.",
+            )
+    if device and entry.device not in ("", device):
+        raise SettingError(
+            f"prices has {name}, but its device is always {device}.",
+            f"Leave @{entry.device} out.",
+        )
 
 
 def _spelled(engine: str, model: str | None, device: str | None) -> str:

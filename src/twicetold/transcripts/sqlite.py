@@ -233,6 +233,9 @@ class SqliteTranscripts:
             partial(using.sums, only=only, group=group, limit=limit, cursor=cursor)
         )
 
+    async def tokens(self, key: CallKey, attempts: str = "") -> int:
+        return await self._db.read(partial(using.tokens, key=key, attempts=attempts))
+
     async def bury(self, key: CallKey) -> None:
         """As the port says; when it returns, the file holds no byte of the call's text.
 

@@ -9,7 +9,6 @@ follows ``segments`` by triggers.
 
 from __future__ import annotations
 
-from twicetold.transcripts.sqlite_usage import LATER as USAGE_LATER
 from twicetold.transcripts.sqlite_usage import SCHEMA as USAGE
 
 PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
@@ -30,7 +29,6 @@ LATER = {
         "lead_score": "REAL",
         "outcomes": "TEXT NOT NULL DEFAULT '{}'",
     },
-    **USAGE_LATER,
 }
 
 # What a segment has, also where it is a shadow's.

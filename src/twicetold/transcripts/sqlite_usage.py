@@ -2,7 +2,8 @@
 
 Of a call and pass there is one row for its audio (``attempt`` is "") and one for each attempt's
 computing and each part of it (``ATTEMPT/PART``), so that every sum is one over rows. What a deleted
-call used is added to ``usage_kept``, which knows the day and no call.
+call used is added to ``usage_kept``, which knows the day and no call. What language models read and
+wrote for it stands beside these, in ``usage_tokens`` and ``usage_tokens_kept``.
 """
 
 from __future__ import annotations
@@ -43,16 +44,11 @@ CREATE TABLE IF NOT EXISTS usage_rows (
     compute_s REAL NOT NULL,
     price REAL NOT NULL,
     cost REAL NOT NULL,
-    tokens_in INTEGER NOT NULL DEFAULT 0,
-    tokens_out INTEGER NOT NULL DEFAULT 0,
-    price_in REAL NOT NULL DEFAULT 0,
-    price_out REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, call_id, pass, attempt)
 ) WITHOUT ROWID;
--- With all that sums are made of, so that the rows themselves need not be looked up.
-CREATE INDEX IF NOT EXISTS usage_summed ON usage_rows
-    (tenant, at, engine, model, device, audio_s, compute_s, cost, tokens_in, tokens_out);
-DROP INDEX IF EXISTS usage_by_time;  -- the same, of before tokens were counted
+-- With all that sums over them are made of, so that the rows themselves need not be looked up.
+CREATE INDEX IF NOT EXISTS usage_by_time
+    ON usage_rows (tenant, at, engine, model, device, audio_s, compute_s, cost);
 
 CREATE TABLE IF NOT EXISTS usage_kept (
     tenant TEXT NOT NULL,
@@ -66,8 +62,6 @@ CREATE TABLE IF NOT EXISTS usage_kept (
     audio_s REAL NOT NULL,
     compute_s REAL NOT NULL,
     cost REAL NOT NULL,
-    tokens_in INTEGER NOT NULL DEFAULT 0,
-    tokens_out INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, day, pass, engine, model, device)
 ) WITHOUT ROWID;
 
@@ -82,19 +76,63 @@ INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
         usage.engine, '', '', 0, compute_s, 0, 0
     FROM usage LEFT JOIN calls USING (tenant, call_id);
 DELETE FROM usage;
+
+-- Tokens of language models have tables of their own: processes of before there were these insert
+-- into those above without naming columns, and go on beside this.
+CREATE TABLE IF NOT EXISTS usage_tokens (
+    tenant TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    attempt TEXT NOT NULL,
+    at REAL NOT NULL,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    device TEXT NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    price_in REAL NOT NULL,  -- of a million
+    price_out REAL NOT NULL,
+    cost REAL NOT NULL,
+    PRIMARY KEY (tenant, call_id, pass, attempt)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS usage_tokens_by_time
+    ON usage_tokens (tenant, at, engine, model, device, cost, tokens_in, tokens_out);
+
+CREATE TABLE IF NOT EXISTS usage_tokens_kept (
+    tenant TEXT NOT NULL,
+    day TEXT NOT NULL,
+    pass TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    device TEXT NOT NULL,
+    cost REAL NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day, pass, engine, model, device)
+) WITHOUT ROWID;
+
+-- In the file, so that a call's name goes from here also where a process of before deletes it.
+CREATE TRIGGER IF NOT EXISTS usage_tokens_go AFTER DELETE ON usage_rows BEGIN
+    INSERT INTO usage_tokens_kept
+            (tenant, day, pass, engine, model, device, cost, tokens_in, tokens_out)
+        SELECT tenant, date(at, 'unixepoch'), pass, engine, model, device,
+            cost, tokens_in, tokens_out
+        FROM usage_tokens WHERE tenant = OLD.tenant AND call_id = OLD.call_id
+            AND pass = OLD.pass AND attempt = OLD.attempt
+        ON CONFLICT (tenant, day, pass, engine, model, device) DO UPDATE SET
+            cost = cost + excluded.cost, tokens_in = tokens_in + excluded.tokens_in,
+            tokens_out = tokens_out + excluded.tokens_out;
+    DELETE FROM usage_tokens WHERE tenant = OLD.tenant AND call_id = OLD.call_id
+        AND pass = OLD.pass AND attempt = OLD.attempt;
+END;
 """
 
-# Of files that were made before tokens were counted. Prices are those of a million.
-_COUNT = "INTEGER NOT NULL DEFAULT 0"
-_TOKENS = {"tokens_in": _COUNT, "tokens_out": _COUNT}
-_PRICES = {"price_in": "REAL NOT NULL DEFAULT 0", "price_out": "REAL NOT NULL DEFAULT 0"}
-LATER = {"usage_rows": {**_TOKENS, **_PRICES}, "usage_kept": _TOKENS}
-
+_CALL = "tenant, call_id, pass, attempt, at, engine, model, device"
+_CALL_VALUES = ":tenant, :call_id, :pass, :attempt, :at, :engine, :model, :device"
+_ON_CONFLICT = " ON CONFLICT (tenant, call_id, pass, attempt) DO UPDATE SET "
 _ROW = (
-    "INSERT INTO usage_rows (tenant, call_id, pass, attempt, at, engine, model, device,"
-    " audio_s, compute_s, price, cost, tokens_in, tokens_out, price_in, price_out)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (tenant, call_id, pass, attempt) DO UPDATE SET "
+    f"INSERT INTO usage_rows ({_CALL}, audio_s, compute_s, price, cost)"
+    f" VALUES ({_CALL_VALUES}, :audio_s, :compute_s, :price, :cost)" + _ON_CONFLICT
 )
 # The day on which a call was first heard stays; whose work it is, and its price, are the last's.
 _AUDIO = (
@@ -104,52 +142,84 @@ _AUDIO = (
 )
 _COMPUTE = (
     _ROW + "compute_s = max(compute_s, excluded.compute_s),"
-    " tokens_in = max(tokens_in, excluded.tokens_in),"
-    " tokens_out = max(tokens_out, excluded.tokens_out),"
     " cost = max(compute_s, excluded.compute_s) * price"
-    " + (max(tokens_in, excluded.tokens_in) * price_in"
+)
+_TOKENS = (
+    f"INSERT INTO usage_tokens ({_CALL}, tokens_in, tokens_out, price_in, price_out, cost)"
+    f" VALUES ({_CALL_VALUES}, :tokens_in, :tokens_out, :price_in, :price_out, :cost)"
+    + _ON_CONFLICT
+    + "tokens_in = max(tokens_in, excluded.tokens_in),"
+    " tokens_out = max(tokens_out, excluded.tokens_out),"
+    " cost = (max(tokens_in, excluded.tokens_in) * price_in"
     " + max(tokens_out, excluded.tokens_out) * price_out) / 1000000.0"
 )
 _DAY = "date(at, 'unixepoch')"
 _IS_ATTEMPT = "(attempt <> '' AND instr(attempt, '/') = 0)"
+_SUMS = "sum(audio_s), sum(compute_s), sum(cost)"
 _FIGURES = ("passes", "attempts", "audio_s", "compute_s", "cost", "tokens_in", "tokens_out")
-_SUMMED = _FIGURES[2:]  # of every row; the others count some
-_OF_ROWS = ", ".join(_SUMMED)
-_SUMS = ", ".join(f"sum({name})" for name in _SUMMED)
-_KEY = ("tenant", "day", "pass", "engine", "model", "device")
 _NAMED = ", ".join(f"sum({name}) AS {name}" for name in _FIGURES)
 _COUNTED = ", ".join(f"coalesce(sum({name}), 0)" for name in _FIGURES)
-_EACH = (
-    f"SELECT tenant, {_DAY} AS day, call_id AS call, pass, engine, model, device,"
-    f" attempt = '' AS passes, {_IS_ATTEMPT} AS attempts, {_OF_ROWS} FROM usage_rows"
+_EACH = f"SELECT tenant, {_DAY} AS day, call_id AS call, pass, engine, model, device,"
+_EACH_KEPT = "SELECT tenant, day, '' AS call, pass, engine, model, device,"
+_USED = (
+    f"{_EACH} attempt = '' AS passes, {_IS_ATTEMPT} AS attempts, audio_s, compute_s, cost,"
+    " 0 AS tokens_in, 0 AS tokens_out FROM usage_rows"
 )
-_KEPT = (
-    "SELECT tenant, day, '' AS call, pass, engine, model, device, passes, attempts,"
-    f" {_OF_ROWS} FROM usage_kept"
-)
+_ASKED = f"{_EACH} 0, 0, 0.0, 0.0, cost, tokens_in, tokens_out FROM usage_tokens"
+_USED_KEPT = f"{_EACH_KEPT} passes, attempts, audio_s, compute_s, cost, 0, 0 FROM usage_kept"
+_ASKED_KEPT = f"{_EACH_KEPT} 0, 0, 0.0, 0.0, cost, tokens_in, tokens_out FROM usage_tokens_kept"
 
 
 def record(db: sqlite3.Connection, usage: Usage, prices: Prices) -> None:
     price = prices.of(usage.engine, usage.model, usage.device)
-    call, by = (*usage.key, usage.pass_), (usage.at, usage.engine, usage.model, usage.device)
+    tenant, call_id = usage.key
+    of = {
+        "tenant": tenant,
+        "call_id": call_id,
+        "pass": usage.pass_,
+        "attempt": usage.attempt,
+        "at": usage.at,
+        "engine": usage.engine,
+        "model": usage.model,
+        "device": usage.device,
+    }
     if usage.audio_s > 0:
-        audio = (usage.audio_s, 0.0, price.per_audio_min, price.of_audio(usage.audio_s))
-        db.execute(_AUDIO, (*call, "", *by, *audio, 0, 0, 0.0, 0.0))
-    tokens = (usage.tokens_in, usage.tokens_out)
-    cost = price.of_compute(usage.compute_s) + price.of_tokens(*tokens)
-    compute = (0.0, usage.compute_s, price.per_compute_s, cost)
-    per_token = (price.per_m_tokens_in, price.per_m_tokens_out)
-    db.execute(_COMPUTE, (*call, usage.attempt, *by, *compute, *tokens, *per_token))
+        heard = {"attempt": "", "audio_s": usage.audio_s, "compute_s": 0.0}
+        paid = {"price": price.per_audio_min, "cost": price.of_audio(usage.audio_s)}
+        db.execute(_AUDIO, of | heard | paid)
+    computed = {"audio_s": 0.0, "compute_s": usage.compute_s}
+    paid = {"price": price.per_compute_s, "cost": price.of_compute(usage.compute_s)}
+    db.execute(_COMPUTE, of | computed | paid)
+    if usage.tokens_in or usage.tokens_out:
+        asked = {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out}
+        paid = {"price_in": price.per_m_tokens_in, "price_out": price.per_m_tokens_out}
+        paid["cost"] = price.of_tokens(usage.tokens_in, usage.tokens_out)
+        db.execute(_TOKENS, of | asked | paid)
+
+
+def tokens(db: sqlite3.Connection, key: CallKey, attempts: str) -> int:
+    """Read and written, by attempts whose names begin so."""
+    (found,) = db.execute(
+        "SELECT coalesce(sum(tokens_in + tokens_out), 0) FROM usage_tokens"
+        " WHERE tenant = ? AND call_id = ? AND substr(attempt, 1, ?) = ?",
+        (*key, len(attempts), attempts),
+    ).fetchone()
+    return int(found)
 
 
 def keep_sums(db: sqlite3.Connection, key: CallKey) -> None:
-    """Of a call that is deleted: what it used stays, without its name. Once: its rows go."""
+    """Of a call that is deleted: what it used stays, without its name. Once: its rows go, and
+    those of its tokens with them."""
     db.execute(
-        f"INSERT INTO usage_kept ({', '.join((*_KEY, *_FIGURES))})"
+        "INSERT INTO usage_kept (tenant, day, pass, engine, model, device,"
+        " passes, attempts, audio_s, compute_s, cost)"
         f" SELECT tenant, {_DAY}, pass, engine, model, device, sum(attempt = ''),"
         f" sum{_IS_ATTEMPT}, {_SUMS} FROM usage_rows WHERE tenant = ? AND call_id = ?"
-        f" GROUP BY 1, 2, 3, 4, 5, 6 ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
-        + ", ".join(f"{name} = {name} + excluded.{name}" for name in _FIGURES),
+        " GROUP BY 1, 2, 3, 4, 5, 6"
+        " ON CONFLICT (tenant, day, pass, engine, model, device) DO UPDATE SET"
+        " passes = passes + excluded.passes, attempts = attempts + excluded.attempts,"
+        " audio_s = audio_s + excluded.audio_s, compute_s = compute_s + excluded.compute_s,"
+        " cost = cost + excluded.cost",
         key,
     )
     db.execute("DELETE FROM usage_rows WHERE tenant = ? AND call_id = ?", key)
@@ -192,11 +262,14 @@ def _rows(only: UsageFilter) -> tuple[str, list[object]]:
     first, behind = _moment(only.first_day), _moment(only.last_day, days=1)
     theirs: list[object] = [] if only.tenant is None else [only.tenant]
     whose = "tenant = ? AND " if theirs else ""
+    since = f"WHERE {whose}at >= ? AND at < ?"
+    days = f"WHERE {whose}day >= ? AND day <= ?"
     rows = (
-        f"{_EACH} WHERE {whose}at >= ? AND at < ?"
-        f" UNION ALL {_KEPT} WHERE {whose}day >= ? AND day <= ?"
+        f"{_USED} {since} UNION ALL {_ASKED} {since}"
+        f" UNION ALL {_USED_KEPT} {days} UNION ALL {_ASKED_KEPT} {days}"
     )
-    return rows, [*theirs, first, behind, *theirs, only.first_day, only.last_day]
+    moments, named = [*theirs, first, behind], [*theirs, only.first_day, only.last_day]
+    return rows, [*moments, *moments, *named, *named]
 
 
 def _moment(day: str, days: int = 0) -> float:

@@ -118,7 +118,8 @@ class Enrichers:
         return await self.apart.apply(step, packed, facts)
 
     def _asking(self, tenant: str) -> Asking | None:
-        """What one call of the tenant may ask of the language model; None where there is none."""
+        """What an attempt at a call of the tenant may ask of the language model, within the call's
+        budget; None where there is none."""
         if self.llm is None:
             return None
         allowed = LLM in self.remotes(tenant)

@@ -86,6 +86,38 @@ def test_a_price_of_an_engine_that_there_is_not_is_refused() -> None:
     assert "audio_min" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "named", "hint"),
+    [
+        ("llm=0.01/audio_min", "audio_min for llm", "llm takes m_tokens_in and m_tokens_out."),
+        ("llm:small=1/m_tokens_in+2/compute_s", "compute_s for llm:small", "llm takes m_tokens_in"),
+        ("whisper=1/m_tokens_in", "m_tokens_in for whisper", "takes audio_min and compute_s."),
+        ("enrichment=1/audio_min", "audio_min for enrichment", "enrichment takes compute_s."),
+        ("llm@cuda=1/m_tokens_in", "llm@cuda, but its device is always remote", "@cuda"),
+        ("enrichment:redact@cuda=1/compute_s", "always cpu", "@cuda"),
+    ],
+)
+def test_a_price_that_could_never_count_is_refused(text: str, named: str, hint: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        prices_of(Settings(prices=text))
+    assert named in refused.value.message
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*=1/audio_min+1/compute_s+1/m_tokens_in+1/m_tokens_out",
+        "*@cuda=1/m_tokens_in",
+        "llm@remote=1/m_tokens_in, enrichment@cpu=1/compute_s",
+        "whisper@cuda=1/compute_s+1/audio_min",
+        "llm=0/compute_s",  # which is none
+    ],
+)
+def test_a_price_that_may_count_is_taken(text: str) -> None:
+    assert prices_of(Settings(prices=text)).entries
+
+
 def test_enrichment_has_a_price_as_engines_have() -> None:
     prices = prices_of(Settings(prices="enrichment:redact=.5/compute_s, enrichment=.1/compute_s"))
     assert prices.of("enrichment", "redact", "cpu").per_compute_s == 0.5

@@ -10,7 +10,7 @@ from twicetold.errors import LlmBudgetSpent
 
 # A guess on the safe side, where a server does not count: Indic letters are 1 to 2 bytes a token.
 _BYTES_A_TOKEN = 2.5
-_MOST_TOLD = 100_000_000  # tokens of one request; what says more counts nothing
+_MOST_TOLD = 100_000_000  # tokens of one request; of what says more, a guess is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,13 @@ class LlmBudget:
 
 
 class Spending:
-    """What a call has cost so far. One for each call; requests and tokens only grow. Tokens read
-    (``tokens_in``) and written (``tokens_out``) are counted apart: they have different prices."""
+    """What an attempt at a call has cost so far; requests and tokens only grow. Tokens read
+    (``tokens_in``) and written (``tokens_out``) are counted apart: they have different prices.
+    ``before`` are tokens of earlier attempts, which the call's budget has less; what they sent of
+    requests nobody knows."""
 
-    def __init__(self, budget: LlmBudget) -> None:
-        self.budget = budget
+    def __init__(self, budget: LlmBudget, before: int = 0) -> None:
+        self.budget, self.before = budget, before
         self.requests = self.tokens_in = self.tokens_out = 0
 
     @property
@@ -45,17 +47,16 @@ class Spending:
         read = sum(map(_guessed, prompts))
         if self.requests + len(prompts) > self.budget.requests:
             raise LlmBudgetSpent(f"The call's {self.budget.requests} requests do not last.")
-        if self.tokens + read + most_written > self.budget.tokens:
+        if self.before + self.tokens + read + most_written > self.budget.tokens:
             raise LlmBudgetSpent(f"The call's {self.budget.tokens:,} tokens do not last.")
 
     def book(self, prompt: str, usage: Any, answer: str | None) -> None:
-        """What a request did cost: as the server counts, else by the letters. An ``answer`` that
-        is None, and that nobody has counted, was none."""
+        """What a request did cost: as the server counts, else by the letters. Where ``answer`` is
+        None there was none, and only what the server counted is spent."""
         counted = usage if isinstance(usage, Mapping) else {}
-        if answer is None and not counted:
-            return
-        self.tokens_in += _count(counted.get("prompt_tokens"), _guessed(prompt))
-        self.tokens_out += _count(counted.get("completion_tokens"), _guessed(answer or ""))
+        guess = (0, 0) if answer is None else (_guessed(prompt), _guessed(answer))
+        self.tokens_in += _count(counted.get("prompt_tokens"), guess[0])
+        self.tokens_out += _count(counted.get("completion_tokens"), guess[1])
 
 
 def _guessed(text: str) -> int:

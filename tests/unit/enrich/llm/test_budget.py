@@ -40,7 +40,10 @@ def test_a_count_that_is_none_goes_by_the_letters(told):
 
 def test_without_an_answer_what_the_server_counted_is_spent_and_nothing_else():
     assert spent({"prompt_tokens": 100, "completion_tokens": 0}, None) == (100, 0)
-    assert spent(None, None) == (0, 0)
+    assert spent({"prompt_tokens": 100}, None) == (100, 0)
+    assert spent({"completion_tokens": 7}, None) == (0, 7)
+    for told in (None, {}, {"total_tokens": 9}, {"prompt_tokens": "many"}):
+        assert spent(told, None) == (0, 0)
 
 
 @given(counts=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 900)), max_size=9))
@@ -55,3 +58,12 @@ def test_a_budget_is_of_both_together(counts):
         spending.reserve(PROMPT, left)
     with pytest.raises(LlmBudgetSpent):
         spending.reserve(PROMPT, left + 1)
+
+
+def test_what_earlier_attempts_spent_is_no_longer_in_the_budget():
+    spending = Spending(LlmBudget(tokens=1000), before=600)
+    spending.reserve(PROMPT, 400 - 105)
+    with pytest.raises(LlmBudgetSpent):
+        spending.reserve(PROMPT, 400 - 104)
+    spending.book(PROMPT, {"prompt_tokens": 100, "completion_tokens": 7}, ANSWER)
+    assert (spending.tokens_in, spending.tokens_out) == (100, 7)  # each attempt tells its own
