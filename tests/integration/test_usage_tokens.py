@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -62,6 +63,10 @@ class Asked:
     async def submit(self) -> None:
         await self.world.begin()
         await self.world.queue.submit(self.world.record(wav(render(0, 20, RATE))))
+
+    def forget(self) -> None:
+        """All that was kept of attempts."""
+        shutil.rmtree(self.world.root / "store" / "jobs")
 
     async def lines(self, *group: UsageGroup) -> list[UsageLine]:
         return list((await self.world.transcripts.usage(UsageFilter("acme"), group)).lines)
@@ -214,8 +219,7 @@ async def test_attempts_share_the_budget_of_a_call_until_it_is_begun_again(tmp_p
         await asked.submit()
         for spent in (1, 2):
             await stopped(asked, (spent * 40_000, spent * 5_000))
-            for kept in asked.world.checkpoints():
-                kept.unlink()
+            asked.forget()
         asked.server.answers, asked.server.reply = [], reply
         sent = len(asked.server.asked)
         async with asked.world.worker(enriching=asked.found.batch):
@@ -226,9 +230,9 @@ async def test_attempts_share_the_budget_of_a_call_until_it_is_begun_again(tmp_p
             assert insights["lead"]["unanswered"] == "llm_budget_spent"
             assert len(asked.server.asked) == sent + 1
             assert await asked.tokens() == (120_000, 15_000)
-            # Somebody wants it again, and pays for it.
-            for kept in asked.world.checkpoints():
-                kept.unlink()
+            # Somebody wants it again, by another rubric, and pays for it.
+            rubric.write_text(RUBRIC.replace("base: 20", "base: 21"))
+            asked.forget()
             await asked.world.queue.again(KEY)
             async with asyncio.timeout(30.0):
                 while await asked.tokens() != (200_000, 25_000):
