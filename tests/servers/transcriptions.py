@@ -59,6 +59,8 @@ class FileServer:
         self.violations: list[str] = []
         self.at_once = self.most_at_once = 0
         self.port = 0
+        # One for all: nobody else would hold what waits for it, once the client is gone.
+        self._never = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -92,7 +94,7 @@ class FileServer:
         finally:
             self.at_once -= 1
         if answer.silent:
-            await asyncio.Event().wait()
+            await self._never.wait()
         if not answer.status:
             writer.transport.abort()
             raise ConnectionResetError
