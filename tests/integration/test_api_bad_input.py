@@ -129,7 +129,9 @@ async def ask(api: Api, method: str, path: str, **options: Any) -> httpx.Respons
         options["params"] = {"q": "secret"}
     if path == "/v1/tickets":
         options["json"] = {"call_id": "call-1"}
-    if method == "PUT":
+    if path.endswith("/outcomes"):
+        options["json"] = {"won": "yes"}
+    elif method == "PUT":
         options["content"] = tone()
     return await api.client.request(method, path.replace("{call_id}", "call-1"), **options)
 
@@ -161,7 +163,7 @@ async def test_another_tenants_key_sees_and_changes_nothing(guarded: Api) -> Non
         response = await ask(guarded, method, path, headers=guarded.as_tenant("mallory"))
         assert b"secret" not in response.content, (method, path)
         assert b"acme" not in response.content, (method, path)
-        if method == "PUT":  # an id of one's own, whoever else has one like it
+        if path == "/v1/recordings/{call_id}":  # an id of one's own, whoever else has one like it
             assert response.status_code == 202
             deleted = await ask(
                 guarded, "DELETE", "/v1/calls/{call_id}", headers=guarded.as_tenant("mallory")

@@ -59,8 +59,7 @@ class FileServer:
         self.violations: list[str] = []
         self.at_once = self.most_at_once = 0
         self.port = 0
-        # One for all: nobody else would hold what waits for it, once the client is gone.
-        self._never = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -68,11 +67,26 @@ class FileServer:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[FileServer]:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 24)
+        server = await asyncio.start_server(self._handled, "127.0.0.1", 0, limit=1 << 24)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
-            yield self
+            try:
+                yield self
+            finally:  # of those that hang there are some for good
+                left = list(self._tasks)
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
         assert self.violations == []
+
+    async def _handled(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._connected(reader, writer)
+        finally:
+            self._tasks.discard(task)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -94,7 +108,7 @@ class FileServer:
         finally:
             self.at_once -= 1
         if answer.silent:
-            await self._never.wait()
+            await asyncio.Event().wait()
         if not answer.status:
             writer.transport.abort()
             raise ConnectionResetError
