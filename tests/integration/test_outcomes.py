@@ -165,9 +165,15 @@ async def test_outcomes_are_a_tenants_own(tmp_path: Path) -> None:
         nobodys = await api.client.put(url.replace("call-1", "call-2"), json=told, headers=acme)
         assert (theirs.status_code, nobodys.status_code) == (404, 404)
         assert error_of(theirs)["code"] == error_of(nobodys)["code"] == "call_not_found"
-        ticket = await api.client.post("/v1/tickets", json={"call_id": "call-1"}, headers=acme)
+        ticket = await api.client.post(
+            "/v1/tickets", json={"call_id": "call-1", "scope": "captions"}, headers=acme
+        )
         by_ticket = await api.client.put(f"{url}?ticket={ticket.json()['ticket']}", json=told)
-        assert by_ticket.status_code in (400, 401)
+        assert by_ticket.status_code == 400  # it is no parameter of this
+        await api.client.put(url, json=told, headers=acme)
+        shown = await api.client.get(f"/v1/calls/call-1?ticket={ticket.json()['ticket']}")
+        assert (shown.status_code, shown.json()["outcomes"]) == (200, {})
+        assert (await api.client.get("/v1/calls/call-1", headers=acme)).json()["outcomes"] == told
         # The tenant has no rubric now: the score that stands is left as it is.
         answer = (await api.client.put(url, json=told, headers=acme)).json()
         assert (answer["counted"], answer["lead_score"]) == ("other_rubric", 25.0)
@@ -276,3 +282,10 @@ async def test_an_attempt_that_ends_before_they_are_counted_is_made_good_by_the_
     scores, lead = await transcribed(world, scoring)
     assert (failures, scores, lead["score"]) == (0, [55.0], 55)
     assert len(scoring.told) == 1, "the words and their score are not made again"
+
+
+async def test_a_name_is_told_once(api: Api) -> None:
+    await scored(api, OURS)
+    twice = await api.client.put("/v1/calls/call-1/outcomes", json={"won": "no", " won": "yes"})
+    assert twice.status_code == 400
+    assert "once" in error_of(twice)["hint"]

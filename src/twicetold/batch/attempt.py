@@ -265,9 +265,10 @@ class Attempt:
     async def _finish(self) -> None:
         """What follows the switch; each step may be done twice."""
         transcripts = self._carriers.transcripts
-        await transcripts.set_status(self._key, Status.DONE)
-        # Those that came after the score was made, and found no transcript to be counted in.
+        # Those that came after the score was made, and found no transcript to be counted in; before
+        # whoever waits for the end reads the score.
         await settle_outcomes(transcripts, self._key, self._enriching.rescored)
+        await transcripts.set_status(self._key, Status.DONE)
         if self._provisional:  # another compares, and clears away what it has finished
             await self._announcer.done(self._key, self._revision_prefix)
             if self.redacts:  # but for words with all that was removed from them

@@ -101,7 +101,7 @@ def outcomes(
         raise BadParameter("Either NAME=VALUE or --forget.")
     server = server_of(url, key, config)
     if not (named or forget):
-        _show_outcomes(run(_call(server, call_id))["outcomes"])
+        _show_outcomes(run(_call(server, call_id)).get("outcomes", {}))
         return
     answer = run(_set_outcomes(server, call_id, named))
     _show_outcomes(answer["outcomes"])

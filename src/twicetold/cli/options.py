@@ -59,11 +59,15 @@ def settings_of(*, sets: list[str] | None = None, **flags: object | None) -> Loa
 def outcomes_of(told: list[str], got: str) -> dict[str, str]:
     """What came of a call, by name, of NAME=VALUE texts; ``got`` begins the message of a
     mistake."""
-    pairs = [text.partition("=") for text in told]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            raise BadParameter(f"{got} {name + equals + value!r}; it takes NAME=VALUE.")
-    return {name: value for name, _, value in pairs}
+    found: dict[str, str] = {}
+    for text in told:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not (name and value):
+            raise BadParameter(f"{got} {text!r}; it takes NAME=VALUE.")
+        if name in found:
+            raise BadParameter(f"{got} {name!r} twice; a call has one of each.")
+        found[name] = value
+    return found
 
 
 def server_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -55,7 +56,10 @@ async def show_call(
     ticket: Annotated[str | None, Query(description="Instead of a key.")] = None,
 ) -> CallBody:
     """One call: its state, its times, and how the draft compares with the canonical transcript."""
-    return CallBody.of(await find_call(platform_of(request), CallKey.checked(tenant, call_id)))
+    call = await find_call(platform_of(request), CallKey.checked(tenant, call_id))
+    if ticket is not None:  # guests read along; what came of it is the house's own
+        call = replace(call, outcomes={})
+    return CallBody.of(call)
 
 
 @router.delete("/v1/calls/{call_id}", status_code=204, responses=ERRORS)

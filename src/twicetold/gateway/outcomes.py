@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from twicetold.enrich.leads import with_outcomes
 from twicetold.gateway.auth import platform_of, tenant_of
@@ -21,10 +28,19 @@ MOST_OUTCOMES, LONGEST = 20, 80
 
 # Without the blanks around them, as in a rubric.
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
+
+
+def _told_once(told: object) -> object:
+    """Without the blanks around them, names may be the same: one value would be lost."""
+    if isinstance(told, dict) and len({str(name).strip() for name in told}) < len(told):
+        raise ValueError("It takes each name once")
+    return told
+
+
 _TOLD: dict[str, JsonValue] = {"next_step": "demo"}
 Outcomes = Annotated[
-    dict[_Text, _Text],
-    Body(max_length=MOST_OUTCOMES, examples=[_TOLD], description="Values by names."),
+    Annotated[dict[_Text, _Text], Field(max_length=MOST_OUTCOMES), BeforeValidator(_told_once)],
+    Body(examples=[_TOLD], description="Values by names."),
 ]
 
 

@@ -70,10 +70,15 @@ def problem(
 
 
 def shown(value: object) -> str:
-    """What a client sent, short and in plain ASCII, for a message."""
+    """What a client sent, quoted, for a message."""
+    return f"'{clipped(value)}'"
+
+
+def clipped(value: object) -> str:
+    """What a client sent, short and in plain ASCII."""
     text = str(value)
-    clipped = text[:_SHOWN_CHARACTERS] + ("…" if len(text) > _SHOWN_CHARACTERS else "")
-    return "'" + clipped.encode("unicode_escape").decode("ascii").replace("\\u2026", "…") + "'"
+    short = text[:_SHOWN_CHARACTERS] + ("…" if len(text) > _SHOWN_CHARACTERS else "")
+    return short.encode("unicode_escape").decode("ascii").replace("\\u2026", "…")
 
 
 def install(app: FastAPI) -> None:
@@ -105,10 +110,12 @@ def _bad_parameter(found: Sequence[Mapping[str, Any]]) -> BadParameter:
         return BadParameter(f"{name} is missing.", "Send it; /docs says what it is.")
     if first["type"] == "extra_forbidden":
         return BadParameter(f"There is no field {shown(name)}.", "/docs says what there is.")
-    if first["type"] == "json_invalid" or name == "The body":
+    if first["type"] == "value_error":  # of ours
+        takes = takes.removeprefix("Value error, ")
+    elif first["type"] == "json_invalid" or name == "The body":
         return BadParameter("The body is not what this takes.", "Send JSON; see /docs.")
     # The name may be the client's own, as a key of an object that takes any.
-    return BadParameter(f"{shown(name)[1:-1]} got {shown(first.get('input'))}.", takes)
+    return BadParameter(f"{clipped(name)} got {shown(first.get('input'))}.", takes)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

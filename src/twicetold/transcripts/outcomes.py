@@ -42,8 +42,8 @@ async def settle_outcomes(
             return Counted.NOT_SCORED, call.lead_score
         made = rescored(lead, call.outcomes)
         if made is None:
-            return Counted.OTHER_RUBRIC, call.lead_score
-        if made == lead:
-            return Counted.YES, call.lead_score
+            return Counted.OTHER_RUBRIC, lead["score"]
+        if made == lead:  # its score, not the call's, which was read before somebody rescored
+            return Counted.YES, made["score"]
         if await transcripts.rescore(call, made["score"], {**insights, LEAD: made}):
             return Counted.YES, made["score"]

@@ -11,6 +11,7 @@ from tests.unit.enrich.talking import segment
 from typer.testing import CliRunner
 
 from twicetold.cli.main import app
+from twicetold.cli.options import outcomes_of
 from twicetold.enrich.leads import default_rubric, load_rubric
 from twicetold.errors import BadParameter, SettingError
 
@@ -150,3 +151,9 @@ def test_options_that_cannot_be_meant_are_refused(transcript: Path) -> None:
         said("leads", "score", transcript, "--outcome", "won")
     with pytest.raises(BadParameter, match="--roles"):
         said("leads", "score", transcript, "--roles", "Agent 1")
+
+
+def test_an_outcome_is_told_once_and_without_blanks() -> None:
+    assert outcomes_of([" won = yes "], "It got") == {"won": "yes"}
+    with pytest.raises(BadParameter, match="twice"):
+        outcomes_of(["won=yes", "won=no"], "It got")

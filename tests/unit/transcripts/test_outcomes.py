@@ -35,12 +35,15 @@ class OneCall:
     def __init__(self, call: Call | None, insights: dict[str, Any] | None) -> None:
         self.now, self.insights_now = call, insights
         self.between: list[Callable[[OneCall], None]] = []
+        self.before_insights: Callable[[OneCall], None] | None = None
         self.written = 0
 
     async def call(self, key: CallKey) -> Call | None:
         return self.now
 
     async def insights(self, key: CallKey) -> dict[str, Any] | None:
+        if self.before_insights is not None:
+            self.before_insights(self)
         return self.insights_now
 
     async def rescore(self, seen: Call, lead_score: float, insights: dict[str, Any]) -> bool:
@@ -115,3 +118,16 @@ async def test_who_comes_in_between_is_counted_too() -> None:
     store.between = [other_transcript, other_outcomes]
     assert await settled(store) == (Counted.YES, 50)
     assert (store.written, store.insights_now) == (1, {"lead": {"score": 50}})
+
+
+async def test_who_finds_it_done_by_another_tells_the_score_that_stands() -> None:
+    store = OneCall(CALL, SCORED)
+
+    def another(there: OneCall) -> None:
+        assert there.now is not None
+        there.now = replace(there.now, lead_score=50.0)
+        there.insights_now = {**SCORED, "lead": {"score": 50}}
+
+    store.before_insights = another
+    assert await settled(store) == (Counted.YES, 50)
+    assert store.written == 0
