@@ -179,7 +179,8 @@ export class OpenCall {
     if (revision === null || !(channels > 1)) return NO_ROLES;
     if (this.roles.revision !== revision) {
       const read = await readTranscript(this.callId, "canonical").catch(() => null);
-      this.roles = { revision, known: read ? rolesOf(read.columns) : NO_ROLES };
+      if (!read) return NO_ROLES; // what fails now may be there the next time
+      this.roles = { revision, known: rolesOf(read.columns) };
     }
     return this.roles.known;
   }

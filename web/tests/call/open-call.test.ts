@@ -126,6 +126,11 @@ describe("an open call", () => {
     await open.open("draft");
     expect(open.table.value?.at(0).speaker).toBeNull();
     expect(open.refused.value).toBeNull();
+    const named = { ...segment("one", 0), speaker: "agent" };
+    readTranscript.mockResolvedValue({ columns: columns(named), added: 0, removed: 0 });
+    await open.show("canonical");
+    await open.show("draft"); // what could not be read then can be now
+    expect(open.table.value?.at(0).speaker).toBe("agent");
     open.close();
   });
 
@@ -210,6 +215,9 @@ describe("an open call", () => {
     call = { ...call, canonical_revision: "r2" };
     await vi.advanceTimersByTimeAsync(31_000);
     expect(requests(/insights/)).toBe(2);
+    call = { ...call, lead_score: 50, outcomes: { next_step: "demo" } }; // of the same transcript
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(requests(/insights/)).toBe(3);
     open.close();
   });
 
