@@ -466,8 +466,9 @@ class TranscriptsContract:
             known = replace(REVISION, sentiment=0.5, lead_score=20.0, insights={"lead": "old"})
             await store.save_canonical(key, known, stream([segment(1, "hello")]))
         before = await seen(store)
-        assert await store.rescore(before, 50.0, {"lead": "neu, größer"})
-        assert await seen(store) == replace(before, lead_score=50.0)
+        told = {"next_step": "demo"}
+        assert await store.rescore(before, 50.0, {"lead": "neu, größer"}, told)
+        assert await seen(store) == replace(before, lead_score=50.0, outcomes=told)
         assert await store.insights(KEY) == {"lead": "neu, größer"}
         assert await texts(store, KEY, Version.CANONICAL) == ["hello"]
         assert (await seen(store, OTHER)).lead_score == 20.0
@@ -475,17 +476,18 @@ class TranscriptsContract:
 
     async def test_rescore_is_of_what_was_seen_or_not_done(self, store: Transcripts) -> None:
         await store.begin_call(new_call())
-        assert not await store.rescore(await seen(store), 50.0, {})
+        assert not await store.rescore(await seen(store), 50.0, {}, {})
         assert await store.insights(KEY) is None
         known = replace(REVISION, lead_score=20.0, insights={"lead": "old"})
         await store.save_canonical(KEY, known, stream([]))
         other_outcomes = await seen(store)
         await store.set_outcomes(KEY, {"won": "yes"})
         other_revision = await seen(store)
-        assert not await store.rescore(other_outcomes, 50.0, {"lead": "late"})
+        assert not await store.rescore(other_outcomes, 50.0, {"lead": "late"}, {})
         await store.save_canonical(KEY, replace(known, name="r2"), stream([]))
-        assert not await store.rescore(other_revision, 50.0, {"lead": "late"})
+        assert not await store.rescore(other_revision, 50.0, {"lead": "late"}, {})
         assert (await seen(store)).lead_score == 20.0
+        assert (await seen(store)).outcomes == {"won": "yes"}
         assert await store.insights(KEY) == {"lead": "old"}
 
     # --- lists ----------------------------------------------------------------
@@ -862,7 +864,7 @@ class TranscriptsContract:
         with pytest.raises(CallDeleted):
             await store.set_outcomes(KEY, {"next_step": "demo"})
         with pytest.raises(CallDeleted):
-            await store.rescore(seen, 1.0, {})
+            await store.rescore(seen, 1.0, {}, {})
         with pytest.raises(CallDeleted):
             await store.begin_call(new_call())
         with pytest.raises(CallDeleted):

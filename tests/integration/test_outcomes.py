@@ -289,3 +289,13 @@ async def test_a_name_is_told_once(api: Api) -> None:
     twice = await api.client.put("/v1/calls/call-1/outcomes", json={"won": "no", " won": "yes"})
     assert twice.status_code == 400
     assert "once" in error_of(twice)["hint"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x\u001b[31m", "\u202e", "\u0000"])
+async def test_what_a_terminal_would_heed_is_no_outcome(api: Api, name: str) -> None:
+    await scored(api, OURS)
+    for told in ({name + "x": "yes"}, {"won": name + "x"}):
+        refused = await api.client.put("/v1/calls/call-1/outcomes", json=told)
+        assert refused.status_code == 400
+        assert "control" in error_of(refused)["hint"]
+    assert (await api.client.get("/v1/calls/call-1")).json()["outcomes"] == {}

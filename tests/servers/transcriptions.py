@@ -85,6 +85,8 @@ class FileServer:
         self._tasks.add(task)
         try:
             await self._connected(reader, writer)
+        except asyncio.CancelledError:  # at the end of all; asyncio complains of one that is
+            writer.close()
         finally:
             self._tasks.discard(task)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,8 +28,12 @@ router = APIRouter(tags=["calls"])
 
 MOST_OUTCOMES, LONGEST = 20, 80
 
-# Without the blanks around them, as in a rubric.
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
+
+def _printed(text: str) -> str:
+    """What a terminal would heed, or what turns writing round, is no name and no value."""
+    if any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in text):
+        raise ValueError("It takes no control characters")
+    return text
 
 
 def _told_once(told: object) -> object:
@@ -37,6 +43,12 @@ def _told_once(told: object) -> object:
     return told
 
 
+# Without the blanks around them, as in a rubric.
+_Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST),
+    AfterValidator(_printed),
+]
 _TOLD: dict[str, JsonValue] = {"next_step": "demo"}
 Outcomes = Annotated[
     Annotated[dict[_Text, _Text], Field(max_length=MOST_OUTCOMES), BeforeValidator(_told_once)],
@@ -72,11 +84,10 @@ async def set_outcomes(
     """Say what came of a call, in the place of what was said before; `{}` forgets it. The rubric's
     rules on outcomes are judged anew, and nothing else; no webhook is sent."""
     platform = platform_of(request)
-    await platform.transcripts.set_outcomes(key, outcomes)
     rubric = await asyncio.to_thread(platform.rubric, key.tenant)
 
     def rescored(lead: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, Any] | None:
         return None if rubric is None else with_outcomes(lead, rubric, told)
 
-    counted, score = await settle_outcomes(platform.transcripts, key, rescored)
+    counted, score = await settle_outcomes(platform.transcripts, key, rescored, outcomes)
     return OutcomesBody(outcomes=outcomes, counted=counted, lead_score=score)

@@ -210,10 +210,16 @@ class Transcripts(Protocol):
     async def set_outcomes(self, key: CallKey, outcomes: Mapping[str, str]) -> None:
         """Say what came of the call, in the place of all that was said before."""
 
-    async def rescore(self, seen: Call, lead_score: float, insights: Mapping[str, Any]) -> bool:
-        """Put another lead score, and the insights with its reasons, in the place of those of the
-        canonical transcript, both at once. False, and nothing done, where that transcript or the
-        call's outcomes are not those of ``seen`` any more."""
+    async def rescore(
+        self,
+        seen: Call,
+        lead_score: float,
+        insights: Mapping[str, Any],
+        outcomes: Mapping[str, str],
+    ) -> bool:
+        """Put another lead score, the insights with its reasons, and the outcomes that it counts,
+        in the place of those of the canonical transcript, all at once. False, and nothing done,
+        where that transcript or the call's outcomes are not those of ``seen`` any more."""
 
     async def call(self, key: CallKey) -> Call | None: ...
 

@@ -25,25 +25,38 @@ class Counted(StrEnum):
 
 
 async def settle_outcomes(
-    transcripts: Transcripts, key: CallKey, rescored: Rescored
+    transcripts: Transcripts,
+    key: CallKey,
+    rescored: Rescored,
+    told: Mapping[str, str] | None = None,
 ) -> tuple[Counted, float | None]:
-    """Have the lead score of the canonical transcript count the call's outcomes; and the score.
+    """Have the lead score of the canonical transcript count the call's outcomes, or those that
+    are ``told`` now in their place; and the score.
 
-    Whoever has set outcomes or published a transcript calls it, and the second of two at once
-    finds what the first has done. May be repeated. Raises CallDeleted.
+    What is told and what it changes is written at once, so that nobody who dies in between leaves
+    one without the other. Whoever has published a transcript calls it too: of two at once the
+    second finds what the first has done. May be repeated. Raises CallNotFound, CallDeleted.
     """
     while True:
         # First the call: insights of a later transcript are then refused.
         call, insights = await transcripts.call(key), await transcripts.insights(key)
-        if call is None or call.canonical_revision is None or insights is None:
-            return Counted.LATER, None
-        lead = insights.get(LEAD)
-        if lead is None:
-            return Counted.NOT_SCORED, call.lead_score
-        made = rescored(lead, call.outcomes)
-        if made is None:
-            return Counted.OTHER_RUBRIC, lead["score"]
-        if made == lead:  # its score, not the call's, which was read before somebody rescored
+        standing = call is not None and call.canonical_revision is not None
+        lead = (insights or {}).get(LEAD) if standing else None
+        outcomes = told if told is not None else call.outcomes if call is not None else {}
+        made = None if lead is None else rescored(lead, outcomes)
+        if made is None or call is None or insights is None:
+            if told is None:
+                return _uncounted(standing and insights is not None, lead)
+            await transcripts.set_outcomes(key, told)
+            told = None  # and look again: a transcript may have come meanwhile
+            continue
+        if (made, outcomes) == (lead, call.outcomes):
             return Counted.YES, made["score"]
-        if await transcripts.rescore(call, made["score"], {**insights, LEAD: made}):
+        if await transcripts.rescore(call, made["score"], {**insights, LEAD: made}, outcomes):
             return Counted.YES, made["score"]
+
+
+def _uncounted(standing: bool, lead: Mapping[str, Any] | None) -> tuple[Counted, float | None]:
+    if not standing:
+        return Counted.LATER, None
+    return (Counted.NOT_SCORED, None) if lead is None else (Counted.OTHER_RUBRIC, lead["score"])

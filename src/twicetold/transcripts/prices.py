@@ -29,6 +29,7 @@ _OF_OTHERS = {
     ENRICHMENT: (("compute_s",), "cpu"),
     LANGUAGE_MODEL: (("m_tokens_in", "m_tokens_out"), "remote"),
 }
+_MOST = 1e6  # of any currency; sums stay numbers
 SHAPE = (
     "engines and their prices, such as parakeet@cuda=0.00011/audio_min, *=0.00002/compute_s, "
     "llm=0.15/m_tokens_in+0.6/m_tokens_out; the units are audio_min and compute_s, m_tokens_in and "
@@ -117,7 +118,7 @@ def _entry(text: str) -> _Entry:
         told = _AMOUNT.fullmatch(amount.strip())
         unit = told[2] if told else ""
         value = float(told[1]) if told else math.inf
-        if unit not in _UNITS or _UNITS[unit] in amounts or not math.isfinite(value):
+        if unit not in _UNITS or _UNITS[unit] in amounts or not value <= _MOST:
             raise SettingError(
                 f"prices got {amount.strip()!r} for {_spelled(found[1], found[2], found[3])}.",
                 f"It takes {SHAPE}.",

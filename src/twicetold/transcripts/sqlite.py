@@ -110,9 +110,21 @@ class SqliteTranscripts:
     async def set_outcomes(self, key: CallKey, outcomes: Mapping[str, str]) -> None:
         await self._db.write(partial(writes.set_outcomes, key=key, outcomes=outcomes))
 
-    async def rescore(self, seen: Call, lead_score: float, insights: Mapping[str, Any]) -> bool:
+    async def rescore(
+        self,
+        seen: Call,
+        lead_score: float,
+        insights: Mapping[str, Any],
+        outcomes: Mapping[str, str],
+    ) -> bool:
         return await self._db.write(
-            partial(writes.rescore, seen=seen, lead_score=lead_score, insights=insights)
+            partial(
+                writes.rescore,
+                seen=seen,
+                lead_score=lead_score,
+                insights=insights,
+                outcomes=outcomes,
+            )
         )
 
     async def call(self, key: CallKey) -> Call | None:

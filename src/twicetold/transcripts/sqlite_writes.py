@@ -94,14 +94,21 @@ def set_outcomes(db: sqlite3.Connection, key: CallKey, outcomes: Mapping[str, st
 
 
 def rescore(
-    db: sqlite3.Connection, seen: Call, lead_score: float, insights: Mapping[str, Any]
+    db: sqlite3.Connection,
+    seen: Call,
+    lead_score: float,
+    insights: Mapping[str, Any],
+    outcomes: Mapping[str, str],
 ) -> bool:
     """Whether it was done: only while the row is as it was seen."""
     refuse_buried(db, seen.key)
     changed = db.execute(
-        "UPDATE calls SET lead_score = ? WHERE tenant = ? AND call_id = ?"
+        "UPDATE calls SET lead_score = ?, outcomes = ? WHERE tenant = ? AND call_id = ?"
         " AND canonical_revision = ? AND outcomes = ?",
-        (lead_score, *seen.key, seen.canonical_revision, outcomes_json(seen.outcomes)),
+        (
+            *(lead_score, outcomes_json(outcomes), *seen.key),
+            *(seen.canonical_revision, outcomes_json(seen.outcomes)),
+        ),
     )
     if changed.rowcount == 1:
         _keep_insights(db, seen.key, insights)

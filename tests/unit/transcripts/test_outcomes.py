@@ -36,7 +36,7 @@ class OneCall:
         self.now, self.insights_now = call, insights
         self.between: list[Callable[[OneCall], None]] = []
         self.before_insights: Callable[[OneCall], None] | None = None
-        self.written = 0
+        self.written = self.set_alone = 0
 
     async def call(self, key: CallKey) -> Call | None:
         return self.now
@@ -46,7 +46,17 @@ class OneCall:
             self.before_insights(self)
         return self.insights_now
 
-    async def rescore(self, seen: Call, lead_score: float, insights: dict[str, Any]) -> bool:
+    async def set_outcomes(self, key: CallKey, outcomes: Mapping[str, str]) -> None:
+        assert self.now is not None
+        self.now, self.set_alone = replace(self.now, outcomes=outcomes), self.set_alone + 1
+
+    async def rescore(
+        self,
+        seen: Call,
+        lead_score: float,
+        insights: dict[str, Any],
+        outcomes: Mapping[str, str],
+    ) -> bool:
         if self.between:
             self.between.pop()(self)
         assert self.now is not None
@@ -56,7 +66,8 @@ class OneCall:
         )
         if same:
             self.written += 1
-            self.now, self.insights_now = replace(self.now, lead_score=lead_score), insights
+            self.now = replace(self.now, lead_score=lead_score, outcomes=outcomes)
+            self.insights_now = insights
         return same
 
 
@@ -131,3 +142,21 @@ async def test_who_finds_it_done_by_another_tells_the_score_that_stands() -> Non
     store.before_insights = another
     assert await settled(store) == (Counted.YES, 50)
     assert store.written == 0
+
+
+async def test_what_is_told_is_written_with_what_it_changes() -> None:
+    store = OneCall(replace(CALL, outcomes={}), SCORED)
+    found = await settle_outcomes(store, KEY, fifty_for_a_yes, {"won": "yes"})  # type: ignore[arg-type]
+    assert found == (Counted.YES, 50)
+    assert store.now is not None
+    assert (store.now.outcomes, store.now.lead_score) == ({"won": "yes"}, 50)
+    assert (store.written, store.set_alone) == (1, 0)
+
+
+async def test_what_is_told_before_there_is_a_score_is_kept_for_it() -> None:
+    store = OneCall(replace(CALL, canonical_revision=None, outcomes={}), None)
+    found = await settle_outcomes(store, KEY, fifty_for_a_yes, {"won": "yes"})  # type: ignore[arg-type]
+    assert found == (Counted.LATER, None)
+    assert store.now is not None
+    assert store.now.outcomes == {"won": "yes"}
+    assert (store.written, store.set_alone) == (0, 1)

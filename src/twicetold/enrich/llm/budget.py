@@ -10,7 +10,9 @@ from twicetold.errors import LlmBudgetSpent
 
 # A guess on the safe side, where a server does not count: Indic letters are 1 to 2 bytes a token.
 _BYTES_A_TOKEN = 2.5
-_MOST_TOLD = 100_000_000  # tokens of one request; of what says more, a guess is made
+# A token is a byte at least, and what a server puts around a question is no book. One that counts
+# more counts wrong, and a guess is made; also of more than a million written.
+_ADDED, _MOST_WRITTEN = 100_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,15 @@ class Spending:
         None there was none, and only what the server counted is spent."""
         counted = usage if isinstance(usage, Mapping) else {}
         guess = (0, 0) if answer is None else (_guessed(prompt), _guessed(answer))
-        self.tokens_in += _count(counted.get("prompt_tokens"), guess[0])
-        self.tokens_out += _count(counted.get("completion_tokens"), guess[1])
+        most = len(prompt.encode("utf-8", "replace")) + _ADDED
+        self.tokens_in += _count(counted.get("prompt_tokens"), guess[0], most)
+        self.tokens_out += _count(counted.get("completion_tokens"), guess[1], _MOST_WRITTEN)
 
 
 def _guessed(text: str) -> int:
     return int(len(text.encode("utf-8", "replace")) / _BYTES_A_TOKEN) + 1
 
 
-def _count(told: Any, guess: int) -> int:
-    usable = type(told) is int and 0 <= told <= _MOST_TOLD
+def _count(told: Any, guess: int, most: int) -> int:
+    usable = type(told) is int and 0 <= told <= most
     return told if usable else guess

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import EllipsisType
@@ -85,15 +86,21 @@ def masked(
         hidden.update(range(run.first, run.last + 1))
     words = {turn.tokens[at].word for at in hidden}
     words |= {token.word for token in turn.tokens if token.sort in _HIDDEN or token.value.isdigit()}
+    texts = [w.text for w in segment.words] or segment.text.split()
+    words |= {at for at, text in enumerate(texts) if any(map(_is_numeric, text))}
     if not words:
         return segment
-    texts = [w.text for w in segment.words] or segment.text.split()
     shown = [MASK if at in words else text for at, text in enumerate(texts)]
     timed = tuple(
         replace(word, text=MASK, probability=None) if at in words else word
         for at, word in enumerate(segment.words)
     )
     return replace(segment, text=" ".join(shown), words=timed)
+
+
+def _is_numeric(character: str) -> bool:
+    """Digits of all scripts, also those in circles and fractions."""
+    return unicodedata.numeric(character, None) is not None
 
 
 def _turn(segment: Segment, context: Context) -> Turn:

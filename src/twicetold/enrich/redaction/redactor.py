@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
@@ -171,6 +172,7 @@ def _written(turn: Turn, context: Context) -> list[Mark]:
         if bank and re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?[.,?]?", token.raw):
             marks.append(Mark(turn.index, at, at, "bank_account", token.norm.upper()))
     marks += _dotted(turn)
+    marks += _cards_of_one_word(turn)
     marks += _card_of_amounts(turn)
     for run in turn.runs:
         first = run.first
@@ -180,6 +182,16 @@ def _written(turn: Turn, context: Context) -> list[Mark]:
         dots = sum((t.norm in ("dot", "point")) + t.norm.count(".") for t in said)
         if dots == 3 and run.digits <= 12 and not run.letters:
             marks.append(Mark(turn.index, first, run.last, "ip_address", run.value))
+    return marks
+
+
+def _cards_of_one_word(turn: Turn) -> list[Mark]:
+    """Whatever stands before, behind and between its digits: "card:4242…", "4,242,424,…"."""
+    marks = []
+    for at, token in enumerate(turn.tokens):
+        digits = "".join(str(unicodedata.decimal(c)) for c in token.raw if c.isdecimal())
+        if is_card(digits):
+            marks.append(Mark(turn.index, at, at, "card_number", digits))
     return marks
 
 

@@ -73,6 +73,7 @@ _SHORTENED = words("st mr mrs ms miss dr no apt ave rd mt ft jr sr co vs bldg st
 _ROUND = "\"'“”‘’«»()[]{}<>*…"
 _LEADING = re.compile(rf"^[{re.escape(_ROUND)}¿¡,.;:!?\-–—]+")
 _TRAILING = re.compile(rf"[{re.escape(_ROUND)},.;:!?\-–—]+$")
+_LABEL = re.compile(r"^[a-z]+[:=](?=\+?[\w.]*[\d@])(?!/)", re.IGNORECASE)  # "phone:415…"
 _STAND_IN = re.compile(r"\[[A-Z][A-Z_]+(-[0-9a-f]{6})?\]|\*{3,}")
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(\.[\w\-]+)*", re.ASCII)
 _IP = re.compile(
@@ -136,6 +137,8 @@ def _tokens_of_word(index: int, raw: str) -> list[Token]:
     if _STAND_IN.search(raw):
         return [Token(index, raw, raw, Sort.REDACTED, ends=raw[-1:] in ".?!")]
     bare = _TRAILING.sub("", _LEADING.sub("", raw))
+    if not _IP.fullmatch(bare.lower()):
+        bare = _LABEL.sub("", bare)
     trailing = raw[len(raw.rstrip(_ROUND + ",.;:!?-–—")) :]
     ends, pauses = any(c in ".?!" for c in trailing), any(c in ",;:—–" for c in trailing)
     if bare.lower() in _SHORTENED:

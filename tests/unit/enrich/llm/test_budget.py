@@ -67,3 +67,10 @@ def test_what_earlier_attempts_spent_is_no_longer_in_the_budget():
         spending.reserve(PROMPT, 400 - 104)
     spending.book(PROMPT, {"prompt_tokens": 100, "completion_tokens": 7}, ANSWER)
     assert (spending.tokens_in, spending.tokens_out) == (100, 7)  # each attempt tells its own
+
+
+def test_a_server_that_counts_more_than_there_can_be_is_not_believed() -> None:
+    spending = Spending(LlmBudget())
+    spending.book("a short question", {"prompt_tokens": 99_999_999, "completion_tokens": 3}, "{}")
+    assert spending.tokens_in < 100
+    assert spending.tokens_out == 3

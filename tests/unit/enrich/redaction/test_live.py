@@ -53,3 +53,10 @@ def test_looking_at_a_turn_changes_nothing() -> None:
     undecided_from(segment("four four", 1), context)
     masked(segment("four four", 1), context)
     assert context.to_dict() == before
+
+
+@pytest.mark.parametrize(
+    "said", ["card:4242424242424242", "4:242", "№4242", "4…2", "42+42", "5%", "½", "٤:٢٤٢", "x=4"]
+)
+def test_partials_show_no_digit_whatever_stands_around_it(said: str) -> None:
+    assert masked(segment(f"it is {said}"), Context()).text == "it is ****"

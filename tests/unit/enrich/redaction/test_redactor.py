@@ -307,3 +307,29 @@ def test_who_greets_at_a_company_gives_no_email() -> None:
     assert "[EMAIL]" not in told
     [told] = texts("c: you can write to me it's james baker at blue river dot com")
     assert told.endswith("[EMAIL]")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "4,242,424,242,424,242",
+        "$4,242,424,242,424,242.",
+        "card:4242424242424242",
+        "Visa:4242-4242-4242-4242",
+        "4242\u200b4242\u200b4242\u200b4242",
+        "yes\u20144242424242424242",
+        "https://x.example/4242424242424242",
+        "4242424242424242x",
+    ],
+)
+@pytest.mark.parametrize("said", ["a: can i have the card number please", "a: okay"])
+def test_a_card_in_one_word_whatever_its_signs(said: str, written: str) -> None:
+    assert texts(said, f"c: {written}")[1] == "[CARD_NUMBER]"
+
+
+def test_a_label_at_a_value_hides_nothing() -> None:
+    asked = "a: what is your phone number"
+    assert texts(asked, "c: phone:4155550132")[1] == "[PHONE]"
+    assert texts(asked, "c: tel:+14155550132")[1] == "[PHONE]"
+    assert texts("a: and your email", "c: email:bob@example.com")[1] == "[EMAIL]"
+    assert texts("a: the address of the router", "c: dead:beef::1")[1] == "[IP_ADDRESS]"
