@@ -571,8 +571,14 @@ def _from_file(
     for name, value in _read_toml(path).items():
         _check_known(name, f"{path} names {name!r}, which is no setting.")
         parsed = _checked(name, value, str(path), as_text=False)
+        if name in _TEXT_FILES and parsed not in _NO_FILES:
+            parsed = str(path.parent / Path(str(parsed)).expanduser())
         values[name] = (path.parent / parsed if isinstance(parsed, Path) else parsed, str(path))
     return values
+
+
+_TEXT_FILES = frozenset({"rules", "lead_rubric"})  # name a file, or one of:
+_NO_FILES = (None, "", "default", "none")
 
 
 def _read_toml(path: Path) -> dict[str, object]:

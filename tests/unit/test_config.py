@@ -330,3 +330,15 @@ def test_a_key_is_never_shown(folder: Path) -> None:
 def test_an_address_of_a_remote_engine_holds_no_key(folder: Path, url: str) -> None:
     with pytest.raises(SettingError, match="a URL without a key"):
         load({"openai_url": url}, environ={}, cwd=folder)
+
+
+@pytest.mark.parametrize("name", ["rules", "lead_rubric"])
+def test_a_file_that_a_file_names_lies_beside_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "near").mkdir()
+    named = tmp_path / "near" / "t.toml"
+    named.write_text(f'{name} = "mine.yaml"\n')
+    told = load({"config": named}, environ={}, cwd=tmp_path).settings
+    assert getattr(told, name) == str(tmp_path / "near" / "mine.yaml")
+    for word in ("default", "none"):
+        named.write_text(f'{name} = "{word}"\n')
+        assert getattr(load({"config": named}, environ={}, cwd=tmp_path).settings, name) == word

@@ -351,8 +351,22 @@ async def _page(_: Settings) -> Found:
     return Found("not built: browsers get a note instead", "missing", HOW_TO_BUILD)
 
 
+async def _values(settings: Settings) -> Found:
+    """What is read only where it is used, and would end a server's start."""
+    from twicetold.parts import enrichment_of, prices_of
+    from twicetold.wiring.rule_files import check_files
+
+    def read() -> None:
+        prices_of(settings)
+        check_files(enrichment_of(settings))
+
+    await asyncio.to_thread(read)
+    return Found("prices, redaction, rules and rubric can be used")
+
+
 CHECKS: dict[str, Check] = {
     "python": _python,
+    "settings": _values,
     "packages": _packages,
     "decoder": _decoder,
     "speech gate": _activity,

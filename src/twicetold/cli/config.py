@@ -29,7 +29,11 @@ def config(
 
     Settings come from twicetold.toml, TWICETOLD_* variables and flags; the later wins.
     """
+    from twicetold.parts import enrichment_of, prices_of
+
     loaded = settings_of(sets=set_, config=config, data_dir=data_dir)
+    prices_of(loaded.settings)
+    enrichment_of(loaded.settings)
     if form is Form.JSON:
         say(json.dumps(_as_data(loaded), indent=2, ensure_ascii=False))
     elif form is Form.MARKDOWN:

@@ -58,7 +58,7 @@ def redact(
     wanted = [name.strip() for name in kinds.split(",") if name.strip()]
     more = finders_of(_finders(finders))
     redactor = Redactor(language, checked_policy(wanted, style, _KEY), more)
-    text = file.read_text(encoding="utf-8") if file is not None else sys.stdin.read()
+    text = _text_of(file)
     segments, names = _segments(text)
     found = redactor.redact(segments)
     if as_json:
@@ -67,6 +67,15 @@ def redact(
     for name, segment in zip(names, found.segments, strict=True):
         say(f"{name}{segment.text}")
     note(_summary(found))
+
+
+def _text_of(file: Path | None) -> str:
+    try:
+        return sys.stdin.read() if file is None else file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = "Standard input" if file is None else str(file)
+        hint = "It takes what was said, a line a turn; of a recording, transcribe it first."
+        raise BadParameter(f"{what} is no text in UTF-8.", hint) from error
 
 
 def _finders(text: str) -> tuple[str, ...]:

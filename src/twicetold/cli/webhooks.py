@@ -60,7 +60,7 @@ def add(
     made = run(_add(settings.data_dir, tenant, url, wanted))
     if parts.scheme == "http":
         named = f"it names {settings.webhook_networks}" if settings.webhook_networks else "unset"
-        note(f"http:// is taken in networks that webhook_networks names only ({named}).")
+        note(f"warning: http:// is taken in networks that webhook_networks names only ({named}).")
     note(f"Endpoint {made.id} of {tenant}. Try it: twicetold webhooks test {made.id}")
     note("Its secret is shown only now:")
     say(made.secret)

@@ -69,7 +69,8 @@ def _why_not(call_id: str, job: JobStatus | None) -> tuple[str, str]:
     if job is None:
         return f"Call {call_id} has no job.", "It has one once its recording is there."
     if job.state is JobState.DONE:
-        return f"The job of call {call_id} has not failed.", "Make it anew with again=true."
+        hint = "Make it anew with again=true (jobs retry --again)."
+        return f"The job of call {call_id} has not failed.", hint
     return f"The job of call {call_id} waits or is at work.", "It needs no other try."
 
 

@@ -51,3 +51,10 @@ def test_kinds() -> None:
     assert kept.stdout == "my pin is 4421\n"
     wrong = runner.invoke(app, ["redact", "--kinds", "shoe_size"], input="")
     assert isinstance(wrong.exception, SettingError)
+
+
+def test_a_recording_is_no_text() -> None:
+    recording = Path(__file__).parents[3] / "samples" / "calls" / "hello.flac"
+    done = runner.invoke(app, ["redact", str(recording)])
+    assert isinstance(done.exception, BadParameter)
+    assert "no text in UTF-8" in str(done.exception)

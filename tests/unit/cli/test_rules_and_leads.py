@@ -10,8 +10,10 @@ import pytest
 from tests.unit.enrich.talking import segment
 from typer.testing import CliRunner
 
+from twicetold.cli.checks import CHECKS, examined
 from twicetold.cli.main import app
 from twicetold.cli.options import outcomes_of
+from twicetold.config import load
 from twicetold.enrich.leads import default_rubric, load_rubric
 from twicetold.errors import BadParameter, SettingError
 
@@ -157,3 +159,13 @@ def test_an_outcome_is_told_once_and_without_blanks() -> None:
     assert outcomes_of([" won = yes "], "It got") == {"won": "yes"}
     with pytest.raises(BadParameter, match="twice"):
         outcomes_of(["won=yes", "won=no"], "It got")
+
+
+@pytest.mark.parametrize(
+    "setting", ["redact=al", "prices=nosuch=1/audio_min", "lead_rubric=/nowhere.yaml"]
+)
+async def test_doctor_finds_values_that_would_end_a_start(setting: str) -> None:
+    name, _, value = setting.partition("=")
+    found = await examined("settings", CHECKS["settings"], load({name: value}).settings)
+    assert found.state == "broken"
+    assert found.detail
