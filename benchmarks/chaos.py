@@ -4,16 +4,20 @@ Three gateways, three live workers, two recorders, a batch worker, a broker and 
 callers that speak one ``counter`` call after another (their audio carries integers; four callers
 are stereo). Again and again a random process is killed (``kill -9``), or stopped for 40 s and
 woken, or the broker or Redis is restarted; each time after 5 s, or once the last victim is ready
-again, if that is later. Some more overlap. Then every call is compared with what was sent:
-recording, captions, draft and canonical transcript. ``--broker file`` is one process
-(``chaos_one``). The seed decides who dies when; the logs of a run that failed are kept.
+again, if that is later. Some more overlap; and once a process is killed while the database of
+transcripts is held as by one that was stopped in the midst of writing, for as long as that. Then
+every call is compared with what was sent: recording, captions, draft and canonical transcript.
+``--broker file`` is one process (``chaos_one``). The seed decides who dies when; the logs of a run
+that failed are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
+import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -80,6 +84,17 @@ class Reaper:
         for pair in pairs:
             await pair
             await asyncio.sleep(LEAST_BETWEEN_S)
+        await self._held()
+
+    async def _held(self) -> None:
+        """A process is killed, and starts again, while nobody can write transcripts."""
+        self._tell("hold", "transcripts")
+        database = Path(self._house.settings["data_dir"]) / "transcripts.sqlite3"
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            holding = asyncio.create_task(asyncio.sleep(STOPPED_S))
+            await self._kill(self._chance.choice(self._house.roles))
+            await holding
 
     async def _together(self) -> None:
         one, other = self._chance.sample(self._house.roles, 2)

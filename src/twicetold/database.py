@@ -18,7 +18,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ import structlog
 
 from twicetold.database_file import (
     Columns,
+    Upgrade,
     add_columns,
     check,
     connect,
@@ -34,10 +35,11 @@ from twicetold.database_file import (
     execute_schema,
     named,
     translate,
+    upgrade,
 )
 from twicetold.errors import Unavailable
 
-__all__ = ["Database", "Work", "translate"]
+__all__ = ["Database", "Upgrade", "Work", "translate"]
 
 T = TypeVar("T")
 
@@ -71,21 +73,27 @@ class Database:
         schema: str,
         later: Columns | None = None,
         *,
+        upgrades: Sequence[Upgrade] = (),
         extra_pragmas: tuple[str, ...] = (),
+        of_new_file: tuple[str, ...] = (),
     ) -> None:
         """Open or make the file. Raises CorruptDatabase, having changed nothing.
 
-        ``schema`` is run every time (CREATE … IF NOT EXISTS), then ``later`` adds what columns
-        a file lacks that was made before there were these; ``extra_pragmas`` come before it,
-        on both connections, without the word PRAGMA.
+        ``schema`` is run every time (CREATE … IF NOT EXISTS, nothing else: then it waits for
+        nobody), ``later`` adds what columns a file lacks that was made before there were these,
+        and ``upgrades`` do what else is to be done. Before them come ``extra_pragmas``, on every
+        connection, and ``of_new_file``, where it has nothing yet; without the word PRAGMA.
         """
         self.path, self._pragmas, self._apart = path, extra_pragmas, asyncio.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         check(path)
         with contextlib.ExitStack() as undo:
-            writing = undo.enter_context(contextlib.closing(connect(path, extra_pragmas)))
+            writing = undo.enter_context(
+                contextlib.closing(connect(path, extra_pragmas, of_new_file))
+            )
             execute_schema(writing, schema, path)
             add_columns(writing, later or {}, path)
+            upgrade(writing, upgrades, path)
             reading = undo.enter_context(contextlib.closing(connect(path, extra_pragmas)))
             reading.execute("PRAGMA query_only=ON")
             undo.pop_all()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from twicetold.errors import CorruptDatabase, DiskFull, TwicetoldError, Unavailable
@@ -42,8 +43,23 @@ _MISTAKES = (
 Columns = Mapping[str, Mapping[str, str]]  # of each table, what there is of columns: name → type
 
 
-def connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
-    """A connection in WAL mode that begins no transactions by itself; any thread may use it."""
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A script for files of before, run where the query ``needed`` finds a row. Asking first takes
+    no lock: a process starts also while another, which may have been stopped, is writing."""
+
+    needed: str
+    script: str
+
+
+def connect(
+    path: Path, pragmas: tuple[str, ...], of_new_file: tuple[str, ...] = ()
+) -> sqlite3.Connection:
+    """A connection in WAL mode that begins no transactions by itself; any thread may use it.
+
+    ``of_new_file`` are pragmas that change nothing once there is something in the file, and some
+    would wait for whoever writes there.
+    """
     try:
         db = sqlite3.connect(
             path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -51,7 +67,8 @@ def connect(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise translate(error, path) from error
     try:
-        for pragma in pragmas:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        for pragma in (*pragmas, *(() if pages else of_new_file)):
             db.execute(f"PRAGMA {pragma}")
         mode = _into_wal_mode(db)
         db.execute("PRAGMA synchronous=NORMAL")
@@ -104,6 +121,17 @@ def add_columns(db: sqlite3.Connection, columns: Columns, path: Path) -> None:
             for name in wanted.keys() - _columns(db, table):
                 db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {wanted[name]}")
             db.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise named(error, path) from error
+
+
+def upgrade(db: sqlite3.Connection, upgrades: Sequence[Upgrade], path: Path) -> None:
+    """Run those that are needed, each in a transaction: of two processes that start together the
+    second finds nothing left to do."""
+    try:
+        for each in upgrades:
+            if db.execute(each.needed).fetchone() is not None:
+                db.executescript(f"BEGIN IMMEDIATE;\n{each.script}\nCOMMIT;")
     except sqlite3.Error as error:
         raise named(error, path) from error
 

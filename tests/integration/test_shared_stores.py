@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.processes import process
+
+from twicetold import database_file
+from twicetold.queue.sqlite import SqliteQueue
+from twicetold.sessions.sqlite import SqliteSessions
+from twicetold.speech.identity import CallKey
+from twicetold.transcripts import NewCall
+from twicetold.transcripts.sqlite import SqliteTranscripts
+from twicetold.transcripts.usage import UsageFilter, UsageGroup
+from twicetold.webhooks.sqlite import SqliteOutbox
 
 pytestmark = pytest.mark.integration
 
@@ -82,3 +93,32 @@ async def test_nobody_takes_anothers_work_for_damage(tmp_path: Path) -> None:
         db.execute("INSERT INTO segments_fts(segments_fts) VALUES ('integrity-check')")
         kept = db.execute("SELECT count(*) FROM segments").fetchone()
     assert kept == (rounds[0] + rounds[1],)
+
+
+@pytest.mark.parametrize("store", [SqliteQueue, SqliteSessions, SqliteTranscripts, SqliteOutbox])
+async def test_a_store_opens_while_a_stopped_process_holds_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "store.sqlite3"
+    await store(path).aclose()
+    monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.0)  # whoever waits fails
+    with closing(sqlite3.connect(path, isolation_level=None)) as stopped:
+        stopped.execute("BEGIN IMMEDIATE")
+        opened = store(path)
+        await opened.aclose()
+
+
+async def test_a_transcript_is_read_while_a_stopped_process_holds_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, key = tmp_path / "t.sqlite3", CallKey("acme", "c1")
+    transcripts = SqliteTranscripts(path)
+    await transcripts.begin_call(NewCall(key, 1.0, 1, "live", "en", 16_000))
+    monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as stopped:
+        stopped.execute("BEGIN IMMEDIATE")
+        call = await transcripts.call(key)
+        usage = await transcripts.usage(UsageFilter(tenant="acme"), (UsageGroup.ENGINE,))
+    assert call is not None
+    assert not usage.lines
+    await transcripts.aclose()

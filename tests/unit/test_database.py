@@ -15,7 +15,7 @@ import pytest
 
 from twicetold import database as module
 from twicetold import database_file
-from twicetold.database import Database, translate
+from twicetold.database import Database, Upgrade, translate
 from twicetold.errors import CorruptDatabase, DiskFull, TwicetoldError, Unavailable
 
 pytestmark = pytest.mark.unit
@@ -443,11 +443,31 @@ async def test_names_that_look_like_urls_are_files(tmp_path: Path) -> None:
         Database(path, SCHEMA)
 
 
-async def test_extra_pragmas_come_before_the_schema(tmp_path: Path) -> None:
-    db = Database(tmp_path / "notes.db", SCHEMA, extra_pragmas=("auto_vacuum=INCREMENTAL",))
-    (mode,) = await db.read(lambda c: c.execute("PRAGMA auto_vacuum").fetchone())
-    assert mode == 2
+async def test_pragmas_of_a_new_file_come_before_the_schema(tmp_path: Path) -> None:
+    for _ in range(2):
+        db = Database(tmp_path / "notes.db", SCHEMA, of_new_file=("auto_vacuum=INCREMENTAL",))
+        (mode,) = await db.read(lambda c: c.execute("PRAGMA auto_vacuum").fetchone())
+        assert mode == 2
+        await db.aclose()
+
+
+async def test_an_upgrade_runs_where_it_is_needed_and_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    db = Database(path, SCHEMA)
+    await db.write(lambda c: c.execute("INSERT INTO notes (text) VALUES ('old')"))
     await db.aclose()
+    change = "UPDATE notes SET text = 'new';"
+    broken = Upgrade("SELECT 1 FROM notes WHERE text = 'old'", change + "\nSELECT * FROM nowhere;")
+    with pytest.raises(Unavailable, match="no such table: nowhere"):
+        Database(path, SCHEMA, upgrades=[broken])
+    for upgrade, expected in (
+        (Upgrade("SELECT 1 FROM notes WHERE text = 'other'", change), "old"),
+        (Upgrade("SELECT 1 FROM notes WHERE text = 'old'", change), "new"),
+    ):
+        db = Database(path, SCHEMA, upgrades=[upgrade])
+        (text,) = await db.read(lambda c: c.execute("SELECT text FROM notes").fetchone())
+        assert text == expected
+        await db.aclose()
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from twicetold.transcripts import sqlite_usage as using
 from twicetold.transcripts import sqlite_writes as writes
 from twicetold.transcripts.prices import NO_PRICES, Prices
 from twicetold.transcripts.sqlite_purge import Purge
-from twicetold.transcripts.sqlite_schema import LATER, PRAGMAS, SCHEMA
+from twicetold.transcripts.sqlite_schema import LATER, OF_NEW_FILE, PRAGMAS, SCHEMA, UPGRADES
 from twicetold.transcripts.sqlite_search import find, match_expression
 from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsagePage
 
@@ -56,7 +56,9 @@ class SqliteTranscripts:
     def __init__(self, path: Path, *, prices: Prices = NO_PRICES) -> None:
         """Open or make the file. ``prices``: of the engines whose usage is recorded. Raises
         CorruptDatabase, having changed nothing."""
-        self._db = Database(path, SCHEMA, LATER, extra_pragmas=PRAGMAS)
+        self._db = Database(
+            path, SCHEMA, LATER, upgrades=UPGRADES, extra_pragmas=PRAGMAS, of_new_file=OF_NEW_FILE
+        )
         self._prices = prices
         self._purge = Purge(self._db)
 

@@ -9,9 +9,11 @@ follows ``segments`` by triggers.
 
 from __future__ import annotations
 
+from twicetold.database import Upgrade
+from twicetold.transcripts.sqlite_usage import MOVED as USAGE_MOVED
 from twicetold.transcripts.sqlite_usage import SCHEMA as USAGE
 
-PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
+OF_NEW_FILE, PRAGMAS = ("auto_vacuum=INCREMENTAL",), ("secure_delete=ON",)
 
 DRAFT_REVISION = 0
 
@@ -97,8 +99,6 @@ CREATE INDEX IF NOT EXISTS segments_by_time
 CREATE VIRTUAL TABLE IF NOT EXISTS segments_fts USING fts5(
     text, content='segments', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
 );
--- Two levels suffice to go on with a merge that was begun: see sqlite_purge.
-INSERT INTO segments_fts(segments_fts, rank) VALUES ('usermerge', 2);
 
 CREATE TRIGGER IF NOT EXISTS segments_added AFTER INSERT ON segments BEGIN
     INSERT INTO segments_fts(rowid, text) VALUES (new.id, new.text);
@@ -163,3 +163,10 @@ CREATE TABLE IF NOT EXISTS unfinished_burials (
 ) WITHOUT ROWID;
 """
 SCHEMA += USAGE
+
+# Two levels suffice to go on with a merge that was begun: see sqlite_purge.
+_MERGING = Upgrade(
+    "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM segments_fts_config WHERE k = 'usermerge' AND v = 2)",
+    "INSERT INTO segments_fts(segments_fts, rank) VALUES ('usermerge', 2);",
+)
+UPGRADES = (_MERGING, USAGE_MOVED)

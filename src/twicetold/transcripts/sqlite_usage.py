@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from twicetold.database import Upgrade
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts.cursors import decode_cursor, encode_cursor
 from twicetold.transcripts.prices import Prices
 from twicetold.transcripts.usage import Usage, UsageFilter, UsageGroup, UsageLine, UsagePage
 
 SCHEMA = """
--- Of files that were made before attempts were told apart; moved over, and empty since.
+-- Of files that were made before attempts were told apart; empty since, by ``MOVED``.
 CREATE TABLE IF NOT EXISTS usage (
     tenant TEXT NOT NULL,
     call_id TEXT NOT NULL,
@@ -64,18 +65,6 @@ CREATE TABLE IF NOT EXISTS usage_kept (
     cost REAL NOT NULL,
     PRIMARY KEY (tenant, day, pass, engine, model, device)
 ) WITHOUT ROWID;
-
-INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
-        engine, model, device, audio_s, compute_s, price, cost)
-    SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
-        usage.engine, '', '', audio_s, 0, 0, cost
-    FROM usage LEFT JOIN calls USING (tenant, call_id);
-INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
-        engine, model, device, audio_s, compute_s, price, cost)
-    SELECT tenant, call_id, pass, 'only', coalesce(started_at, 0),
-        usage.engine, '', '', 0, compute_s, 0, 0
-    FROM usage LEFT JOIN calls USING (tenant, call_id);
-DELETE FROM usage;
 
 -- Tokens of language models have tables of their own: processes of before there were these insert
 -- into those above without naming columns, and go on beside this.
@@ -126,6 +115,24 @@ CREATE TRIGGER IF NOT EXISTS usage_tokens_go AFTER DELETE ON usage_rows BEGIN
         AND pass = OLD.pass AND attempt = OLD.attempt;
 END;
 """
+
+# The usage of before, one row a pass, to where each attempt has its own.
+MOVED = Upgrade(
+    "SELECT 1 FROM usage LIMIT 1",
+    """
+INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
+        engine, model, device, audio_s, compute_s, price, cost)
+    SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
+        usage.engine, '', '', audio_s, 0, 0, cost
+    FROM usage LEFT JOIN calls USING (tenant, call_id);
+INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
+        engine, model, device, audio_s, compute_s, price, cost)
+    SELECT tenant, call_id, pass, 'only', coalesce(started_at, 0),
+        usage.engine, '', '', 0, compute_s, 0, 0
+    FROM usage LEFT JOIN calls USING (tenant, call_id);
+DELETE FROM usage;
+""",
+)
 
 _CALL = "tenant, call_id, pass, attempt, at, engine, model, device"
 _CALL_VALUES = ":tenant, :call_id, :pass, :attempt, :at, :engine, :model, :device"

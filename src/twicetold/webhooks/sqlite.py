@@ -54,7 +54,13 @@ class SqliteOutbox:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):  # SQLite gives its log the file's own mode
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        self._database = Database(path, rows.SCHEMA, rows.LATER, extra_pragmas=rows.PRAGMAS)
+        self._database = Database(
+            path,
+            rows.SCHEMA,
+            rows.LATER,
+            extra_pragmas=rows.PRAGMAS,
+            of_new_file=rows.OF_NEW_FILE,
+        )
         self._clock = clock
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()

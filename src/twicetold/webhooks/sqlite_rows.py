@@ -20,7 +20,7 @@ from twicetold.webhooks import (
     Event,
 )
 
-PRAGMAS = ("auto_vacuum=INCREMENTAL", "secure_delete=ON")
+OF_NEW_FILE, PRAGMAS = ("auto_vacuum=INCREMENTAL",), ("secure_delete=ON",)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS endpoints (
