@@ -9,7 +9,6 @@ from twicetold.enrich.redaction.streets import (
     Span,
     cased_in,
     one_word_streets,
-    run_at,
     streets_in,
 )
 from twicetold.enrich.redaction.tokens import Sort
@@ -62,7 +61,7 @@ def _numbered(turn: Turn) -> list[Span]:
     """``at number three the maltings``."""
     for at in range(len(turn.tokens) - 2):
         norms = [token.norm for token in turn.tokens[at : at + 2]]
-        run = run_at(turn, at + 2) if norms[0] == "at" and norms[1] in ("number", "no") else None
+        run = turn.run_at(at + 2) if norms[0] == "at" and norms[1] in ("number", "no") else None
         if run is not None and run.digits <= 4:
             return [_with_tail(turn, (run.first, run.last), asked=True)]
     return []
@@ -86,7 +85,7 @@ def _names_a_part(turn: Turn, at: int) -> bool:
     """ "Floor", "which plot": what is asked for, and no address."""
     token = turn.tokens[at]
     part = token.norm in SUFFIXES | UNITS | STOP | _NO_PLACES
-    return not run_at(turn, at) and (part or is_glue(token))
+    return not turn.run_at(at) and (part or is_glue(token))
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -116,19 +115,19 @@ def _with_tail(turn: Turn, span: Span, asked: bool) -> Span:
         token = tokens[at]
         if token.norm in SUFFIXES | UNITS or _goes_with(turn, at):
             end = at
-            shaped = token.norm in STATES or run_at(turn, at) or token.norm in UNITS
+            shaped = token.norm in STATES or turn.run_at(at) or token.norm in UNITS
             if shaped or token.raw[:1].isupper():
                 sure = at
         elif token.norm not in _JOINS:
             break
-        if token.ends and not (at + 1 < len(tokens) and run_at(turn, at + 1)):
+        if token.ends and not (at + 1 < len(tokens) and turn.run_at(at + 1)):
             break
     return first, _trimmed(turn, first, end if asked else sure)
 
 
 def _goes_with(turn: Turn, at: int) -> bool:
     """Whether a token can be part of an address behind its street."""
-    run = run_at(turn, at)
+    run = turn.run_at(at)
     if run is not None:
         part = run.first > 0 and turn.tokens[run.first - 1].norm in UNITS
         return (part or guard_of(turn.tokens, run) in ("", "count")) and run.size <= 10
@@ -147,7 +146,7 @@ def _in_cue(turn: Turn, at: int) -> bool:
 
 
 def _trimmed(turn: Turn, first: int, last: int) -> int:
-    while last > first and turn.tokens[last].norm in _TRAILING and not run_at(turn, last):
+    while last > first and turn.tokens[last].norm in _TRAILING and not turn.run_at(last):
         last -= 1
     return last
 
@@ -161,7 +160,7 @@ def _after_cue(turn: Turn, end: int) -> list[Span]:
     direct = tokens[end - 1].norm in _COPULAS or tokens[end - 1].norm.endswith("'s")
     while at < len(tokens) and at - end < 5 and (tokens[at].norm in STOP or is_glue(tokens[at])):
         direct = direct or tokens[at].norm in _COPULAS or tokens[at].norm.endswith("'s")
-        if tokens[at].ends or run_at(turn, at):
+        if tokens[at].ends or turn.run_at(at):
             break
         at += 1
     if not direct or at >= len(tokens) or not _goes_with(turn, at):
@@ -207,7 +206,7 @@ def _answer(turn: Turn) -> list[Span]:
     at = _lead(turn)
     if at >= len(tokens) or not _goes_with(turn, at):
         return []
-    if at and tokens[at - 1].norm in ("i", "we", "you") and not run_at(turn, at):
+    if at and tokens[at - 1].norm in ("i", "we", "you") and not turn.run_at(at):
         return []  # "i bought …"
     first, last = _with_tail(turn, (at, at), asked=True)
     rest = [
@@ -217,7 +216,7 @@ def _answer(turn: Turn) -> list[Span]:
     ]
     if tokens[last].ends:
         rest = []
-    numbered = any(run_at(turn, place) for place in range(first, last + 1))
+    numbered = any(turn.run_at(place) for place in range(first, last + 1))
     clause = last + 1 < len(tokens) and tokens[last + 1].norm in _CLAUSES and last - first < 4
     if len(rest) > (4 if numbered or _is_shaped(turn, (first, last)) or clause else 0):
         return []
@@ -226,7 +225,7 @@ def _answer(turn: Turn) -> list[Span]:
 
 def _is_code(turn: Turn, at: int) -> bool:
     """Whether a postcode can stand there."""
-    run = run_at(turn, at)
+    run = turn.run_at(at)
     return run is not None and run.size >= 5
 
 
@@ -238,9 +237,9 @@ def _lead(turn: Turn) -> int:
     ]
     said = tokens[: led[-1]] if led else []
     spoken = all(is_glue(t) or t.norm in STOP - {"and"} for t in said[-3:])
-    if led and spoken and not any(run_at(turn, p) for p in range(led[-1])):
+    if led and spoken and not any(turn.run_at(p) for p in range(led[-1])):
         at = led[-1] + 1
-    while at < len(tokens) and not run_at(turn, at):
+    while at < len(tokens) and not turn.run_at(at):
         token = tokens[at]
         if not (is_glue(token) or token.norm in STOP or _in_cue(turn, at)):
             break

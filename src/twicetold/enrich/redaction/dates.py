@@ -214,15 +214,12 @@ def _is_expiry(span: Span) -> bool:
 
 def _named_after(turn: Turn, span: Span) -> str:
     """``march third eighty two is my birthday``."""
+    behind = span.last + 1
     for cue in turn.cues:
-        between = [t.norm for t in turn.tokens[span.last + 1 : cue.first]]
-        if (
-            cue.kind == "date_of_birth"
-            and 0 < len(between) <= 4
-            and span.full
-            and _NAMING & set(between)
-        ):
-            return cue.kind
+        if cue.kind == "date_of_birth" and 0 < cue.first - behind <= 4 and span.full:
+            between = {token.norm for token in turn.tokens[behind : cue.first]}
+            if _NAMING & between:
+                return cue.kind
     return ""
 
 

@@ -203,7 +203,7 @@ def _aside(tokens: Sequence[Token], first: int) -> int:
 
 
 def _in_run(turn: Turn, at: int) -> bool:
-    return any(run.first <= at <= run.last for run in turn.runs)
+    return turn.run_at(at) is not None
 
 
 def _pieces(turn: Turn, context: Context) -> list[Mark]:

@@ -65,7 +65,7 @@ def _question(turn: Turn, context: Context) -> Asked | None:
 
 
 def _is_content(turn: Turn, at: int, token: Token) -> bool:
-    if any(run.first <= at <= run.last for run in turn.runs):
+    if turn.run_at(at) is not None:
         return True
     return token.norm in HOMOPHONES or not (is_glue(token) or token.norm in STOP)
 
@@ -88,13 +88,13 @@ def _speaks(turn: Turn, asked: Asked, end: int) -> bool:
 def _is_plain(turn: Turn, at: int) -> bool:
     """Whether a word stands there that dictates nothing."""
     token = turn.tokens[at]
-    inside = any(run.first <= at <= run.last for run in turn.runs)
+    inside = turn.run_at(at) is not None
     return token.sort is Sort.WORD and not inside and token.norm not in HOMOPHONES
 
 
 def _is_made_of(kind: str, turn: Turn, at: int) -> bool:
     token = turn.tokens[at]
-    run = next((run for run in turn.runs if run.first <= at <= run.last), None)
+    run = turn.run_at(at)
     if kind in _WORDED:
         return token.sort is Sort.WORD
     if kind in _DATED:

@@ -66,7 +66,7 @@ def _open_sign(turn: Turn, removed: set[int]) -> int | None:
 
 
 def _in_run(turn: Turn, at: int) -> bool:
-    return any(run.first <= at <= run.last for run in turn.runs)
+    return turn.run_at(at) is not None
 
 
 def masked(

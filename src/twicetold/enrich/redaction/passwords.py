@@ -51,7 +51,7 @@ def _start(turn: Turn, sign: int) -> int | None:
     tokens, at, digits, plain = turn.tokens, sign - 1, False, 0
     first = sign
     while at >= 0 and sign - at <= _MOST and not tokens[at].ends:
-        run = next((run for run in turn.runs if run.first <= at <= run.last), None)
+        run = turn.run_at(at)
         if run is not None:
             digits, at, first = digits or run.digits > 0, run.first - 1, run.first
             continue

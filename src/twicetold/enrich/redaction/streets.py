@@ -13,7 +13,6 @@ from twicetold.enrich.redaction.places import (
     UNITS,
     VAGUE_SUFFIXES,
 )
-from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.tokens import Sort
 from twicetold.enrich.redaction.turns import Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import STOP, words
@@ -34,25 +33,22 @@ _BEFORE_NUMBER = words("by number no plot door slash")
 Span = tuple[int, int]
 
 
-def run_at(turn: Turn, at: int) -> Run | None:
-    return next((run for run in turn.runs if run.first <= at <= run.last), None)
-
-
 def streets_in(turn: Turn, named: bool) -> list[Span]:
     """First and last token of each street. ``named``: an address is being spoken of, so that a
     street needs no number, and a number no street's suffix."""
     found: list[Span] = []
+    pairs = _has_pairs(turn)
     for at, token in enumerate(turn.tokens):
         if found and found[-1][1] >= at:
             continue
-        span = _at_suffix(turn, at, named) if token.norm in SUFFIXES | BUILDINGS else None
+        span = _at_suffix(turn, at, named, pairs) if token.norm in SUFFIXES | BUILDINGS else None
         span = span or _numbered_name(turn, at, named)
         if span is None and token.norm in PREFIXES:
             span = _prefixed(turn, at)
         if span is None and token.norm == "box":
             span = _box(turn, at)
-        pairs = token.norm in UNITS | BUILDINGS and _has_pairs(turn)
-        if span is None and ((named and token.norm in UNITS) or pairs):
+        paired = pairs and token.norm in UNITS | BUILDINGS
+        if span is None and ((named and token.norm in UNITS) or paired):
             span = _unit(turn, at)
         if span is not None:
             found = [each for each in found if each[1] < span[0]]
@@ -63,13 +59,13 @@ def streets_in(turn: Turn, named: bool) -> list[Span]:
 # --- number, name, suffix ------------------------------------------------------------------
 
 
-def _at_suffix(turn: Turn, at: int, named: bool) -> Span | None:
+def _at_suffix(turn: Turn, at: int, named: bool, pairs: bool) -> Span | None:
     """``forty two garden street``, ``flat 2 14 kings road``, ``garden street``."""
     norm = turn.tokens[at].norm
-    numbered = any(run.last < at and at - run.last <= _MOST_NAME for run in turn.runs)
-    before = range(max(0, at - 4), at)
+    before = range(max(0, at - _MOST_NAME), at)
+    numbered = any((run := turn.run_at(place)) and run.last < at for place in before)
     housed = norm in SUFFIXES and any(turn.tokens[place].norm in BUILDINGS for place in before)
-    named = named or (housed and norm not in VAGUE_SUFFIXES) or _has_pairs(turn)
+    named = named or (housed and norm not in VAGUE_SUFFIXES) or pairs
     opens = named and norm in BUILDINGS and glue_only(turn.tokens, 0, max(0, at - 2))
     if (norm in VAGUE_SUFFIXES or norm in BUILDINGS) and not (numbered or opens):
         return None
@@ -83,9 +79,9 @@ def _start(turn: Turn, suffix: int, named: bool) -> int | None:
         at -= 1
     names = suffix - 1 - at
     article = at > 0 and (named and tokens[at].norm == "the")
-    if at > 0 and len(tokens[at].norm) == 1 and tokens[at].norm.isalpha() and run_at(turn, at - 1):
+    if at > 0 and len(tokens[at].norm) == 1 and tokens[at].norm.isalpha() and turn.run_at(at - 1):
         at -= 1  # twenty a
-    run = run_at(turn, at - 1 if article else at)
+    run = turn.run_at(at - 1 if article else at)
     if run is not None and run.digits and run.digits <= 6 and run.letters <= 3:
         hard = guard_of(tokens, run) in _HARD_GUARDS
         if (hard and not named) or not (names or article):
@@ -99,9 +95,9 @@ def _start(turn: Turn, suffix: int, named: bool) -> int | None:
 def is_name(turn: Turn, at: int) -> bool:
     """Whether a token can be part of a street's name."""
     token = turn.tokens[at]
-    if token.norm in UNITS and run_at(turn, at + 1):
+    if token.norm in UNITS and turn.run_at(at + 1):
         return False
-    if token.ends or (token.pauses and token.sort is not Sort.WORD) or run_at(turn, at):
+    if token.ends or (token.pauses and token.sort is not Sort.WORD) or turn.run_at(at):
         return False
     if token.sort in (Sort.ORDINAL, Sort.MONTH) or token.norm in DIRECTIONS:
         return True
@@ -114,9 +110,9 @@ def _number_before(turn: Turn, first: int) -> int:
     at = first - 1
     while at >= 0 and not turn.tokens[at].ends:
         norm = turn.tokens[at].norm
-        if not (run_at(turn, at) or norm in UNITS or norm in _BEFORE_NUMBER):
+        if not (turn.run_at(at) or norm in UNITS or norm in _BEFORE_NUMBER):
             break
-        if norm in UNITS or norm in ("no", "plot", "door") or run_at(turn, at):
+        if norm in UNITS or norm in ("no", "plot", "door") or turn.run_at(at):
             first = at
         at -= 1
     return first
@@ -128,7 +124,7 @@ def _with_unit(turn: Turn, first: int) -> int:
         at = first - 1
         while at >= 0 and is_glue(turn.tokens[at]) and first - at < 3:
             at -= 1
-        run = run_at(turn, at) if at >= 0 else None
+        run = turn.run_at(at) if at >= 0 else None
         before = run.first - 1 if run is not None else at
         if run is None and before > 0 and len(turn.tokens[before].norm) == 1:
             before -= 1  # block c
@@ -143,7 +139,7 @@ def _end(turn: Turn, last: int) -> int:
     behind = last + 1
     if behind < len(tokens) and tokens[behind].norm in ("number", "no") and not tokens[last].ends:
         behind += 1
-    number = run_at(turn, behind) if behind < len(tokens) and not tokens[last].ends else None
+    number = turn.run_at(behind) if behind < len(tokens) and not tokens[last].ends else None
     if number is not None and number.digits <= 4 and guard_of(tokens, number) in ("", "count"):
         last = number.last  # church road number 14
     while last + 1 < len(tokens) and tokens[last + 1].norm in DIRECTIONS and not tokens[last].ends:
@@ -152,7 +148,7 @@ def _end(turn: Turn, last: int) -> int:
     while at < len(tokens) and tokens[at].norm in ("um", "uh", "and", "comma"):
         at += 1
     if at + 1 < len(tokens) and (tokens[at].norm in UNITS or tokens[at].raw.startswith("#")):
-        run = run_at(turn, at + 1)
+        run = turn.run_at(at + 1)
         if run is not None:
             return run.last
         if tokens[at + 1].norm in ("a", "b", "c", "d", "e", "f"):
@@ -165,7 +161,7 @@ def _end(turn: Turn, last: int) -> int:
 
 def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     """``nine hundred west monroe``, ``155 juniper unit 6``."""
-    run = run_at(turn, at)
+    run = turn.run_at(at)
     if run is None or run.first != at or not run.digits or run.digits > 6 or run.letters > 2:
         return None
     tokens, end = turn.tokens, run.last + 1
@@ -178,7 +174,7 @@ def _numbered_name(turn: Turn, at: int, named: bool) -> Span | None:
     names = [token.norm for token in tokens[run.last + 1 : end]]
     if not names or (end < len(tokens) and tokens[end].norm in SUFFIXES):
         return None
-    unit = end + 1 < len(tokens) and tokens[end].norm in UNITS and run_at(turn, end + 1)
+    unit = end + 1 < len(tokens) and tokens[end].norm in UNITS and turn.run_at(end + 1)
     directed = named and names[0] in DIRECTIONS and len(names) > 1
     directed = directed or (names[0] in PREFIXES and len(names) > 1)
     ordinal = any(token.sort is Sort.ORDINAL for token in tokens[run.last + 1 : end])
@@ -199,7 +195,7 @@ def one_word_streets(turn: Turn) -> list[Span]:
     found = []
     for at, token in enumerate(turn.tokens):
         if _STREETS_OF_ONE_WORD.fullmatch(token.norm):
-            run = run_at(turn, at + 1)
+            run = turn.run_at(at + 1)
             numbered = run is not None and run.digits <= 4 and not run.letters > 1
             found.append((at, run.last if run is not None and numbered else at))
     return found
@@ -208,7 +204,7 @@ def one_word_streets(turn: Turn) -> list[Span]:
 def _has_pairs(turn: Turn) -> bool:
     """ "House 14 road 7 sector 4": two names of parts with a number behind each."""
     pairs = sum(
-        token.norm in UNITS | SUFFIXES | BUILDINGS and run_at(turn, at + 1) is not None
+        token.norm in UNITS | SUFFIXES | BUILDINGS and turn.run_at(at + 1) is not None
         for at, token in enumerate(turn.tokens[:-1])
     )
     return pairs >= 2
@@ -223,7 +219,7 @@ def _prefixed(turn: Turn, at: int) -> Span | None:
         and (is_name(turn, end) or turn.tokens[end].norm in _ARTICLES)
     ):
         end += 1
-    run = run_at(turn, end) if end < len(turn.tokens) and end > at + 1 else None
+    run = turn.run_at(end) if end < len(turn.tokens) and end > at + 1 else None
     return (at, run.last) if run is not None and run.digits <= 4 else None
 
 
@@ -233,13 +229,13 @@ _ARTICLES = words("de la le les du des del della di da do dos los las")
 def _box(turn: Turn, at: int) -> Span | None:
     """``p o box 7``, ``rural route two box one forty``."""
     said = [token.norm for token in turn.tokens[:at]]
-    run = run_at(turn, at + 1) if at + 1 < len(turn.tokens) else None
+    run = turn.run_at(at + 1) if at + 1 < len(turn.tokens) else None
     if run is None:
         return None
     for lead in (["p", "o"], ["po"], ["post", "office"], ["p.o"]):
         if said[-len(lead) :] == lead:
             return at - len(lead), run.last
-    before = run_at(turn, at - 1) if at else None
+    before = turn.run_at(at - 1) if at else None
     if before is not None and before.value.startswith("RR") and before.digits:
         return before.first, run.last
     if before is not None and said[: before.first][-1:] in (["route"], ["rr"]):
@@ -280,7 +276,7 @@ def _unit(turn: Turn, at: int) -> Span | None:
     place = at + 1
     if place < len(turn.tokens) and turn.tokens[place].norm in ("number", "no"):
         place += 1
-    run = run_at(turn, place) if place < len(turn.tokens) else None
+    run = turn.run_at(place) if place < len(turn.tokens) else None
     if run is None or guard_of(turn.tokens, run) in _HARD_GUARDS:
         return None
     return at, run.last

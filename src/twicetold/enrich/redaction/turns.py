@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -53,13 +54,20 @@ class Mark:
 
 @dataclass(slots=True)
 class Turn:
-    """What one side said in one go. ``party``: who, "" where nobody knows."""
+    """What one side said in one go. ``party``: who, "" where nobody knows. ``runs`` are in order
+    and do not overlap."""
 
     index: int
     party: str
     tokens: list[Token]
     runs: list[Run] = field(default_factory=list)
     cues: list[Cue] = field(default_factory=list)
+
+    def run_at(self, at: int) -> Run | None:
+        """The run that the token belongs to."""
+        place = bisect_right(self.runs, at, key=lambda run: run.first) - 1
+        run = self.runs[place] if place >= 0 else None
+        return run if run is not None and at <= run.last else None
 
     @property
     def is_backchannel(self) -> bool:

@@ -76,7 +76,7 @@ def _goes_on(turn: Turn, at: int, start: int) -> bool:
 
 
 def in_run(turn: Turn, at: int) -> bool:
-    return any(run.first <= at <= run.last for run in turn.runs)
+    return turn.run_at(at) is not None
 
 
 def in_cue(turn: Turn, at: int) -> bool:

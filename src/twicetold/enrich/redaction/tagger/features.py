@@ -163,13 +163,13 @@ class _Turn:
         """The nearest cue before and after: its kind, how far, and whether words lie between."""
         said = []
         first = self._runs[at].first if at in self._runs else at
-        before = [cue for cue in self._turn.cues if cue.end <= first]
-        inside = [cue for cue in self._turn.cues if cue.first <= at < cue.end]
-        after = [cue for cue in self._turn.cues if cue.first > at]
-        if inside:
-            said.append(f"ci{inside[0].kind}{inside[0].strong}")
-        if before:
-            cue = before[-1]
+        cues = self._turn.cues
+        inside = next((cue for cue in cues if cue.first <= at < cue.end), None)
+        cue = next((cue for cue in reversed(cues) if cue.end <= first), None)
+        after = next((cue for cue in cues if cue.first > at), None)
+        if inside is not None:
+            said.append(f"ci{inside.kind}{inside.strong}")
+        if cue is not None:
             gap = near(first - cue.end)
             plain = all(k not in "?wv" for k in self._coarse[cue.end : first])
             said += [
@@ -177,9 +177,8 @@ class _Turn:
                 f"cr{cue.strong}{bool(cue.kind)}{gap}{plain}&{run}",
                 f"ck{cue.kind}{cue.strong}&{group}",
             ]
-        if after:
-            cue = after[0]
-            said.append(f"ca{cue.kind}{cue.strong}{near(cue.first - at)}&{group}")
+        if after is not None:
+            said.append(f"ca{after.kind}{after.strong}{near(after.first - at)}&{group}")
         return said
 
     def _asked_said(self) -> list[str]:
