@@ -24,7 +24,7 @@ page: .venv/.ready ## build the page that the server shows to browsers
 
 # Python's and the page's at once: either waits for most of its time, for processes to start or for
 # speech to pass. The page's say what they have to say when the others are done. Left out of `test`
-# is what takes seconds of a core by itself: pytest's `slow`, and in the browser all but `@quick`.
+# is what takes seconds by itself: pytest's `slow`, and in the browser all but `@quick`.
 test: page ## tests of everything, the long ones left out
 	@$(MAKE) --no-print-directory both PYTHON_TESTS='-m "not slow"' PAGE_TESTS="--grep @quick"
 

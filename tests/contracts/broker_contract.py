@@ -102,6 +102,7 @@ class BrokerContract:
 
     # --- publish ---------------------------------------------------------------
 
+    @pytest.mark.slow
     async def test_publish_keeps_the_order_of_the_calls_awaited_or_not(
         self, open_broker: OpenBroker, key: CallKey
     ) -> None:
@@ -483,6 +484,7 @@ class SharedPartitions(BrokerContract):
         again = await collect(broker.consume(Topic.AUDIO, Group.LIVE), 8)
         assert values_of(again, key) == numbered(6)[2:]
 
+    @pytest.mark.slow
     async def test_members_share_the_partitions_and_take_over_from_one_that_leaves(
         self, open_broker: OpenBroker
     ) -> None:

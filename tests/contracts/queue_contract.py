@@ -402,6 +402,7 @@ class QueueContract:
         assert status is not None
         assert status.job == job(content="2" * 64)
 
+    @pytest.mark.slow
     def test_it_behaves_as_its_model_does(self, open_rig: OpenRig) -> None:
         run_state_machine_as_test(
             partial(QueueMachine, open_rig),  # type: ignore[arg-type]  # it takes any factory

@@ -423,6 +423,7 @@ class SessionsContract:
         await sessions.create(record(), LONG_S)
         assert await sessions.load(KEY) == record()
 
+    @pytest.mark.slow
     def test_compare_and_set_behaves_as_a_dict_does(self, open_sessions: OpenSessions) -> None:
         run_state_machine_as_test(
             partial(SessionsMachine, open_sessions),  # type: ignore[arg-type]  # it takes any factory

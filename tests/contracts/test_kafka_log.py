@@ -316,6 +316,7 @@ async def test_messages_that_expired_are_told_and_leapt_over(
         assert told["messages"] == 12
 
 
+@pytest.mark.slow
 async def test_start_waits_for_a_broker_that_is_not_there_yet_and_says_which(
     kafka: KafkaServer, prefix: str
 ) -> None:
@@ -367,6 +368,7 @@ async def started(url: str, installation: str | None) -> None:
         await broker.aclose()
 
 
+@pytest.mark.slow
 async def test_a_log_belongs_to_who_took_it_first(
     kafka: KafkaServer, admin: AdminClient, prefix: str
 ) -> None:

@@ -164,6 +164,7 @@ async def test_a_servers_clock_that_leapt_is_learnt_anew(server: RedisServer) ->
             assert await near.load(KEY) == record(takeovers=2)
 
 
+@pytest.mark.slow
 async def test_reading_survives_a_restart_that_takes_two_seconds(own_server: RedisServer) -> None:
     store = RedisSessions(own_server.url, "tests")
     try:

@@ -179,6 +179,7 @@ async def test_burials_at_once_share_their_cleaning(
     assert 1 <= runs <= 3
 
 
+@pytest.mark.slow
 async def test_deletions_without_number_leave_the_index_whole(
     store: SqliteTranscripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ async def speakers_of(world: World, key: CallKey) -> list[tuple[float, str | Non
 # --- the same as here -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_the_turns_are_those_that_would_be_found_here(apart: Apart):
     pcm, speech, _ = talk(4)
     opened = partial(open_diarizer, "gmm", stretch_s=40.0)
@@ -190,6 +191,7 @@ async def test_channels_that_differ_begin_no_process(world: World, apart: Apart,
 # --- killed, hung, stopped ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_killed_in_the_middle_of_a_call_it_is_told_all_the_same(
     world: World, apart: Apart, tmp_path: Path
 ):
@@ -248,6 +250,7 @@ async def test_killed_again_the_words_stand_alone_and_the_next_call_has_speakers
     assert "failed_stages" not in (await told(world, NEXT))[1]
 
 
+@pytest.mark.slow
 async def test_one_that_hangs_is_ended_and_costs_no_other_call_its_speakers(
     world: World, apart: Apart, tmp_path: Path
 ):

@@ -192,6 +192,7 @@ async def test_a_stopped_host_counts_as_dead_after_the_timeout() -> None:
         await fresh.finish()
 
 
+@pytest.mark.slow
 async def test_long_work_that_goes_on_is_no_hang() -> None:
     async with fake_pool(timeout_s=1.6, options={"slice_s": 0.3}) as pool:
         stream = await pool.start_stream(16000, "en")

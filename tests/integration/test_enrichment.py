@@ -135,6 +135,7 @@ async def test_closing_ends_it_in_the_middle_of_a_step(apart):
     await asyncio.gather(running, return_exceptions=True)
 
 
+@pytest.mark.slow
 async def test_whoever_waits_behind_a_step_that_is_given_up_is_served_all_the_same(apart):
     """As of two calls, one of which has waited too long for its words."""
     await apart.apply(Tells(), NOTHING_SAID, FACTS)
@@ -150,6 +151,7 @@ async def test_whoever_waits_behind_a_step_that_is_given_up_is_served_all_the_sa
     await asyncio.gather(stuck, return_exceptions=True)
 
 
+@pytest.mark.slow
 async def test_what_hangs_is_ended_and_costs_who_waits_behind_it_nothing(apart):
     await apart.call("warm", os.getpid)
     hangs = [apart.call("hangs", time.sleep, 60.0, within_s=0.5) for _ in range(3)]
@@ -251,6 +253,7 @@ async def test_redaction_that_fails_publishes_nothing(world, apart):
     assert not local_path(world.store, redacted_key(KEY)).exists()
 
 
+@pytest.mark.slow
 async def test_a_stage_that_fails_costs_the_transcript_nothing(world, apart):
     enriching = Enriching((Tells(kill=True), TakesSevens()), apart.apply, cover="beep")
     await world.begin()

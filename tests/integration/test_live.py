@@ -132,6 +132,7 @@ async def test_partials_grow_into_their_final(server: Served) -> None:
     assert client.seen.index(partials[-1]) < client.seen.index(final)
 
 
+@pytest.mark.slow
 async def test_words_that_are_told_as_settled_stand_in_the_final(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -423,6 +424,7 @@ async def test_resuming_after_done_tells_the_rest_again(server: Served) -> None:
         assert again.finals == finals[seen:]
 
 
+@pytest.mark.slow
 async def test_stop_said_again_after_a_cut_is_no_error(server: Served) -> None:
     """A client that lost the connection before ``done`` repeats what was not acknowledged."""
     sound, numbers = talk(1, 9)
@@ -439,6 +441,7 @@ async def test_stop_said_again_after_a_cut_is_no_error(server: Served) -> None:
     assert await recording(server, "stop-twice") == sound
 
 
+@pytest.mark.slow
 async def test_a_stop_that_waits_for_the_engine_ends_without_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -489,6 +492,7 @@ async def test_a_container_resumes_afresh_after_a_gap(server: Served, container:
     assert whole_s - 0.1 <= kept_s <= whole_s + away_s + 0.5  # the server saw the cut later
 
 
+@pytest.mark.slow
 async def test_who_comes_back_again_and_again_makes_no_sound(server: Served) -> None:
     """A gap is as long as nothing was heard: all of them last no longer than the call."""
     sound, numbers = talk(1, 6)
@@ -574,6 +578,7 @@ async def test_the_older_of_two_clients_on_a_session_is_told(server: Served) -> 
     assert await recording(server, "two-clients") == sound
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_restarted_in_the_middle_of_a_call(tmp_path: Path) -> None:
     """In good order: it tells its clients to come back, and nobody has stopped speaking."""
     port = free_port()
@@ -600,6 +605,7 @@ async def test_a_server_that_is_restarted_in_the_middle_of_a_call(tmp_path: Path
         assert await recording(server, "restarted") == sound
 
 
+@pytest.mark.slow
 async def test_a_server_that_stops_lets_its_clients_go_on_at_once(tmp_path: Path) -> None:
     """In the middle of a word, at whichever server is there next."""
     sound, numbers = talk(1, 12)
@@ -624,6 +630,7 @@ async def test_a_server_that_stops_lets_its_clients_go_on_at_once(tmp_path: Path
 # --- calls whose client is gone, slow or silent -----------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_call_that_is_left_is_finished(hasty: Served) -> None:
     sound, numbers = talk(1, 9)
     async with call(hasty, "left") as client:
@@ -711,6 +718,7 @@ async def test_a_client_is_told_that_captions_lag(
         assert not [event for event in client.seen if event["type"] == "error"]
 
 
+@pytest.mark.slow
 async def test_while_a_carrier_is_away_the_lag_grows_with_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

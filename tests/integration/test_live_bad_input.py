@@ -190,6 +190,7 @@ async def test_keys(tmp_path: Path) -> None:
         assert await recording(server, "private", key=ours) == sound
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_taken_back_ends_what_it_opened(tmp_path: Path) -> None:
     known = Tenants.load(tmp_path / "data" / "tenants.toml")
     leaked = known.add("ours")
@@ -203,6 +204,7 @@ async def test_a_key_that_is_taken_back_ends_what_it_opened(tmp_path: Path) -> N
             assert words(await again.finish()) == numbers
 
 
+@pytest.mark.slow
 async def test_a_follower_whose_key_or_ticket_is_taken_back_is_sent_away(tmp_path: Path) -> None:
     known = Tenants.load(tmp_path / "data" / "tenants.toml")
     key = known.add("ours")
@@ -382,6 +384,7 @@ async def test_the_other_container_is_told_so(server: Served) -> None:
 # --- pace ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_client_that_sends_nothing(tmp_path: Path) -> None:
     sound, numbers = talk(1, 3)
     with serving(tmp_path / "data", idle_timeout_s=0.6) as server:
@@ -393,6 +396,7 @@ async def test_a_client_that_sends_nothing(tmp_path: Path) -> None:
             assert words(await again.finish()) == numbers
 
 
+@pytest.mark.slow
 async def test_a_client_that_is_too_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "_MOST_AHEAD_S", 3.0)
     monkeypatch.setattr(live, "_MOST_PUSHED_BACK_S", 0.5)
@@ -427,6 +431,7 @@ async def test_a_new_call_may_catch_up_with_its_age(
         assert began == pytest.approx(asked_at - math.ceil(length_s), abs=2.0)
 
 
+@pytest.mark.slow
 async def test_a_client_that_is_pushed_back_is_not_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([umount, "--lazy", str(directory)], check=True)
 
 
+@pytest.mark.slow
 async def test_calls_go_on_once_there_is_space_again(small_disk: Path) -> None:
     filler = small_disk / "filler"
     with serving(small_disk / "data") as server:
@@ -58,6 +59,7 @@ async def test_calls_go_on_once_there_is_space_again(small_disk: Path) -> None:
         await _full_and_free(server, fill, filler.unlink)
 
 
+@pytest.mark.slow
 async def test_calls_go_on_once_files_may_grow_again(tmp_path: Path) -> None:
     """The same without a file system of its own: every write that makes a file longer fails."""
     async with _a_process(tmp_path / "data") as (served, server):

@@ -37,6 +37,7 @@ async def handshake_and_gone(server: Served, **query: str) -> None:
     await writer.wait_closed()
 
 
+@pytest.mark.slow
 async def test_who_has_given_up_takes_the_call_from_nobody(tmp_path: Path) -> None:
     sound, numbers = talk(1, 40)
     half = len(sound) // 6400 // 2 * 6400
@@ -72,6 +73,7 @@ async def test_what_a_client_says_before_it_is_asked_is_heard(tmp_path: Path) ->
             assert (await client.until("done"))["event"] == 0
 
 
+@pytest.mark.slow
 async def test_our_client_takes_its_call_back(tmp_path: Path) -> None:
     sound, numbers = talk(1, 8)
     with serving(tmp_path, lease_s=0.6) as server:  # so soon it is noticed
@@ -84,6 +86,7 @@ async def test_our_client_takes_its_call_back(tmp_path: Path) -> None:
             assert await hearing == numbers
 
 
+@pytest.mark.slow
 async def test_but_not_for_ever(tmp_path: Path) -> None:
     with serving(tmp_path, lease_s=0.6) as server:  # so soon it is noticed
         async with LiveClient(server.url, call_id="call-1") as client:
@@ -99,6 +102,7 @@ async def test_but_not_for_ever(tmp_path: Path) -> None:
 ASKED, ANSWERED = "what is the password on the account", "mango tree"
 
 
+@pytest.mark.slow
 async def test_a_successor_redacts_the_answer_to_what_it_never_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -496,6 +496,7 @@ def _position(process: int, path: Path) -> int:
     raise AssertionError("the process does not read the file")
 
 
+@pytest.mark.slow
 @needs_proc
 async def test_an_hour_takes_no_more_memory_than_minutes(
     decoder: PyAvDecoder, tmp_path: Path

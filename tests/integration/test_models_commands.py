@@ -169,6 +169,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(hub: HubServer, place: Pat
     assert hub.sent_bytes < len(WEIGHTS) - had + 10_000  # and listings
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_is_kept(hub: HubServer, place: Path) -> None:
     hub.rate_bytes_s = 150_000  # not over before it is interrupted, however busy the machine is
     part = place / ".partial" / "parakeet" / MODEL.name / "encoder-model.int8.onnx.part"

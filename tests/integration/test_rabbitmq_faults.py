@@ -61,6 +61,7 @@ async def rig(rabbitmq: RabbitServer) -> AsyncIterator[Rig]:
 # --- publishing ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_was_not_confirmed_is_sent_again_in_order(rig: Rig) -> None:
     broker, straight = await rig.broker(), await rig.broker(straight=True)
     values = numbered(1800, 2_000)

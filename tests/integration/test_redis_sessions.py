@@ -26,6 +26,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.mark.slow
 async def test_a_client_resumes_on_the_next_server(tmp_path: Path, redis: RedisServer) -> None:
     sound, numbers = talk(1, 24)
     half = len(sound) // 4 * 2

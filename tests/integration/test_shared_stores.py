@@ -77,6 +77,7 @@ _GUEST = """
 """
 
 
+@pytest.mark.slow
 async def test_nobody_takes_anothers_work_for_damage(tmp_path: Path) -> None:
     programs = [_WRITER, _WRITER, _DELETER, _DELETER, _GUEST]
     with ExitStack() as stack:

@@ -166,6 +166,7 @@ class Closed:
         return known
 
 
+@pytest.mark.slow
 async def test_attempts_that_fail_have_spent_and_what_was_kept_is_not_asked_again(
     tmp_path: Path,
 ) -> None:
@@ -209,6 +210,7 @@ async def stopped(asked: Asked, tokens: tuple[int, int]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_attempts_share_the_budget_of_a_call_until_it_is_begun_again(tmp_path: Path) -> None:
     """The lead's question waits for an answer in each attempt, and the sentiment's is not kept: its
     checkpoint is lost each time."""

@@ -168,6 +168,7 @@ def test_what_breaks_off_goes_on_after_the_last_breath() -> None:
 WORDS = st.lists(st.tuples(st.integers(4, 40), st.integers(1, 40)), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(WORDS, st.sets(st.integers(0, 960), max_size=5))
 def test_pauses_cut_no_word(words: list[tuple[int, int]], pauses: set[int]) -> None:
@@ -277,6 +278,7 @@ def bounds(actions: list[Action]) -> list[tuple[int, int]]:
     ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(4, 40), st.integers(1, 400)), min_size=1, max_size=8))
 def test_a_successor_cuts_what_one_that_heard_all_of_it_cuts(words: list[tuple[int, int]]) -> None:

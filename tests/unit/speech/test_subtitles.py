@@ -136,6 +136,7 @@ def test_cues_come_by_start_and_never_overlap_within_a_channel(segments: list[Se
                 assert after.start_ms - cue.end_ms >= GAP_MS
 
 
+@pytest.mark.slow
 @given(calls())
 @UNHURRIED
 def test_a_cue_starts_in_its_segment_and_outlasts_it_to_be_read_only(
@@ -166,6 +167,7 @@ def test_a_cue_too_fast_to_read_has_all_the_time_there_is(segments: list[Segment
                 assert after.start_ms - cue.end_ms <= GAP_MS
 
 
+@pytest.mark.slow
 @given(calls())
 @UNHURRIED
 def test_writers_say_what_the_functions_say(segments: list[Segment]) -> None:
@@ -190,6 +192,7 @@ def test_an_endless_call_is_written_as_it_comes(form: object, channels: int) -> 
     assert re.search(r"number 2990\s", "".join(pieces))
 
 
+@pytest.mark.slow
 def test_only_the_last_seconds_are_held() -> None:
     writer = SrtWriter()
     for segment in islice(endless(2), 5000):

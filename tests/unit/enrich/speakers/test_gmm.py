@@ -63,6 +63,7 @@ def test_one_voice_is_one_speaker():
     assert {turn.speaker for turn in heard} == {"1"}
 
 
+@pytest.mark.slow
 def test_voices_are_found_again_in_the_next_stretch():
     """Stretches of 40 s: the speakers of each are those of the one before."""
     pcm, speech, said = talk(6)
