@@ -22,6 +22,7 @@ from twicetold.batch.stages import Publish
 from twicetold.batch.transcript import Progress, Transcript
 from twicetold.broker import Broker, Topic
 from twicetold.engines import NOTHING_EXPECTED, Expected
+from twicetold.enrich.leads import LEAD
 from twicetold.errors import CallDeleted, LeaseLost, TwicetoldError
 from twicetold.queue import ENDED, Job, Lease, Queue
 from twicetold.speech import events
@@ -247,7 +248,7 @@ class Attempt:
             transcript.channels,
             self._provisional,
             insights.get("sentiment", {}).get("score"),
-            insights.get("lead", {}).get("score"),
+            insights.get(LEAD, {}).get("score"),
             insights,
         )
         await transcripts.save_canonical(self._key, revision, segments)

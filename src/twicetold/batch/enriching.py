@@ -18,7 +18,7 @@ from twicetold.batch.diarizing import TellsVoicesApart
 from twicetold.batch.transcript import Transcript
 from twicetold.engines import EngineInfo
 from twicetold.enrich import sound
-from twicetold.enrich.leads import Rubric, with_outcomes
+from twicetold.enrich.leads import LEAD, Rubric, with_outcomes
 from twicetold.enrich.steps import Facts, Packed, Step
 from twicetold.errors import SettingError, TwicetoldError
 
@@ -28,7 +28,7 @@ FAILED = "failed_stages"
 
 # Stages that are told what came of the call. All others do not know, and so their checkpoints hold
 # whatever comes of it.
-_TOLD_OUTCOMES = frozenset({"lead"})
+_TOLD_OUTCOMES = frozenset({LEAD})
 
 Apply = Callable[[Step, Packed, Facts], Awaitable[Packed]]
 
@@ -66,7 +66,7 @@ class Enriching:
         self, lead: Mapping[str, Any], outcomes: Mapping[str, str]
     ) -> dict[str, Any] | None:
         """The insight ``lead`` as it is with other outcomes; None where it is by another rubric."""
-        return None if self.rubric is None else with_outcomes(lead, self.rubric, outcomes)
+        return with_outcomes(lead, outcomes, self.rubric)
 
     @property
     def redacts(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from twicetold.enrich.judging import scored
-from twicetold.enrich.leads import Rubric
+from twicetold.enrich.leads import LEAD, Rubric
 from twicetold.enrich.llm import LlmClient, LlmSentiment, Spending, answers
 from twicetold.enrich.metrics.stretches import speaker_of
 from twicetold.enrich.sentiment import VaderJudge, judged
@@ -83,7 +83,7 @@ class AskLead:
     rubric: Rubric = field(repr=False)
     asking: Asking = field(repr=False)
     roles: tuple[str, ...] = ()
-    name: str = "lead"
+    name: str = LEAD
     closed: bool = False
 
     @property
@@ -100,8 +100,8 @@ class AskLead:
             found = await answers(client, spending, questions, said)
         except TwicetoldError as error:
             known = scored(known, facts, self.rubric, self.roles)
-            lead = {**known.insights["lead"], "unanswered": error.code}
-            return known.with_insight("lead", lead)
+            lead = {**known.insights[LEAD], "unanswered": error.code}
+            return known.with_insight(LEAD, lead)
         told = {rule: each for rule, each in zip(rules, found, strict=True) if each is not None}
         return scored(known, facts, self.rubric, self.roles, told)
 

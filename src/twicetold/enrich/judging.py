@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from twicetold.enrich.leads import Rubric, parse_rubric, score_call
+from twicetold.enrich.leads import LEAD, Rubric, parse_rubric, score_call
 from twicetold.enrich.llm import LlmAnswer
 from twicetold.enrich.metrics import CallMetrics, measure
 from twicetold.enrich.rules import RuleSet, evaluate, parse_rules
@@ -96,7 +96,7 @@ class ScoreLead:
     text: str
     source: str
     roles: tuple[str, ...] = ()
-    name: str = "lead"
+    name: str = LEAD
     closed: bool = False
 
     @property
@@ -116,7 +116,7 @@ def scored(
     roles: tuple[str, ...],
     answers: Mapping[str, LlmAnswer] = MappingProxyType({}),
 ) -> Known:
-    """With the insight ``lead``, by what else is known."""
+    """With the insight of the lead score, by what else is known."""
     metrics, sentiment = known.insights.get("metrics"), known.insights.get("sentiment")
     found = score_call(
         rubric,
@@ -128,7 +128,7 @@ def scored(
         answers=answers,
         roles=roles,
     )
-    return known.with_insight("lead", found.to_dict())
+    return known.with_insight(LEAD, found.to_dict())
 
 
 @lru_cache(maxsize=64)

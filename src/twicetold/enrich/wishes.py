@@ -132,6 +132,7 @@ class Enrichment:
 
 
 NO_ENRICHMENT = Enrichment()
+EnrichmentOf = Callable[[str], Enrichment]  # a tenant's, by its name
 ENRICHMENT_NAMES = tuple(item.name for item in fields(Enrichment))
 
 

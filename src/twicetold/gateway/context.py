@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from obstore.store import LocalStore
@@ -11,20 +10,15 @@ from twicetold.broker import Broker
 from twicetold.choice.policy import Policy
 from twicetold.config import Settings
 from twicetold.engines import EngineInfo
-from twicetold.enrich.leads import Rubric
-from twicetold.enrich.rules import RuleSet
-from twicetold.enrich.wishes import NO_ENRICHMENT, Enrichment
+from twicetold.enrich.leads import RubricOf
+from twicetold.enrich.rules import RulesOf
+from twicetold.enrich.wishes import NO_ENRICHMENT, EnrichmentOf
 from twicetold.media import Decoder
 from twicetold.queue import Queue
 from twicetold.sessions import Sessions
 from twicetold.tenants import Tenants
 from twicetold.transcripts import Transcripts
 from twicetold.webhooks import Outbox
-
-# A tenant's phrase rules and who speaks on its channels; None where it has none.
-RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
-# The rubric by which a tenant's calls are scored now; None where there is none of use.
-RubricOf = Callable[[str], Rubric | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +38,6 @@ class Platform:
     batch_engine: EngineInfo
     shadow_orders: Queue  # of recordings that shadow engines are to hear
     outbox: Outbox  # of what webhooks tell
-    enrichment: Callable[[str], Enrichment] = lambda tenant: NO_ENRICHMENT  # by tenant
+    enrichment: EnrichmentOf = lambda tenant: NO_ENRICHMENT  # by tenant
     rules: RulesOf = lambda tenant: None
     rubric: RubricOf = lambda tenant: None  # may read a file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections.abc import Mapping
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request
 from pydantic import (
@@ -85,9 +85,6 @@ async def set_outcomes(
     rules on outcomes are judged anew, and nothing else; no webhook is sent."""
     platform = platform_of(request)
     rubric = await asyncio.to_thread(platform.rubric, key.tenant)
-
-    def rescored(lead: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, Any] | None:
-        return None if rubric is None else with_outcomes(lead, rubric, told)
-
+    rescored = partial(with_outcomes, rubric=rubric)
     counted, score = await settle_outcomes(platform.transcripts, key, rescored, outcomes)
     return OutcomesBody(outcomes=outcomes, counted=counted, lead_score=score)

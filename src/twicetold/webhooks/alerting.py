@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
-from twicetold.enrich.rules import LiveRules, RuleAlert, RuleSet
+from twicetold.enrich.rules import LiveRules, RuleAlert, RuleSet, RulesOf
 from twicetold.errors import TwicetoldError
 from twicetold.speech.identity import CallKey
 from twicetold.speech.transcript import Final
@@ -15,9 +15,6 @@ from twicetold.transcripts import Transcripts
 from twicetold.webhooks import ALERT, Outbox, event_id
 
 log = structlog.get_logger()
-
-# A tenant's rules and who speaks on its channels; None where it has none.
-RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
 
 _MOST_CALLS = 1_000  # that are known; of others the draft is read again
 

@@ -26,14 +26,14 @@ from twicetold.enrich.judging import (
     rubric_of,
     rules_of,
 )
-from twicetold.enrich.leads import Rubric
+from twicetold.enrich.leads import LEAD, Rubric
 from twicetold.enrich.llm import LlmBudget, LlmClient, LlmEndpoint, Spending
 from twicetold.enrich.redacting import Redact, knows, load
 from twicetold.enrich.redaction import Policy, checked_policy
 from twicetold.enrich.redaction.elsewhere import LiveElsewhere, LiveWords, Places
 from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
 from twicetold.enrich.steps import Facts, Known, Packed, Step
-from twicetold.enrich.wishes import NONE, Enrichment
+from twicetold.enrich.wishes import NONE, Enrichment, EnrichmentOf
 from twicetold.errors import SettingError, TwicetoldError
 from twicetold.gateway.ticket_secret import ticket_secret
 from twicetold.live.redacting import LiveRedactor, Withholding
@@ -55,8 +55,6 @@ _CALLS_A_PROCESS = 50  # that redacts them while they are spoken
 _MOST_PROCESSES = 4
 _NO_MODEL = "sentiment got llm, but llm_url and llm_model say of none."
 
-By = Callable[[str], Enrichment]  # a tenant's, by its name
-
 
 @dataclass(frozen=True, slots=True)
 class Llm:
@@ -72,7 +70,7 @@ class Enrichers:
     """``secret`` is the installation's own: pseudonyms are made with it, another for each tenant.
     ``apart`` is where it is computed, ``places`` where live calls are redacted."""
 
-    by: By
+    by: EnrichmentOf
     tenants: Callable[[], Sequence[str]]
     secret: bytes
     apart: Apart
@@ -214,7 +212,7 @@ def _lead(wanted: Enrichment, asking: Asking | None) -> tuple[list[Step], Rubric
             return [AskLead(rubric, asking, wanted.roles)], rubric
         return [ScoreLead(*found, wanted.roles)], rubric
     except SettingError as error:
-        return [Unusable("lead", error)], None
+        return [Unusable(LEAD, error)], None
 
 
 def _llm(settings: Settings) -> Llm | None:

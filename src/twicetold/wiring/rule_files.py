@@ -10,11 +10,11 @@ from typing import TypeVar
 import structlog
 
 from twicetold.enrich.judging import rubric_of, rules_of
-from twicetold.enrich.leads import Rubric
+from twicetold.enrich.leads import Rubric, RubricOf
 from twicetold.enrich.leads import default_text as default_rubric_text
-from twicetold.enrich.rules import RuleSet, default_text
+from twicetold.enrich.rules import RuleSet, RulesOf, default_text
 from twicetold.enrich.rules.model import ANYBODY, Rule
-from twicetold.enrich.wishes import NONE, Enrichment
+from twicetold.enrich.wishes import NONE, Enrichment, EnrichmentOf
 from twicetold.errors import SettingError
 
 log = structlog.get_logger()
@@ -84,14 +84,10 @@ def check_files(wanted: Enrichment) -> None:
         rubric_of(*rubric)
 
 
-# By a tenant's name.
-By = Callable[[str], Enrichment]
-RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]
-RubricOf = Callable[[str], Rubric | None]
-T = TypeVar("T")
+_Found = TypeVar("_Found")
 
 
-def rules_by(by: By) -> RulesOf:
+def rules_by(by: EnrichmentOf) -> RulesOf:
     """A tenant's rules and the roles of its channels. Rules that are of no use are none, and that
     is in the log, once: a call does not wait for who mends them."""
 
@@ -102,7 +98,7 @@ def rules_by(by: By) -> RulesOf:
     return _those_of_use(by, read, "rules_refused")
 
 
-def rubric_by(by: By) -> RubricOf:
+def rubric_by(by: EnrichmentOf) -> RubricOf:
     """As ``rules_by``, a tenant's rubric."""
 
     def read(wanted: Enrichment) -> Rubric | None:
@@ -113,11 +109,11 @@ def rubric_by(by: By) -> RubricOf:
 
 
 def _those_of_use(
-    by: By, read: Callable[[Enrichment], T | None], event: str
-) -> Callable[[str], T | None]:
+    by: EnrichmentOf, read: Callable[[Enrichment], _Found | None], event: str
+) -> Callable[[str], _Found | None]:
     refused: dict[str, str] = {}  # tenant: why
 
-    def of(tenant: str) -> T | None:
+    def of(tenant: str) -> _Found | None:
         try:
             found = read(by(tenant))
         except SettingError as error:

@@ -4,7 +4,14 @@ docs/how-to/rules-and-leads.md shows how rubrics are written.
 """
 
 from twicetold.enrich.leads.calibration import Calibration, Quality, calibrate, quality
-from twicetold.enrich.leads.model import Fired, LeadScore, Rubric, RubricRule
+from twicetold.enrich.leads.model import (
+    LEAD,
+    Fired,
+    LeadScore,
+    Rubric,
+    RubricOf,
+    RubricRule,
+)
 from twicetold.enrich.leads.reading import (
     default_rubric,
     default_text,
@@ -14,11 +21,13 @@ from twicetold.enrich.leads.reading import (
 from twicetold.enrich.leads.scoring import score_call, with_outcomes
 
 __all__ = [
+    "LEAD",
     "Calibration",
     "Fired",
     "LeadScore",
     "Quality",
     "Rubric",
+    "RubricOf",
     "RubricRule",
     "calibrate",
     "default_rubric",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from twicetold.enrich.leads.calibration import Calibration
 from twicetold.enrich.rules.model import Rule
+
+LEAD = "lead"  # the insight that holds a call's score with its reasons
 
 LOWEST, HIGHEST = 0, 100
 MOST_TIMES = 10  # that a reason lists
@@ -65,6 +67,10 @@ class Rubric:
         return tuple(
             (rule.name, rule.about) for rule in self.rules if rule.condition is Condition.ASK
         )
+
+
+# The rubric by which a tenant's calls are scored now; None where there is none of use.
+RubricOf = Callable[[str], Rubric | None]
 
 
 @dataclass(frozen=True, slots=True)

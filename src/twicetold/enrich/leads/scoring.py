@@ -140,12 +140,12 @@ def _summed(rubric: Rubric, judged: Sequence[tuple[RubricRule, Fired | _Unfired]
 
 
 def with_outcomes(
-    lead: Mapping[str, Any], rubric: Rubric, outcomes: Mapping[str, str]
+    lead: Mapping[str, Any], outcomes: Mapping[str, str], rubric: Rubric | None
 ) -> dict[str, Any] | None:
     """``LeadScore.to_dict()`` of a call whose outcomes are these, from that of other outcomes, and
     without its words: what its other rules have found stays. None where ``lead`` is not by this
     rubric, or of another version's form: what its rules would have found, nobody knows."""
-    if lead.get("fingerprint") != rubric.fingerprint:
+    if rubric is None or lead.get("fingerprint") != rubric.fingerprint:
         return None
     try:
         stood = {each["rule"]: Fired.from_dict(each) for each in lead["fired"]}

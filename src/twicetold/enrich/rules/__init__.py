@@ -6,7 +6,7 @@ written.
 """
 
 from twicetold.enrich.rules.live import LiveRules, RuleAlert
-from twicetold.enrich.rules.model import Must, Rule, RuleSet
+from twicetold.enrich.rules.model import Must, Rule, RuleSet, RulesOf
 from twicetold.enrich.rules.reading import default_rules, default_text, load_rules, parse_rules
 from twicetold.enrich.rules.whole import RuleMatch, RuleReport, evaluate
 
@@ -18,6 +18,7 @@ __all__ = [
     "RuleMatch",
     "RuleReport",
     "RuleSet",
+    "RulesOf",
     "default_rules",
     "default_text",
     "evaluate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,3 +66,7 @@ class RuleSet:
     rules: tuple[Rule, ...]
     fingerprint: str
     categories: tuple[str, ...]
+
+
+# A tenant's phrase rules and who speaks on its channels; None where it has none of use.
+RulesOf = Callable[[str], tuple[RuleSet, tuple[str, ...]] | None]

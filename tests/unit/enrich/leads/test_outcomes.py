@@ -65,8 +65,8 @@ def test_it_is_the_score_that_these_outcomes_would_have_had_from_the_first(
     order.shuffle(told)
     rubric = rubric_of(told, base, slope)
     lead = from_scratch(rubric, before)
-    assert with_outcomes(lead, rubric, after) == from_scratch(rubric, after)
-    assert with_outcomes(lead, rubric, before) == lead
+    assert with_outcomes(lead, after, rubric) == from_scratch(rubric, after)
+    assert with_outcomes(lead, before, rubric) == lead
 
 
 @given(rules, about_outcomes, st.floats(0, 100), outcomes, outcomes)
@@ -77,8 +77,8 @@ def test_an_outcomes_rule_of_positive_weight_never_lowers_a_score(
     rubric = rubric_of([*others, *more], base)
     for rule in (each for each in rubric.rules if each.condition is Condition.OUTCOME):
         rest = replace(rubric, rules=tuple(each for each in rubric.rules if each is not rule))
-        found = with_outcomes(from_scratch(rubric, before), rubric, after)
-        without = with_outcomes(from_scratch(rest, before), rest, after)
+        found = with_outcomes(from_scratch(rubric, before), after, rubric)
+        without = with_outcomes(from_scratch(rest, before), after, rest)
         assert found is not None
         assert without is not None
         if rule.weight > 0:
@@ -91,23 +91,23 @@ def test_reasons_come_and_go_and_all_else_stays() -> None:
     rubric = rubric_of(["say: how much, weight: 5", "outcome: o, is: won, weight: 30"], 10)
     lead = {**from_scratch(rubric, {}), "unanswered": "llm_budget"}
     assert (lead["score"], lead["unjudged"]) == (15, ["r1"])
-    won = with_outcomes(lead, rubric, {"o": "won", "nobody": "asks"})
+    won = with_outcomes(lead, {"o": "won", "nobody": "asks"}, rubric)
     assert won is not None
     assert (won["score"], won["unjudged"], won["unanswered"]) == (45, [], "llm_budget")
     assert won["fired"][0] == lead["fired"][0]
     assert won["fired"][1] == {"rule": "r1", "points": 30.0, "times": [], "value": "won"}
-    lost = with_outcomes(won, rubric, {"o": "lost"})
+    lost = with_outcomes(won, {"o": "lost"}, rubric)
     assert lost is not None
     assert (lost["score"], lost["unjudged"]) == (15, [])
-    assert with_outcomes(lost, rubric, {}) == lead
+    assert with_outcomes(lost, {}, rubric) == lead
 
 
 def test_a_score_by_another_rubric_or_of_another_form_is_left_to_whoever_made_it() -> None:
     rubric, other = rubric_of(["outcome: o, is: won, weight: 30"], 10), rubric_of([rules_other], 10)
     lead = from_scratch(rubric, {})
-    assert with_outcomes(lead, other, {"o": "won"}) is None
-    assert with_outcomes({**lead, "fired": [{"rule": "r0"}]}, rubric, {"o": "won"}) is None
-    assert with_outcomes({"fingerprint": rubric.fingerprint}, rubric, {"o": "won"}) is None
+    assert with_outcomes(lead, {"o": "won"}, other) is None
+    assert with_outcomes({**lead, "fired": [{"rule": "r0"}]}, {"o": "won"}, rubric) is None
+    assert with_outcomes({"fingerprint": rubric.fingerprint}, {"o": "won"}, rubric) is None
 
 
 rules_other = "outcome: o, is: won, weight: 31"
