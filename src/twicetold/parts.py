@@ -479,11 +479,18 @@ async def usage_kept(
 
 
 @asynccontextmanager
-async def webhooks_kept(data_dir: Path) -> AsyncIterator[SqliteOutbox]:
-    """Endpoints and deliveries of all tenants, from the data directory itself; it may be in use."""
+async def webhooks_kept(data_dir: Path, *, make: bool = False) -> AsyncIterator[SqliteOutbox]:
+    """Endpoints and deliveries of all tenants, from the data directory itself; it may be in use.
+    Raises SettingError where there are none in it, unless they are to be made."""
+    path = data_dir / "webhooks.sqlite3"
+    if not make and not await asyncio.to_thread(path.exists):
+        raise SettingError(
+            f"There are no webhooks in {data_dir}.",
+            "Name the one in use: --data-dir; or add the first: twicetold webhooks add TENANT URL",
+        )
     from twicetold.webhooks.sqlite import SqliteOutbox
 
-    outbox = await asyncio.to_thread(SqliteOutbox, data_dir / "webhooks.sqlite3")
+    outbox = await asyncio.to_thread(SqliteOutbox, path)
     try:
         yield outbox
     finally:

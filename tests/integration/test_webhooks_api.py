@@ -14,7 +14,7 @@ from tests.integration.webhook_receiver import Receiver, receiving, status
 from typer.testing import CliRunner
 
 from twicetold.cli.main import app
-from twicetold.errors import BadParameter, NotFound, Unavailable, WebhookNotFound
+from twicetold.errors import BadParameter, NotFound, SettingError, Unavailable, WebhookNotFound
 from twicetold.speech.identity import CallKey
 from twicetold.tenants import Tenants
 from twicetold.webhooks import COMPLETED, FAILED, Endpoint
@@ -153,6 +153,15 @@ def test_an_endpoint_from_its_first_test_to_its_end(tmp_path: Path, receiver: Re
     for command in ("remove", "rotate"):
         with pytest.raises(WebhookNotFound):
             call(command, told["id"], *at)
+
+
+@pytest.mark.parametrize(
+    "asked", [("list",), ("deliveries",), ("remove", "wh_1"), ("rotate", "wh_1"), ("retry", "wh_1")]
+)
+def test_where_there_are_no_webhooks_none_are_made(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    with pytest.raises(SettingError, match="There are no webhooks in"):
+        call(*asked, "--data-dir", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_deliveries_are_listed_and_retried(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from twicetold.cli.console import note, say
 from twicetold.errors import BadParameter
 
 if TYPE_CHECKING:
-    from twicetold.enrich.redaction import Redacted
+    from twicetold.enrich.redaction import Policy, Redacted
     from twicetold.speech.transcript import Segment
 
 _SPEAKER = re.compile(r"\s*([A-Za-z][\w ]{0,30}):(?=\s|$)\s*")
@@ -52,12 +52,10 @@ def redact(
     ] = False,
 ) -> None:
     """Show a text without its personal data: what redaction would make of it, on this machine."""
-    from twicetold.enrich.redaction import Redactor, checked_policy
+    from twicetold.enrich.redaction import Redactor
     from twicetold.enrich.redaction.finders import finders_of
 
-    wanted = [name.strip() for name in kinds.split(",") if name.strip()]
-    more = finders_of(_finders(finders))
-    redactor = Redactor(language, checked_policy(wanted, style, _KEY), more)
+    redactor = Redactor(language, _policy(kinds, style), finders_of(_finders(finders)))
     text = _text_of(file)
     segments, names = _segments(text)
     found = redactor.redact(segments)
@@ -76,6 +74,21 @@ def _text_of(file: Path | None) -> str:
         what = "Standard input" if file is None else str(file)
         hint = "It takes what was said, a line a turn; of a recording, transcribe it first."
         raise BadParameter(f"{what} is no text in UTF-8.", hint) from error
+
+
+def _policy(kinds: str, style: str) -> Policy:
+    from twicetold.enrich.redaction import checked_policy
+    from twicetold.enrich.redaction.kinds import KINDS
+    from twicetold.enrich.wishes import ALL, STYLES
+
+    wanted = [name.strip() for name in kinds.split(",") if name.strip()]
+    unknown = next((name for name in wanted if name != ALL and name not in KINDS), None)
+    if unknown is not None:
+        hint = f"It takes {ALL}, or some of: {', '.join(KINDS)}."
+        raise BadParameter(f"--kinds got {unknown!r}.", hint)
+    if style not in STYLES:
+        raise BadParameter(f"--style got {style!r}.", f"It takes {', '.join(STYLES)}.")
+    return checked_policy(wanted, style, _KEY)
 
 
 def _finders(text: str) -> tuple[str, ...]:

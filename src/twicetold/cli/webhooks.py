@@ -200,7 +200,7 @@ def _check_tenant(settings: Settings, name: str) -> None:
 async def _add(data_dir: Path, tenant: str, url: str, types: Sequence[str]) -> Endpoint:
     from twicetold.parts import webhooks_kept
 
-    async with webhooks_kept(data_dir) as outbox:
+    async with webhooks_kept(data_dir, make=True) as outbox:
         return await outbox.add(tenant, url, types)
 
 

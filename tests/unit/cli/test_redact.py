@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from twicetold.cli.main import app
-from twicetold.errors import BadParameter, SettingError
+from twicetold.errors import BadParameter
 from twicetold.speech.transcript import Segment
 
 pytestmark = pytest.mark.integration
@@ -49,8 +49,14 @@ def test_no_transcript() -> None:
 def test_kinds() -> None:
     kept = runner.invoke(app, ["redact", "--kinds", "phone, email"], input="my pin is 4421")
     assert kept.stdout == "my pin is 4421\n"
-    wrong = runner.invoke(app, ["redact", "--kinds", "shoe_size"], input="")
-    assert isinstance(wrong.exception, SettingError)
+    for option, value, those in (
+        ("--kinds", "shoe_size", "all, or some of: phone"),
+        ("--style", "bold", "label, mask, pseudonym"),
+    ):
+        wrong = runner.invoke(app, ["redact", option, value], input="")
+        assert isinstance(wrong.exception, BadParameter)
+        assert f"{option} got '{value}'" in str(wrong.exception)
+        assert those in (wrong.exception.hint or "")
 
 
 def test_a_recording_is_no_text() -> None:
