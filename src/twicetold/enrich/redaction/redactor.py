@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
 
 from twicetold.enrich.redaction.addresses import addresses_in
 from twicetold.enrich.redaction.answers import answers_in
+from twicetold.enrich.redaction.cards import cards_in
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.dates import dates_in
 from twicetold.enrich.redaction.datespans import spans_of
@@ -21,7 +21,6 @@ from twicetold.enrich.redaction.passwords import secrets_in
 from twicetold.enrich.redaction.policy import Policy
 from twicetold.enrich.redaction.readbacks import repeated
 from twicetold.enrich.redaction.rewriting import Removed, rewritten
-from twicetold.enrich.redaction.shapes import is_card
 from twicetold.enrich.redaction.stretching import stretched, with_names
 from twicetold.enrich.redaction.tagger.tagger import Tagger, shipped
 from twicetold.enrich.redaction.tokens import Sort
@@ -172,8 +171,7 @@ def _written(turn: Turn, context: Context) -> list[Mark]:
         if bank and re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?[.,?]?", token.raw):
             marks.append(Mark(turn.index, at, at, "bank_account", token.norm.upper()))
     marks += _dotted(turn)
-    marks += _cards_of_one_word(turn)
-    marks += _card_of_amounts(turn)
+    marks += cards_in(turn)
     for run in turn.runs:
         first = run.first
         if first > 1 and re.fullmatch(r"\d+(\.\d+)+", turn.tokens[first - 2].norm):
@@ -182,30 +180,6 @@ def _written(turn: Turn, context: Context) -> list[Mark]:
         dots = sum((t.norm in ("dot", "point")) + t.norm.count(".") for t in said)
         if dots == 3 and run.digits <= 12 and not run.letters:
             marks.append(Mark(turn.index, first, run.last, "ip_address", run.value))
-    return marks
-
-
-def _cards_of_one_word(turn: Turn) -> list[Mark]:
-    """Whatever stands before, behind and between its digits: "card:4242…", "4,242,424,…"."""
-    marks = []
-    for at, token in enumerate(turn.tokens):
-        digits = "".join(str(unicodedata.decimal(c)) for c in token.raw if c.isdecimal())
-        if is_card(digits):
-            marks.append(Mark(turn.index, at, at, "card_number", digits))
-    return marks
-
-
-def _card_of_amounts(turn: Turn) -> list[Mark]:
-    """A card's groups of four that were written as amounts: "$4,242. 4,242. 4,242. 4,242."."""
-    groups = [re.fullmatch(r"\$?(\d),?(\d{3})[.,?]?", token.raw) for token in turn.tokens]
-    marks, at = [], 0
-    while at + 4 <= len(groups):
-        four = [group for group in groups[at : at + 4] if group is not None]
-        digits = "".join(group[1] + group[2] for group in four)
-        if len(four) == 4 and is_card(digits):
-            marks.append(Mark(turn.index, at, at + 3, "card_number", digits))
-            at += 3
-        at += 1
     return marks
 
 
