@@ -390,7 +390,7 @@ async def _used(data_dir: Path) -> None:
 def test_usage_of_all_tenants_is_read_where_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twicetold.parts._USAGE_LINES", 1)  # in pages
+    monkeypatch.setattr("twicetold.parts.kept._USAGE_LINES", 1)  # in pages
     asyncio.run(_used(tmp_path))
     kept = ["usage", "--all-tenants", "--data-dir", str(tmp_path), "--to", "2027-01-31"]
     told = json.loads(runner.invoke(app, [*kept, "--by", "tenant", "--json"]).stdout)

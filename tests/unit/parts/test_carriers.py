@@ -10,8 +10,7 @@ import pytest
 import twicetold.broker
 from twicetold.config import Settings
 from twicetold.errors import MissingExtra
-from twicetold.parts import live_devices, places_of, refuse_missing_extras, try_broker
-from twicetold.tenants import Tenants
+from twicetold.parts import places_of, refuse_missing_extras, try_broker
 
 pytestmark = pytest.mark.unit
 
@@ -34,24 +33,6 @@ async def test_a_broker_whose_package_is_missing_names_it(
     with pytest.raises(MissingExtra, match=package) as missing:
         await try_broker(f"{scheme}://127.0.0.1:1", tmp_path)
     assert missing.value.hint == f"pip install 'twicetold[{scheme}]'"
-
-
-def test_what_live_engines_run_on_is_told_by_their_labels(tmp_path: Path) -> None:
-    model = tmp_path / "tdt"
-    model.mkdir()
-    settings = Settings(
-        live_engine=f"parakeet:{model}?device=cuda, missing, counter",
-        live_final_engine=f"openai:whisper-1, parakeet:{tmp_path}",
-    )
-    tenants = Tenants.load(tmp_path / "tenants.toml")
-    tenants.add("acme")
-    tenants.wish("acme", {"live_engine": "pocketsphinx"})
-    device = live_devices(settings, tenants)
-    assert device("parakeet:tdt?device=cuda, counter") == "cuda"
-    assert device("counter") == device("pocketsphinx") == "cpu"
-    assert device("openai:whisper-1") == "remote"
-    assert device(f"parakeet:{tmp_path.name}") == "auto"
-    assert device("missing") == ""
 
 
 def places(name: str, url: str) -> set[str]:
