@@ -40,6 +40,7 @@ test.describe("a call with all that is found out of it", () => {
 
     const worth = page.getByRole("complementary", { name: "Insights" });
     await expect(worth).toContainText("64 of 100");
+    await expect(worth).toContainText(/44\s*to begin with/);
     await expect(worth).toContainText("Uncalibrated");
     await expect(worth).toContainText("2 phone numbers");
     await expect(worth).toContainText("says the name back was not said");

@@ -138,6 +138,11 @@ class LeadBody(BaseModel):
     """The lead score, with its reasons."""
 
     score: int = Field(description="0 to 100.", ge=0, le=100)
+    base: float | None = Field(
+        None,
+        description="What the rubric begins with; with the points of `fired` it makes the score, "
+        "cut off at 0 and 100. Null of calls that were scored before it was kept.",
+    )
     calibrated: bool = Field(description="If not, the score is an order and no more.")
     probability: float | None = Field(
         description="Of a good outcome, once the rubric is calibrated."
@@ -175,6 +180,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "rules": None,
     "lead": {
         "score": 62,
+        "base": 50.0,
         "calibrated": False,
         "probability": None,
         "rubric": "default",

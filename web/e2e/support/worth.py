@@ -166,7 +166,8 @@ def insights(segments: list[Segment], length_s: float) -> dict[str, object]:
             **{"unjudged": [], "fingerprint": "f1"},
         },
         "lead": {
-            **{"score": 64, "calibrated": False, "probability": None, "rubric": "sofas"},
+            **{"score": 64, "base": 44.0, "calibrated": False, "probability": None},
+            "rubric": "sofas",
             "fired": [
                 fired("asks what it costs", 18, starts[10]),
                 fired("ends on a good note", 12, starts[14], starts[16]),

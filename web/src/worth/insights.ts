@@ -29,6 +29,8 @@ export interface Reason {
 
 export interface Lead {
   score: number;
+  /** What the rubric begins with; null where it was not kept. */
+  base: number | null;
   calibrated: boolean;
   /** Of a good outcome, 0 to 1, once the rubric is calibrated. */
   probability: number | null;
@@ -86,9 +88,9 @@ function sentimentOf({ score, judge, curve, speakers }: SentimentBody): Sentimen
   };
 }
 
-function leadOf({ score, calibrated, probability, fired, unjudged }: LeadBody): Lead {
+function leadOf({ score, base, calibrated, probability, fired, unjudged }: LeadBody): Lead {
   const reasons = fired.map(({ times, ...reason }) => {
     return { ...reason, times: times.map(([start]) => start) };
   });
-  return { score, calibrated, probability, reasons, unjudged };
+  return { score, base: base ?? null, calibrated, probability, reasons, unjudged };
 }

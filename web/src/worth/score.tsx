@@ -22,6 +22,7 @@ export function Score({ lead, jump }: { lead: Lead; jump: Jump }) {
       <Meaning lead={lead} />
       {lead.reasons.length > 0 ? (
         <ul class="reasons">
+          {lead.base !== null && <BaseLine base={lead.base} />}
           {[...byWeight(pro), ...byWeight(contra)].map((reason) => (
             <ReasonLine key={`${reason.rule} ${reason.points}`} reason={reason} jump={jump} />
           ))}
@@ -29,6 +30,7 @@ export function Score({ lead, jump }: { lead: Lead; jump: Jump }) {
       ) : (
         <p class="small quiet">No rule spoke for it or against it.</p>
       )}
+      <CutOff lead={lead} />
       <Unjudged rules={lead.unjudged} />
     </section>
   );
@@ -47,6 +49,27 @@ function Meaning({ lead }: { lead: Lead }) {
   return (
     <p class="small">
       Calibrated: by past calls the chance of a good outcome is {percent(lead.probability, 0)}.
+    </p>
+  );
+}
+
+function BaseLine({ base }: { base: number }) {
+  return (
+    <li class="quiet">
+      <span class="worth-points number">{shown(base)}</span>
+      <span>to begin with</span>
+    </li>
+  );
+}
+
+/** Where the points come to more than there is, or to less than nothing. */
+function CutOff({ lead: { base, reasons } }: { lead: Lead }) {
+  if (base === null) return null;
+  const sum = Math.round(reasons.reduce((sum, reason) => sum + reason.points, base));
+  if (sum >= 0 && sum <= 100) return null;
+  return (
+    <p class="small quiet">
+      They come to {sum}; a score ends at {sum < 0 ? 0 : 100}.
     </p>
   );
 }

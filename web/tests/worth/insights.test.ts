@@ -61,7 +61,8 @@ describe("insightsOf", () => {
 
   it("has a score's reasons with the moments at which they begin", () => {
     const lead: LeadBody = {
-      ...{ score: 62, calibrated: true, probability: 0.4, rubric: "default", fingerprint: "f" },
+      ...{ score: 62, base: 54, calibrated: true, probability: 0.4 },
+      ...{ rubric: "default", fingerprint: "f" },
       unjudged: ["sounds glad"],
       fired: [
         {
@@ -77,12 +78,14 @@ describe("insightsOf", () => {
       ],
     };
     expect(insightsOf(answer({ lead })).lead).toEqual({
-      ...{ score: 62, calibrated: true, probability: 0.4, unjudged: ["sounds glad"] },
+      ...{ score: 62, base: 54, calibrated: true, probability: 0.4, unjudged: ["sounds glad"] },
       reasons: [
         { rule: "asks for a price", points: 12, times: [3.5, 40], value: null },
         { rule: "talks much", points: -4, times: [], value: 0.7 },
       ],
     });
+    const { base, ...before } = lead;
+    expect(insightsOf(answer({ lead: before })).lead?.base).toBeNull();
   });
 });
 

@@ -100,13 +100,14 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class LeadScore:
-    """``score``: 0..100, the base and the points of ``fired``, cut off at both ends.
+    """``score``: 0..100, ``base`` and the points of ``fired``, cut off at both ends.
 
     ``probability``: of a good outcome, once the rubric is calibrated; None: uncalibrated, and the
     score is an order and no more. ``unjudged``: rules of which nobody can say whether they hold.
     """
 
     score: int
+    base: float
     rubric: str
     fingerprint: str
     fired: tuple[Fired, ...] = ()
@@ -120,6 +121,7 @@ class LeadScore:
     def to_dict(self) -> dict[str, Any]:
         return {
             "score": self.score,
+            "base": self.base,
             "calibrated": self.calibrated,
             "probability": None if self.probability is None else round(self.probability, 4),
             "rubric": self.rubric,

@@ -131,6 +131,7 @@ def _summed(rubric: Rubric, judged: Sequence[tuple[RubricRule, Fired | _Unfired]
     calibration = rubric.calibration if rubric.calibrated else None
     return LeadScore(
         score,
+        rubric.base,
         rubric.name,
         rubric.fingerprint,
         fired,

@@ -95,6 +95,7 @@ def test_reasons_come_and_go_and_all_else_stays() -> None:
     assert won is not None
     assert (won["score"], won["unjudged"], won["unanswered"]) == (45, [], "llm_budget")
     assert won["fired"][0] == lead["fired"][0]
+    assert won["base"] == lead["base"] == rubric.base
     assert won["fired"][1] == {"rule": "r1", "points": 30.0, "times": [], "value": "won"}
     lost = with_outcomes(won, {"o": "lost"}, rubric)
     assert lost is not None
