@@ -5,7 +5,7 @@ callers that speak one ``counter`` call after another (their audio carries integ
 are stereo). Again and again a random process is killed (``kill -9``), or stopped for 40 s and
 woken, or the broker or Redis is restarted; each time after 5 s, or once the last victim is ready
 again, if that is later. Some more overlap; and once a process is killed while the database of
-transcripts is held as by one that was stopped in the midst of writing, for as long as that. Then
+transcripts is held as by one that was stopped in the midst of writing, for 40 s at least. Then
 every call is compared with what was sent: recording, captions, draft and canonical transcript.
 ``--broker file`` is one process (``chaos_one``). The seed decides who dies when; the logs of a run
 that failed are kept.
@@ -88,13 +88,12 @@ class Reaper:
 
     async def _held(self) -> None:
         """A process is killed, and starts again, while nobody can write transcripts."""
-        self._tell("hold", "transcripts")
         database = Path(self._house.settings["data_dir"]) / "transcripts.sqlite3"
-        with contextlib.closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            holding = asyncio.create_task(asyncio.sleep(STOPPED_S))
+        with contextlib.closing(await asyncio.to_thread(_holding, database)):
+            print("          transcripts are held", flush=True)
+            began = time.monotonic()
             await self._kill(self._chance.choice(self._house.roles))
-            await holding
+            await asyncio.sleep(max(0.0, began + STOPPED_S - time.monotonic()))
 
     async def _together(self) -> None:
         one, other = self._chance.sample(self._house.roles, 2)
@@ -128,6 +127,13 @@ class Reaper:
     def _tell(self, what: str, whom: str) -> None:
         self.told.append(f"{time.monotonic() - self._began:7.1f} s {what} {whom}")
         print(self.told[-1], flush=True)
+
+
+def _holding(database: Path) -> sqlite3.Connection:
+    """Lets go when it is closed. Blocks while somebody writes."""
+    db = sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
+    db.execute("BEGIN IMMEDIATE")
+    return db
 
 
 async def storm(broker: str, strikes: int, overlapping: int, seed: int) -> dict[str, Any]:

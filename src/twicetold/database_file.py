@@ -45,11 +45,11 @@ Columns = Mapping[str, Mapping[str, str]]  # of each table, what there is of col
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """A script for files of before, run where the query ``needed`` finds a row. Asking first takes
-    no lock: a process starts also while another, which may have been stopped, is writing."""
+    """Statements for files of before, run where the query ``needed`` finds a row. Asking takes no
+    lock: a process starts also while another, which may have been stopped, is writing."""
 
     needed: str
-    script: str
+    statements: tuple[str, ...]
 
 
 def connect(
@@ -126,12 +126,17 @@ def add_columns(db: sqlite3.Connection, columns: Columns, path: Path) -> None:
 
 
 def upgrade(db: sqlite3.Connection, upgrades: Sequence[Upgrade], path: Path) -> None:
-    """Run those that are needed, each in a transaction: of two processes that start together the
-    second finds nothing left to do."""
+    """Run those that are needed, each in a transaction."""
     try:
         for each in upgrades:
+            if db.execute(each.needed).fetchone() is None:
+                continue
+            db.execute("BEGIN IMMEDIATE")
+            # Again: of two processes that start together the second finds nothing left to do.
             if db.execute(each.needed).fetchone() is not None:
-                db.executescript(f"BEGIN IMMEDIATE;\n{each.script}\nCOMMIT;")
+                for statement in each.statements:
+                    db.execute(statement)
+            db.execute("COMMIT")
     except sqlite3.Error as error:
         raise named(error, path) from error
 

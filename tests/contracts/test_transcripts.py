@@ -317,6 +317,18 @@ async def test_a_file_of_before_outcomes_were_kept_has_none_and_takes_some(tmp_p
     await again.aclose()
 
 
+async def test_the_index_is_told_to_merge_levels_of_two_also_in_a_file_of_before(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "transcripts.db"
+    for _ in range(3):
+        await SqliteTranscripts(path).aclose()
+        with closing(sqlite3.connect(path)) as db, db:
+            told = db.execute("SELECT v FROM segments_fts_config WHERE k = 'usermerge'").fetchall()
+            assert told == [(2,)]
+            db.execute("DELETE FROM segments_fts_config WHERE k = 'usermerge'")
+
+
 # --- usage ----------------------------------------------------------------------------------
 
 

@@ -156,7 +156,9 @@ def test_an_endpoint_from_its_first_test_to_its_end(tmp_path: Path, receiver: Re
 
 
 @pytest.mark.parametrize(
-    "asked", [("list",), ("deliveries",), ("remove", "wh_1"), ("rotate", "wh_1"), ("retry", "wh_1")]
+    "asked",
+    [("list",), ("deliveries",)]
+    + [(command, "wh_1") for command in ("remove", "rotate", "retry", "test")],
 )
 def test_where_there_are_no_webhooks_none_are_made(tmp_path: Path, asked: tuple[str, ...]) -> None:
     with pytest.raises(SettingError, match="There are no webhooks in"):

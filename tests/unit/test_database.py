@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -456,8 +457,8 @@ async def test_an_upgrade_runs_where_it_is_needed_and_whole_or_not_at_all(tmp_pa
     db = Database(path, SCHEMA)
     await db.write(lambda c: c.execute("INSERT INTO notes (text) VALUES ('old')"))
     await db.aclose()
-    change = "UPDATE notes SET text = 'new';"
-    broken = Upgrade("SELECT 1 FROM notes WHERE text = 'old'", change + "\nSELECT * FROM nowhere;")
+    change = ("UPDATE notes SET text = 'new'",)
+    broken = Upgrade("SELECT 1 FROM notes WHERE text = 'old'", (*change, "SELECT * FROM nowhere"))
     with pytest.raises(Unavailable, match="no such table: nowhere"):
         Database(path, SCHEMA, upgrades=[broken])
     for upgrade, expected in (
@@ -468,6 +469,28 @@ async def test_an_upgrade_runs_where_it_is_needed_and_whole_or_not_at_all(tmp_pa
         (text,) = await db.read(lambda c: c.execute("SELECT text FROM notes").fetchone())
         assert text == expected
         await db.aclose()
+
+
+async def test_of_two_that_open_a_file_of_before_one_upgrades_it(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    db = Database(path, SCHEMA)
+    await db.write(lambda c: c.execute("INSERT INTO notes (text) VALUES ('old')"))
+    await db.aclose()
+    added = Upgrade(
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM notes WHERE text = 'new')",
+        ("INSERT INTO notes (text) VALUES ('new')",),
+    )
+    with closing(sqlite3.connect(path, isolation_level=None)) as holding:
+        holding.execute("BEGIN IMMEDIATE")
+        both = [asyncio.to_thread(Database, path, SCHEMA, upgrades=[added]) for _ in range(2)]
+        opening = [asyncio.ensure_future(each) for each in both]
+        await asyncio.sleep(0.3)  # both have asked, and wait
+        holding.execute("COMMIT")
+    one, other = await asyncio.gather(*opening)
+    (many,) = await one.read(lambda c: c.execute("SELECT count(*) FROM notes").fetchone())
+    assert many == 2
+    for each in (one, other):
+        await each.aclose()
 
 
 @pytest.mark.parametrize(

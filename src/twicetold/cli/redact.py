@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twicetold.cli.console import note, say
-from twicetold.errors import BadParameter
+from twicetold.errors import BadParameter, SettingError
 
 if TYPE_CHECKING:
     from twicetold.enrich.redaction import Policy, Redacted
@@ -78,17 +78,12 @@ def _text_of(file: Path | None) -> str:
 
 def _policy(kinds: str, style: str) -> Policy:
     from twicetold.enrich.redaction import checked_policy
-    from twicetold.enrich.redaction.kinds import KINDS
-    from twicetold.enrich.wishes import ALL, STYLES
 
-    wanted = [name.strip() for name in kinds.split(",") if name.strip()]
-    unknown = next((name for name in wanted if name != ALL and name not in KINDS), None)
-    if unknown is not None:
-        hint = f"It takes {ALL}, or some of: {', '.join(KINDS)}."
-        raise BadParameter(f"--kinds got {unknown!r}.", hint)
-    if style not in STYLES:
-        raise BadParameter(f"--style got {style!r}.", f"It takes {', '.join(STYLES)}.")
-    return checked_policy(wanted, style, _KEY)
+    wanted = [name.strip() for name in kinds.split(",") if name.strip()] or [kinds]
+    try:
+        return checked_policy(wanted, style, _KEY, named=("--kinds", "--style"))
+    except SettingError as error:
+        raise BadParameter(error.message) from None
 
 
 def _finders(text: str) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from twicetold.webhooks import Endpoint, Event, Outcome
     from twicetold.webhooks.sqlite import SqliteOutbox
 
-
 _USAGE_LINES = 1000  # at once
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from twicetold.choice.policy import Policy
 from twicetold.choice.wishes import Wishes
 from twicetold.config import Settings
 from twicetold.engines.registry import ENGINES, engine_info
-from twicetold.enrich.wishes import ENRICHMENT_NAMES, Enrichment, checked_enrichment
+from twicetold.enrich.wishes import ENRICHMENT_NAMES, Enrichment, EnrichmentOf, checked_enrichment
 from twicetold.errors import SettingError
 from twicetold.tenants import Tenants
 from twicetold.transcripts.prices import SHAPE, Prices
@@ -43,7 +42,7 @@ def enrichment_of(settings: Settings) -> Enrichment:
     )
 
 
-def enrichment_by(settings: Settings, tenants: Tenants) -> Callable[[str], Enrichment]:
+def enrichment_by(settings: Settings, tenants: Tenants) -> EnrichmentOf:
     """What is made of a tenant's calls, by its name, as it stands at that moment."""
     of_server = enrichment_of(settings)
     return lambda tenant: tenants.enrichment(tenant).over(of_server)

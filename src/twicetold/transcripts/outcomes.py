@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from twicetold.enrich.leads import LEAD
 from twicetold.speech.identity import CallKey
 from twicetold.transcripts import Transcripts
+
+LEAD = "lead"  # the insight that holds the score with its reasons, as ``enrich.leads`` has it
 
 # The insight with other outcomes; None where it is by another rubric than that of now.
 Rescored = Callable[[Mapping[str, Any], Mapping[str, str]], dict[str, Any] | None]

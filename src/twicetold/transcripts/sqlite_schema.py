@@ -167,6 +167,6 @@ SCHEMA += USAGE
 # Two levels suffice to go on with a merge that was begun: see sqlite_purge.
 _MERGING = Upgrade(
     "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM segments_fts_config WHERE k = 'usermerge' AND v = 2)",
-    "INSERT INTO segments_fts(segments_fts, rank) VALUES ('usermerge', 2);",
+    ("INSERT INTO segments_fts(segments_fts, rank) VALUES ('usermerge', 2)",),
 )
 UPGRADES = (_MERGING, USAGE_MOVED)

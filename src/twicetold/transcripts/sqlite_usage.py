@@ -119,19 +119,23 @@ END;
 # The usage of before, one row a pass, to where each attempt has its own.
 MOVED = Upgrade(
     "SELECT 1 FROM usage LIMIT 1",
-    """
-INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
-        engine, model, device, audio_s, compute_s, price, cost)
-    SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
-        usage.engine, '', '', audio_s, 0, 0, cost
-    FROM usage LEFT JOIN calls USING (tenant, call_id);
-INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
-        engine, model, device, audio_s, compute_s, price, cost)
-    SELECT tenant, call_id, pass, 'only', coalesce(started_at, 0),
-        usage.engine, '', '', 0, compute_s, 0, 0
-    FROM usage LEFT JOIN calls USING (tenant, call_id);
-DELETE FROM usage;
-""",
+    (
+        """
+        INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
+                engine, model, device, audio_s, compute_s, price, cost)
+            SELECT tenant, call_id, pass, '', coalesce(started_at, 0),
+                usage.engine, '', '', audio_s, 0, 0, cost
+            FROM usage LEFT JOIN calls USING (tenant, call_id)
+        """,
+        """
+        INSERT OR IGNORE INTO usage_rows (tenant, call_id, pass, attempt, at,
+                engine, model, device, audio_s, compute_s, price, cost)
+            SELECT tenant, call_id, pass, 'only', coalesce(started_at, 0),
+                usage.engine, '', '', 0, compute_s, 0, 0
+            FROM usage LEFT JOIN calls USING (tenant, call_id)
+        """,
+        "DELETE FROM usage",
+    ),
 )
 
 _CALL = "tenant, call_id, pass, attempt, at, engine, model, device"

@@ -59,8 +59,11 @@ def checked_policy(
     style: str = "label",
     key: bytes = b"",
     finders: tuple[str, ...] = (),
+    *,
+    named: tuple[str, str] = ("redact", "redact_style"),
 ) -> Policy:
-    """A policy from settings; ``all`` stands for every kind.
+    """A policy from settings; ``all`` stands for every kind. ``named``: what kinds and style are
+    called where they come from.
 
     Raises SettingError: an unknown kind or style, or pseudonyms without a key.
     """
@@ -68,10 +71,10 @@ def checked_policy(
     unknown = sorted(names - KINDS.keys() - {_ALL})
     if unknown:
         raise SettingError(
-            f"redact got {unknown[0]!r}; it takes {_ALL}, or some of: {', '.join(KINDS)}."
+            f"{named[0]} got {unknown[0]!r}; it takes {_ALL}, or some of: {', '.join(KINDS)}."
         )
     if style not in STYLES:
-        raise SettingError(f"redact_style got {style!r}; it takes {', '.join(STYLES)}.")
+        raise SettingError(f"{named[1]} got {style!r}; it takes {', '.join(STYLES)}.")
     if style == "pseudonym" and not key:
         raise SettingError("redact_style pseudonym needs a key, and there is none.")
     return Policy(frozenset(KINDS) if _ALL in names else names, style, key, finders)

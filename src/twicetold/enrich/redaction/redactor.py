@@ -9,7 +9,7 @@ from types import EllipsisType
 
 from twicetold.enrich.redaction.addresses import addresses_in
 from twicetold.enrich.redaction.answers import answers_in
-from twicetold.enrich.redaction.cards import cards_in
+from twicetold.enrich.redaction.cards import cards_in, with_pieces
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.dates import dates_in
 from twicetold.enrich.redaction.datespans import spans_of
@@ -156,7 +156,7 @@ def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] =
         marks = answer_to(turn, context)
         for mark in marks:
             context.found(mark.kind, len(mark.value), turn.party)
-    return stretched(turn, marks)
+    return stretched(turn, with_pieces(turn, marks))
 
 
 def _written(turn: Turn, context: Context) -> list[Mark]:

@@ -30,6 +30,8 @@ _HARD_GUARDS = ("unit", "decimal", "counted", "price", "model")
 _LEADS = words("at is it's its that's to from")
 _BEFORE_NUMBER = words("by number no plot door slash")
 
+_PARTS = UNITS | SUFFIXES | BUILDINGS
+
 Span = tuple[int, int]
 
 
@@ -204,7 +206,7 @@ def one_word_streets(turn: Turn) -> list[Span]:
 def _has_pairs(turn: Turn) -> bool:
     """ "House 14 road 7 sector 4": two names of parts with a number behind each."""
     pairs = sum(
-        token.norm in UNITS | SUFFIXES | BUILDINGS and turn.run_at(at + 1) is not None
+        token.norm in _PARTS and turn.run_at(at + 1) is not None
         for at, token in enumerate(turn.tokens[:-1])
     )
     return pairs >= 2
