@@ -161,7 +161,7 @@ def translate(error: sqlite3.Error, path: Path) -> TwicetoldError:
         return DiskFull(f"The disk of {path} takes no more data.", public=_FULL)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Unavailable(
-            f"The database {path} is busy.", "Try again in a moment.", public=_IS_BUSY
+            f"The database {path} is busy.", "Try again in a moment.", busy=True, public=_IS_BUSY
         )
     if name.startswith("SQLITE_IOERR"):
         return Unavailable(f"The disk of {path} fails: {error}.", "Check the disk.", public=_FAILS)

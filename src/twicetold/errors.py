@@ -323,12 +323,19 @@ class Unavailable(TwicetoldError, OSError):
     default_hint = "Try again in a moment; if it stays so, see the server's log."
 
     def __init__(
-        self, message: str, hint: str | None = None, *, away: bool = False, public: str = ""
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        away: bool = False,
+        busy: bool = False,
+        public: str = "",
     ) -> None:
-        """``away``: the broker or the session store does not answer. ``public``: what clients are
-        told instead of the message."""
+        """``away``: the broker or the session store does not answer. ``busy``: another process has
+        held a database for longer than anybody waits. ``public``: what clients are told instead of
+        the message."""
         super().__init__(message, hint)
-        self.away = away
+        self.away, self.busy = away, busy
         self.public = public or ("A part of the server does not answer." if away else "")
 
 

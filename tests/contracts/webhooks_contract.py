@@ -240,14 +240,41 @@ class OutboxContract:
         await rig.endpoint("other")
         await rig.emit()
         due = await rig.claim()
-        with pytest.raises(WebhookNotFound):  # it has not failed
-            await rig.outbox.retry("acme", due.delivery.id)
+        assert await rig.outbox.retry("acme", due.delivery.id) == 0  # it is on its way
         await due.failed("it answered 500", 500, None, "It failed for three days.")
         for tenant, name in (("other", due.delivery.id), ("acme", "del_0"), ("other", "wh_0")):
             with pytest.raises(WebhookNotFound):
                 await rig.outbox.retry(tenant, name)
         assert await rig.outbox.retry("acme", due.delivery.id) == 1
         assert (await rig.claim()).delivery.attempts == 1
+
+    async def test_what_waits_goes_at_once_when_it_is_asked_for(self, rig: Rig) -> None:
+        made = await rig.endpoint()
+        for event in ("evt_1", "evt_2"):
+            await rig.emit(event)
+            due = await rig.claim()
+            again_at = due.delivery.created_at + 3_600.0
+            await due.failed("it answered 500", 500, again_at)
+        assert await rig.nothing_due()
+        [one, other] = (await rig.outbox.deliveries("acme", made.id)).deliveries
+        assert await rig.outbox.retry("acme", one.id) == 1
+        assert (await rig.claim()).delivery.id == one.id
+        assert await rig.nothing_due()
+        assert await rig.outbox.retry("acme", made.id) == 1  # the other is on its way
+        due = await rig.claim()
+        assert (due.delivery.id, due.delivery.attempts) == (other.id, 2)
+
+    async def test_a_tenant_that_is_gone_is_told_no_more(self, rig: Rig) -> None:
+        await rig.endpoint()
+        theirs = await rig.endpoint("other")
+        for tenant in ("acme", "other"):
+            await rig.emit(f"evt_{tenant}", tenant=tenant)
+        assert await rig.outbox.disable("acme", "its tenant was removed") == 1
+        assert (await rig.claim()).endpoint.id == theirs.id
+        assert await rig.nothing_due()
+        [gone] = await rig.outbox.endpoints("acme")
+        assert (gone.state, gone.reason) == (EndpointState.DISABLED, "its tenant was removed")
+        assert await rig.outbox.disable("nobody", "") == 0
 
     # --- secrets ----------------------------------------------------------------
 

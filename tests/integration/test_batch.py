@@ -28,7 +28,7 @@ from twicetold.batch.pipeline import Tools, transcribe_file
 from twicetold.broker import Listener, Topic
 from twicetold.engines import Sound
 from twicetold.engines.counter import ToneActivity, render
-from twicetold.errors import EngineFailed
+from twicetold.errors import EngineFailed, Unavailable
 from twicetold.queue import JobState
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.speech.events import Caption
@@ -221,6 +221,33 @@ async def test_what_does_not_pass_fails_after_so_many_attempts_and_can_be_retrie
         await world.job(JobState.DONE)
     assert (await world.transcripts.call(KEY)).status is Status.DONE
     assert world.work_done.failed == 1  # not each of its attempts
+
+
+class BusyFirst:
+    """Told of the end of calls, into a database that others hold for a while."""
+
+    def __init__(self, times: int) -> None:
+        self._times, self.told = times, []
+
+    async def done(self, key, name):
+        if self._times:
+            self._times -= 1
+            raise Unavailable("A database is busy.", busy=True)
+        self.told.append("done")
+
+    async def failed(self, key, name, code, error, hint):
+        self.told.append("failed")
+
+
+async def test_a_database_that_others_hold_costs_a_job_no_attempt(world):
+    announcer = BusyFirst(SETTINGS.job_attempts + 2)
+    await world.begin()
+    await world.queue.submit(world.record(wav(render(0, 8, RATE))))
+    async with world.worker(announcer=announcer):
+        await world.job(JobState.DONE)
+    assert (await world.queue.job_of(KEY)).attempts == 1
+    assert announcer.told == ["done"]
+    assert (await world.transcripts.call(KEY)).status is Status.DONE
 
 
 async def test_short_recordings_fill_all_places(world):

@@ -277,6 +277,10 @@ class BatchWorker:
             raise error
         elif isinstance(error, RecordingReplaced):
             await self._follow_replacement(lease)
+        elif isinstance(error, Unavailable) and error.busy:
+            # Nothing is wrong with the job. Waiting for the lock has taken ten seconds already.
+            log.warning("job_waits_for_database", call=str(lease.job.key), **_described(error))
+            await lease.give_back()
         else:
             await self._fail(lease, attempt, error)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Lead scores: rubrics, and what they are worth.")
 
+_CALIBRATION = re.compile(r"^calibration *:.*\n?(?:[ \t]+.*\n?|\n)*", re.MULTILINE)
 _GOOD = frozenset({"1", "yes", "true", "won", "good"})
 _BAD = frozenset({"0", "no", "false", "lost", "bad"})
 
@@ -106,23 +109,44 @@ def calibrate_(
     method: Annotated[How, typer.Option(help="Isotonic follows any shape; give it 200 calls.")] = (
         How.PLATT
     ),
+    write: Annotated[
+        bool, typer.Option("--write", help="Put it into the rubric's file, for the one before it.")
+    ] = False,
 ) -> None:
     """Learn from outcomes how likely a good one is at each score.
 
-    What it prints goes to the end of the rubric; how good it is goes to stderr. It holds until
-    the rubric's rules change: twicetold leads calibrate calls.csv --rubric mine.yaml >> mine.yaml
+    It is printed, or with --write goes into the rubric; how good it is goes to stderr. It holds
+    until the rubric's rules change: twicetold leads calibrate calls.csv --rubric mine.yaml --write
     """
     from twicetold.enrich.leads import calibrate, quality
     from twicetold.enrich.leads.calibration import Method
 
     read = _load(rubric)
-    if read.calibration is not None:
-        note("The rubric has a calibration already: this one is to take its place.")
+    if write and str(rubric) == "default":
+        raise BadParameter(
+            "--write needs a rubric of yours.",
+            "Begin with: twicetold leads example > rubric.yaml; then name it: --rubric rubric.yaml",
+        )
+    if read.calibration is not None and not write:
+        note("The rubric has a calibration already: this one is to take its place, as --write does")
     scores, outcomes = _pairs(file, read.fingerprint)
     how = Method(method.value)
     made = calibrate(scores, outcomes, rubric=read.fingerprint, method=how)
     _say_quality(made, quality(scores, outcomes, method=how))
-    say(_as_yaml(made))
+    if not write:
+        say(_as_yaml(made))
+        return
+    _put(rubric, _as_yaml(made))
+    note(f"{rubric} is calibrated.")
+
+
+def _put(rubric: Path, calibration: str) -> None:
+    """In the place of the one that is there, or at the end; nobody sees half of it."""
+    text = _CALIBRATION.sub("", rubric.read_text(encoding="utf-8")).rstrip("\n")
+    made = rubric.with_name(f".{rubric.name}.new")
+    made.write_text(f"{text}\n\n{calibration}\n", encoding="utf-8")
+    shutil.copymode(rubric, made)
+    made.replace(rubric)
 
 
 def _load(rubric: Path) -> Rubric:

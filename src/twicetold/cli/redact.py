@@ -69,7 +69,8 @@ def redact(
 
 def _text_of(file: Path | None) -> str:
     try:
-        return sys.stdin.read() if file is None else file.read_text(encoding="utf-8-sig")
+        body = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         what = "Standard input" if file is None else str(file)
         hint = "It takes what was said, a line a turn; of a recording, transcribe it first."
@@ -121,7 +122,9 @@ def _of_transcript(text: str) -> list[Segment]:
 
     try:
         body = json.loads(text)
-        return [Segment.from_dict(segment) for segment in body["segments"]]
+        segments = [Segment.from_dict(segment) for segment in body["segments"]]
+        "".join(segment.text for segment in segments).encode()  # half a character is no text
+        return segments
     except (ValueError, KeyError, TypeError) as error:
         raise BadParameter(
             "The file begins like JSON, and is no transcript.",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twicetold.cli.console import note, say
+from twicetold.cli.console import note, run, say
 from twicetold.cli.options import ConfigOption, DataDirOption, settings_of
 from twicetold.errors import BadParameter, NotFound, SettingError
+from twicetold.speech.identity import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from twicetold.config import Settings
     from twicetold.tenants import Tenant, Tenants
 
 app = typer.Typer(no_args_is_help=True, help="Who may use the server, and their keys.")
@@ -35,8 +39,13 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Add a tenant and show its key, once."""
-    tenants, path = _open(tenants_file, data_dir, config)
+    settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
+    tenants, path = _of(settings)
+    first = tenants.open_mode and name != DEFAULT_TENANT
     key = tenants.add(name)
+    if first and (settings.data_dir / "transcripts.sqlite3").exists():
+        note(f"Calls of before belong to {DEFAULT_TENANT}, and everybody needs a key from now on.")
+        note(f"To reach them, add a tenant of that name: twicetold tenants add {DEFAULT_TENANT}")
     note(f"Tenant {name} is in {path}. Its key is shown only now:")
     say(key)
 
@@ -77,10 +86,15 @@ def remove(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Refuse a tenant's key from now on. Its calls are kept."""
-    tenants, _ = _open(tenants_file, data_dir, config)
-    tenants.remove(name)
+    """Refuse a tenant's key from now on, and disable its webhooks. Its calls are kept."""
+    from twicetold.parts import silence_webhooks
+
+    settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
+    _of(settings)[0].remove(name)
     note(f"Tenant {name} is removed; its calls are kept.")
+    silenced = run(silence_webhooks(settings.data_dir, name))
+    if silenced:
+        note(f"Webhook endpoints of it that are told nothing more: {silenced}.")
 
 
 @app.command("set")
@@ -130,9 +144,11 @@ def set_(
         if wish in WISH_NAMES:
             refuse_unknown_engines(settings, wish, value or "")
     told |= _files_of(told)
-    tenants, _ = _open(tenants_file, data_dir, config)
+    _check_models(told)
+    tenants, _ = _of(settings)
     now = tenants.wish(name, told)
     _show(now)
+    _warn_of_remote_ones(settings, now)
     if now.wishes.vocabulary and not takes_vocabulary(settings, now.wishes):
         note("None of its engines that are known here takes a vocabulary: see docs/engines.md.")
     if any(value for wish, value in told.items() if wish in _OPENED):
@@ -176,6 +192,37 @@ def _files_of(told: dict[str, str | None]) -> dict[str, str | None]:
     return dict(paths)
 
 
+def _check_models(told: Mapping[str, str | None]) -> None:
+    """Raises SettingError, MissingExtra or ModelMissing for what its calls would find out."""
+    if speakers := told.get("speakers"):
+        from twicetold.wiring.diarizers import Voices
+
+        Voices().of(speakers)
+    if finders := told.get("redact_with"):
+        from twicetold.enrich.redaction.finders import finders_of, parse_finders
+        from twicetold.enrich.wishes import checked_enrichment
+
+        checked_enrichment({"redact_with": finders}, "tenants set")
+        finders_of(parse_finders(finders))
+    if roles := told.get("channel_roles"):
+        missing = {"agent", "customer"} - {role.strip() for role in roles.split(",")}
+        if missing:
+            note(f"The rules and the rubric that come along speak of {' and '.join(missing)} too.")
+
+
+def _warn_of_remote_ones(settings: Settings, tenant: Tenant) -> None:
+    from twicetold.choice.wishes import Use
+    from twicetold.parts import engine_info, wishes_of
+
+    allowed = tenant.wishes.over(wishes_of(settings)).remotes
+    for name in dict.fromkeys(wish.name for use in Use for wish in tenant.wishes.of(use)):
+        engine = name.partition(":")[0]
+        with contextlib.suppress(SettingError):  # its model is on another machine
+            if engine_info(name, settings.models_path).remote and engine not in allowed:
+                note(f"The sound of {tenant.name} may not go to {engine}. To allow it:")
+                note(f"twicetold tenants set {tenant.name} allow_remote={engine}")
+
+
 def _vocabulary(told: str) -> str | None:
     """The words of a file or of the command line, in one line. Raises SettingError."""
     from twicetold.choice.vocabulary import parse_vocabulary
@@ -212,7 +259,10 @@ def _show(tenant: Tenant) -> None:
 def _open(
     tenants_file: Path | None, data_dir: Path | None, config: Path | None
 ) -> tuple[Tenants, Path]:
+    return _of(settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings)
+
+
+def _of(settings: Settings) -> tuple[Tenants, Path]:
     from twicetold.tenants import Tenants
 
-    settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
     return Tenants.load(settings.tenants_path), settings.tenants_path

@@ -51,16 +51,15 @@ def add(
 ) -> None:
     """Have a tenant's events posted to a URL, and show the secret that signs them, once. A server
     that runs begins at once."""
-    from twicetold.webhooks.addresses import checked_url
+    from twicetold.webhooks.addresses import checked_url, may_not_go
 
     parts = checked_url(url)
     wanted = _types(types)
     settings = settings_of(data_dir=data_dir, config=config).settings
     _check_tenant(settings, tenant)
     made = run(_add(settings.data_dir, tenant, url, wanted))
-    if parts.scheme == "http":
-        named = f"it names {settings.webhook_networks}" if settings.webhook_networks else "unset"
-        note(f"warning: http:// is taken in networks that webhook_networks names only ({named}).")
+    if (refused := may_not_go(parts, settings.webhook_networks or "")) is not None:
+        note(f"warning: {refused}")
     note(f"Endpoint {made.id} of {tenant}. Try it: twicetold webhooks test {made.id}")
     note("Its secret is shown only now:")
     say(made.secret)
@@ -172,7 +171,7 @@ def retry(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Try a delivery that failed again; or all of an endpoint, which is enabled again."""
+    """Try a delivery that failed or waits now; or all of an endpoint, which is enabled again."""
     settings = settings_of(data_dir=data_dir, config=config).settings
     note(f"Deliveries that are tried again: {run(_retried(settings, id_))}.")
 
@@ -267,7 +266,7 @@ async def _retried(settings: Settings, id_: str) -> int:
                 return await outbox.retry(tenant, id_)
             except WebhookNotFound:
                 continue
-    raise WebhookNotFound(f"There is no endpoint, and no delivery that failed, {id_!r}.")
+    raise WebhookNotFound(f"There is no endpoint, and no delivery that failed or waits, {id_!r}.")
 
 
 def _without_secret(endpoint: Endpoint) -> dict[str, Any]:
@@ -300,12 +299,13 @@ def _delivery_table(found: Sequence[Delivery]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("id", "call"):
         table.add_column(title, no_wrap=True)
-    for title in ("type", "state", "attempts", "when", "next", "error"):
+    for title in ("endpoint", "type", "state", "attempts", "when", "next", "error"):
         table.add_column(title, overflow="fold")
     for each in found:
         table.add_row(
             each.id,
             each.event.call_id,
+            each.endpoint,
             each.event.type,
             Text(str(each.state), "red" if each.state.value == State.FAILED.value else ""),
             str(each.attempts),

@@ -99,6 +99,14 @@ async def webhooks_kept(data_dir: Path, *, make: bool = False) -> AsyncIterator[
         await outbox.aclose()
 
 
+async def silence_webhooks(data_dir: Path, tenant: str) -> int:
+    """Disable the endpoints of a tenant that was removed, if there are any. Returns how many."""
+    if not await asyncio.to_thread((data_dir / "webhooks.sqlite3").exists):
+        return 0
+    async with webhooks_kept(data_dir) as outbox:
+        return await outbox.disable(tenant, "its tenant was removed")
+
+
 async def try_webhook(settings: Settings, endpoint: Endpoint, event: Event) -> Outcome:
     """Send one event now, as the server would, and once."""
     from twicetold.webhooks.posting import Poster

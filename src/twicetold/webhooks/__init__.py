@@ -180,8 +180,11 @@ class Outbox(Protocol):
         """Raises BadParameter for a cursor that is not one of ours."""
 
     async def retry(self, tenant: str, name: str) -> int:
-        """Try given-up deliveries again, at once: one by its id, or all of an endpoint, which is
-        enabled again. Returns how many. Raises WebhookNotFound."""
+        """Try deliveries that were given up, or wait, at once: one by its id, or all of an
+        endpoint, which is enabled again. Returns how many. Raises WebhookNotFound."""
+
+    async def disable(self, tenant: str, reason: str) -> int:
+        """All endpoints of a tenant: what waits for them is given up. Returns how many."""
 
     async def forget(self, key: CallKey) -> None:
         """The call is deleted: no more of it is told."""

@@ -93,6 +93,22 @@ def _meant(address: Address) -> Iterator[Address]:
         yield from address.teredo
 
 
+def may_not_go(parts: SplitResult, networks: str) -> str | None:
+    """Why requests to that endpoint would be refused, as far as can be told without looking its
+    name up; None where nothing speaks against it. Raises SettingError for ``networks``."""
+    allowed, host = Allowed.parse(networks), parts.hostname or ""
+    named = f"names {networks}" if networks else "is unset"
+    try:
+        literal = str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host))
+    except ValueError:
+        literal = ""
+    if literal and not allowed.takes(literal):
+        return f"{host} is no public address, and webhook_networks, which {named}, has it not."
+    if parts.scheme == "http" and not (literal and allowed.private(literal)):
+        return f"http:// goes to networks that webhook_networks names only, and it {named}."
+    return None
+
+
 def checked_url(url: str) -> SplitResult:
     """An endpoint's URL in its parts. Raises BadParameter, which says what is wrong with it."""
     if len(url) > _LONGEST_URL or not re.fullmatch(r"[!-~]+", url):

@@ -196,7 +196,7 @@ class SqliteOutbox:
             enabled = db.execute(
                 "UPDATE endpoints SET state = 'enabled', reason = '', failing_since = NULL"
                 " WHERE tenant = ? AND (id = ? OR id = (SELECT endpoint FROM deliveries"
-                " WHERE tenant = ? AND id = ? AND state = 'failed'))",
+                " WHERE tenant = ? AND id = ? AND state <> 'delivered'))",
                 (tenant, name, tenant, name),
             )
             if not enabled.rowcount:
@@ -208,7 +208,25 @@ class SqliteOutbox:
                 " AND (endpoint = ? OR id = ?)",
                 (now, now, tenant, name, name),
             )
-            return freed.rowcount
+            waiting = db.execute(
+                "UPDATE deliveries SET due_at = ? WHERE tenant = ? AND state = 'pending'"
+                " AND token IS NULL AND due_at > ? AND (endpoint = ? OR id = ?)",
+                (now, tenant, now, name, name),
+            )
+            return freed.rowcount + waiting.rowcount
+
+        return await self._change(work)
+
+    async def disable(self, tenant: str, reason: str) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            now, theirs = self._clock(), rows.endpoints(db, "tenant = ?", tenant)
+            for each in theirs:
+                db.execute(
+                    "UPDATE endpoints SET state = 'disabled', reason = ? WHERE id = ?",
+                    (reason, each.id),
+                )
+                rows.give_up_all(db, each.id, now)
+            return len(theirs)
 
         return await self._change(work)
 
@@ -327,4 +345,4 @@ class SqliteDue:
 
 def _unknown(name: str) -> WebhookNotFound:
     shown = json.dumps(name[:40])
-    return WebhookNotFound(f"There is no endpoint, and no delivery that failed, {shown}.")
+    return WebhookNotFound(f"There is no endpoint, and no delivery that failed or waits, {shown}.")

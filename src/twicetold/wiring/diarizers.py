@@ -7,13 +7,14 @@ from functools import partial
 from twicetold.enrich.apart import Apart
 from twicetold.enrich.speakers import open_diarizer
 from twicetold.enrich.speakers.elsewhere import DiarizerElsewhere
-from twicetold.enrich.speakers.needs import check_needs
+from twicetold.enrich.speakers.needs import NEEDS, check_needs
 from twicetold.enrich.wishes import NONE
 from twicetold.errors import EnrichmentFailed, SettingError, TwicetoldError
 
 AUTO, EMBEDDED = "auto", "gmm"
 # Ten minutes of sound take it 3 s of a core; a model, without a GPU, minutes.
 _ANSWERS_WITHIN_S, _MODEL_ANSWERS_WITHIN_S = 180.0, 1800.0
+_SHAPE = "auto, channels, engine, none, gmm, sherpa:SEGMENTATION,EMBEDDING or pyannote:PIPELINE"
 _BY_NOBODY = (NONE, "channels", "engine")
 
 
@@ -32,6 +33,8 @@ class Voices:
             return None
         if wanted not in self._found:
             name, _, told = (EMBEDDED if wanted == AUTO else wanted).partition(":")
+            if name not in NEEDS:
+                raise SettingError(f"speakers got {wanted!r}; it takes {_SHAPE}.")
             options = _options(name, told)
             check_needs(name, options)
             opened = partial(open_diarizer, name, **options)

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
+import structlog
 from obstore.store import LocalStore
 
 from twicetold.broker import Broker
@@ -15,7 +17,7 @@ from twicetold.broker.file.broker import FileBroker
 from twicetold.choice.wishes import Use
 from twicetold.config import Settings, masked
 from twicetold.data_directory import Holder, held
-from twicetold.errors import SettingError
+from twicetold.errors import SettingError, Unavailable
 from twicetold.gateway.context import Platform
 from twicetold.installation import installation_of
 from twicetold.media.pyav import PyAvDecoder
@@ -58,6 +60,11 @@ def refuse_alone(settings: Settings, role: str) -> None:
             "Set broker to kafka://HOST:PORT or rabbitmq://HOST, or run all roles in one process: "
             "twicetold serve",
         )
+
+
+log = structlog.get_logger()
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(slots=True)
@@ -103,34 +110,34 @@ class Opener:
     async def queue(self) -> SqliteQueue:
         _only(self.settings.queue, "queue", "sqlite://")
         path = self.settings.data_dir / "queue.sqlite3"
-        queue = await asyncio.to_thread(SqliteQueue, path, lease_s=self.settings.job_lease_s)
+        queue = await _opened(partial(SqliteQueue, path, lease_s=self.settings.job_lease_s))
         self.stack.push_async_callback(queue.aclose)
         if not self.holder.shared:  # the directory is ours alone: whoever held a job is dead
-            await queue.free_leases()
+            await _once_free(queue.free_leases)
         return queue
 
     async def shadow_orders(self) -> SqliteQueue:
         """The shadows' own queue. Attempts that ended with their process count there: a model too
         large for the machine must not be tried for ever."""
         path = self.settings.data_dir / "shadows.sqlite3"
-        orders = await asyncio.to_thread(SqliteQueue, path, lease_s=self.settings.job_lease_s)
+        orders = await _opened(partial(SqliteQueue, path, lease_s=self.settings.job_lease_s))
         self.stack.push_async_callback(orders.aclose)
         return orders
 
     async def outbox(self) -> SqliteOutbox:
         """What webhooks are to tell. Raises SettingError for networks that are none."""
         Allowed.parse(self.settings.webhook_networks or "")
-        outbox = await asyncio.to_thread(SqliteOutbox, self.settings.data_dir / "webhooks.sqlite3")
+        outbox = await _opened(partial(SqliteOutbox, self.settings.data_dir / "webhooks.sqlite3"))
         self.stack.push_async_callback(outbox.aclose)
         if not self.holder.shared:
-            await outbox.free_claims()
+            await _once_free(outbox.free_claims)
         return outbox
 
     async def transcripts(self) -> SqliteTranscripts:
         _only(self.settings.transcripts, "transcripts", "sqlite://")
         path = self.settings.data_dir / "transcripts.sqlite3"
         prices = prices_of(self.settings)
-        transcripts = await asyncio.to_thread(SqliteTranscripts, path, prices=prices)
+        transcripts = await _opened(partial(SqliteTranscripts, path, prices=prices))
         self.stack.push_async_callback(transcripts.aclose)
         return transcripts
 
@@ -190,6 +197,23 @@ async def carriers(
         )
 
 
+async def _opened(store: Callable[[], _Made]) -> _Made:
+    """A store whose file may have to be made or brought up to date."""
+    return await _once_free(partial(asyncio.to_thread, store))
+
+
+async def _once_free(work: Callable[[], Awaitable[_Made]]) -> _Made:
+    """Done once nobody holds the database any more: whoever starts has no reason to end for it.
+    Each try has waited for ten seconds by itself."""
+    while True:
+        try:
+            return await work()
+        except Unavailable as error:
+            if not error.busy:
+                raise
+            log.warning("start_waits_for_database", code=error.code, reason=error.message)
+
+
 async def _given_up(task: asyncio.Task[None]) -> None:
     """It may be done long since; whoever awaits it elsewhere is told what went wrong."""
     task.cancel()
@@ -198,7 +222,7 @@ async def _given_up(task: asyncio.Task[None]) -> None:
 
 async def _open_sessions(settings: Settings) -> SqliteSessions | RedisSessions:
     if settings.sessions == "sqlite://":
-        return await asyncio.to_thread(SqliteSessions, settings.data_dir / "sessions.sqlite3")
+        return await _opened(partial(SqliteSessions, settings.data_dir / "sessions.sqlite3"))
     if scheme_of(settings.sessions) not in ("redis", "rediss"):
         raise _unknown(settings.sessions, "sessions", "sqlite://, redis:// or rediss://")
     from twicetold.sessions.redis import RedisSessions  # an extra

@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 DEFAULT = "default"
 _MOST_BYTES = 1_000_000
+_HINT = "It takes the path of a file, default or none."
 
 
 class TextFiles:
@@ -29,7 +30,7 @@ class TextFiles:
     def __init__(self) -> None:
         self._kept: dict[Path, tuple[tuple[int, int, int], str]] = {}
 
-    def read(self, path: Path) -> str:
+    def read(self, path: Path, setting: str) -> str:
         """Blocks, shortly. Raises SettingError for a file that cannot be read as text."""
         try:
             found = path.stat()
@@ -38,16 +39,17 @@ class TextFiles:
             if kept is not None and kept[0] == stamp:
                 return kept[1]
             if not stat.S_ISREG(found.st_mode):  # a pipe would have us wait for who writes
-                raise SettingError(f"{path} is no file.")
+                raise SettingError(f"{setting}: {path} is no file.", _HINT)
             with path.open("rb") as file:
                 body = file.read(_MOST_BYTES + 1)
             if len(body) > _MOST_BYTES:
                 raise SettingError(f"{path} has more than {_MOST_BYTES // 1_000_000} MB.")
             text = body.decode()
         except OSError as error:
-            raise SettingError(f"{path} cannot be read: {error.strerror}.") from error
+            told = f"{setting}: {path} cannot be read: {error.strerror}."
+            raise SettingError(told, _HINT) from error
         except UnicodeDecodeError as error:
-            raise SettingError(f"{path} is no text in UTF-8.") from error
+            raise SettingError(f"{setting}: {path} is no text in UTF-8.", _HINT) from error
         self._kept[path] = (stamp, text)
         return text
 
@@ -63,7 +65,7 @@ def rules_text(wanted: Enrichment) -> tuple[str, str] | None:
     if wanted.rules == DEFAULT:
         return default_text(), "the default rules"
     path = Path(wanted.rules).expanduser()
-    return FILES.read(path), str(path)
+    return FILES.read(path, "rules"), str(path)
 
 
 def rubric_text(wanted: Enrichment) -> tuple[str, str] | None:
@@ -73,7 +75,7 @@ def rubric_text(wanted: Enrichment) -> tuple[str, str] | None:
     if wanted.lead_rubric == DEFAULT:
         return default_rubric_text(), "the default rubric"
     path = Path(wanted.lead_rubric).expanduser()
-    return FILES.read(path), str(path)
+    return FILES.read(path, "lead_rubric"), str(path)
 
 
 def check_files(wanted: Enrichment) -> None:

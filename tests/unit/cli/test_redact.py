@@ -65,3 +65,15 @@ def test_a_recording_is_no_text() -> None:
     done = runner.invoke(app, ["redact", str(recording)])
     assert isinstance(done.exception, BadParameter)
     assert "no text in UTF-8" in str(done.exception)
+
+
+def test_what_is_no_text_is_refused_also_on_standard_input() -> None:
+    done = runner.invoke(app, ["redact"], input=b"caf\xe9 my phone number is 555 123 4567\n")
+    assert isinstance(done.exception, BadParameter)
+    assert "Standard input is no text in UTF-8" in str(done.exception)
+
+
+def test_a_transcript_with_half_a_character_is_refused() -> None:
+    segment = {"number": 1, "channel": 0, "start": 0.0, "end": 1.0, "text": "a\ud800", "words": []}
+    done = runner.invoke(app, ["redact"], input=json.dumps({"segments": [segment]}))
+    assert isinstance(done.exception, BadParameter)

@@ -128,6 +128,24 @@ def test_what_calibrating_prints_completes_the_rubric(tmp_path: Path, method: st
     assert "; uncalibrated." in said("leads", "check", rubric)
 
 
+def test_calibrating_again_takes_the_place_of_what_was_learned_before(tmp_path: Path) -> None:
+    rubric = tmp_path / "mine.yaml"
+    rubric.write_text(said("leads", "example") + "\n# the end", encoding="utf-8")
+    calls = str(outcomes(tmp_path / "calls.csv", 400))
+    command = ["leads", "calibrate", calls, "--rubric", str(rubric), "--write"]
+    for method in ("platt", "isotonic", "platt"):
+        told = runner.invoke(app, [*command, "--method", method])
+        assert (told.exit_code, told.stdout) == (0, "")
+        read, text = load_rubric(rubric), rubric.read_text(encoding="utf-8")
+        assert read.calibration is not None
+        assert read.calibration.method.value == method
+        assert text.count("calibration:") == 1
+        assert "# the end" in text
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".new"] == []
+    none = runner.invoke(app, ["leads", "calibrate", calls, "--write"])
+    assert isinstance(none.exception, BadParameter)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

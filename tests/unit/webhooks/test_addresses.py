@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twicetold.errors import BadParameter, SettingError
-from twicetold.webhooks.addresses import Allowed, checked_url
+from twicetold.webhooks.addresses import Allowed, checked_url, may_not_go
 
 pytestmark = pytest.mark.unit
 
@@ -104,3 +104,23 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
 )
 def test_what_is_one_is_taken_apart(url: str) -> None:
     assert checked_url(url).geturl() == url
+
+
+@pytest.mark.parametrize(
+    ("url", "networks", "why"),
+    [
+        ("https://example.com/x", "", ""),
+        ("https://1.1.1.1/x", "", ""),
+        ("https://127.0.0.1/x", "", "is unset"),
+        ("https://localhost/x", "", "is unset"),
+        ("https://10.0.0.5/x", "127.0.0.1", "names 127.0.0.1"),
+        ("https://10.0.0.5/x", "10.0.0.0/8", ""),
+        ("https://[::1]/x", "", "is unset"),
+        ("http://127.0.0.1/x", "127.0.0.1", ""),
+        ("http://1.1.1.1/x", "", "http:// goes to networks"),
+        ("http://example.com/x", "10.0.0.0/8", "http:// goes to networks"),
+    ],
+)
+def test_where_requests_would_be_refused_is_told(url: str, networks: str, why: str) -> None:
+    told = may_not_go(checked_url(url), networks)
+    assert (why in told) if told and why else told is None and not why

@@ -84,4 +84,4 @@ def test_what_is_no_file_is_not_read(tmp_path: Path, odd: str) -> None:
     if odd == "a pipe":
         os.mkfifo(path)
     with pytest.raises(SettingError, match="is no file"):
-        TextFiles().read(path)
+        TextFiles().read(path, "rules")

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from twicetold.enrich.redaction.runs import Run
 from twicetold.enrich.redaction.shapes import is_card
-from twicetold.enrich.redaction.turns import Mark, Turn, is_glue
+from twicetold.enrich.redaction.turns import Mark, Turn, glue_only, is_glue
 from twicetold.enrich.redaction.vocabulary import words
 
-_FEWEST_PIECES = 3  # of two, each is likelier a number by itself
+_NUMBERS = words("phone bank_account reference member_number document_number national_id")
 _MOST_BETWEEN = 4
 _USUAL = (15, 16)  # digits
-_JOINING = words("and then plus comma next finally lastly again")
+_JOINING = words("and & then also plus comma next finally lastly again")
 
 
 def cards_in(turn: Turn) -> list[Mark]:
@@ -49,25 +49,44 @@ def _of_amounts(turn: Turn) -> list[Mark]:
 
 def with_pieces(turn: Turn, marks: Sequence[Mark]) -> list[Mark]:
     """``marks``, and the cards whose pieces have nothing to say between them: "forty five and
-    thirty two and …". What has been announced as something else stays that as well."""
+    thirty two and …". One that was announced as something else is that as well."""
     told = list(marks)
-    for pieces in _groups(turn):
-        digits = "".join(run.value for run in pieces)
-        if not _is_dictated(pieces) or not is_card(digits):
-            continue
+    for pieces in _dictated(turn):
         first, last = pieces[0].first, pieces[-1].last
         covering = [each for each in told if each.last >= first and each.first <= last]
-        if not covering:
-            told.append(Mark(turn.index, first, last, "card_number", digits))
-            continue
-        known = {at for each in covering for at in range(each.first, each.last + 1)}
-        told = [_called_a_card_too(each) if each in covering else each for each in told]
-        told += [
-            Mark(turn.index, run.first, run.last, covering[0].kind, run.value, also="card_number")
-            for run in pieces
-            if known.isdisjoint(range(run.first, run.last + 1))
-        ]
+        kinds = [each.kind for each in covering if each.kind not in ("card_number", "number")]
+        first = min([first, *(each.first for each in covering)])
+        last = max([last, *(each.last for each in covering)])
+        kind, also = (kinds[0], "card_number") if kinds else ("card_number", "")
+        told = [each for each in told if each not in covering]
+        told.append(Mark(turn.index, first, last, kind, _digits(pieces), also))
     return sorted(told, key=lambda mark: mark.first)
+
+
+def as_announced(turn: Turn, mark: Mark) -> Mark:
+    """What was said to be another number goes as that too, though its check digit is a card's."""
+    if mark.kind != "card_number" or mark.also:
+        return mark
+    before = [cue for cue in turn.cues if cue.end <= mark.first and cue.kind in _NUMBERS]
+    cue = before[-1] if before else None
+    if cue is None or not cue.strong or not glue_only(turn.tokens, cue.end, mark.first):
+        return mark
+    return replace(mark, kind=cue.kind, also="card_number")
+
+
+def security_code(mark: Mark) -> Mark:
+    """A "security code" of three digits is a card's: those that are sent are longer."""
+    short = len(mark.value) == 3 and mark.value.isdecimal() and not mark.also
+    return replace(mark, also="cvv") if short and mark.kind == "one_time_code" else mark
+
+
+def _dictated(turn: Turn) -> list[Sequence[Run]]:
+    """The cards among the runs that follow each other."""
+    found: list[Sequence[Run]] = []
+    for group in _groups(turn):
+        windows = [group] if len(group) > 1 and _is_usual(group) else _fours(group)
+        found += [window for window in windows if is_card(_digits(window))]
+    return found
 
 
 def _groups(turn: Turn) -> list[list[Run]]:
@@ -80,19 +99,27 @@ def _groups(turn: Turn) -> list[list[Run]]:
             groups[-1].append(run)
         else:
             groups.append([run])
-    return [group for group in groups if len(group) >= _FEWEST_PIECES]
+    return groups
 
 
-def _is_dictated(pieces: Sequence[Run]) -> bool:
-    """By twos or by longer groups, and as long as cards are: a list of amounts has the right check
-    digit one time in ten."""
-    even = all(run.digits % 2 == 0 for run in pieces) or all(run.digits >= 3 for run in pieces)
-    return even and sum(run.digits for run in pieces) in _USUAL
+def _is_usual(pieces: Sequence[Run]) -> bool:
+    """As cards are dictated, by twos or by longer groups, and as long as they are: a list of
+    amounts has the right check digit one time in ten. Of two pieces, other than by fours, each is
+    likelier a number by itself."""
+    sizes = [run.digits for run in pieces]
+    even = all(size % 2 == 0 for size in sizes) or all(size >= 3 for size in sizes)
+    by_fours = all(size % 4 == 0 for size in sizes)
+    return even and sum(sizes) in _USUAL and (len(sizes) > 2 or by_fours)
 
 
-def _called_a_card_too(mark: Mark) -> Mark:
-    plain = mark.kind == "card_number" or mark.also
-    return mark if plain else replace(mark, also="card_number")
+def _fours(group: Sequence[Run]) -> list[Sequence[Run]]:
+    """Four times four digits with other numbers round them."""
+    windows = (group[at : at + 4] for at in range(len(group) - 3))
+    return [window for window in windows if all(run.digits == 4 for run in window)]
+
+
+def _digits(pieces: Sequence[Run]) -> str:
+    return "".join(run.value for run in pieces)
 
 
 def _go_on(turn: Turn, last: int, first: int) -> bool:

@@ -42,7 +42,7 @@ class Policy:
         label = KINDS[kind].label
         if self.style == "label":
             return f"[{label}]"
-        told = f"{kind}\0{normal(value)}".encode()
+        told = f"{kind}\0{normal(value)}".encode("utf-8", "surrogatepass")
         tag = hmac.new(self.key, told, hashlib.sha256).hexdigest()[:_TAG_DIGITS]
         return f"[{label}-{tag}]"
 

@@ -9,7 +9,7 @@ from types import EllipsisType
 
 from twicetold.enrich.redaction.addresses import addresses_in
 from twicetold.enrich.redaction.answers import answers_in
-from twicetold.enrich.redaction.cards import cards_in, with_pieces
+from twicetold.enrich.redaction.cards import as_announced, cards_in, security_code, with_pieces
 from twicetold.enrich.redaction.context import Context
 from twicetold.enrich.redaction.dates import dates_in
 from twicetold.enrich.redaction.datespans import spans_of
@@ -126,9 +126,11 @@ def read(
     given = [mark for finder in finders for mark in finder(turn, words_of(turn))]
     found = rule_marks(turn, context, runs, given)
     if tagger is None or seen is None:
-        return with_names(turn, found)
-    sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
-    return tagger.decided(seen, found, context, sure)
+        marks = with_names(turn, found)
+    else:
+        sure = {at for mark in given for at in range(mark.first, mark.last + 1)}
+        marks = tagger.decided(seen, found, context, sure)
+    return [security_code(mark) for mark in marks]
 
 
 def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] = ()) -> list[Mark]:
@@ -156,7 +158,8 @@ def rule_marks(turn: Turn, context: Context, runs: Runs, given: Sequence[Mark] =
         marks = answer_to(turn, context)
         for mark in marks:
             context.found(mark.kind, len(mark.value), turn.party)
-    return stretched(turn, with_pieces(turn, marks))
+    marks = [as_announced(turn, mark) for mark in with_pieces(turn, marks)]
+    return stretched(turn, marks)
 
 
 def _written(turn: Turn, context: Context) -> list[Mark]:

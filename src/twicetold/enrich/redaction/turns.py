@@ -62,6 +62,7 @@ class Turn:
     tokens: list[Token]
     runs: list[Run] = field(default_factory=list)
     cues: list[Cue] = field(default_factory=list)
+    _is_answer: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     def run_at(self, at: int) -> Run | None:
         """The run that the token belongs to."""
@@ -76,7 +77,13 @@ class Turn:
 
     @property
     def is_answer(self) -> bool:
-        """Nothing but values and what goes round them: "yes it's four two"."""
+        """Nothing but values and what goes round them: "yes it's four two". Once the cues are
+        there, that stays so."""
+        if self._is_answer is None:
+            self._is_answer = self._answers()
+        return self._is_answer
+
+    def _answers(self) -> bool:
         covered = {at for run in self.runs for at in range(run.first, run.last + 1)}
         named = {at for cue in self.cues if cue.kind for at in range(cue.first, cue.end)}
         free = [t for at, t in enumerate(self.tokens) if at not in covered and at not in named]

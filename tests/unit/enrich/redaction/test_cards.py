@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from twicetold.enrich.redaction import Policy, Redactor
 from twicetold.enrich.redaction.cards import with_pieces
 from twicetold.enrich.redaction.shapes import luhn
-from twicetold.enrich.redaction.turns import Mark, turn_of
+from twicetold.enrich.redaction.turns import turn_of
 from twicetold.speech.transcript import Segment
 
 pytestmark = pytest.mark.unit
@@ -63,7 +62,7 @@ def test_pairs_joined_by_anything_that_says_nothing(pairs: list[int], joined: li
     [
         "forty five and thirty two and fifteen and eleven and twenty eight and thirty",
         "forty five thirty two we said fifteen eleven twenty eight thirty thirty three sixty nine",
-        "4532 1511 and then 28303369",  # each may be a number by itself
+        "453215 and then 1128303369",  # each may be a number by itself
         "4 and 53 and 21 and 51 and 12 and 83 and 03 and 36 and 9",
     ],
 )
@@ -86,6 +85,9 @@ def test_lists_of_amounts_are_seldom_taken_for_cards() -> None:
         ("bank_account", "my routing number is 304757028 and then 7044862"),
         ("phone", "my phone number is 2557969 and 2166238"),
         ("reference", "my order number is 5117231 and 3731676"),
+        ("bank_account", "my account number is 4532151128303369"),
+        ("reference", "my order number is um 4532 1511 2830 3369"),
+        ("card_number", "my account number is 4532151128303369"),
         ("bank_account", "my account number is 4532 and then 1511 and then 2830 and then 3369"),
     ],
 )
@@ -96,11 +98,37 @@ def test_what_was_announced_as_something_else_goes_as_that(kind: str, said: str)
     assert f"[{kind.upper()}]" in wanted.text
 
 
-def test_pieces_that_were_taken_for_something_else_go_where_cards_go() -> None:
-    said = "forty five and thirty two and fifteen eleven and twenty eight thirty and 3369"
-    turn = turn_of(0, "customer", said.split())
-    known = Mark(0, 0, 1, "bank_account", "45")
-    marks = with_pieces(turn, [known])
-    assert marks[0] == replace(known, also="card_number")
-    assert [each.value for each in marks[1:]] == ["32", "1511", "2830", "3369"]
-    assert {(each.kind, each.also) for each in marks} == {("bank_account", "card_number")}
+SAID = (
+    "six one three six and eight two nine four and zero one three nine and six seven eight nine",
+    "37 and 43 and 23 and 21 and 46 and 32 and 28 and 91",
+    "thirty eight thirty seven and thirty four forty nine and eighty eight forty three and "
+    "twenty three sixty",
+    "four five three two and one five one one and two eight three oh and three three six nine",
+    "20 and 4532 and 1511 and 2830 and 3369",
+    "45 32 and 15 11 and 28 30 and 33 69",
+    "45321511 and 28303369",
+    "4532 & 1511 & 2830 & 3369",
+)
+
+
+@pytest.mark.parametrize("card", SAID)
+@pytest.mark.parametrize("before", ["it is", "here you go", "my order number is", "i paid"])
+def test_a_card_in_pieces_is_gone_whatever_its_pieces_look_like(before: str, card: str) -> None:
+    turns = [Segment(1, 1, 0.0, 1.0, f"{before} {card} ok")]
+    said = set(card.replace("20 and", "").split()) - {"and", "&"}
+    [told] = Redactor().redact(turns).segments
+    assert not said & set(told.text.split())
+
+
+@pytest.mark.parametrize(
+    "said", ["my security code is 123", "security code one two three", "the code is 4 5 6"]
+)
+def test_a_security_code_of_three_digits_is_a_cards(said: str) -> None:
+    turns = [Segment(1, 1, 0.0, 1.0, said)]
+    [wanted] = Redactor(policy=Policy(frozenset({"cvv"}))).redact(turns).segments
+    assert wanted.text.endswith("[CVV]")
+    [code] = Redactor(policy=Policy(frozenset({"one_time_code"}))).redact(turns).segments
+    assert code.text.endswith("[ONE_TIME_CODE]")
+    sent = [Segment(1, 1, 0.0, 1.0, "the security code is 445566")]
+    [kept] = Redactor(policy=Policy(frozenset({"cvv"}))).redact(sent).segments
+    assert kept.text == sent[0].text

@@ -41,7 +41,7 @@ _OWN_WORDS = 8
 @lru_cache(maxsize=1 << 17)
 def hashed(feature: str) -> int:
     """The row of a feature; two may share one."""
-    return zlib.crc32(feature.encode()) & ((1 << BITS) - 1)
+    return zlib.crc32(feature.encode("utf-8", "surrogatepass")) & ((1 << BITS) - 1)
 
 
 def told_by(turn: Turn, is_common: IsCommon, gone: Iterable[int] = (), marked: str = "") -> Told:

@@ -90,7 +90,7 @@ class Weights:
 @lru_cache(maxsize=1 << 14)
 def word_hash(word: str) -> int:
     """What a common word is known by."""
-    return crc32(word.encode())
+    return crc32(word.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
