@@ -133,7 +133,9 @@ def try_(
     if error:
         raise Unavailable(
             f"The endpoint did not take the event: {error}.",
-            "Look at what it logged; see docs/how-to/webhooks.md.",
+            "Name its network: webhook_networks; here --set webhook_networks=… tries it out."
+            if "webhook_networks" in error
+            else "Look at what it logged; see docs/how-to/webhooks.md.",
         )
     note(f"The endpoint answered {status} after {(time.perf_counter() - began) * 1000:.0f} ms.")
 
