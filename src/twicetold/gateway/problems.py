@@ -113,7 +113,10 @@ def _bad_parameter(found: Sequence[Mapping[str, Any]]) -> BadParameter:
     if first["type"] == "value_error":  # of ours
         takes = takes.removeprefix("Value error, ")
     elif first["type"] == "json_invalid" or name == "The body":
-        return BadParameter("The body is not what this takes.", "Send JSON, with Content-Type: application/json; see /docs.")
+        return BadParameter(
+            "The body is not what this takes.",
+            "Send JSON, with Content-Type: application/json; see /docs.",
+        )
     # The name may be the client's own, as a key of an object that takes any.
     return BadParameter(f"{clipped(name)} got {shown(first.get('input'))}.", takes)
 
@@ -135,5 +138,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
             headers=error.headers,
         )
     return error_response(
-        BadParameter("The request's body cannot be read.", "Send JSON, with Content-Type: application/json; see /docs.")
+        BadParameter(
+            "The request's body cannot be read.",
+            "Send JSON, with Content-Type: application/json; see /docs.",
+        )
     )

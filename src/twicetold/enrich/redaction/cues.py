@@ -46,7 +46,7 @@ def cues_of(tokens: Sequence[Token]) -> list[Cue]:
     """The cues of a turn, in order."""
     said = [_bare(token.norm) for token in tokens]
     cues = [Cue(kind, strong, first, end) for first, end, (kind, strong) in _phrases().find(said)]
-    if _is_security_question(said) and not any(c.kind == "security_answer" for c in cues):
+    if _is_security_question(said, cues) and not any(c.kind == "security_answer" for c in cues):
         cues.append(Cue("security_answer", True, len(said), len(said)))
     cues += _by_stems(said, cues)
     return cues
@@ -71,12 +71,15 @@ _OF_PAST = (("grew", "up"), ("grow", "up"), ("best", "man"), ("best", "friend"),
             ("word", "did"), ("word", "you"), ("hint", "answer"), ("you", "meet"))  # fmt: skip
 
 
-def _is_security_question(said: Sequence[str]) -> bool:
+def _is_security_question(said: Sequence[str], cues: Sequence[Cue]) -> bool:
     """What banks ask: "what was your first car", "the street you grew up on"."""
     if not {"you", "your"} & set(said):
         return False
+    about_you = _ABOUT_YOU
+    if any(cue.strong and cue.kind and cue.end > cue.first for cue in cues):
+        about_you = _ABOUT_YOU - {"first"}  # "he will call you first, which number is best"
     asking = {"what", "who", "where", "which", "name", "and", "street", "city", "answer"}
-    about = bool(asking & set(said)) and bool(_ABOUT_YOU & set(said))
+    about = bool(asking & set(said)) and bool(about_you & set(said))
     return about or any(pair in _OF_PAST for pair in itertools.pairwise(said))
 
 

@@ -213,6 +213,13 @@ def test_digits_that_are_written_as_other_words() -> None:
     assert texts("a: what time", "c: nine to five")[1] == "nine to five"
 
 
+def test_who_calls_first_is_no_first_car() -> None:
+    asked = "a: the man who brings it will call you first. which number is best?"
+    assert texts(asked, "c: four one five, five five five, zero one three two.")[1] == "[PHONE]"
+    asked = "a: and what was your first car"
+    assert texts(asked, "c: a blue saab")[1] in ("a [SECURITY_ANSWER]", "[SECURITY_ANSWER]")
+
+
 def test_of_an_email_whose_name_was_misheard_the_name_goes_too() -> None:
     [_, told] = texts(
         "a: where should i send the message",
