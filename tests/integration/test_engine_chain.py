@@ -20,7 +20,6 @@ from tests.integration.live_harness import (
     words,
 )
 
-from twicetold import parts
 from twicetold import tenants as tenants_file
 from twicetold.engines import EngineInfo, Expected, Sound, registry
 from twicetold.engines.counter import COUNTER_INFO, CounterEngine
@@ -221,7 +220,8 @@ async def test_what_a_tenants_engine_can_do_is_read_off_the_event_loop(
         read.append((name, on_a_loop))
         return engine_info(name, models_dir)
 
-    monkeypatch.setattr(parts, "engine_info", reading)
+    for part in ("wanted", "engines"):
+        monkeypatch.setattr(f"twicetold.parts.{part}.engine_info", reading)
     monkeypatch.setattr(tenants_file, "_LOOK_INTERVAL_S", 0.0)
     tenants = Tenants(tmp_path / "tenants.toml")
     key, other = tenants.add("acme"), tenants.add("other")
