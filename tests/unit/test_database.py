@@ -452,11 +452,16 @@ async def test_pragmas_of_a_new_file_come_before_the_schema(tmp_path: Path) -> N
         await db.aclose()
 
 
-async def test_an_upgrade_runs_where_it_is_needed_and_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "notes.db"
+async def file_of_before(folder: Path) -> Path:
+    path = folder / "notes.db"
     db = Database(path, SCHEMA)
     await db.write(lambda c: c.execute("INSERT INTO notes (text) VALUES ('old')"))
     await db.aclose()
+    return path
+
+
+async def test_an_upgrade_runs_where_it_is_needed_and_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = await file_of_before(tmp_path)
     change = ("UPDATE notes SET text = 'new'",)
     broken = Upgrade("SELECT 1 FROM notes WHERE text = 'old'", (*change, "SELECT * FROM nowhere"))
     with pytest.raises(Unavailable, match="no such table: nowhere"):
@@ -472,10 +477,7 @@ async def test_an_upgrade_runs_where_it_is_needed_and_whole_or_not_at_all(tmp_pa
 
 
 async def test_of_two_that_open_a_file_of_before_one_upgrades_it(tmp_path: Path) -> None:
-    path = tmp_path / "notes.db"
-    db = Database(path, SCHEMA)
-    await db.write(lambda c: c.execute("INSERT INTO notes (text) VALUES ('old')"))
-    await db.aclose()
+    path = await file_of_before(tmp_path)
     added = Upgrade(
         "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM notes WHERE text = 'new')",
         ("INSERT INTO notes (text) VALUES ('new')",),

@@ -128,7 +128,7 @@ def calibrate_(
             "Begin with: twicetold leads example > rubric.yaml; then name it: --rubric rubric.yaml",
         )
     if read.calibration is not None and not write:
-        note("The rubric has a calibration already: this one is to take its place, as --write does")
+        note("The rubric has a calibration already; --write puts this one in its place.")
     scores, outcomes = _pairs(file, read.fingerprint)
     how = Method(method.value)
     made = calibrate(scores, outcomes, rubric=read.fingerprint, method=how)
@@ -141,12 +141,21 @@ def calibrate_(
 
 
 def _put(rubric: Path, calibration: str) -> None:
-    """In the place of the one that is there, or at the end; nobody sees half of it."""
-    text = _CALIBRATION.sub("", rubric.read_text(encoding="utf-8")).rstrip("\n")
-    made = rubric.with_name(f".{rubric.name}.new")
-    made.write_text(f"{text}\n\n{calibration}\n", encoding="utf-8")
-    shutil.copymode(rubric, made)
-    made.replace(rubric)
+    """In the place of the one that is there, or at the end; nobody sees half of it, and what
+    could not be read again is not written. Raises SettingError."""
+    from twicetold.enrich.leads import parse_rubric
+
+    path = rubric.resolve()  # a link stays one
+    before = _CALIBRATION.sub("", path.read_text(encoding="utf-8-sig")).rstrip("\n")
+    text = f"{before}\n\n{calibration}\n"
+    parse_rubric(text, str(rubric))
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        shutil.copymode(path, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _load(rubric: Path) -> Rubric:

@@ -40,7 +40,7 @@ def add(
 ) -> None:
     """Add a tenant and show its key, once."""
     settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
-    tenants, path = _of(settings)
+    tenants, path = _tenants_of(settings)
     first = tenants.open_mode and name != DEFAULT_TENANT
     key = tenants.add(name)
     if first and (settings.data_dir / "transcripts.sqlite3").exists():
@@ -90,9 +90,12 @@ def remove(
     from twicetold.parts import silence_webhooks
 
     settings = settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
-    _of(settings)[0].remove(name)
+    tenants, _ = _tenants_of(settings)
+    silenced = 0
+    if any(tenant.name == name for tenant in tenants.list()):  # first: what fails can be repeated
+        silenced = run(silence_webhooks(settings.data_dir, name))
+    tenants.remove(name)
     note(f"Tenant {name} is removed; its calls are kept.")
-    silenced = run(silence_webhooks(settings.data_dir, name))
     if silenced:
         note(f"Webhook endpoints of it that are told nothing more: {silenced}.")
 
@@ -144,8 +147,8 @@ def set_(
         if wish in WISH_NAMES:
             refuse_unknown_engines(settings, wish, value or "")
     told |= _files_of(told)
-    _check_models(told)
-    tenants, _ = _of(settings)
+    _check_enrichment(told)
+    tenants, _ = _tenants_of(settings)
     now = tenants.wish(name, told)
     _show(now)
     _warn_of_remote_ones(settings, now)
@@ -192,7 +195,7 @@ def _files_of(told: dict[str, str | None]) -> dict[str, str | None]:
     return dict(paths)
 
 
-def _check_models(told: Mapping[str, str | None]) -> None:
+def _check_enrichment(told: Mapping[str, str | None]) -> None:
     """Raises SettingError, MissingExtra or ModelMissing for what its calls would find out."""
     if speakers := told.get("speakers"):
         from twicetold.wiring.diarizers import Voices
@@ -205,7 +208,7 @@ def _check_models(told: Mapping[str, str | None]) -> None:
         checked_enrichment({"redact_with": finders}, "tenants set")
         finders_of(parse_finders(finders))
     if roles := told.get("channel_roles"):
-        missing = {"agent", "customer"} - {role.strip() for role in roles.split(",")}
+        missing = sorted({"agent", "customer"} - {role.strip() for role in roles.split(",")})
         if missing:
             note(f"The rules and the rubric that come along speak of {' and '.join(missing)} too.")
 
@@ -259,10 +262,12 @@ def _show(tenant: Tenant) -> None:
 def _open(
     tenants_file: Path | None, data_dir: Path | None, config: Path | None
 ) -> tuple[Tenants, Path]:
-    return _of(settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings)
+    return _tenants_of(
+        settings_of(tenants_file=tenants_file, data_dir=data_dir, config=config).settings
+    )
 
 
-def _of(settings: Settings) -> tuple[Tenants, Path]:
+def _tenants_of(settings: Settings) -> tuple[Tenants, Path]:
     from twicetold.tenants import Tenants
 
     return Tenants.load(settings.tenants_path), settings.tenants_path

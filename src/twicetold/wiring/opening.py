@@ -45,6 +45,10 @@ if TYPE_CHECKING:  # an extra
 
 _OURS_ALONE = ("file://",)  # brokers that live in one process
 
+log = structlog.get_logger()
+
+_Made = TypeVar("_Made")
+
 
 def shared(settings: Settings) -> bool:
     """Whether several processes may work on one data directory: the broker decides."""
@@ -60,11 +64,6 @@ def refuse_alone(settings: Settings, role: str) -> None:
             "Set broker to kafka://HOST:PORT or rabbitmq://HOST, or run all roles in one process: "
             "twicetold serve",
         )
-
-
-log = structlog.get_logger()
-
-_Made = TypeVar("_Made")
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from twicetold.cli import main as entry
 from twicetold.cli import process
 from twicetold.cli.main import app
 from twicetold.config import Settings
-from twicetold.errors import CallNotFound, NotAudio
+from twicetold.errors import CallNotFound, MissingExtra, NotAudio, SettingError
 from twicetold.queue import Job
 from twicetold.queue.sqlite import SqliteQueue
 from twicetold.speech.identity import CallKey
@@ -185,6 +185,46 @@ def test_a_key_is_shown_once_and_alone_on_stdout() -> None:
     runner.invoke(app, ["tenants", "remove", "acme", "--tenants-file", "t.toml"])
     left = runner.invoke(app, ["tenants", "list", "--tenants-file", "t.toml"])
     assert "acme" not in left.stdout
+
+
+def test_what_a_tenants_calls_would_find_out_is_told_when_it_is_set() -> None:
+    def tenants(*arguments: str) -> Any:
+        return runner.invoke(app, ["tenants", *arguments, "--tenants-file", "t.toml"])
+
+    tenants("add", "acme")
+    for wish in ("speakers=vioce", "redact_with=spacy:no_such_model", "redact_with=nobody"):
+        refused = tenants("set", "acme", wish)
+        assert isinstance(refused.exception, SettingError | MissingExtra)
+    assert "auto, channels" in str(tenants("set", "acme", "speakers=off").exception)
+    assert tenants("show", "acme").stdout == ""
+    assert "speak of agent and customer too" in tenants("set", "acme", "channel_roles=a,b").stderr
+    assert "speak of" not in tenants("set", "acme", "channel_roles=agent,customer").stderr
+    told = tenants("set", "acme", "batch_engine=openai:whisper-1")
+    assert "allow_remote=openai" in told.stderr
+    assert "allow_remote" not in tenants("set", "acme", "allow_remote=openai").stderr
+
+
+def test_the_first_tenant_is_told_of_the_calls_of_before(tmp_path: Path) -> None:
+    for folder, told in (("new", False), ("used", True)):
+        (tmp_path / folder).mkdir()
+        if told:
+            (tmp_path / folder / "transcripts.sqlite3").touch()
+        at = ["--data-dir", str(tmp_path / folder)]
+        added = runner.invoke(app, ["tenants", "add", "acme", *at])
+        assert ("belong to default" in added.stderr) is told
+        assert "belong to default" not in runner.invoke(app, ["tenants", "add", "b", *at]).stderr
+
+
+def test_a_removed_tenant_is_told_nothing_more(tmp_path: Path) -> None:
+    at = ["--data-dir", str(tmp_path)]
+    for name in ("acme", "other"):
+        runner.invoke(app, ["tenants", "add", name, *at])
+        runner.invoke(app, ["webhooks", "add", name, "https://example.com/x", *at])
+    assert runner.invoke(app, ["tenants", "remove", "nobody", *at]).exit_code
+    assert "told nothing more: 1" in runner.invoke(app, ["tenants", "remove", "acme", *at]).stderr
+    listed = json.loads(runner.invoke(app, ["webhooks", "list", "--json", *at]).stdout)
+    states = {each["tenant"]: (each["state"], each["reason"]) for each in listed}
+    assert states == {"acme": ("disabled", "its tenant was removed"), "other": ("enabled", "")}
 
 
 def test_a_tenants_vocabulary_comes_from_a_file_or_the_command_line() -> None:
