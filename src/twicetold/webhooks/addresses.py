@@ -97,15 +97,15 @@ def may_not_go(parts: SplitResult, networks: str) -> str | None:
     """Why requests to that endpoint would be refused, as far as can be told without looking its
     name up; None where nothing speaks against it. Raises SettingError for ``networks``."""
     allowed, host = Allowed.parse(networks), parts.hostname or ""
-    named = f"names {networks}" if networks else "is unset"
+    named = f"names {networks}" if networks else "is unset"  # what webhook_networks does
     try:
         literal = str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host))
     except ValueError:
         literal = ""
     if literal and not allowed.takes(literal):
-        return f"{host} is no public address, and webhook_networks, which {named}, has it not."
+        return f"{host} is not a public address: requests are refused (webhook_networks {named})."
     if parts.scheme == "http" and not (literal and allowed.private(literal)):
-        return f"http:// goes to networks that webhook_networks names only, and it {named}."
+        return f"http:// is taken in the networks of webhook_networks only, which {named}."
     return None
 
 

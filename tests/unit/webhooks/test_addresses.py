@@ -117,8 +117,8 @@ def test_what_is_one_is_taken_apart(url: str) -> None:
         ("https://10.0.0.5/x", "10.0.0.0/8", ""),
         ("https://[::1]/x", "", "is unset"),
         ("http://127.0.0.1/x", "127.0.0.1", ""),
-        ("http://1.1.1.1/x", "", "http:// goes to networks"),
-        ("http://example.com/x", "10.0.0.0/8", "http:// goes to networks"),
+        ("http://1.1.1.1/x", "", "http:// is taken in"),
+        ("http://example.com/x", "10.0.0.0/8", "which names 10.0.0.0/8"),
     ],
 )
 def test_where_requests_would_be_refused_is_told(url: str, networks: str, why: str) -> None:
