@@ -22,7 +22,11 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("text", ["/there/is/none", "./none", "../none", "~/none-of-that-name"])
-def test_a_path_that_is_not_there_is_named(text: str) -> None:
+def test_a_path_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # beside a clone there may be anything
     with pytest.raises(ModelMissing, match=r"there is no directory .*none") as missing:
         directory_of("any", text, None)
     assert "any:/models/NAME" in missing.value.hint
